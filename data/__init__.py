@@ -1,0 +1,1 @@
+"""The sample drive and its labels, shipped in the wheel."""

@@ -1,0 +1,112 @@
+"""The data that flows between the parts. These types import nothing heavy and nothing of drivesal's parts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from drivesal.steering import AngleKind
+
+    Image = NDArray[np.uint8]
+    """(H, W, 3) uint8 RGB."""
+    Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of a recording.
+
+    `index` counts from 0 in presentation order, also across frames that could not be decoded; `time_s` is the
+    container's own timestamp in seconds; `image` is (H, W, 3) uint8 RGB, contiguous; `steering` is the label
+    inside drivesal's convention (`steering.py`), None where unknown; `extras` holds speed and the like.
+    """
+
+    index: int
+    time_s: float
+    image: Image
+    steering: float | None = None
+    extras: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which frames of a recording: from `start` inclusive to `end` exclusive, every `every`th of them.
+
+    A bound is a time in seconds (float), a frame index (int) or None for the recording's own end. Seconds are
+    the container's own timestamps.
+    """
+
+    start: float | int | None = None
+    end: float | int | None = None
+    every: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingInfo:
+    """What is known of a recording before its frames are read.
+
+    `rate` is exact (30000/1001), the nominal one where it varies; `time_base` is the unit of the timestamps;
+    `length` counts frames, None where only reading tells; `notes` are sentences for the person (a guessed
+    rate, a rotation applied); `angle` is the kind of the labels, None without labels.
+    """
+
+    path: Path
+    format: str
+    width: int
+    height: int
+    rate: Fraction
+    time_base: Fraction
+    length: int | None
+    duration_s: float | None
+    seekable: bool
+    codec: str
+    has_audio: bool = False
+    notes: tuple[str, ...] = ()
+    angle: AngleKind | None = None
+
+
+class Recording(ABC):
+    """A drive that can be read frame by frame. Opened with `with`; one file a format in `recordings/`."""
+
+    info: RecordingInfo
+    losses: list[str]
+    """What could not be read so far, a sentence each; empty when everything was."""
+
+    @abstractmethod
+    def frames(self, span: Span = Span()) -> Iterator[Frame]:
+        """The frames of the span in order, decoded as they are asked for; may be called again."""
+
+    @abstractmethod
+    def at(self, where: float | int) -> Frame:
+        """The frame with this index (int), or the one on screen at this time in seconds (float)."""
+
+    @abstractmethod
+    def sample(self, count: int, span: Span = Span()) -> Iterator[Frame]:
+        """Up to `count` frames for a probe: keyframes spread over the span, then its first ones."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Releases the file. Safe to call twice."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class AudioSource:
+    """The sound to put under an output video: the file's first audio stream from `start_s` to `end_s` [s]."""
+
+    path: Path
+    start_s: float
+    end_s: float | None

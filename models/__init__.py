@@ -1,0 +1,1 @@
+"""The default steering model and its card, shipped in the wheel."""
