@@ -7,7 +7,7 @@ an unknown full lock, left positive): degrees are never invented.
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 Unit = Literal["deg", "rad", "norm"]
 Turns = Literal["steering-wheel", "road-wheels", "unknown"]
@@ -49,6 +49,8 @@ class AngleSpec:
     `unit`: deg, rad or norm (-1..1); `turns`: what is measured; `positive`: which side a positive number
     means; `full_lock_deg`: degrees that norm 1.0 stands for, where known.
     """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     unit: Unit
     turns: Turns = "unknown"

@@ -49,6 +49,10 @@ class Span:
     every: int = 1
 
 
+WHOLE = Span()
+"""Every frame of a recording."""
+
+
 @dataclass(frozen=True, slots=True)
 class RecordingInfo:
     """What is known of a recording before its frames are read.
@@ -81,7 +85,7 @@ class Recording(ABC):
     """What could not be read so far, a sentence each; empty when everything was."""
 
     @abstractmethod
-    def frames(self, span: Span = Span()) -> Iterator[Frame]:
+    def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
         """The frames of the span in order, decoded as they are asked for; may be called again."""
 
     @abstractmethod
@@ -89,7 +93,7 @@ class Recording(ABC):
         """The frame with this index (int), or the one on screen at this time in seconds (float)."""
 
     @abstractmethod
-    def sample(self, count: int, span: Span = Span()) -> Iterator[Frame]:
+    def sample(self, count: int, span: Span = WHOLE) -> Iterator[Frame]:
         """Up to `count` frames for a probe: keyframes spread over the span, then its first ones."""
 
     @abstractmethod
@@ -110,3 +114,37 @@ class AudioSource:
     path: Path
     start_s: float
     end_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One frame with its answer and its attributions, all at the model's size (h, w).
+
+    `picture` (h, w, 3) uint8 RGB; `angle` the prediction in drivesal's convention; `signed` (h, w, 3) float32,
+    the method's map, positive pushes the angle left; `gradient` and `contribution`, likewise, only where a
+    case needs them; `baseline_angle` f(x0) and `completeness_error` |Σ contribution − (f(x) − f(x0))|, in the
+    angle's unit, where contributions were computed.
+    """
+
+    frame: Frame
+    picture: Image
+    angle: float
+    signed: Floats
+    gradient: Floats | None = None
+    contribution: Floats | None = None
+    baseline_angle: float | None = None
+    completeness_error: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClipStatistics:
+    """What cases and baselines need to know of the whole clip.
+
+    `mean_picture` (h, w, 3) float32 RGB 0..255; `sensitivity` the median over the clip of the patch-mean
+    |gradient| where it is not 0, in the angle's unit per 1/255, 0.0 where no case asked for a gradient;
+    `reach` (h, w) bool, False where no picture of the probe had any gradient (outside the receptive field).
+    """
+
+    mean_picture: Floats
+    sensitivity: float = 0.0
+    reach: NDArray[np.bool_] | None = None

@@ -1,0 +1,123 @@
+"""The card beside a model's weights: what the network was trained on and what its answer means.
+
+`<weights file name>.card.json`, checked field by field when it is read.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from drivesal.errors import ModelError
+from drivesal.preprocess import Preprocess
+from drivesal.steering import AngleSpec
+
+if TYPE_CHECKING:
+    from drivesal.types import Image
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is explained: one number of the model's answer and what it means.
+
+    `output` names one of the model's outputs, or counts it from 0 (or one number of a single output's vector);
+    None where there is only one. `angle` says unit, what turns and which sign is left.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    angle: AngleSpec
+    output: str | int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a model's file does not say of itself.
+
+    `mean_picture` is the training data's mean as a base64 PNG at the model's size, RGB; `training` keeps what
+    was done (data, seed, errors) for people to read.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    preprocess: Preprocess
+    target: Target
+    mean_picture: str | None = None
+    training: dict[str, Any] = field(default_factory=dict)
+    drivesal_card: int = VERSION
+
+    def mean(self) -> Image | None:
+        """The mean picture, (h, w, 3) uint8 RGB, or None. Raises ModelError where it cannot be read."""
+        if self.mean_picture is None:
+            return None
+        import cv2
+        import numpy as np
+
+        try:
+            data = np.frombuffer(base64.b64decode(self.mean_picture, validate=True), np.uint8)
+            picture = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
+        except ValueError:
+            picture = None
+        if picture is None or picture.shape[:2] != self.preprocess.size:
+            height, width = self.preprocess.size
+            raise ModelError(
+                f"mean_picture in the card to be a base64 PNG of {width}x{height}",
+                "it cannot be read as one"
+                if picture is None
+                else f"it is {picture.shape[1]}x{picture.shape[0]}",
+                "write the card again with `drivesal model --write-card`, or remove the field",
+            )
+        return picture  # type: ignore[no-any-return]
+
+
+def encode_picture(picture: Image) -> str:
+    """(h, w, 3) uint8 RGB to a base64 PNG for `Card.mean_picture`."""
+    import cv2
+
+    _, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    return base64.b64encode(data.tobytes()).decode("ascii")
+
+
+def card_path(weights: Path) -> Path:
+    """Where the card of this weights file lies."""
+    return weights.with_name(weights.name + ".card.json")
+
+
+def read_card(path: Path) -> Card:
+    """Reads and checks a card. Raises ModelError that names the field."""
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"a JSON card in {path}", f"it cannot be read ({error})", "mend or remove it"
+        ) from error
+    try:
+        card = TypeAdapter(Card).validate_python(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the card"
+        raise ModelError(
+            f"a card whose field {where} is valid in {path.name}",
+            f"{first['msg'][:1].lower()}{first['msg'][1:]} (it is {str(first['input'])[:60]!r})",
+            "mend the field or write the card again with `drivesal model --write-card`",
+        ) from error
+    if card.drivesal_card != VERSION:
+        raise ModelError(
+            f"drivesal_card version {VERSION} in {path.name}",
+            f"it is {card.drivesal_card}",
+            "use the drivesal that wrote it, or write the card again",
+        )
+    return card
+
+
+def card_text(card: Card) -> str:
+    """The card as JSON for its file."""
+    return json.dumps(dataclasses.asdict(card), indent=2) + "\n"

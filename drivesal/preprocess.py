@@ -1,0 +1,174 @@
+"""From a frame to the model's input and back: crop, resize, colour space, scaling, and their inverse.
+
+The frame is cropped and resized as uint8 RGB (`Preprocess.prepare`); colour and scaling are one linear map
+(`colour_map`) that runs inside the compiled function, so that a gradient is taken at RGB brightness.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from drivesal.errors import InputError, OptionError
+
+if TYPE_CHECKING:
+    from drivesal.types import Floats, Image
+
+Interpolation = Literal["area", "linear", "cubic", "nearest"]
+Colour = Literal["RGB", "BGR", "YUV", "GREY"]
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """The part of a frame that the model sees: rows and columns as (start, stop).
+
+    `unit` "fraction" (0..1 of the height and width) or "pixel"; pixels count from the far edge when negative,
+    and a stop of 0 with unit "pixel" means the edge itself, as `Cropping2D(((60, 25), (0, 0)))` is written.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    unit: Literal["fraction", "pixel"] = "fraction"
+    rows: tuple[float, float] = (0.0, 1.0)
+    columns: tuple[float, float] = (0.0, 1.0)
+
+    def __post_init__(self) -> None:
+        if not all(math.isfinite(v) for v in (*self.rows, *self.columns)):
+            raise ValueError("rows and columns must be finite numbers")
+        if self.unit == "fraction":
+            for name, (start, stop) in (("rows", self.rows), ("columns", self.columns)):
+                if not 0 <= start < stop <= 1:
+                    raise ValueError(
+                        f"{name} must satisfy 0 <= start < stop <= 1 as fractions, not {start}:{stop}"
+                    )
+        elif any(v != int(v) for v in (*self.rows, *self.columns)):
+            raise ValueError("rows and columns in pixels must be whole numbers")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Reads "ROWS" or "ROWS,COLUMNS", each START:STOP like a slice; a decimal point makes it fractions.
+
+        "0.42:0.9", "60:-25", "60:-25,10:310". Raises OptionError.
+        """
+        try:
+            parts = [part.split(":") for part in text.split(",")]
+            if not 1 <= len(parts) <= 2 or any(len(part) != 2 for part in parts):
+                raise ValueError("not START:STOP")
+            bounds = [bound.strip() for part in parts for bound in part]
+            fraction = any("." in bound for bound in bounds) or not any(bounds)
+            far = 1.0 if fraction else 0.0
+            pairs = [(float(a or 0), float(b or far)) for a, b in zip(bounds[::2], bounds[1::2], strict=True)]
+            pairs.append((0.0, far))
+            return cls("fraction" if fraction else "pixel", pairs[0], pairs[1])
+        except ValueError as error:
+            raise OptionError(
+                "a crop as ROWS or ROWS,COLUMNS like 60:-25 (pixels) or 0.4:0.9,0.0:1.0 (fractions)",
+                f"it is {text!r} ({error})",
+                "write it as slices",
+            ) from error
+
+    def box(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """(left, top, right, bottom) [px] in a frame of this size. Raises InputError where nothing is left."""
+        left, right = self._bounds(self.columns, width)
+        top, bottom = self._bounds(self.rows, height)
+        if not (0 <= left < right <= width and 0 <= top < bottom <= height):
+            raise InputError(
+                f"frames that hold the crop rows {self.rows[0]:g}:{self.rows[1]:g}, "
+                f"columns {self.columns[0]:g}:{self.columns[1]:g} ({self.unit})",
+                f"a frame is {width}x{height}",
+                "set --crop to what the model was trained on",
+            )
+        return left, top, right, bottom
+
+    def _bounds(self, pair: tuple[float, float], size: int) -> tuple[int, int]:
+        start, stop = pair
+        if self.unit == "fraction":
+            return round(start * size), round(stop * size)
+        return int(start + size if start < 0 else start), int(stop + size if stop <= 0 else stop)
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocess:
+    """How a frame becomes the model's input.
+
+    `size` is (height, width) [px]; `colour` the channels the network was trained on ("GREY" has one);
+    the network's input is value · `scale` + `offset` with value in 0..255.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    size: tuple[int, int]
+    crop: Crop = Crop()
+    interpolation: Interpolation = "linear"
+    colour: Colour = "RGB"
+    scale: float = 1.0
+    offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        if min(self.size) < 1:
+            raise ValueError(f"size must be at least 1x1, not {self.size}")
+        if not (math.isfinite(self.scale) and self.scale != 0 and math.isfinite(self.offset)):
+            raise ValueError("scale and offset must be finite numbers, scale not 0")
+
+    @property
+    def channels(self) -> int:
+        """How many channels the network's input has: 1 or 3."""
+        return 1 if self.colour == "GREY" else 3
+
+    def prepare(self, image: Image) -> Image:
+        """(H, W, 3) uint8 RGB frame to the (h, w, 3) uint8 RGB picture that the model sees."""
+        import cv2
+
+        flags = {
+            "area": cv2.INTER_AREA,
+            "linear": cv2.INTER_LINEAR,
+            "cubic": cv2.INTER_CUBIC,
+            "nearest": cv2.INTER_NEAREST,
+        }
+        left, top, right, bottom = self.crop.box(image.shape[1], image.shape[0])
+        height, width = self.size
+        seen = image[top:bottom, left:right]
+        if seen.shape[:2] == (height, width):
+            return seen
+        return cv2.resize(seen, (width, height), interpolation=flags[self.interpolation])  # type: ignore[no-any-return]
+
+    def colour_map(self) -> tuple[Floats, Floats]:
+        """(3, C) matrix M and (C,) vector v: RGB 0..255 · M + v is the network's input.
+
+        YUV and grey are OpenCV's (`COLOR_RGB2YUV`, `COLOR_RGB2GRAY`), without its rounding to whole numbers.
+        """
+        import numpy as np
+
+        grey = np.array([0.299, 0.587, 0.114])
+        shift = np.zeros(self.channels)
+        if self.colour == "GREY":
+            matrix = grey[:, None]
+        elif self.colour == "YUV":
+            blue, red = np.array([0.0, 0.0, 1.0]), np.array([1.0, 0.0, 0.0])
+            matrix = np.stack([grey, 0.492 * (blue - grey), 0.877 * (red - grey)], axis=1)
+            shift = np.array([0.0, 128.0, 128.0])
+        else:
+            matrix = np.eye(3) if self.colour == "RGB" else np.eye(3)[:, ::-1]
+        scaled = (matrix * self.scale).astype(np.float32)
+        return scaled, (shift * self.scale + self.offset).astype(np.float32)
+
+    def to_frame(self, x: float, y: float, width: int, height: int) -> tuple[float, float]:
+        """A point in model pixels (0, 0 the centre of the first) to frame pixels, the inverse of `prepare`."""
+        left, top, right, bottom = self.crop.box(width, height)
+        rows, columns = self.size
+        return left + (x + 0.5) * (right - left) / columns - 0.5, top + (y + 0.5) * (bottom - top) / rows - 0.5
+
+
+def scale_from_range(text: str) -> tuple[float, float]:
+    """ "LOW..HIGH", what 0..255 becomes ("0..1", "-1..1"), to (scale, offset). Raises OptionError."""
+    low, _, high = text.partition("..")
+    try:
+        start, stop = float(low), float(high)
+        if not (math.isfinite(start) and math.isfinite(stop)) or start == stop:
+            raise ValueError
+    except ValueError:
+        raise OptionError(
+            "an input scale LOW..HIGH like 0..1 or -1..1", f"it is {text!r}", "say what black and white become"
+        ) from None
+    return (stop - start) / 255, start

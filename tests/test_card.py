@@ -1,0 +1,70 @@
+import json
+
+import numpy as np
+import pytest
+
+from drivesal.card import Card, Target, card_path, card_text, encode_picture, read_card
+from drivesal.errors import ModelError
+from drivesal.preprocess import Crop, Preprocess
+from drivesal.steering import AngleSpec
+
+CARD = Card(
+    Preprocess((4, 6), Crop("pixel", (60, -25)), "area", "YUV", 1 / 127.5, -1.0),
+    Target(AngleSpec("norm", "road-wheels", "right", 25.0), "steering"),
+    training={"seed": 7},
+)
+
+
+def write(tmp_path, change):
+    data = json.loads(card_text(CARD))
+    change(data)
+    path = tmp_path / "m.keras.card.json"
+    path.write_text(json.dumps(data))
+    return path
+
+
+def test_a_card_comes_back_as_it_was(tmp_path):
+    assert read_card(write(tmp_path, lambda data: None)) == CARD
+
+
+def test_the_card_lies_beside_the_weights(tmp_path):
+    assert card_path(tmp_path / "m.keras") == tmp_path / "m.keras.card.json"
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda d: d["preprocess"].update(colour="PINK"), "preprocess.colour"),
+        (lambda d: d["preprocess"].pop("size"), "preprocess.size"),
+        (lambda d: d["preprocess"]["crop"].update(unit="mile"), "preprocess.crop.unit"),
+        (lambda d: d["preprocess"].update(scale=0), "preprocess"),
+        (lambda d: d["target"]["angle"].update(unit="gon"), "target.angle.unit"),
+        (lambda d: d["target"]["angle"].update(full_lock_deg=-3), "target.angle"),
+        (lambda d: d.update(colour="RGB"), "colour"),
+        (lambda d: d.update(drivesal_card=99), "version 1"),
+    ],
+)
+def test_an_error_names_the_field(tmp_path, change, named):
+    with pytest.raises(ModelError) as error:
+        read_card(write(tmp_path, change))
+    assert named in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_text_that_is_no_json(tmp_path):
+    path = tmp_path / "card.json"
+    path.write_text("{")
+    with pytest.raises(ModelError, match="cannot be read"):
+        read_card(path)
+
+
+def test_the_mean_picture_comes_back_exactly():
+    picture = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    card = Card(CARD.preprocess, CARD.target, encode_picture(picture))
+    assert np.array_equal(card.mean(), picture)
+
+
+@pytest.mark.parametrize("text", ["####", "", encode_picture(np.zeros((3, 3, 3), np.uint8))])
+def test_a_mean_picture_that_is_none(text):
+    with pytest.raises(ModelError, match="mean_picture"):
+        Card(CARD.preprocess, CARD.target, text).mean()
