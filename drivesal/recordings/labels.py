@@ -1,0 +1,359 @@
+"""Steering labels from a CSV: which columns they are in, their unit and sign, and the label of a frame."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from drivesal.errors import LabelError, OptionError
+from drivesal.steering import AngleKind, AngleSpec, Side, Turns, Unit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# In the order of preference; names are compared in the form that `_plain` gives them.
+_ANGLES = (
+    "steering_wheel_angle",
+    "steering_angle",
+    "steer_angle",
+    "wheel_angle",
+    "steering",
+    "steer",
+    "angle",
+    "user_angle",
+)
+_UNITS: dict[str, Unit] = {
+    "deg": "deg",
+    "degree": "deg",
+    "degrees": "deg",
+    "rad": "rad",
+    "radian": "rad",
+    "radians": "rad",
+    "norm": "norm",
+    "normalized": "norm",
+    "normalised": "norm",
+}
+_FRAMES = (
+    "frame",
+    "frame_index",
+    "frame_number",
+    "frame_no",
+    "frame_idx",
+    "frame_id",
+    "index",
+    "idx",
+    "i",
+)
+_TIME = re.compile(
+    r"(?:time|timestamp|t|ts|video_time|frame_time|seconds?|secs?)(?:_(s|sec|seconds?|ms|us|ns))?"
+)
+_SCALES = {"ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+_EPOCH_S = 1e8
+"""A time above three years is a clock's, not a recording's."""
+_TOLERANCE_S = 1e-3
+"""Label times are often written with three or four decimals."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelTrack:
+    """The steering labels of a recording, in drivesal's convention (degrees or norm, left positive).
+
+    `keys` (N,) float64 ascending: frame numbers or times in seconds, as `by` says; `values` (N,) float64;
+    `skipped` rows were no finite numbers; `notes` are sentences for the person: what was assumed or left out.
+    """
+
+    path: Path
+    by: Literal["frame", "time"]
+    keys: NDArray[np.float64]
+    values: NDArray[np.float64]
+    kind: AngleKind
+    skipped: int = 0
+    notes: tuple[str, ...] = ()
+
+    def at(self, index: int, time_s: float) -> float | None:
+        """The label of the frame with this index and time; None where there is none.
+
+        By time, labels are interpolated linearly; nothing is invented outside their range.
+        """
+        if self.by == "frame":
+            place = int(np.searchsorted(self.keys, index))
+            found = place < len(self.keys) and self.keys[place] == index
+            return float(self.values[place]) if found else None
+        if not self.keys[0] - _TOLERANCE_S <= time_s <= self.keys[-1] + _TOLERANCE_S:
+            return None
+        return float(np.interp(time_s, self.keys, self.values))
+
+    def overlaps(self, length: int | None, start_s: float, end_s: float | None) -> bool:
+        """Whether a recording of `length` frames from `start_s` to `end_s` can have a labelled frame.
+
+        None for what is not known counts as without bound.
+        """
+        first, last = float(self.keys[0]), float(self.keys[-1])
+        if self.by == "frame":
+            return last >= 0 and (length is None or first < length)
+        return last + _TOLERANCE_S >= start_s and (end_s is None or first - _TOLERANCE_S < end_s)
+
+    @property
+    def coverage(self) -> str:
+        """The range of the labels as a person reads it."""
+        first, last = self.keys[0], self.keys[-1]
+        if self.by == "frame":
+            return f"frames #{first:.0f} to #{last:.0f}"
+        return f"{first:.3f} s to {last:.3f} s"
+
+
+def beside(video_path: str | Path) -> Path | None:
+    """The CSV of the same name next to a video (`run.csv` for `run.mp4`), None where there is none."""
+    video_path = Path(video_path)
+    for suffix in (".csv", ".CSV"):
+        candidate = video_path.with_suffix(suffix)
+        if candidate != video_path and candidate.is_file():
+            return candidate
+    return None
+
+
+def read_labels(
+    path: str | Path,
+    *,
+    angle_column: str | None = None,
+    unit: Unit | None = None,
+    positive: Side | None = None,
+    full_lock_deg: float | None = None,
+    turns: Turns = "unknown",
+    offset_s: float = 0.0,
+) -> LabelTrack:
+    """Reads a CSV with a column of frame numbers or of times (both: frames win) and one of angles.
+
+    Columns are found by the sense of their names, the angle's also by `angle_column`; `unit` and `positive`
+    win over what the name says, and where neither says it degrees and left positive are assumed, with a note.
+    `full_lock_deg` is what norm 1.0 stands for. `offset_s` is added to the labels' times: a frame at time t
+    gets the label that the file has for t − offset_s. Times of a clock (an epoch) count from the first row.
+
+    Raises `LabelError` where the file has no usable labels, `OptionError` for options that do not fit it.
+    """
+    path = Path(path)
+    table = _read_table(path)
+    angle = _angle_column(table, angle_column)
+    key = _key_column(table, angle.index)
+    notes: list[str] = []
+    spec = _angle_spec(table, angle, unit, positive, full_lock_deg, turns, notes)
+    if key.by == "frame" and offset_s:
+        raise OptionError(
+            "labels with times for a label offset",
+            f"{path} gives frame numbers (column {table.names[key.index]})",
+            "leave --label-offset out",
+        )
+    keys, values = table.numbers(key.index), table.numbers(angle.index)
+    good = np.isfinite(keys) & np.isfinite(values)
+    if key.by == "frame":
+        with np.errstate(invalid="ignore"):
+            good &= keys == np.floor(keys)
+    if not good.any():
+        raise LabelError(
+            "rows of finite numbers",
+            f"none of the {len(good)} rows of {path} has both {table.names[key.index]} and "
+            f"{table.names[angle.index]} as a finite number",
+            "check the file, or name the column with --angle-column",
+        )
+    skipped = int(len(good) - good.sum())
+    if skipped:
+        notes.append(f"{skipped} of {len(good)} rows of {path.name} skipped: not finite numbers")
+    keys, values = keys[good], values[good]
+    if key.by == "time":
+        keys = _seconds(keys, key.scale, table.names[key.index], notes) + offset_s
+    keys, values = _ascending(keys, values, key.by, notes)
+    return LabelTrack(path, key.by, keys, values * spec.factor, spec.kind, skipped, tuple(notes))
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A CSV's header and rows; `decimal_comma` where the delimiter leaves the comma to the numbers."""
+
+    path: Path
+    names: list[str]
+    rows: list[list[str]]
+    decimal_comma: bool
+    plain: list[str] = field(default_factory=list)
+
+    def numbers(self, column: int) -> NDArray[np.float64]:
+        """(N,) float64 of one column, NaN where a cell is no number."""
+        return np.array([self._number(row, column) for row in self.rows], dtype=np.float64)
+
+    def _number(self, row: Sequence[str], column: int) -> float:
+        if column >= len(row):
+            return math.nan
+        cell = row[column].strip()
+        if self.decimal_comma:
+            cell = cell.replace(",", ".")
+        try:
+            return float(cell)
+        except ValueError:
+            return math.nan
+
+
+def _read_table(path: Path) -> _Table:
+    lines = [line for line in _read_text(path).splitlines() if line.strip()]
+    if not lines:
+        raise LabelError("a CSV with steering angles", f"{path} is empty", "check the file")
+    header = lines[0].lstrip("# ")
+    delimiter = next((mark for mark in (";", "\t", ",") if mark in header), ",")
+    try:
+        names = [name.strip() for name in next(csv.reader([header], delimiter=delimiter))]
+        rows = list(csv.reader(lines[1:], delimiter=delimiter))
+    except csv.Error as error:
+        raise LabelError("a CSV with steering angles", f"{path}: {error}", "check the file") from error
+    return _Table(path, names, rows, delimiter != ",", [_plain(name) for name in names])
+
+
+def _read_text(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise LabelError("a CSV with steering angles", f"{path} does not exist", "check the path") from None
+    except IsADirectoryError:
+        raise LabelError("a CSV with steering angles", f"{path} is a folder", "give the CSV in it") from None
+    except OSError as error:
+        raise LabelError("a CSV with steering angles", f"{path}: {error.strerror}", "check it") from error
+    try:
+        if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            return data.decode("utf-16")
+        if b"\0" in data:
+            raise LabelError("a CSV with steering angles", f"{path} is not text", "give a CSV")
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _plain(name: str) -> str:
+    """A column's name in the form that is compared: `Steering Angle [rad]` → `steering_angle_rad`."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+@dataclass(frozen=True, slots=True)
+class _Angle:
+    index: int
+    base: str
+    unit: Unit | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    index: int
+    by: Literal["frame", "time"]
+    scale: float | None = None
+
+
+def _split_unit(plain: str) -> tuple[str, Unit | None]:
+    base, _, suffix = plain.rpartition("_")
+    return (base, _UNITS[suffix]) if base and suffix in _UNITS else (plain, None)
+
+
+def _no_column(table: _Table, what: str, looked_for: str, do: str) -> LabelError:
+    columns = ", ".join(table.names)
+    return LabelError(f"a column of {what} ({looked_for})", f"{table.path} has the columns {columns}", do)
+
+
+def _angle_column(table: _Table, wanted: str | None) -> _Angle:
+    if wanted is not None:
+        for index, (name, plain) in enumerate(zip(table.names, table.plain, strict=True)):
+            if name == wanted or plain == _plain(wanted):
+                return _Angle(index, *_split_unit(plain))
+        raise _no_column(table, "angles", wanted, "name one of them with --angle-column")
+    found = []
+    for index, plain in enumerate(table.plain):
+        base, unit = _split_unit(plain)
+        if base in _ANGLES:
+            order = (_ANGLES.index(base), ("deg", "rad", None, "norm").index(unit))
+            found.append((order, _Angle(index, base, unit)))
+    if not found:
+        looked_for = ", ".join(_ANGLES) + ", with _deg, _rad or _norm"
+        raise _no_column(table, "angles", looked_for, "name it with --angle-column")
+    return min(found, key=lambda one: one[0])[1]
+
+
+def _key_column(table: _Table, angle_index: int) -> _Key:
+    times: list[_Key] = []
+    for name in _FRAMES:
+        if name not in table.plain or (index := table.plain.index(name)) == angle_index:
+            continue
+        numbers = table.numbers(index)
+        numbers = numbers[np.isfinite(numbers)]
+        # Udacity writes the capture time in nanoseconds under `frame_id`.
+        if len(numbers) and np.median(numbers) > 1e9:
+            times.append(_Key(index, "time"))
+        elif len(numbers):
+            return _Key(index, "frame")
+    for index, plain in enumerate(table.plain):
+        if index != angle_index and (match := _TIME.fullmatch(plain)):
+            suffix = match.group(1)
+            times.append(_Key(index, "time", None if suffix is None else _SCALES.get(suffix, 1.0)))
+    if not times:
+        looked_for = "frame, index, time_s, timestamp, …"
+        raise _no_column(table, "frame numbers or times", looked_for, "give one of them such a name")
+    return times[-1]
+
+
+def _angle_spec(
+    table: _Table,
+    angle: _Angle,
+    unit: Unit | None,
+    positive: Side | None,
+    full_lock_deg: float | None,
+    turns: Turns,
+    notes: list[str],
+) -> AngleSpec:
+    name = table.names[angle.index]
+    donkey = angle.base == "user_angle"  # a donkeycar tub: -1..1, right positive
+    if unit is None and angle.unit is None:
+        assumed: Unit = "norm" if donkey or full_lock_deg is not None else "deg"
+        note = f"unit {assumed} assumed for column {name}; --angle-unit says otherwise"
+        values = table.numbers(angle.index)
+        values = values[np.isfinite(values)]
+        if assumed == "deg" and len(values) and np.abs(values).max() <= np.pi:
+            note += " (no value is beyond ±π: they may be radians or -1..1)"
+        notes.append(note)
+    else:
+        assumed = angle.unit or "deg"
+    if positive is None:
+        side: Side = "right" if donkey else "left"
+        notes.append(f"{side} assumed positive for column {name}; --positive says otherwise")
+    try:
+        return AngleSpec(unit or assumed, turns, positive or ("right" if donkey else "left"), full_lock_deg)
+    except ValueError as error:
+        came = f"{error} (column {name}, unit {unit or assumed})"
+        raise OptionError(
+            "a full lock in degrees for labels of -1..1", came, "change or leave it out"
+        ) from error
+
+
+def _seconds(
+    times: NDArray[np.float64], scale: float | None, name: str, notes: list[str]
+) -> NDArray[np.float64]:
+    """Times in seconds. Without a unit in the name, numbers of a clock's size tell it (s, ms, us or ns)."""
+    middle = float(np.median(np.abs(times)))
+    if scale is None:
+        scale = next((one for limit, one in ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3)) if middle > limit), 1.0)
+    if middle * scale > _EPOCH_S:
+        notes.append(f"column {name} holds clock times: counted from its first row")
+        times = times - times[0]
+    return times * scale
+
+
+def _ascending(
+    keys: NDArray[np.float64], values: NDArray[np.float64], by: str, notes: list[str]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sorted by key; of rows with the same key the last one in the file stays."""
+    order = np.argsort(keys, kind="stable")
+    keys, values = keys[order], values[order]
+    last = np.append(keys[1:] != keys[:-1], True)
+    if twice := int(len(keys) - last.sum()):
+        what = "frame numbers" if by == "frame" else "times"
+        notes.append(f"{twice} repeated {what} in the labels: the last row of each counts")
+    return keys[last], values[last]

@@ -1,0 +1,106 @@
+"""A still picture as a recording of one frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from drivesal.errors import InputError, OptionError
+from drivesal.recordings.registry import register
+from drivesal.types import WHOLE, Frame, Recording, RecordingInfo, Span
+
+if TYPE_CHECKING:
+    from drivesal.types import Image
+
+_SIGNATURES = {
+    "JPEG": b"\xff\xd8\xff",
+    "PNG": b"\x89PNG\r\n\x1a\n",
+    "BMP": b"BM",
+    "TIFF": b"II*\0",
+    "TIFF (big-endian)": b"MM\0*",
+}
+
+
+def signature(path: Path) -> str | None:
+    """The name of the picture format that the file's first bytes tell, None for anything else."""
+    # A raw MJPEG stream begins like a JPEG; only its name tells that more pictures follow.
+    if not path.is_file() or path.suffix.lower() in (".mjpeg", ".mjpg"):
+        return None
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+    except OSError:
+        return None
+    return next((name for name, start in _SIGNATURES.items() if head.startswith(start)), None)
+
+
+def read_picture(path: Path) -> Image:
+    """The picture as (H, W, 3) uint8 RGB: EXIF rotation applied; grey, 16-bit and alpha converted.
+
+    Raises `InputError` where it cannot be read.
+    """
+    try:
+        data = np.fromfile(path, dtype=np.uint8)
+    except OSError as error:
+        raise InputError("a picture", f"{path}: {error.strerror}", "check the file") from error
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+    except cv2.error:
+        image = None
+    if image is None:
+        raise InputError("a picture", f"{path} cannot be decoded", "check that the file is whole")
+    return np.ascontiguousarray(image, dtype=np.uint8)
+
+
+class PictureRecording(Recording):
+    """One frame: index 0, time 0, rate 1."""
+
+    def __init__(self, path: Path) -> None:
+        image = read_picture(path)
+        self.losses = []
+        self._frame = Frame(0, 0.0, image)
+        self.info = RecordingInfo(
+            path=path,
+            format="picture",
+            width=image.shape[1],
+            height=image.shape[0],
+            rate=Fraction(1),
+            time_base=Fraction(1),
+            length=1,
+            duration_s=1.0,
+            seekable=True,
+            codec=(signature(path) or "picture").split()[0].lower(),
+        )
+
+    def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
+        """The picture, where the span holds frame 0. Raises `InputError` otherwise."""
+        if span.every < 1:
+            raise OptionError("every Nth frame with N of at least 1", f"N is {span.every}", "use 1 for all")
+        before_start = span.start is not None and span.start > 0
+        if before_start or (span.end is not None and span.end <= 0):
+            raise InputError("a range with a frame in it", "a picture has only frame #0", "leave the range out")
+        return iter((self._frame,))
+
+    def at(self, where: float | int) -> Frame:
+        """The picture, for frame 0 and times below one second."""
+        if not 0 <= where < 1:
+            raise InputError("frame #0", f"frame {where} of a picture was asked for", "leave it out")
+        return self._frame
+
+    def sample(self, count: int, span: Span = WHOLE) -> Iterator[Frame]:
+        """The picture."""
+        frames = self.frames(span)
+        return frames if count > 0 else iter(())
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+@register("picture", lambda path: signature(path) is not None)
+def _open(path: Path, *, rate: Fraction | None, strict: bool) -> Recording:
+    return PictureRecording(path)

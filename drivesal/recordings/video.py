@@ -1,0 +1,276 @@
+"""Video files of any container and codec that PyAV opens."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from drivesal.errors import InputError, OptionError
+from drivesal.recordings.damage import Damage
+from drivesal.recordings.decoding import (
+    Converter,
+    keyframes,
+    letterboxed,
+    numbered,
+    opened,
+    pictures_in,
+    quarter_turns,
+    video_stream,
+)
+from drivesal.recordings.packets import read_index
+from drivesal.recordings.registry import register
+from drivesal.types import WHOLE, Frame, Recording, RecordingInfo, Span
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+    from drivesal.types import Image
+
+_FALLBACK_RATE = Fraction(25)
+_MOST_TOLERANCE_S = 0.0005
+"""Times that people type or tables round may miss a timestamp by this much."""
+
+
+class VideoRecording(Recording):
+    """A video file. Every iterator opens the file for itself, so several can run at once and in any thread.
+
+    Frames are found by their timestamps in an index of all packets, so an index means the same frame however
+    it is reached, and a frame that does not decode keeps its number. Raises `InputError` for a file that is no
+    readable video, `OptionError` where `rate` is given for a file with timestamps.
+    """
+
+    def __init__(self, path: Path, *, rate: Fraction | None = None, strict: bool = False) -> None:
+        self._path = path
+        with opened(path) as container:
+            stream = video_stream(container, path)
+            self._index = read_index(container, stream)
+            if not self._index.count:
+                raise InputError("a video with frames", f"{path} holds none", "check the file with a player")
+            self._rate = self._choose_rate(stream, rate)
+            info = self._describe(container, stream, rate)
+        self._time_base = info.time_base
+        self.losses = []
+        self._damage = Damage(path, self.losses, self._time, strict)
+        self.info = self._with_first_picture(info)
+
+    def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
+        """The frames of the span. Raises `InputError` where it holds none, `OptionError` for a bad `every`."""
+        start, stop = self._range(span)
+        if self._index.cut and self._reaches_end(span):
+            self._damage.cut(self._index.cut)
+        return self._read(start, stop, span.every)
+
+    def at(self, where: float | int) -> Frame:
+        """The frame there. Raises `InputError` where there is none or it does not decode."""
+        index = where if isinstance(where, int) else self._on_screen(where)
+        if not 0 <= index < self._index.count:
+            raise self._no_frame(f"frame #{index}")
+        frame = next(self._read(index, index + 1, 1), None)
+        if frame is None:
+            raise InputError(
+                "a frame that can be decoded", f"frame #{index} of {self._path} is damaged", "ask for another"
+            )
+        return frame
+
+    def sample(self, count: int, span: Span = WHOLE) -> Iterator[Frame]:
+        """Up to count / 2 keyframes spread over the span, then its first frames; none comes twice."""
+        start, stop = self._range(span)
+        return self._sample(count, start, stop, span.every)
+
+    def close(self) -> None:
+        """Nothing to do: each iterator closes its own file when it ends or is closed."""
+
+    def _time(self, index: int) -> float:
+        if self._index.pts is None:
+            return index * self._rate.denominator / self._rate.numerator
+        return int(self._index.pts[index]) * self._time_base.numerator / self._time_base.denominator
+
+    # Opening
+
+    def _choose_rate(self, stream: VideoStream, given: Fraction | None) -> Fraction:
+        if given is not None and self._index.pts is not None:
+            raise OptionError(
+                "--rate only for a stream without timestamps",
+                f"{self._path} has its own ({stream.average_rate} frames a second)",
+                "leave --rate out",
+            )
+        if given is not None and given <= 0:
+            raise OptionError("a positive rate", f"it is {given}", "give frames a second")
+        if self._index.pts is None:
+            # For raw streams average_rate is a constant of FFmpeg's, the guess comes from the stream itself.
+            return given or stream.guessed_rate or _FALLBACK_RATE
+        return stream.average_rate or stream.guessed_rate or _FALLBACK_RATE
+
+    def _describe(self, container: InputContainer, stream: VideoStream, rate: Fraction | None) -> RecordingInfo:
+        index = self._index
+        notes: list[str] = []
+        duration_s = float(index.count / self._rate)
+        time_base = 1 / self._rate
+        if index.pts is None:
+            source = "as asked" if rate is not None else "guessed; --rate says otherwise"
+            notes.append(f"no timestamps in the file: {float(self._rate):.5g} frames a second ({source})")
+        else:
+            assert stream.time_base is not None
+            time_base = stream.time_base
+            duration_s = float((int(index.pts[-1]) - int(index.pts[0])) * time_base + 1 / self._rate)
+            if index.pts[0] != 0:
+                notes.append(f"the file's times begin at {float(int(index.pts[0]) * time_base):.3f} s")
+        if (streams := len(pictures_in(container))) > 1:
+            notes.append(f"the first of {streams} video streams in the file is used")
+        return RecordingInfo(
+            path=self._path,
+            format=container.format.name,
+            width=stream.codec_context.width,
+            height=stream.codec_context.height,
+            rate=self._rate,
+            time_base=time_base,
+            length=index.count,
+            duration_s=duration_s,
+            seekable=index.exact,
+            codec=stream.codec_context.name,
+            has_audio=bool(container.streams.audio),
+            notes=tuple(notes),
+        )
+
+    def _with_first_picture(self, info: RecordingInfo) -> RecordingInfo:
+        """The info with what only a decoded frame tells: the size on screen and the rotation."""
+        with closing(numbered(self._path, self._index, 0)) as pictures:
+            picture = next((picture for _, picture in pictures), None)
+        if picture is None and self._index.exact:
+            # Some demuxers give packets other times than the decoder gives their frames: count instead.
+            self._index = replace(self._index, exact=False, key=np.zeros_like(self._index.key))
+            return self._with_first_picture(replace(info, seekable=False))
+        if picture is None:
+            raise InputError(
+                "a video with a frame that can be decoded",
+                f"{self._path} has none",
+                "check the file with a player",
+            )
+        turns = quarter_turns(picture)
+        width, height = (picture.height, picture.width) if turns % 2 else (picture.width, picture.height)
+        notes = info.notes
+        if turns:
+            notes = (*notes, f"turned {turns * 90 % 360} degrees counter-clockwise, as the file asks")
+        return replace(info, width=width, height=height, notes=notes)
+
+    # Ranges
+
+    def _range(self, span: Span) -> tuple[int, int]:
+        """First index and end index of the span."""
+        if span.every < 1:
+            raise OptionError("every Nth frame with N of at least 1", f"N is {span.every}", "use 1 for all")
+        start = 0 if span.start is None else self._bound(span.start)
+        stop = self._index.count if span.end is None else self._bound(span.end)
+        if start >= stop:
+            raise self._no_frame(f"the range from {_written(span.start or 0)} to {_written(span.end)}")
+        return start, stop
+
+    def _bound(self, bound: float | int) -> int:
+        """The index of the first frame at or after a bound."""
+        if isinstance(bound, int):
+            return min(max(bound, 0), self._index.count)
+        if not math.isfinite(bound):
+            raise OptionError("a range in seconds", f"one end is {bound}", "give a number")
+        if self._index.pts is None:
+            place = math.ceil((bound - _MOST_TOLERANCE_S) * self._rate)
+            return min(max(place, 0), self._index.count)
+        tolerance_s = min(float(self._time_base) / 2, _MOST_TOLERANCE_S)
+        ticks = (bound - tolerance_s) * self._time_base.denominator / self._time_base.numerator
+        return int(np.searchsorted(self._index.pts, ticks))
+
+    def _on_screen(self, time_s: float) -> int:
+        """The index of the frame shown at a time: the last that began at or before it."""
+        last_s = self._time(self._index.count - 1)
+        if not 0 <= time_s < last_s + max(1 / self._rate, Fraction(1, 1000)):
+            raise self._no_frame(f"{time_s:g} s")
+        after = self._bound(time_s)
+        starts_now = after < self._index.count and abs(self._time(after) - time_s) <= _MOST_TOLERANCE_S
+        return after if starts_now else max(after - 1, 0)
+
+    def _reaches_end(self, span: Span) -> bool:
+        if span.end is None:
+            return True
+        if isinstance(span.end, int):
+            return span.end > self._index.count
+        return span.end > self._time(self._index.count - 1) + float(1 / self._rate)
+
+    def _no_frame(self, what: str) -> InputError:
+        count = self._index.count
+        first, last = self._time(0), self._time(count - 1)
+        return InputError(
+            f"a part of {self._path.name}, which has {count} frames (#0 to #{count - 1}) "
+            f"from {first:.3f} s to {last:.3f} s",
+            f"{what} holds none of them",
+            "choose another",
+        )
+
+    # Reading
+
+    def _read(self, start: int, stop: int, every: int) -> Iterator[Frame]:
+        converter = Converter()
+        expected = start
+        with closing(numbered(self._path, self._index, start)) as pictures:
+            for index, picture in pictures:
+                if index >= stop:
+                    break
+                self._lost(expected, index)
+                expected = index + 1
+                if (index - start) % every == 0:
+                    yield self._frame(index, converter.image(picture))
+                if expected == stop:
+                    return
+        self._lost(expected, stop)
+
+    def _lost(self, start: int, stop: int) -> None:
+        # Pictures before the very first keyframe lean on frames that an editor cut away: that is no damage.
+        first_key = int(np.argmax(self._index.key)) if start == 0 else 0
+        self._damage.lost(max(start, first_key), stop)
+
+    def _sample(self, count: int, start: int, stop: int, every: int) -> Iterator[Frame]:
+        seen: set[int] = set()
+        keys = self._index.keyframes(start, stop)
+        if len(keys) > count // 2:
+            keys = keys[np.linspace(0, len(keys) - 1, count // 2).round().astype(np.intp)]
+        if len(keys):
+            converter = Converter()
+            with closing(keyframes(self._path, self._index, [int(key) for key in keys])) as pictures:
+                for index, picture in pictures:
+                    seen.add(index)
+                    yield self._frame(index, converter.image(picture))
+        if len(seen) >= count:
+            return
+        for frame in self._read(start, stop, every):
+            if frame.index not in seen:
+                seen.add(frame.index)
+                yield frame
+            if len(seen) >= count:
+                return
+
+    def _frame(self, index: int, image: Image) -> Frame:
+        width, height = self.info.width, self.info.height
+        if image.shape[:2] != (height, width):
+            note = f"the frame's size changes in the clip: other sizes are fitted into {width}x{height}"
+            if note not in self.info.notes:
+                self.info = replace(self.info, notes=(*self.info.notes, note))
+            image = letterboxed(image, width, height)
+        return Frame(index, self._time(index), image)
+
+
+def _written(bound: float | int | None) -> str:
+    """A span's bound as a person writes it."""
+    if bound is None:
+        return "the end"
+    return f"#{bound}" if isinstance(bound, int) else f"{bound:g} s"
+
+
+@register("video", lambda path: path.is_file(), fallback=True)
+def _open(path: Path, *, rate: Fraction | None, strict: bool) -> Recording:
+    return VideoRecording(path, rate=rate, strict=strict)
