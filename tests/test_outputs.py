@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from drivesal.errors import OutputError, Stopped
+from drivesal.outputs import Outputs, output_error, writing
+
+
+def listing(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir() if path.is_file()}
+
+
+def test_all_appear_at_the_end_and_not_before(tmp_path: Path) -> None:
+    finals = [tmp_path / "run.saliency.mp4", tmp_path / "run.saliency.csv", tmp_path / "unused.npz"]
+    with Outputs(finals) as out:
+        for final in finals[:2]:
+            part = out.part(final)
+            assert part == out.part(final)
+            assert (part.parent, part.suffix) == (tmp_path, final.suffix)
+            part.write_text(final.suffix)
+        assert not any(final.exists() for final in finals)
+    assert listing(tmp_path) == {"run.saliency.mp4": ".mp4", "run.saliency.csv": ".csv"}
+
+
+@pytest.mark.parametrize("stop", [ValueError, KeyboardInterrupt, Stopped, SystemExit])
+def test_nothing_appears_after_an_exception(tmp_path: Path, stop: type[BaseException]) -> None:
+    (tmp_path / "old.csv").write_text("old")
+
+    def run() -> None:
+        with Outputs([tmp_path / "a.mp4", tmp_path / "old.csv"], overwrite=True) as out:
+            out.part(tmp_path / "a.mp4").write_text("half")
+            out.part(tmp_path / "old.csv").write_text("half")
+            raise stop
+
+    with pytest.raises(stop):
+        run()
+    assert listing(tmp_path) == {"old.csv": "old"}
+
+
+def test_an_output_that_was_never_written_is_a_bug(tmp_path: Path) -> None:
+    def run() -> None:
+        with Outputs([tmp_path / "a", tmp_path / "b"]) as out:
+            out.part(tmp_path / "a").write_text("whole")
+            out.part(tmp_path / "b")
+
+    with pytest.raises(RuntimeError, match="never written"):
+        run()
+    assert listing(tmp_path) == {}
+    with pytest.raises(KeyError), Outputs([tmp_path / "a"]) as out:
+        out.part(tmp_path / "c")
+
+
+def test_overwrite_is_asked_for(tmp_path: Path) -> None:
+    final = tmp_path / "a.csv"
+    final.write_text("old")
+    with pytest.raises(OutputError, match=r"a\.csv exists; use --overwrite"), Outputs([final]):
+        pass
+    with Outputs([final], overwrite=True) as out:
+        out.part(final).write_text("new")
+    assert listing(tmp_path) == {"a.csv": "new"}
+
+
+def test_a_file_that_appeared_meanwhile_stays(tmp_path: Path) -> None:
+    finals = [tmp_path / "a.mp4", tmp_path / "a.csv"]
+
+    def run() -> None:
+        with Outputs(finals) as out:
+            for final in finals:
+                out.part(final).write_text("mine")
+            finals[1].write_text("theirs")
+
+    with pytest.raises(OutputError, match=r"a\.csv exists"):
+        run()
+    assert listing(tmp_path) == {"a.csv": "theirs"}
+
+
+def test_a_file_system_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    with Outputs([tmp_path / "a"]) as out:
+        out.part(tmp_path / "a").write_text("whole")
+    assert listing(tmp_path) == {"a": "whole"}
+
+
+def test_paths_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "run.mp4"
+    source.write_text("drive")
+    (tmp_path / "link.mp4").symlink_to(source)
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    cases = {
+        "gone/a.mp4": "gone does not exist",
+        "run.mp4/a.mp4": "is not a folder",
+        "./folder/../run.mp4": "not an input",
+        "link.mp4": "not an input",
+        "folder": "is a folder",
+    }
+    for name, came in cases.items():
+        with pytest.raises(OutputError, match=came), Outputs([Path(name)], overwrite=True, inputs=[source]):
+            pass
+    with pytest.raises(OutputError, match="given twice"), Outputs(["a.mp4", "./a.mp4"]):
+        pass
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
+    with pytest.raises(OutputError, match="write permission"), Outputs(["b.mp4"]):
+        pass
+    assert source.read_text() == "drive"
+
+
+def test_errors_of_the_system_become_ours(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OutputError, match="room on the disk for /dev/full, but the disk is full"),
+        writing("/dev/full"),
+    ):
+        Path("/dev/full").write_text("x" * 10)
+    with pytest.raises(OutputError, match="writing failed"), writing(tmp_path / "gone" / "a"):
+        (tmp_path / "gone" / "a").write_text("x")
+    for code in (errno.EACCES, errno.EROFS):
+        assert "write permission" in str(output_error(tmp_path / "a", OSError(code, os.strerror(code))))
