@@ -1,0 +1,198 @@
+"""The cases of a regression: what increases the angle, what decreases it, what it ignores, what holds it.
+
+A case turns one frame's `Explained` into heat, (h, w) float32 ≥ 0, unsmoothed and unscaled. "Increase" is
+always to the left, because inside drivesal left is positive.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from drivesal.errors import OptionError
+
+if TYPE_CHECKING:
+    from drivesal.types import ClipStatistics, Explained, Floats, Image
+
+Map = Literal["signed", "gradient", "contribution"]
+
+PATCH = 5
+"""Side [model px] of the patch over which maintain takes its means; stride-2 checkerboards average out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A case as it declares itself.
+
+    `reads`: which maps of `Explained` it needs; `scale`: cases with the same word share one scale; `title`
+    with its side; `meaning` by the kind of the method's unit, with "" for every other kind; `relative`: its
+    heat has no unit.
+    """
+
+    name: str
+    title: str
+    reads: Map
+    scale: str
+    meaning: Mapping[str, str]
+    heat: Callable[[Explained, ClipStatistics], Floats]
+    relative: bool = False
+
+    def means(self, kind: str) -> str:
+        """What bright means under a method of this unit kind."""
+        return self.meaning.get(kind, self.meaning[""])
+
+
+def channel_sum(values: Floats) -> Floats:
+    """(h, w, 3) to (h, w): the signed sum, what all channels together do."""
+    import cv2
+    import numpy as np
+
+    return cv2.transform(values, np.ones((1, 3), np.float32))  # type: ignore[no-any-return]
+
+
+def patch_mean(values: Floats) -> Floats:
+    """(h, w) float32 to its mean over PATCH × PATCH neighbours."""
+    import cv2
+
+    return cv2.blur(values, (PATCH, PATCH))  # type: ignore[no-any-return]
+
+
+def patch_sensitivity(gradient: Floats) -> Floats:
+    """(h, w) patch mean of |signed channel sum| of a gradient (h, w, 3), in the angle's unit per 1/255."""
+    import numpy as np
+
+    return patch_mean(np.abs(channel_sum(gradient)))
+
+
+def local_contrast(picture: Image) -> Floats:
+    """(h, w) float32: standard deviation of the brightness [0..255] over each patch of (h, w, 3) uint8 RGB."""
+    import cv2
+    import numpy as np
+
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    mean = patch_mean(grey)
+    variance = cv2.subtract(patch_mean(cv2.multiply(grey, grey)), cv2.multiply(mean, mean))
+    return cv2.sqrt(cv2.max(variance, 0))  # type: ignore[no-any-return]
+
+
+def _increase(explained: Explained, _: ClipStatistics) -> Floats:
+    import cv2
+
+    return cv2.max(channel_sum(explained.signed), 0)  # type: ignore[no-any-return]
+
+
+def _decrease(explained: Explained, _: ClipStatistics) -> Floats:
+    import cv2
+
+    return cv2.max(-channel_sum(explained.signed), 0)  # type: ignore[no-any-return]
+
+
+def insensitivity(explained: Explained, clip: ClipStatistics) -> Floats:
+    """(h, w) in 0..1: ε / (g + ε), g the patch-mean |gradient|, ε its median over the clip; 0 out of reach."""
+    import numpy as np
+
+    assert explained.gradient is not None
+    if clip.sensitivity <= 0:
+        calm = np.ones(explained.gradient.shape[:2], np.float32)
+    else:
+        epsilon = np.float32(clip.sensitivity)
+        calm = epsilon / (patch_sensitivity(explained.gradient) + epsilon)
+    if clip.reach is not None:
+        calm *= clip.reach
+    return calm
+
+
+def _maintain(explained: Explained, clip: ClipStatistics) -> Floats:
+    return local_contrast(explained.picture) * insensitivity(explained, clip)
+
+
+MAINTAIN: Mapping[str, Callable[[Explained, ClipStatistics], Floats]] = {
+    "product": _maintain,
+    "insensitivity": insensitivity,
+    "contrast": lambda explained, _: local_contrast(explained.picture),
+}
+"""What maintain shows: contrast times insensitivity, or one of the two factors alone."""
+
+
+def _support(explained: Explained, _: ClipStatistics) -> Floats:
+    import cv2
+
+    assert explained.contribution is not None
+    assert explained.baseline_angle is not None
+    towards = 1.0 if explained.angle >= explained.baseline_angle else -1.0
+    return cv2.max(channel_sum(explained.contribution) * towards, 0)  # type: ignore[no-any-return]
+
+
+_CASES = (
+    Case(
+        "increase",
+        "increase (left)",
+        "signed",
+        "push",
+        {
+            "sensitivity": "brighter here → more left",
+            "contribution": "what is here pushes left",
+            "": "speaks for left",
+        },
+        _increase,
+    ),
+    Case(
+        "decrease",
+        "decrease (right)",
+        "signed",
+        "push",
+        {
+            "sensitivity": "brighter here → more right",
+            "contribution": "what is here pushes right",
+            "": "speaks for right",
+        },
+        _decrease,
+    ),
+    Case(
+        "maintain",
+        "maintain",
+        "gradient",
+        "maintain",
+        {"": "structure the angle does not react to"},
+        _maintain,
+        relative=True,
+    ),
+    Case(
+        "support",
+        "support",
+        "contribution",
+        "support",
+        {"": "holds the angle away from the mean picture's"},
+        _support,
+    ),
+)
+
+
+def cases() -> dict[str, Case]:
+    """All cases by name, in their usual order."""
+    return {case.name: case for case in _CASES}
+
+
+def choose(names: Iterable[str], maintain: str = "product") -> tuple[Case, ...]:
+    """The cases of these names, each once, maintain by the factors of `MAINTAIN`.
+
+    Raises OptionError with the valid names and the nearest one.
+    """
+    known = cases()
+    known["maintain"] = dataclasses.replace(known["maintain"], heat=MAINTAIN[maintain])
+    chosen: dict[str, Case] = {}
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            raise OptionError(
+                f"cases among {', '.join(known)}",
+                f"one is {name!r}",
+                f"did you mean {near[0]}?" if near else "give them separated by commas",
+            )
+        chosen[name] = known[name]
+    if not chosen:
+        raise OptionError(f"at least one case of {', '.join(known)}", "none was given", "leave --cases out")
+    return tuple(chosen.values())

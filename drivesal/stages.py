@@ -1,0 +1,73 @@
+"""Stages that run beside each other: one thread a stage, a short queue between, every exception carried on."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections.abc import Generator, Iterable, Iterator
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+T = TypeVar("T")
+
+
+class Ahead(Generic[T]):
+    """Runs an iterable in a thread of its own, at most `depth` items ahead of who consumes it.
+
+    An exception in the thread is raised in the consumer, after the items before it. Leaving the `with` block
+    (or `close`) stops the thread, closes the iterable's generator in it, and joins: no thread stays behind.
+    """
+
+    def __init__(self, items: Iterable[T], depth: int = 1) -> None:
+        self._items = items
+        self._queue: queue.Queue[tuple[T | None, BaseException | None, bool]] = queue.Queue(depth)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"ahead-{id(self):x}", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        end: tuple[T | None, BaseException | None, bool] = (None, None, True)
+        try:
+            with contextlib.ExitStack() as stack:
+                iterator = iter(self._items)
+                if isinstance(iterator, Generator):
+                    stack.callback(iterator.close)
+                for item in iterator:
+                    if not self._put((item, None, False)):
+                        break
+        except BaseException as error:
+            end = (None, error, True)
+        self._put(end)
+
+    def _put(self, entry: tuple[T | None, BaseException | None, bool]) -> bool:
+        """False where the consumer has left."""
+        while not self._stop.is_set():
+            try:
+                self._queue.put(entry, timeout=0.05)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def __iter__(self) -> Iterator[T]:
+        while True:
+            item, error, last = self._queue.get()
+            if error is not None:
+                raise error
+            if last:
+                return
+            yield item  # type: ignore[misc]
+
+    def close(self) -> None:
+        """Stops the thread and waits for it."""
+        self._stop.set()
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

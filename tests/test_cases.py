@@ -1,0 +1,110 @@
+import cv2
+import numpy as np
+import pytest
+
+from drivesal.cases import PATCH, channel_sum, choose, insensitivity, local_contrast
+from drivesal.errors import OptionError
+from drivesal.types import ClipStatistics, Explained, Frame
+
+SHAPE = (12, 16)
+
+
+def explained(signed=None, gradient=None, contribution=None, picture=None, angle=3.0, base=1.0):
+    picture = np.zeros((*SHAPE, 3), np.uint8) if picture is None else picture
+    signed = np.zeros((*SHAPE, 3), np.float32) if signed is None else signed
+    return Explained(Frame(0, 0.0, picture), picture, angle, signed, gradient, contribution, base, 0.0)
+
+
+def heat(case, one, clip=None):
+    return choose([case])[0].heat(one, clip or ClipStatistics(np.zeros((*SHAPE, 3), np.float32)))
+
+
+def random_map(seed=0):
+    return np.random.default_rng(seed).normal(size=(*SHAPE, 3)).astype(np.float32)
+
+
+def test_increase_and_decrease_split_the_signed_sum():
+    signed = random_map()
+    total = signed.sum(axis=2)
+    up, down = heat("increase", explained(signed)), heat("decrease", explained(signed))
+    assert up == pytest.approx(np.maximum(total, 0), abs=1e-6)
+    assert down == pytest.approx(np.maximum(-total, 0), abs=1e-6)
+    assert up - down == pytest.approx(channel_sum(signed), abs=1e-6)
+    assert not (up * down).any()
+
+
+def test_support_holds_the_angle_on_its_side_of_the_baseline():
+    contribution = random_map()
+    total = contribution.sum(axis=2)
+    left = heat("support", explained(contribution=contribution, angle=3, base=1))
+    right = heat("support", explained(contribution=contribution, angle=-3, base=1))
+    assert left == pytest.approx(np.maximum(total, 0), abs=1e-6)
+    assert right == pytest.approx(np.maximum(-total, 0), abs=1e-6)
+
+
+def test_contrast_is_the_patches_standard_deviation():
+    picture = np.random.default_rng(0).integers(0, 256, (*SHAPE, 3), dtype=np.uint8)
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float64)
+    half = PATCH // 2
+    y, x = 6, 9
+    patch = grey[y - half : y + half + 1, x - half : x + half + 1]
+    assert local_contrast(picture)[y, x] == pytest.approx(patch.std(), rel=1e-3)
+    assert local_contrast(np.full((*SHAPE, 3), 77, np.uint8)).max() < 0.1
+
+
+def test_maintain_is_structure_where_the_answer_does_not_react():
+    picture = np.zeros((*SHAPE, 3), np.uint8)
+    picture[:, 4:6] = picture[:, 12:14] = 200  # two equal edges
+    gradient = np.zeros((*SHAPE, 3), np.float32)
+    gradient[:, 10:] = 5.0  # the model reacts on the right
+    clip = ClipStatistics(np.zeros((*SHAPE, 3), np.float32), 1.0, np.ones(SHAPE, bool))
+    found = heat("maintain", explained(gradient=gradient, picture=picture), clip)
+    assert found[6, 4] > 5 * found[6, 12]
+    assert found[6, 8] < 0.2 * found[6, 4]
+
+
+def test_out_of_reach_is_not_maintained():
+    gradient = random_map()
+    reach = np.ones(SHAPE, bool)
+    reach[:3] = False
+    clip = ClipStatistics(np.zeros((*SHAPE, 3), np.float32), 1.0, reach)
+    calm = insensitivity(explained(gradient=gradient), clip)
+    assert not calm[:3].any()
+    assert (calm[3:] > 0).all()
+    assert (calm <= 1).all()
+
+
+def test_insensitivity_falls_as_the_gradient_grows_and_is_one_half_at_the_clips_median():
+    clip = ClipStatistics(np.zeros((*SHAPE, 3), np.float32), 3.0, None)
+    levels = [
+        insensitivity(explained(gradient=np.full((*SHAPE, 3), g, np.float32)), clip)[6, 8] for g in (0, 1, 9)
+    ]
+    assert levels == pytest.approx([1, 0.5, 0.1], abs=1e-5)
+
+
+def test_factors_of_maintain_alone():
+    gradient, picture = random_map(), np.random.default_rng(0).integers(0, 256, (*SHAPE, 3), dtype=np.uint8)
+    one, clip = explained(gradient=gradient, picture=picture), ClipStatistics(gradient, 1.0, None)
+    parts = {
+        name: choose(["maintain"], name)[0].heat(one, clip) for name in ("product", "insensitivity", "contrast")
+    }
+    assert parts["product"] == pytest.approx(parts["insensitivity"] * parts["contrast"], rel=1e-5)
+
+
+@pytest.mark.parametrize("case", ["increase", "decrease", "maintain", "support"])
+def test_every_heat_is_float32_not_negative_and_model_sized(case):
+    found = heat(case, explained(random_map(), random_map(1), random_map(2)))
+    assert found.shape == SHAPE
+    assert found.dtype == np.float32
+    assert (found >= 0).all()
+
+
+def test_cases_are_chosen_once_in_the_order_asked():
+    assert [case.name for case in choose(["decrease", "increase", "decrease"])] == ["decrease", "increase"]
+
+
+def test_unknown_cases_name_the_known():
+    with pytest.raises(OptionError, match="did you mean increase"):
+        choose(["incraese"])
+    with pytest.raises(OptionError, match="at least one"):
+        choose([])

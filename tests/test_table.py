@@ -1,0 +1,70 @@
+import csv
+import io
+
+import numpy as np
+import pytest
+
+from drivesal.preprocess import Crop, Preprocess
+from drivesal.table import Table
+from drivesal.types import Explained, Frame
+
+PREPROCESS = Preprocess((10, 20), Crop("pixel", (50, 100), (0, 200)))
+
+
+def explained(index=0, angle=2.0, truth=None, base=None, error=None):
+    frame = Frame(index, index / 20, np.zeros((100, 200, 3), np.uint8), truth)
+    empty = np.zeros((10, 20, 3), np.float32)
+    return Explained(frame, empty.astype(np.uint8), angle, empty, baseline_angle=base, completeness_error=error)
+
+
+def rows(fill, unit="deg", contributions=False):
+    file = io.StringIO()
+    table = Table(file, unit, ["increase"], PREPROCESS, contributions)
+    fill(table)
+    return table, list(csv.DictReader(io.StringIO(file.getvalue())))
+
+
+def test_the_centre_of_heat_is_in_fractions_of_the_frame():
+    heat = np.zeros((10, 20), np.float32)
+    heat[9, 0] = 3.0  # the last row and first column that the model sees
+    _, (row,) = rows(lambda table: table.add(explained(), {"increase": heat}))
+    assert float(row["increase_total"]) == 3
+    assert float(row["increase_x"]) == pytest.approx(5 / 200)
+    assert float(row["increase_y"]) == pytest.approx((50 + 9.5 * 5) / 100)
+
+
+def test_no_heat_has_no_centre():
+    _, (row,) = rows(lambda table: table.add(explained(), {"increase": np.zeros((10, 20), np.float32)}))
+    assert (row["increase_total"], row["increase_x"], row["increase_y"]) == ("0", "", "")
+
+
+def test_errors_are_prediction_minus_truth():
+    heat = {"increase": np.ones((10, 20), np.float32)}
+
+    def fill(table):
+        for i, (angle, truth) in enumerate([(2.0, 1.0), (2.0, 5.0), (2.0, None)]):
+            table.add(explained(i, angle, truth), heat)
+
+    table, found = rows(fill)
+    assert [row["error_deg"] for row in found] == ["1", "-3", ""]
+    assert [row["frame"] for row in found] == ["0", "1", "2"]
+    assert table.labelled == 2
+    assert table.errors() == {"rmse": pytest.approx(5**0.5), "mean_absolute": 2, "bias": -1}
+
+
+def test_without_labels_there_are_no_errors():
+    table, _ = rows(lambda table: table.add(explained(), {"increase": np.ones((10, 20), np.float32)}))
+    assert table.errors() is None
+
+
+def test_contributions_bring_their_baseline_and_completeness():
+    heat = {"increase": np.ones((10, 20), np.float32)}
+
+    def fill(table):
+        table.add(explained(0, base=0.5, error=0.1), heat)
+        table.add(explained(1, base=0.5, error=0.3), heat)
+
+    table, found = rows(fill, "norm", contributions=True)
+    assert found[1]["completeness_error_norm"] == "0.3"
+    assert found[0]["baseline_norm"] == "0.5"
+    assert table.completeness() == {"mean": pytest.approx(0.2), "largest": pytest.approx(0.3)}
