@@ -39,7 +39,8 @@ class Scene:
     grows beyond it); `width` the canvas's width [px], None for the default; `opacity` 0..1 of full heat;
     `colormap` a Matplotlib name that replaces the cases' own colours, None for those; `caption` a short line
     (method and scale: "gradient · one scale for the clip"); `warnings` short sentences that must stay on
-    screen ("unit and sign assumed").
+    screen ("unit and sign assumed"); `trace` False leaves the curve of the last seconds out, for a picture
+    without a history.
     """
 
     frame_size: tuple[int, int]
@@ -54,6 +55,7 @@ class Scene:
     colormap: str | None = None
     caption: str = ""
     warnings: tuple[str, ...] = ()
+    trace: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ class Shown:
     """One frame to draw.
 
     `image` is (H, W, 3) uint8 RGB of the recording; `heats` maps a case to (h, w) float32 in 0..1 at the
-    model's size; angles are inside drivesal's convention (`Scene.kind`, left positive).
+    model's size; angles are inside drivesal's convention (`Scene.kind`, left positive). A `time_s` of NaN
+    leaves time and frame number out (a photograph has neither).
     """
 
     index: int

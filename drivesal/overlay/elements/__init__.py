@@ -1,0 +1,1 @@
+"""One file an element; every module here is found by the registry."""

@@ -1,0 +1,167 @@
+"""Predicted and true angle over the last ten seconds; the right edge is now, left is up."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, ClassVar
+
+import cv2
+import numpy as np
+
+from drivesal.overlay.element import Area, Element, Moment, Slot, register
+from drivesal.overlay.geometry import Rect
+from drivesal.overlay.palette import AXIS, DIM, LINE, PREDICTED, TRUTH
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from drivesal.overlay.palette import Colour
+    from drivesal.overlay.scene import Scene
+    from drivesal.overlay.style import Style
+    from drivesal.types import Image
+
+    Points = NDArray[np.float64]
+
+SPAN_S = 10.0
+_SHIFT = 4
+_STEPS = {
+    "deg": (1, 2, 5, 10, 20, 30, 45, 60, 90, 180, 360, 720, 1440, 2880),
+    "norm": (0.05, 0.1, 0.2, 0.3, 0.5, 1, 1.5, 2, 4, 8, 16, 32, 64),
+}
+
+
+def nice_range(value: float, unit: str) -> float:
+    """The smallest of the unit's round numbers that holds |value|; the largest where none does."""
+    steps = _STEPS[unit]
+    return float(next((step for step in steps if step >= abs(value) - 1e-9), steps[-1]))
+
+
+@register
+class Trace(Element):
+    """Keeps (time_s, predicted, truth) of the frames it is given, which come in order."""
+
+    name: ClassVar[str] = "trace"
+    slot: ClassVar[Slot] = "dashboard"
+    order: ClassVar[int] = 30
+
+    def __init__(self, scene: Scene, style: Style, area: Area) -> None:
+        super().__init__(scene, style, area)
+        rect, pad = area.rect, style.pad
+        self._small = max(12, round(0.8 * style.size))
+        gutter = style.width(self._label(8888, "L"), self._small) + pad
+        below = round(1.6 * self._small)
+        width, height = rect.width - gutter - 2 * pad, rect.height - 2 * pad - below
+        self._plot = Rect(rect.left + gutter, rect.top + pad, max(width, 8), max(height, 8))
+        # A period in time, so that the truth's dashes travel with the curve instead of flickering along it.
+        self._dash_s = max(9 * style.stroke, 12) / self._plot.width * SPAN_S
+        self.reset()
+
+    @classmethod
+    def width(cls, scene: Scene, style: Style, height: int) -> tuple[int, int]:
+        """All the room there is; nothing where the scene has no history."""
+        return (14 * style.size, 100_000) if scene.trace else (0, 0)
+
+    def reset(self) -> None:
+        """Forgets the curve and its range."""
+        self._rows: Points = np.empty((0, 3))
+        self._range = nice_range(max(abs(self.scene.angle_range), 1e-6), self.scene.kind.unit)
+
+    def recall(self, history: Sequence[tuple[float, float, float | None]]) -> None:
+        """Begins with these frames."""
+        for time_s, predicted, truth in history:
+            self._remember(time_s, predicted, truth)
+
+    def _label(self, value: float, side: str) -> str:
+        return f"{value:g}{'°' if self.scene.kind.unit == 'deg' else ''} {side}"
+
+    def static(self, canvas: Image) -> None:
+        """Seconds, the zero line and what the time axis says."""
+        plot, size = self._plot, self._small
+        for second in range(int(SPAN_S) + 1):
+            x = plot.right - 1 - round(second / SPAN_S * (plot.width - 1))
+            cv2.line(canvas, (x, plot.top), (x, plot.bottom - 1), AXIS if second == 0 else LINE, 1)
+        for y in (plot.top, plot.bottom - 1):
+            cv2.line(canvas, (plot.left, y), (plot.right - 1, y), LINE, 1)
+        cv2.line(canvas, (plot.left, plot.middle), (plot.right - 1, plot.middle), AXIS, 1)
+        middle = plot.bottom + round(0.9 * size)
+        self.style.draw(canvas, "now", plot.right, middle, DIM, size, align="right")
+        centre = plot.right - 1 - round(0.5 * (plot.width - 1))
+        self.style.draw(canvas, "−5 s", centre, middle, DIM, size, align="centre")
+        self.style.draw(canvas, "−10 s", plot.left, middle, DIM, size)
+
+    def draw(self, canvas: Image, moment: Moment) -> None:
+        """Takes the frame into the history and draws the curves."""
+        self._remember(moment.shown.time_s, moment.shown.predicted, moment.shown.truth)
+        plot, size, style = self._plot, self._small, self.style
+        right = plot.left - style.pad // 2
+        half = round(0.4 * size)
+        style.draw(canvas, self._label(self._range, "L"), right, plot.top + half, DIM, size, align="right")
+        style.draw(canvas, "0", right, plot.middle, DIM, size, align="right")
+        style.draw(canvas, self._label(self._range, "R"), right, plot.bottom - half, DIM, size, align="right")
+        if self._rows.size:
+            view = self._frame().of(canvas)
+            self._solid(view, self._rows[:, 0], self._rows[:, 1], PREDICTED)
+            self._dashed(view, self._rows[:, 0], self._rows[:, 2], TRUTH)
+            for column, colour in ((2, TRUTH), (1, PREDICTED)):
+                self._dot(view, self._rows[-1, 0], self._rows[-1, column], colour)
+
+    def _frame(self) -> Rect:
+        """The plot and a margin for the dot at now; curves are cut off outside it."""
+        margin = self.style.pad // 2
+        plot = self._plot
+        return Rect(plot.left, plot.top - margin, plot.width + margin, plot.height + 2 * margin)
+
+    def _remember(self, time_s: float, predicted: float, truth: float | None) -> None:
+        """Adds a frame, drops what is older than the span or not before it, and widens the range if need be."""
+        if not math.isfinite(time_s):
+            return
+        row = np.array([[time_s, predicted, math.nan if truth is None or not self.scene.has_truth else truth]])
+        row[0, 1:][~np.isfinite(row[0, 1:])] = math.nan
+        old = self._rows[(self._rows[:, 0] < time_s) & (self._rows[:, 0] >= time_s - SPAN_S)]
+        self._rows = np.concatenate([old, row])
+        values = np.abs(row[0, 1:])
+        if np.nanmax(values, initial=0.0) > self._range:
+            self._range = nice_range(float(np.nanmax(values)), self.scene.kind.unit)
+
+    def _points(self, times: Points, values: Points) -> NDArray[np.int32]:
+        """(..., 2) fixed-point (x, y) inside `_frame` of angles at times."""
+        plot, frame = self._plot, self._frame()
+        x = plot.right - 1 - frame.left - (self._rows[-1, 0] - times) / SPAN_S * (plot.width - 1)
+        values = np.clip(values, -self._range, self._range)
+        y = plot.middle - frame.top - values / self._range * (plot.height - 1) / 2
+        fixed: NDArray[np.int32] = (np.stack([x, y], axis=-1) * 2**_SHIFT).round().astype(np.int32)
+        return fixed
+
+    def _solid(self, view: Image, times: Points, values: Points, colour: Colour) -> None:
+        """A curve that is broken where a value is missing."""
+        breaks = np.flatnonzero(~np.isfinite(values))
+        lines = []
+        for run in np.split(np.arange(len(values)), breaks):
+            run = run[np.isfinite(values[run])]
+            if len(run) > 1:
+                lines.append(self._points(times[run], values[run]))
+        cv2.polylines(view, lines, False, colour, self.style.stroke, cv2.LINE_AA, _SHIFT)
+
+    def _dashed(self, view: Image, times: Points, values: Points, colour: Colour) -> None:
+        """The same in dashes; a value with none on either side of it is a dot."""
+        known = np.isfinite(values)
+        if not known.any():
+            return
+        beside = np.concatenate([[False], known, [False]])
+        for index in np.flatnonzero(known & ~beside[:-2] & ~beside[2:]):
+            self._dot(view, times[index], values[index], colour, small=True)
+        period = self._dash_s
+        starts = period * np.arange(math.floor(times[0] / period), math.ceil(times[-1] / period) + 1)
+        dashes = np.clip(starts[:, None] + 0.6 * period * np.array([0.0, 0.5, 1.0]), times[0], times[-1])
+        heights = np.interp(dashes, times, values)
+        whole = np.isfinite(heights).all(axis=1) & (dashes[:, 0] < dashes[:, 2])
+        lines = list(self._points(dashes[whole], heights[whole]))
+        cv2.polylines(view, lines, False, colour, self.style.stroke, cv2.LINE_AA, _SHIFT)
+
+    def _dot(self, view: Image, time_s: float, value: float, colour: Colour, small: bool = False) -> None:
+        if math.isfinite(value):
+            x, y = (int(part) for part in self._points(np.array(time_s), np.array(value)))
+            radius = self.style.stroke * (1.0 if small else 1.8)
+            cv2.circle(view, (x, y), round(radius * 2**_SHIFT), colour, -1, cv2.LINE_AA, _SHIFT)

@@ -1,0 +1,89 @@
+"""Colours (RGB 0..255) that a colour-blind person can tell apart, after Okabe and Ito (2008)."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from drivesal.errors import OptionError
+
+if TYPE_CHECKING:
+    from drivesal.types import Image
+
+Colour = tuple[int, int, int]
+
+BACKGROUND: Colour = (17, 19, 23)
+SURFACE: Colour = (28, 31, 37)
+"""Behind the dashboard's instruments."""
+LINE: Colour = (58, 63, 72)
+"""Grid lines."""
+AXIS: Colour = (96, 102, 112)
+DIM: Colour = (158, 165, 175)
+"""Text that explains."""
+TEXT: Colour = (232, 235, 239)
+PREDICTED: Colour = (250, 250, 250)
+TRUTH: Colour = (240, 228, 66)
+"""Always dashed or dotted as well, never told apart by colour alone."""
+WARNING: Colour = (255, 184, 28)
+
+# Hues after Okabe and Ito; green and purple are moved so that they do not fade into the grey picture for
+# somebody who sees no green (CIELAB chroma of Okabe and Ito's own there: 12; of these: 37 and more).
+CASES: dict[str, Colour] = {
+    "increase": (240, 150, 20),
+    "decrease": (45, 135, 240),
+    "maintain": (90, 215, 110),
+    "support": (220, 160, 250),
+}
+_MORE: tuple[Colour, ...] = ((213, 94, 0), (86, 180, 233), (240, 228, 66), (190, 190, 190))
+
+
+def case_colour(name: str, taken: tuple[Colour, ...] = ()) -> Colour:
+    """The colour of a case: its own, or for an unknown name the next one that is not in `taken`."""
+    if name in CASES:
+        return CASES[name]
+    free = [colour for colour in (*_MORE, *CASES.values()) if colour not in taken]
+    return free[0] if free else _MORE[len(taken) % len(_MORE)]
+
+
+def own_ramp(colour: Colour, tint: float = 0.45) -> Image:
+    """(256, 3) uint8 from a dark shade at heat 0 through `colour` to one `tint` nearer to white at heat 1.
+
+    Strength shows as brightness too, so that it can be read without seeing the hue.
+    """
+    base = np.array(colour, np.float64)
+    stops = np.stack([0.45 * base, base, base + tint * (255 - base)])
+    heat = np.linspace(0, 1, 256)
+    return (
+        np.stack([np.interp(heat, (0, 0.65, 1), stops[:, c]) for c in range(3)], axis=1)
+        .round()
+        .astype(np.uint8)
+    )
+
+
+def named_ramp(name: str) -> Image:
+    """(256, 3) uint8 of the Matplotlib colour map `name`. Raises OptionError where there is none."""
+    import matplotlib  # only here: it costs 0.1 s that a run without --colormap need not pay
+
+    try:
+        colours = matplotlib.colormaps[name]
+    except KeyError:
+        near = difflib.get_close_matches(name.lower(), list(matplotlib.colormaps), n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else "leave it out for the cases' own colours"
+        raise OptionError(
+            "the name of a Matplotlib colour map (viridis, magma, inferno, turbo, cividis …)",
+            f"{name!r} is none",
+            hint,
+        ) from None
+    return np.asarray(colours(np.linspace(0, 1, 256), bytes=True)[:, :3], np.uint8).copy()
+
+
+def ramp(colour: Colour, colormap: str | None, together: int = 1) -> Image:
+    """(256, 3) uint8: the case's own ramp, or the Matplotlib one that replaces it.
+
+    Where several cases lie `together` on one picture, white is left for the places where they meet.
+    """
+    if colormap is not None:
+        return named_ramp(colormap)
+    return own_ramp(colour) if together == 1 else own_ramp(colour, tint=0.1)

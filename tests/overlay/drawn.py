@@ -1,0 +1,66 @@
+"""A drawn road and scenes on it, so that nothing here depends on a recording."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from drivesal.overlay.palette import case_colour
+from drivesal.overlay.scene import Legend, Scene, Shown
+from drivesal.steering import AngleKind
+
+if TYPE_CHECKING:
+    from drivesal.types import Floats, Image
+
+WORDS = {
+    "increase": ("increase (left)", "brighter here → more left", "0.031° per 1/255"),
+    "decrease": ("decrease (right)", "brighter here → more right", "0.031° per 1/255"),
+    "maintain": ("maintain", "structure the answer ignores", "relative"),
+    "support": ("support", "holds the angle where it is", "0.21°"),
+}
+STEERING_WHEEL = AngleKind("deg", "steering-wheel")
+
+
+def legends(count: int) -> tuple[Legend, ...]:
+    return tuple(Legend(case, *WORDS[case], case_colour(case)) for case in list(WORDS)[:count])
+
+
+def road(size: tuple[int, int]) -> Image:
+    """A sky, a meadow and a lane with white edges, (H, W, 3) uint8 RGB."""
+    width, height = size
+    shade = np.linspace(0, 1, height)[:, None, None]
+    picture = np.broadcast_to((60 + 100 * shade + np.array([0, 20, 60]) * (1 - shade)), (height, width, 3))
+    picture = np.ascontiguousarray(picture.astype(np.uint8))
+    horizon, middle = int(0.45 * height), width // 2
+    cv2.rectangle(picture, (0, horizon), (width, height), (92, 118, 70), -1)
+    lane = np.array([(middle, horizon), (int(0.9 * width), height), (int(0.1 * width), height)])
+    cv2.fillPoly(picture, [lane], (84, 84, 90))
+    cv2.polylines(picture, [lane], True, (240, 240, 240), max(1, width // 120), cv2.LINE_AA)
+    return picture
+
+
+def spot(x: float, y: float, radius: float = 6.0) -> Floats:
+    """(66, 200) float32 heat: 1 at the fractions x and y, fading to 0."""
+    rows, columns = np.mgrid[0:66, 0:200]
+    distance = (columns + 0.5 - 200 * x) ** 2 + (rows + 0.5 - 66 * y) ** 2
+    return np.exp(-distance / (2 * radius**2)).astype(np.float32)
+
+
+def make_scene(size: tuple[int, int] = (320, 160), cases: int = 3, **options: Any) -> Scene:
+    width, height = size
+    options.setdefault("box", (0, int(0.4 * height), width, int(0.9 * height)))
+    options.setdefault("kind", STEERING_WHEEL)
+    return Scene(size, legends=legends(cases), **{"angle_range": 25.0, **options})
+
+
+def make_shown(scene: Scene, **given: Any) -> Shown:
+    heats = {legend.case: spot(0.3 + 0.15 * n, 0.6) for n, legend in enumerate(scene.legends)}
+    values: dict[str, Any] = {"index": 7, "time_s": 83.25, "predicted": 12.3, "truth": None, "heats": heats}
+    return Shown(**{**values, "image": road(scene.frame_size), **given})
+
+
+def none(scene: Scene) -> dict[str, Floats]:
+    """No heat anywhere."""
+    return {legend.case: np.zeros((66, 200), np.float32) for legend in scene.legends}

@@ -1,0 +1,50 @@
+"""Whole pictures against ones that were looked at; DRIVESAL_RENEW_GOLDEN=1 draws them anew: look again."""
+
+import math
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from drivesal.overlay.renderer import Renderer
+from drivesal.steering import AngleKind
+
+from .drawn import STEERING_WHEEL, make_scene, make_shown
+
+FOLDER = Path(__file__).parent / "golden"
+TOLERANCE = 1.0
+"""Mean absolute difference of all channels [0..255]: other builds smooth edges a little differently."""
+
+NORM = AngleKind("norm")
+SCENES = {
+    "grid": {
+        "size": (320, 160), "cases": 3, "has_truth": True, "width": 800,
+        "caption": "gradient · one scale for the clip", "warnings": ("unit and sign assumed",),
+    },
+    "single": {"size": (480, 270), "cases": 2, "layout": "single", "kind": NORM, "angle_range": 0.4},
+    "still": {"size": (320, 240), "cases": 1, "trace": False, "colormap": "magma", "width": 640},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_the_picture_is_the_one_that_was_looked_at(name):
+    scene = make_scene(**SCENES[name])
+    renderer = Renderer(scene)
+    unit = 15.0 if scene.kind == STEERING_WHEEL else 0.25
+    history = [
+        (73.25 + n / 10, unit * math.sin(n / 12), None if 40 < n < 60 else unit * math.sin(n / 12 - 0.3))
+        for n in range(100)
+    ]
+    renderer.reset(history)
+    truth = 0.6 * unit if scene.has_truth else None
+    canvas = renderer.draw(make_shown(scene, predicted=0.9 * unit, truth=truth))
+    path = FOLDER / f"{name}.png"
+    if os.environ.get("DRIVESAL_RENEW_GOLDEN"):
+        cv2.imwrite(str(path), canvas[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    golden = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    assert golden is not None, f"{path} is missing: set DRIVESAL_RENEW_GOLDEN=1 once"
+    assert golden.shape == canvas.shape
+    difference = np.abs(golden[..., ::-1].astype(int) - canvas).mean()
+    assert difference <= TOLERANCE, f"{path.name}: mean absolute difference {difference:.2f}"
