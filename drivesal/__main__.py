@@ -1,0 +1,5 @@
+"""`python -m drivesal`."""
+
+from drivesal.cli import main
+
+main()

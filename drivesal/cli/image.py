@@ -1,0 +1,88 @@
+"""`drivesal image`: one frame as a figure."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from drivesal.cli import _options as options
+from drivesal.errors import OptionError, OutputError
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  drivesal image frame.jpg --out frame.png
+  drivesal image run.mp4 --at 1:13 --out frame.png
+  drivesal image run.mp4 --at '#1460' --cases increase,support
+"""
+)
+@click.argument("source", type=options.FILE)
+@click.option("--at", type=options.Position(), help="Which frame of a video: seconds, m:ss or #frame.")
+@click.option("--out", type=options.FILE, help="A .png or .jpg.  [default: ./NAME.saliency.png]")
+@click.option("--overwrite", is_flag=True, help="Write over an existing file.")
+@options.model_options
+@options.explain_options
+@options.label_options
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
+def command(source: Path, **given: Any) -> None:
+    """Draw one frame of a video, or a picture, like a frame of the overlay video.
+
+    The scale is the whole video's; of a picture alone, its own.
+    """
+    from drivesal.outputs import Outputs
+    from drivesal.pipeline import render_image
+    from drivesal.types import WHOLE
+
+    out = given["out"] or Path(f"{source.stem}.saliency.png")
+    if out.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise OptionError("--out to end in .png or .jpg", f"it is {out}", "name it so")
+    request = options.request(given, WHOLE)
+    with (
+        options.open_drive(source, given) as recording,
+        Outputs([out], overwrite=given["overwrite"], inputs=[source]) as outputs,
+    ):
+        if recording.info.length != 1 and given["at"] is None:
+            raise OptionError(
+                "--at for a video", "it was not given", "say which frame: --at 1:13 or --at '#1460'"
+            )
+        model = options.load(given)
+        options.check_kinds(recording, model)
+        figure = render_image(recording, model, request, given["at"] if given["at"] is not None else 0)
+        _write(outputs.part(out), figure.canvas)
+    explained, kind = figure.explained, model.kind
+    truth = explained.frame.steering
+    if given["as_json"]:
+        numbers = {
+            "frame": explained.frame.index,
+            "time_s": explained.frame.time_s,
+            "unit": kind.unit,
+            "predicted": explained.angle,
+            "truth": truth,
+            "totals": dict(figure.totals),
+            "output": str(out),
+        }
+        click.echo(json.dumps(numbers))
+        return
+    said = "" if truth is None else f", truth {kind.text(truth)}"
+    click.echo(
+        f"frame {explained.frame.index} at {explained.frame.time_s:.2f} s: {kind.text(explained.angle)}{said}"
+    )
+    for line in (*recording.info.notes, *(f"assumed of the model: {one}" for one in model.assumed)):
+        click.echo(line)
+    click.echo(str(out))
+
+
+def _write(path: Path, canvas: Any) -> None:
+    import cv2
+
+    from drivesal.outputs import writing
+
+    done, data = cv2.imencode(path.suffix, cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR))
+    if not done:
+        raise OutputError("a picture that can be coded", f"{path.suffix} cannot", "use .png")
+    with writing(path):
+        path.write_bytes(data.tobytes())

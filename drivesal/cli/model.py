@@ -1,0 +1,101 @@
+"""`drivesal model`: what a model expects and what it gives."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from drivesal.cli import _options as options
+
+if TYPE_CHECKING:
+    from drivesal.model import SteeringModel
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  drivesal model my.keras
+  drivesal model my.keras --crop 60:-25 --color YUV --input-scale -1..1 --angle-unit rad --write-card
+"""
+)
+@click.argument("path", type=options.FILE, required=False)
+@options.declared_options
+@click.option("--write-card", is_flag=True, help="Keep what was said in the card beside the weights.")
+@click.option("--overwrite", is_flag=True, help="Write over an existing card.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def command(path: Path | None, **given: Any) -> None:
+    """Show a model's input, output, unit and sign, layers and parameters.  [default: the shipped PilotNet]"""
+    from drivesal.facts import model_facts
+
+    # on the model itself --angle-unit and --positive speak of the model, card or not
+    given["model_angle_unit"] = given["model_angle_unit"] or given["angle_unit"]
+    given["model_positive"] = given["model_positive"] or given["positive"]
+    model = options.load({"model_path": path, **given})
+    if given["as_json"]:
+        layers = [{"name": n, "type": t, "output": s, "parameters": p} for n, t, s, p in _layers(model)]
+        facts = {**model_facts(model), "parameters": model.network.count_params(), "layers": layers}
+        click.echo(json.dumps(facts, indent=2))
+    else:
+        _describe(model)
+    if given["write_card"]:
+        written = _write_card(model, given["overwrite"])
+        click.echo(f"wrote {written}", err=given["as_json"])
+
+
+def _describe(model: SteeringModel) -> None:
+    preprocess, angle = model.preprocess, model.target.angle
+    height, width = preprocess.size
+    crop = preprocess.crop
+    rows, columns = ":".join(f"{v:g}" for v in crop.rows), ":".join(f"{v:g}" for v in crop.columns)
+    lock = f", 1.0 = {angle.full_lock_deg:g}°" if angle.full_lock_deg else ""
+    degrees = "degrees" if model.kind.unit == "deg" else "norm (no scale to degrees is known)"
+    low, high = preprocess.offset, preprocess.offset + 255 * preprocess.scale
+    lines = [
+        ("file", f"{model.path}"),
+        ("sha256", f"{model.sha256}"),
+        (
+            "sees",
+            f"rows {rows}, columns {columns} ({crop.unit}) of the frame, resized ({preprocess.interpolation})",
+        ),
+        ("input", f"{width}x{height} {preprocess.colour}, 0..255 becomes {low:g}..{high:g}"),
+        ("output", f"{model.output_name}, {angle.unit} at {angle.turns}, positive is {angle.positive}{lock}"),
+        (
+            "shown as",
+            f"{degrees}, left and right named",
+        ),
+        ("parameters", f"{model.network.count_params():,}"),
+    ]
+    for name, text in lines:
+        click.echo(f"{name:<11} {text}")
+    for name, value in model.card.training.items():
+        click.echo(f"{name:<11} {value}")
+    click.echo("\nlayer                type                 output               parameters")
+    for name, kind, shape, count in _layers(model):
+        click.echo(f"{name:<20} {kind:<20} {shape:<20} {count:>10,}")
+    for assumed in model.assumed:
+        click.echo(f"assumed: {assumed}; say it with options and keep it with --write-card")
+
+
+def _layers(model: SteeringModel) -> list[tuple[str, str, str, int]]:
+    rows = []
+    for layer in model.network.layers:
+        try:
+            shape = "x".join(str(size) for size in layer.output.shape[1:])
+        except AttributeError:
+            shape = "?"
+        rows.append((layer.name, type(layer).__name__, shape, layer.count_params()))
+    return rows
+
+
+def _write_card(model: SteeringModel, overwrite: bool) -> Path:
+    from drivesal.card import card_path, card_text
+    from drivesal.outputs import Outputs, writing
+
+    assert model.path is not None
+    path = card_path(model.path)
+    with Outputs([path], overwrite=overwrite, inputs=[model.path]) as outputs, writing(path):
+        outputs.part(path).write_text(card_text(model.card), encoding="utf-8")
+    return path

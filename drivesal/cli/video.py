@@ -1,0 +1,165 @@
+"""`drivesal video`: a drive to an overlay video, a table and facts."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from drivesal.cli import _options as options
+from drivesal.errors import DrivesalError, ModelError, OptionError
+
+if TYPE_CHECKING:
+    from drivesal.model import SteeringModel
+    from drivesal.types import RecordingInfo, Span
+
+PRESETS = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
+DAMAGED = 3
+"""Exit code where what could be read of a damaged input is done."""
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  drivesal video run.mp4
+  drivesal video run.mp4 --model my.keras --labels run.csv --start 10s --end 1:30 --out review.mp4
+  drivesal video run.mp4 --cases increase,support --layout single --every 2
+  drivesal video run.mp4 --method integrated-gradients --steps 50 --baseline blur
+"""
+)
+@click.argument("inputs", nargs=-1, required=True, type=options.FILE)
+@click.option(
+    "--out", type=options.FILE, help="The video; X.csv and X.json go beside it.  [default: ./NAME.saliency.mp4]"
+)
+@click.option("--overwrite", is_flag=True, help="Write over existing files.")
+@click.option("--start", type=options.Position(), help="First frame: seconds, m:ss or #frame, inclusive.")
+@click.option("--end", type=options.Position(), help="End, exclusive.")
+@click.option("--every", type=click.IntRange(min=1), default=1, help="Take every Nth frame.")
+@options.model_options
+@options.explain_options
+@options.label_options
+@click.option("--preset", type=click.Choice(PRESETS), default="veryfast", show_default=True, help="Of libx264.")
+@click.option(
+    "--crf",
+    type=click.IntRange(0, 51),
+    default=23,
+    show_default=True,
+    help="Of libx264; smaller is better and larger.",
+)
+@click.option("--save-maps", type=options.FILE, metavar="MAPS.npz", help="Keep the signed maps as float16.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, one line an input.")
+def command(inputs: tuple[Path, ...], **given: Any) -> int:
+    """Write an overlay video of what a model looks at, with a table (.csv) and facts (.json)."""
+    if len(inputs) > 1 and (given["out"] or given["save_maps"] or given["labels"]):
+        raise click.UsageError("--out, --save-maps and --labels go with one input.")
+    model = functools.cache(lambda: options.load(given))
+    codes = []
+    for path in inputs:
+        try:
+            codes.append(_one(path, given, model))
+        except ModelError:
+            raise
+        except DrivesalError as error:
+            if len(inputs) == 1:
+                raise
+            click.echo(f"drivesal: {path}: {error}", err=True)
+            codes.append(error.exit_code)
+    return next((code for code in codes if code not in (0, DAMAGED)), max(codes))
+
+
+def _one(path: Path, given: Mapping[str, Any], model: Callable[[], SteeringModel]) -> int:
+    """One input; returns its exit code."""
+    from drivesal.outputs import Outputs
+    from drivesal.pipeline import Encoding, render_video
+    from drivesal.types import Span
+
+    paths = _paths(path, given)
+    span = Span(given["start"], given["end"], given["every"])
+    request = options.request(given, span)
+    with (
+        options.open_drive(path, given) as recording,
+        Outputs(list(paths.values()), overwrite=given["overwrite"], inputs=[path]) as outputs,
+    ):
+        steering = model()
+        options.check_kinds(recording, steering)
+        with _progress(recording.info, span, path.name, given["quiet"]) as progress:
+            encoding = Encoding(given["preset"], given["crf"])
+            facts = render_video(recording, steering, request, outputs, paths, encoding, progress)
+    _summary(facts, paths, given["as_json"])
+    return DAMAGED if facts["losses"] else 0
+
+
+def _paths(path: Path, given: Mapping[str, Any]) -> dict[str, Path]:
+    """Where each result goes."""
+    video = given["out"] or Path(f"{path.stem}.saliency.mp4")
+    if video.suffix.lower() != ".mp4":
+        raise OptionError("--out to end in .mp4", f"it is {video}", "name it .mp4")
+    paths = {"video": video, "table": video.with_suffix(".csv"), "facts": video.with_suffix(".json")}
+    if given["save_maps"] is not None:
+        if given["save_maps"].suffix.lower() != ".npz":
+            raise OptionError("--save-maps to end in .npz", f"it is {given['save_maps']}", "name it .npz")
+        paths["maps"] = given["save_maps"]
+    return paths
+
+
+@contextmanager
+def _progress(info: RecordingInfo, span: Span, name: str, quiet: bool) -> Iterator[Callable[[int], object]]:
+    """A bar with rate and time left on stderr; nothing where that is no terminal."""
+    from tqdm import tqdm
+
+    hidden = quiet or not sys.stderr.isatty()
+    with tqdm(total=_expected(info, span), desc=name, unit=" frames", disable=hidden, file=sys.stderr) as bar:
+        yield bar.update
+
+
+def _expected(info: RecordingInfo, span: Span) -> int | None:
+    """About how many frames the span has, for the progress bar; None where the length is not known."""
+    if info.length is None:
+        return None
+
+    def index(bound: float | int | None, default: int) -> int:
+        if bound is None:
+            return default
+        return min(bound if isinstance(bound, int) else round(bound * info.rate), default)
+
+    end = index(span.end, info.length)
+    start = 0 if span.start is None else index(span.start, info.length)
+    return max(-(-(end - start) // span.every), 0)
+
+
+def _summary(facts: Mapping[str, Any], paths: Mapping[str, Path], as_json: bool) -> None:
+    """What was done, on stdout."""
+    seconds = facts["seconds"]["total"]
+    rate = facts["frames"] / seconds if seconds else 0.0
+    if as_json:
+        short = {name: facts[name] for name in ("frames", "labelled_frames", "errors", "losses", "notes")}
+        short |= {"unit": facts["model"]["angle"]["unit"], "assumed": facts["model"]["assumed"]}
+        short |= {"seconds": seconds, "frames_per_second": round(rate, 2)}
+        click.echo(json.dumps({**short, "outputs": {name: str(path) for name, path in paths.items()}}))
+        return
+    unit = "°" if facts["model"]["angle"]["unit"] == "deg" else " norm"
+    click.echo(f"{facts['frames']} frames in {seconds:.1f} s, {rate:.0f} frames a second")
+    errors = facts["errors"]
+    if errors is not None:
+        click.echo(
+            f"against {facts['labelled_frames']} labels: RMSE {errors['rmse']:.2f}{unit}, "
+            f"mean error {errors['bias']:+.2f}{unit} (left +), "
+            f"mean absolute error {errors['mean_absolute']:.2f}{unit}"
+        )
+    missed = facts["completeness_error"]
+    if missed is not None:
+        click.echo(
+            f"completeness error: mean {missed['mean']:.3g}{unit}, largest {missed['largest']:.3g}{unit}"
+        )
+    for assumed in facts["model"]["assumed"]:
+        click.echo(f"assumed of the model: {assumed}; a card or options say it (see `drivesal model`)")
+    for line in (*facts["notes"], *(f"lost: {loss}" for loss in facts["losses"])):
+        click.echo(line)
+    click.echo("\n".join(str(path) for path in paths.values()))

@@ -1,0 +1,64 @@
+"""What a run used and found, as plain JSON values. Fields are documented in docs/outputs.md."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from drivesal.explain import Explainer
+    from drivesal.model import SteeringModel
+    from drivesal.painter import Look
+    from drivesal.scale import Scale
+    from drivesal.types import Recording
+
+
+def model_facts(model: SteeringModel) -> dict[str, Any]:
+    """The model: file name, SHA-256, card (without its mean picture), what was assumed."""
+    card = dataclasses.asdict(model.card)
+    card.pop("mean_picture")
+    return {
+        "file": model.name,
+        "sha256": model.sha256,
+        "output": model.output_name,
+        "angle": dataclasses.asdict(model.kind) | {"positive": "left"},
+        "assumed": list(model.assumed),
+        "card": card,
+    }
+
+
+def method_facts(explainer: Explainer) -> dict[str, Any]:
+    """The method with its options, paper and unit kind."""
+    method = explainer.method
+    return {
+        "name": method.name,
+        "options": dict(explainer.options),
+        "kind": method.kind,
+        "paper": method.paper,
+        "equation": method.equation,
+    }
+
+
+def look_facts(look: Look, scale: Scale) -> dict[str, Any]:
+    """How the picture was drawn, and the scale, which `--scale-from` reads again."""
+    drawn = dataclasses.asdict(dataclasses.replace(look, scale=None))
+    drawn.pop("scale")
+    return {"look": drawn | {"scale_given": look.scale is not None}, "scale": scale.as_json()}
+
+
+def input_facts(recording: Recording) -> dict[str, Any]:
+    """The recording as its container describes it; rates are fractions."""
+    info = recording.info
+    return {
+        "file": info.path.name,
+        "format": info.format,
+        "codec": info.codec,
+        "width": info.width,
+        "height": info.height,
+        "rate": str(info.rate),
+        "time_base": str(info.time_base),
+        "length": info.length,
+        "duration_s": info.duration_s,
+        "audio": info.has_audio,
+        "labels": None if info.angle is None else dataclasses.asdict(info.angle),
+    }

@@ -1,0 +1,153 @@
+"""One clip's picture: explained frames in, canvases out. Joins cases, scale and overlay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from drivesal.cases import Case
+from drivesal.explain import Study
+from drivesal.overlay.palette import case_colour
+from drivesal.overlay.renderer import Renderer
+from drivesal.overlay.scene import Layout, Legend, Scene, Shown
+from drivesal.scale import Scale, fit, smooth
+from drivesal.types import WHOLE, Explained, Recording, Span
+
+if TYPE_CHECKING:
+    from drivesal.attribution import Method
+    from drivesal.model import SteeringModel
+    from drivesal.types import Floats, Image
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How heat is drawn.
+
+    `smooth` is the standard deviation of the blur [model px]; `scale` the facts of another run whose scale is
+    taken, None for the clip's own; `per_frame` scales each frame by itself, and the picture says so.
+    """
+
+    layout: Layout = "grid"
+    width: int | None = None
+    opacity: float = 0.8
+    colormap: str | None = None
+    smooth: float = 2.0
+    per_frame: bool = False
+    scale: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to explain and how to show it."""
+
+    cases: tuple[Case, ...]
+    method: str = "gradient"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    look: Look = Look()
+    span: Span = WHOLE
+
+
+class Painter:
+    """Draws explained frames of one clip, in order, on one scale.
+
+    `trace` False leaves the strip of past angles out, for a single picture.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        model: SteeringModel,
+        studied: Study,
+        request: Request,
+        *,
+        trace: bool = True,
+    ) -> None:
+        self.request = request
+        self.clip = studied.clip
+        self.scale = _scale(model, studied, request)
+        self.renderer = Renderer(_scene(recording, model, studied, request, self.scale, trace))
+
+    def heats(self, explained: Explained) -> dict[str, Floats]:
+        """Each case's heat (h, w), unsmoothed and unscaled."""
+        return {case.name: case.heat(explained, self.clip) for case in self.request.cases}
+
+    def paint(self, explained: Explained, heats: Mapping[str, Floats]) -> Image:
+        """The canvas of one frame, (height, width, 3) uint8 RGB, valid until the next call."""
+        look = self.request.look
+        smoothed = {name: smooth(heat, look.smooth) for name, heat in heats.items()}
+        scale = self.scale
+        if look.per_frame:
+            one = {case.name: (case.scale, [smoothed[case.name]]) for case in self.request.cases}
+            scale = fit(one, scale.unit)
+        shown = {name: scale.apply(name, heat) for name, heat in smoothed.items()}
+        frame = explained.frame
+        return self.renderer.draw(
+            Shown(frame.index, frame.time_s, frame.image, explained.angle, frame.steering, shown)
+        )
+
+
+def _units(cases: tuple[Case, ...], method: Method, unit: str) -> dict[str, str]:
+    """Each case's unit of heat, "" where it is relative."""
+    kinds = {"signed": method.kind, "gradient": "sensitivity", "contribution": "contribution"}
+    words = {"sensitivity": f"{unit} per 1/255", "contribution": unit, "relative": ""}
+    return {case.name: "" if case.relative else words[kinds[case.reads]] for case in cases}
+
+
+def _scale(model: SteeringModel, studied: Study, request: Request) -> Scale:
+    """The clip's scale from the probe, or the one that was given."""
+    units = _units(request.cases, studied.explainer.method, model.kind.unit)
+    if request.look.scale is not None:
+        return Scale.from_json(request.look.scale, units)
+    groups = {
+        case.name: (
+            case.scale,
+            [smooth(case.heat(one, studied.clip), request.look.smooth) for one in studied.probe],
+        )
+        for case in request.cases
+    }
+    return fit(groups, units)
+
+
+def _legend(case: Case, method: Method, scale: Scale, symbol: str, per_frame: bool) -> Legend:
+    unit = scale.unit[case.name]
+    full = (
+        f"{scale.full[case.name]:.2g}{symbol}{' per 1/255' if 'per 1/255' in unit else ''}"
+        if unit
+        else "relative"
+    )
+    return Legend(
+        case.name,
+        case.title,
+        case.means(method.kind),
+        "this frame" if per_frame else full,
+        case_colour(case.name),
+    )
+
+
+def _scene(
+    recording: Recording, model: SteeringModel, studied: Study, request: Request, scale: Scale, trace: bool
+) -> Scene:
+    look, info, method = request.look, recording.info, studied.explainer.method
+    angles = [one.angle for one in studied.probe]
+    angles += [one.frame.steering for one in studied.probe if one.frame.steering is not None]
+    whose = "each frame scaled by itself" if look.per_frame else "one scale for the clip"
+    if look.scale is not None:
+        whose = "scale of another run"
+    return Scene(
+        frame_size=(info.width, info.height),
+        box=model.preprocess.crop.box(info.width, info.height),
+        kind=model.kind,
+        legends=tuple(
+            _legend(case, method, scale, model.kind.symbol, look.per_frame) for case in request.cases
+        ),
+        angle_range=max(abs(angle) for angle in angles),
+        has_truth=info.angle is not None,
+        layout=look.layout,
+        width=look.width,
+        opacity=look.opacity,
+        colormap=look.colormap,
+        caption=f"{model.name} · {method.title.lower()} · {whose}",
+        warnings=(f"assumed: {', '.join(model.assumed)}",) if model.assumed else (),
+        trace=trace,
+    )

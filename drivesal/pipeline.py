@@ -1,0 +1,223 @@
+"""Where the parts are joined: a recording and a model in; an overlay video, a table and facts out."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from drivesal import __version__
+from drivesal.explain import Batch, Explainer, batches, study
+from drivesal.facts import input_facts, look_facts, method_facts, model_facts
+from drivesal.maps import MapsWriter
+from drivesal.outputs import Outputs, writing
+from drivesal.painter import Painter, Request
+from drivesal.stages import Ahead
+from drivesal.table import Table
+from drivesal.types import AudioSource, Explained, Recording, Span
+from drivesal.video import VideoWriter
+
+if TYPE_CHECKING:
+    from drivesal.model import SteeringModel
+    from drivesal.types import Image
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How the video is written: libx264's preset and CRF."""
+
+    preset: str = "veryfast"
+    crf: int = 23
+
+
+class Clock:
+    """Seconds each stage took, by name. Stages run beside each other, so their sum exceeds the whole."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Adds the time of the block to the stage."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+    def each(self, stage: str, items: Iterable[T]) -> Iterator[T]:
+        """The items, adding the time that each took to come."""
+        iterator = iter(items)
+        while True:
+            with self.measure(stage):
+                item = next(iterator, None)
+            if item is None:
+                return
+            yield item
+
+
+class Sink:
+    """Where explained frames end: the overlay video, the table and, where asked for, the maps.
+
+    The video starts with the first frame that comes, which is its time 0.
+    """
+
+    def __init__(
+        self,
+        painter: Painter,
+        table: Table,
+        maps: MapsWriter | None,
+        start_video: Callable[[float, tuple[int, int]], VideoWriter],
+        clock: Clock,
+    ) -> None:
+        self._painter, self._table, self._maps, self._clock = painter, table, maps, clock
+        self._start_video = start_video
+        self._stack = contextlib.ExitStack()
+        self._start_s = 0.0
+        self.writer: VideoWriter | None = None
+
+    def __enter__(self) -> Sink:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        with self._clock.measure("write"):
+            self._stack.__exit__(*error)
+
+    def add(self, explained: Explained) -> None:
+        """Draws and writes one frame."""
+        time_s = explained.frame.time_s
+        if self.writer is None:
+            self._start_s = time_s
+            self.writer = self._stack.enter_context(self._start_video(time_s, self._painter.renderer.size))
+        with self._clock.measure("draw"):
+            heats = self._painter.heats(explained)
+            self._table.add(explained, heats)
+            canvas = self._painter.paint(explained, heats)
+        with self._clock.measure("write"):
+            self.writer.write(canvas, time_s - self._start_s)
+            if self._maps is not None:
+                self._maps.add(explained)
+
+
+def render_video(
+    recording: Recording,
+    model: SteeringModel,
+    request: Request,
+    outputs: Outputs,
+    paths: Mapping[str, Path],
+    encoding: Encoding = Encoding(),
+    progress: Callable[[int], object] = lambda _: None,
+) -> dict[str, Any]:
+    """Writes the overlay video and what goes with it, and returns its facts.
+
+    `paths` holds the final names under "video", "table", "facts" and, where maps are kept, "maps"; all are of
+    `outputs`. `progress` is called with 1 for every frame written.
+    """
+    clock = Clock()
+    started = time.perf_counter()
+    with clock.measure("probe"):
+        studied = study(recording, model, request.cases, request.method, request.options, request.span)
+        painter = Painter(recording, model, studied, request)
+    parts = {name: outputs.part(path) for name, path in paths.items()}
+    cases = [case.name for case in request.cases]
+
+    def start_video(start_s: float, size: tuple[int, int]) -> VideoWriter:
+        return _writer(recording, request.span, parts["video"], size, start_s, encoding)
+
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(writing(paths["table"]))
+        file = stack.enter_context(parts["table"].open("w", encoding="utf-8", newline=""))
+        contributions = studied.probe[0].baseline_angle is not None
+        table = Table(file, model.kind.unit, cases, model.preprocess, contributions)
+        maps = stack.enter_context(contextlib.closing(MapsWriter(parts["maps"]))) if "maps" in parts else None
+        sink = stack.enter_context(Sink(painter, table, maps, start_video, clock))
+        for explained in _explained(recording, model, studied.explainer, request.span, stack, clock):
+            sink.add(explained)
+            progress(1)
+        if maps is not None:
+            maps.finish()
+    clock.seconds["total"] = time.perf_counter() - started
+    facts = {
+        "drivesal": __version__,
+        "model": model_facts(model),
+        "method": method_facts(studied.explainer),
+        "cases": cases,
+        **look_facts(request.look, painter.scale),
+        "input": input_facts(recording),
+        "frames": table.rows,
+        "labelled_frames": table.labelled,
+        "errors": table.errors(),
+        "completeness_error": table.completeness(),
+        "losses": list(recording.losses),
+        "notes": [*recording.info.notes, *(sink.writer.notes if sink.writer else [])],
+        "seconds": {stage: round(seconds, 3) for stage, seconds in clock.seconds.items()},
+    }
+    with writing(paths["facts"]):
+        parts["facts"].write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    return facts
+
+
+def _explained(
+    recording: Recording,
+    model: SteeringModel,
+    explainer: Explainer,
+    span: Span,
+    stack: contextlib.ExitStack,
+    clock: Clock,
+) -> Iterator[Explained]:
+    """Reading and explaining, each in a thread of its own until the stack is left."""
+    recording.losses.clear()
+    frames = clock.each("read", recording.frames(span))
+    read = stack.enter_context(Ahead(batches(frames, model, explainer.limit)))
+
+    def explain(batch: Batch) -> list[Explained]:
+        with clock.measure("explain"):
+            return explainer.explain_batch(batch)
+
+    for explained in stack.enter_context(Ahead(map(explain, read))):
+        yield from explained
+
+
+def _writer(
+    recording: Recording, span: Span, path: Path, size: tuple[int, int], start_s: float, encoding: Encoding
+) -> VideoWriter:
+    info = recording.info
+    audio = AudioSource(info.path, start_s, span.end if isinstance(span.end, float) else None)
+    return VideoWriter(
+        path,
+        size,
+        info.rate / span.every,
+        info.time_base,
+        crf=encoding.crf,
+        preset=encoding.preset,
+        audio=audio if info.has_audio else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One frame as a figure: canvas (height, width, 3) uint8 RGB, with its numbers."""
+
+    canvas: Image
+    explained: Explained
+    totals: Mapping[str, float]
+
+
+def render_image(recording: Recording, model: SteeringModel, request: Request, where: float | int) -> Figure:
+    """One frame of a recording, or a picture, drawn like a frame of the video.
+
+    `where` is a frame's index (int) or a time [s] (float). Scale and statistics are the whole recording's.
+    """
+    frame = recording.at(where)
+    studied = study(recording, model, request.cases, request.method, request.options, request.span)
+    painter = Painter(recording, model, studied, request, trace=False)
+    explained = next(studied.explainer.explain([frame]))
+    heats = painter.heats(explained)
+    totals = {name: float(heat.sum()) for name, heat in heats.items()}
+    return Figure(painter.paint(explained, heats), explained, totals)
