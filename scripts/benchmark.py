@@ -1,0 +1,261 @@
+#!/usr/bin/env python3
+"""Speed and memory as ratios taken in one run, because machines are noisy: a table, or JSON with --json.
+
+Attribution is compared with one bare compiled batched gradient of the same network; `drivesal video` with its
+floor, decoding the same input and encoding the same output frames with nothing between. The cost a frame is
+the slope between a short and a long clip, so that starting up does not count.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import click
+import cv2
+import numpy as np
+
+WIDTH, HEIGHT, RATE = 1280, 720, 20
+SHORT_S, LONG_S = 10, 40
+Row = tuple[str, float, str, str]
+"""(what, value, unit, target)."""
+
+
+def interleaved(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of every function, taken in turns so that a busy moment hits all of them."""
+    for function in functions.values():
+        function()
+    taken: dict[str, list[float]] = {name: [] for name in functions}
+    for _ in range(rounds):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            function()
+            taken[name].append(time.perf_counter() - start)
+    return taken
+
+
+def ratio(taken: dict[str, list[float]], name: str, base: str) -> float:
+    """Median over the rounds of one time over the other of the same round."""
+    return statistics.median(a / b for a, b in zip(taken[name], taken[base], strict=True))
+
+
+def attribution(rounds: int, batch: int = 32) -> list[Row]:
+    """Cases on pictures of the model's size against a bare gradient of the same network."""
+    from drivesal.assets import default_model
+    from drivesal.backend import tensorflow
+    from drivesal.cases import choose
+    from drivesal.explain import Batch, Explainer
+    from drivesal.model import load_model
+    from drivesal.types import ClipStatistics, Frame
+
+    tf = tensorflow()
+    model = load_model(default_model())
+    height, width = model.preprocess.size
+    pictures = np.random.default_rng(0).integers(0, 256, (batch, height, width, 3), dtype=np.uint8)
+    frames = [Frame(i, i / RATE, picture) for i, picture in enumerate(pictures)]
+    clip = ClipStatistics(pictures.mean(axis=0).astype(np.float32), 1e-3, np.ones((height, width), bool))
+    inputs = tf.constant(pictures.astype(np.float32) / 127.5 - 1)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, height, width, 3], tf.float32)])  # type: ignore[untyped-decorator]
+    def bare(x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            answer = model.network(x, training=False)
+        return tape.gradient(answer, x)
+
+    def run(names: str) -> Callable[[], object]:
+        cases = choose(names.split(","))
+        explainer = Explainer(model, cases, clip.mean_picture)
+        given = Batch(frames, pictures)
+        return lambda: [[case.heat(e, clip) for case in cases] for e in explainer.explain_batch(given)]
+
+    taken = interleaved(
+        {
+            "bare": lambda: bare(inputs).numpy(),
+            "two": run("increase,decrease"),
+            "three": run("increase,decrease,maintain"),
+        },
+        rounds,
+    )
+    milliseconds = 1e3 * statistics.median(taken["bare"]) / batch
+    return [
+        (f"bare compiled gradient, batch {batch}", milliseconds, "ms a frame", ""),
+        ("increase and decrease / bare gradient", ratio(taken, "two", "bare"), "times", "≤ 1.1"),
+        ("with maintain / bare gradient", ratio(taken, "three", "bare"), "times", "≤ 1.25"),
+    ]
+
+
+def make_clip(source: Path, path: Path, seconds: float) -> None:
+    """The source scaled and cropped to 1280x720 at 20 fps, played again and again for `seconds`."""
+    with av.open(str(source)) as drive:
+        pictures = []
+        for frame in drive.decode(video=0):
+            scale = max(WIDTH / frame.width, HEIGHT / frame.height)
+            size = (round(frame.width * scale), round(frame.height * scale))
+            large = cv2.resize(frame.to_ndarray(format="rgb24"), size, interpolation=cv2.INTER_CUBIC)
+            top = size[1] - HEIGHT
+            pictures.append(cv2.cvtColor(large[top // 2 : top // 2 + HEIGHT, :WIDTH], cv2.COLOR_RGB2YUV_I420))
+            if len(pictures) == SHORT_S * RATE:
+                break
+    encode(path, itertools.islice(itertools.cycle(pictures), round(seconds * RATE)), (WIDTH, HEIGHT))
+
+
+def encode(path: Path, planes: Iterable[Any], size: tuple[int, int]) -> None:
+    """I420 frames as `drivesal video` encodes them by default."""
+    with av.open(str(path), "w", options={"movflags": "faststart"}) as out:
+        stream = out.add_stream("libx264", rate=RATE, options={"preset": "veryfast", "crf": "23"})
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.gop_size = 2 * RATE
+        for i, picture in enumerate(planes):
+            frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
+            frame.pts, frame.time_base = i, Fraction(1, RATE)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+
+
+def floor(clip: Path, planes: list[Any], size: tuple[int, int], scratch: Path) -> float:
+    """Seconds to decode the clip and encode as many output frames, nothing between."""
+    start = time.perf_counter()
+    with av.open(str(clip)) as drive:
+        drive.streams.video[0].thread_type = "AUTO"
+        encode(scratch, (planes[i % len(planes)] for i, _ in enumerate(drive.decode(video=0))), size)
+    return time.perf_counter() - start
+
+
+def drivesal(*arguments: str) -> tuple[float, float]:
+    """Seconds and peak memory [MB] of one run of the command."""
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "drivesal", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(command)} failed")
+    return time.perf_counter() - start, usage.ru_maxrss / 1024
+
+
+def output_planes(video: Path) -> tuple[list[Any], tuple[int, int]]:
+    """The frames of an overlay video as I420, and their size."""
+    with av.open(str(video)) as file:
+        frames = [frame.to_ndarray(format="yuv420p") for frame in file.decode(video=0)]
+    return frames, (frames[0].shape[1], frames[0].shape[0] * 2 // 3)
+
+
+def video(source: Path, folder: Path, layout: str, rounds: int) -> list[Row]:
+    """The cost a frame of `drivesal video` against its floor."""
+    clips = {seconds: folder / f"clip{seconds}.mp4" for seconds in (SHORT_S, LONG_S)}
+    for seconds, clip in clips.items():
+        if not clip.exists():
+            make_clip(source, clip, seconds)
+    out, scratch = folder / f"{layout}.mp4", folder / "floor.mp4"
+
+    def ours(seconds: int) -> float:
+        return drivesal("video", str(clips[seconds]), "--layout", layout, "--out", str(out), "--overwrite")[0]
+
+    ours(SHORT_S)
+    planes, size = output_planes(out)
+    costs, floors = [], []
+    for _ in range(rounds):
+        frames = (LONG_S - SHORT_S) * RATE
+        costs.append((ours(LONG_S) - ours(SHORT_S)) / frames)
+        low = floor(clips[LONG_S], planes, size, scratch) - floor(clips[SHORT_S], planes, size, scratch)
+        floors.append(low / frames)
+    name = f"video, {layout}, {size[0]}x{size[1]} out"
+    return [
+        (f"{name}: floor", 1e3 * statistics.median(floors), "ms a frame", ""),
+        (f"{name}: drivesal", 1e3 * statistics.median(costs), "ms a frame", ""),
+        (
+            f"{name}: drivesal / floor",
+            statistics.median(a / b for a, b in zip(costs, floors, strict=True)),
+            "times",
+            "≤ 1.25",
+        ),
+    ]
+
+
+def memory(source: Path, folder: Path) -> list[Row]:
+    """Peak memory for a clip and for one ten times as long."""
+    short, long = folder / "clip10.mp4", folder / "clip100.mp4"
+    for clip, seconds in ((short, SHORT_S), (long, 10 * SHORT_S)):
+        if not clip.exists():
+            make_clip(source, clip, seconds)
+    peaks = [
+        drivesal("video", str(clip), "--out", str(folder / "memory.mp4"), "--overwrite")[1]
+        for clip in (short, long)
+    ]
+    return [
+        (f"peak memory, {WIDTH}x{HEIGHT}, grid, {SHORT_S} s", peaks[0], "MB", "≤ 1200"),
+        ("peak memory, ten times as long", peaks[1], "MB", "≤ 1200"),
+        ("long / short", peaks[1] / peaks[0], "times", "≤ 1.05"),
+    ]
+
+
+def starting(rounds: int) -> list[Row]:
+    """How soon the help is there."""
+    times = [drivesal("--help")[0] for _ in range(rounds)]
+    return [("drivesal --help", statistics.median(times), "s", "≤ 0.3")]
+
+
+def machine() -> str:
+    """The machine and the versions in a line."""
+    from importlib.metadata import version
+
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        cpu = next(
+            (line.split(":")[1].strip() for line in info.read_text().splitlines() if "model name" in line), cpu
+        )
+    names = ("tensorflow", "keras", "av", "numpy")
+    packages = ", ".join([f"OpenCV {cv2.__version__}", *(f"{name} {version(name)}" for name in names)])
+    return f"{os.cpu_count()} cores, {cpu}, Python {platform.python_version()}, {packages}"
+
+
+@click.command()
+@click.option("--clip", type=click.Path(path_type=Path, exists=True), help="A drive for the video rows.")
+@click.option("--only", type=click.Choice(["attribution", "video", "memory", "start"]), multiple=True)
+@click.option("--rounds", default=3, show_default=True, help="Of the video rows; others take more.")
+@click.option("--json", "as_json", is_flag=True)
+def main(clip: Path | None, only: tuple[str, ...], rounds: int, as_json: bool) -> None:
+    """Measure drivesal on this machine."""
+    from drivesal.assets import asset
+
+    source = clip or asset("data", "run.mp4")
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        parts: dict[str, Callable[[], list[Row]]] = {
+            "start": lambda: starting(10),
+            "attribution": lambda: attribution(40),
+            "video": lambda: [
+                r for layout in ("single", "grid") for r in video(source, folder, layout, rounds)
+            ],
+            "memory": lambda: memory(source, folder),
+        }
+        for name, measure in parts.items():
+            if not only or name in only:
+                rows += measure()
+    if as_json:
+        names = ("what", "value", "unit", "target")
+        click.echo(json.dumps({"machine": machine(), "rows": [dict(zip(names, r, strict=True)) for r in rows]}))
+        return
+    click.echo(f"{machine()}\n")
+    click.echo("| what | measured | target |\n| --- | --- | --- |")
+    for what, value, unit, target in rows:
+        click.echo(f"| {what} | {value:.3g} {unit} | {target} |")
+
+
+if __name__ == "__main__":
+    main()
