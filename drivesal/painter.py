@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,7 @@ class Painter:
     ) -> None:
         self.request = request
         self.clip = studied.clip
+        self._timed = recording.info.format != "picture"
         self.scale = _scale(model, studied, request)
         self.renderer = Renderer(_scene(recording, model, studied, request, self.scale, trace))
 
@@ -82,8 +84,9 @@ class Painter:
             scale = fit(one, scale.unit)
         shown = {name: scale.apply(name, heat) for name, heat in smoothed.items()}
         frame = explained.frame
+        time_s = frame.time_s if self._timed else math.nan
         return self.renderer.draw(
-            Shown(frame.index, frame.time_s, frame.image, explained.angle, frame.steering, shown)
+            Shown(frame.index, time_s, frame.image, explained.angle, frame.steering, shown)
         )
 
 
@@ -131,7 +134,9 @@ def _scene(
     look, info, method = request.look, recording.info, studied.explainer.method
     angles = [one.angle for one in studied.probe]
     angles += [one.frame.steering for one in studied.probe if one.frame.steering is not None]
-    whose = "each frame scaled by itself" if look.per_frame else "one scale for the clip"
+    whose = "one scale for the clip" if info.format != "picture" else "scale of this picture alone"
+    if look.per_frame:
+        whose = "each frame scaled by itself"
     if look.scale is not None:
         whose = "scale of another run"
     return Scene(

@@ -1,0 +1,90 @@
+"""The shipped model: its file, its card, and what it answers on the drive it was trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from drivesal import assets
+from drivesal.card import card_path, read_card
+from drivesal.model import SteeringModel, load_model
+
+DRIVE = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "udacity_ch2"
+
+
+@pytest.fixture(scope="module")
+def model() -> SteeringModel:
+    return load_model(assets.default_model())
+
+
+def test_it_loads_with_nothing_assumed(model):
+    assert model.assumed == ()
+    assert (model.kind.unit, model.kind.turns) == ("deg", "steering-wheel")
+    assert model.preprocess.size == (66, 200)
+    assert model.preprocess.colour == "YUV"
+
+
+def test_it_is_pilotnet(model):
+    layers = [layer for layer in model.network.layers if layer.weights]
+    assert [tuple(layer.kernel.shape) for layer in layers[:5]] == [
+        (5, 5, 3, 24),
+        (5, 5, 24, 36),
+        (5, 5, 36, 48),
+        (3, 3, 48, 64),
+        (3, 3, 64, 64),
+    ]
+    assert [layer.units for layer in layers[5:]] == [100, 50, 10, 1]
+    kinds = {type(layer).__name__ for layer in model.network.layers}
+    assert kinds <= {"Conv2D", "Dense", "Dropout", "Flatten", "InputLayer"}
+
+
+def test_the_files_are_small_and_name_no_place():
+    weights = assets.default_model()
+    assert weights.stat().st_size <= 2_000_000
+    text = card_path(weights).read_text(encoding="utf-8")
+    assert "/work" not in text
+    assert "/home" not in text
+
+
+def test_the_card_states_data_split_and_errors(model):
+    training = read_card(card_path(assets.default_model())).training
+    assert training["data"]["frames"] == 3400
+    assert training["data"]["licence"] == "MIT"
+    assert {"split", "seed", "epochs", "wall_time_s", "versions"} <= set(training)
+    validation = training["validation"]
+    assert validation["rmse_deg"] < 0.6 * validation["rmse_always_0_deg"]
+    assert "rmse_always_training_mean_deg" in validation
+
+
+def test_the_mean_picture_is_of_the_models_size(model):
+    mean = model.card.mean()
+    assert mean.shape == (66, 200, 3)
+    assert mean.dtype == np.uint8
+    assert 20 < mean.mean() < 200
+
+
+def test_answers_are_the_same_alone_and_in_a_batch(model):
+    pictures = np.random.default_rng(0).integers(0, 256, (4, 66, 200, 3), dtype=np.uint8)
+    alone = np.concatenate([model.predict(picture[None]) for picture in pictures])
+    np.testing.assert_allclose(model.predict(pictures), alone, rtol=1e-4, atol=1e-3)
+
+
+def test_on_the_real_drive_it_errs_as_its_card_says(model):
+    if not (DRIVE / "run.mp4").is_file():
+        pytest.skip("the real drive is not part of the project, and ../shared/data does not have it here")
+    labels = np.genfromtxt(DRIVE / "run.csv", delimiter=",", names=True)
+    chosen = set(np.flatnonzero(labels["time_s"] >= 130)[::10].tolist())
+    with av.open(DRIVE / "run.mp4") as container:
+        container.streams.video[0].thread_type = "AUTO"
+        pictures = [
+            model.preprocess.prepare(frame.to_ndarray(format="rgb24"))
+            for index, frame in enumerate(container.decode(video=0))
+            if index in chosen
+        ]
+    truth = np.degrees(labels["steering_angle_rad"][sorted(chosen)])
+    rmse = np.sqrt(np.mean((model.predict(np.stack(pictures)) - truth) ** 2))
+    assert rmse == pytest.approx(model.card.training["validation"]["rmse_deg"], abs=0.3)
+    assert rmse < 0.6 * np.sqrt(np.mean(truth**2))
