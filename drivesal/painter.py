@@ -49,6 +49,10 @@ class Request:
     span: Span = WHOLE
 
 
+CURVE = 0.5
+"""Exponent of heat with a unit: a clip's strongest frames are often ten times as hot as its usual ones."""
+
+
 class Painter:
     """Draws explained frames of one clip, in order, on one scale.
 
@@ -125,6 +129,7 @@ def _legend(case: Case, method: Method, scale: Scale, symbol: str, per_frame: bo
         case.means(method.kind),
         "this frame" if per_frame else full,
         case_colour(case.name),
+        CURVE if unit else 1.0,
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drivesal.overlay.geometry import Rect
-from drivesal.overlay.palette import DIM, TEXT
+from drivesal.overlay.palette import DIM, TEXT, coverage
 from drivesal.overlay.style import BOLD, Style
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def _draw_legend(canvas: Image, cell: Rect, style: Style, lines: int, legend: Le
     if bar:
         start -= _draw_scale(canvas, start, middle, style, legend, ramp, bar)
     elif room >= 2 * size:
-        _draw_bar(canvas, Rect(start - 2 * size, middle - swatch // 2, 2 * size, swatch), ramp)
+        _draw_bar(canvas, Rect(start - 2 * size, middle - swatch // 2, 2 * size, swatch), ramp, legend.curve)
     if lines == 2 and style.width(legend.meaning, size) <= cell.right - gap - x:
         style.draw(canvas, legend.meaning, x, middle + _second(style), DIM, size)
     elif lines == 1 and after + style.width(legend.meaning, size) + gap <= start:
@@ -153,14 +153,15 @@ def _draw_scale(
     style.draw(canvas, legend.full, right, middle, DIM, size, align="right")
     end = right - style.width(legend.full, size) - gap
     side = _swatch(style)
-    _draw_bar(canvas, Rect(end - bar, middle - side // 2, bar, side), ramp)
+    _draw_bar(canvas, Rect(end - bar, middle - side // 2, bar, side), ramp, legend.curve)
     style.draw(canvas, "0", end - bar - gap, middle, DIM, size, align="right")
     return _scale_width(style, legend, bar)
 
 
-def _draw_bar(canvas: Image, rect: Rect, ramp: Image) -> None:
+def _draw_bar(canvas: Image, rect: Rect, ramp: Image, curve: float) -> None:
     """The ramp from heat 0 at the left to 1, over a grey such as a road's."""
     heat = np.linspace(0, 1, rect.width)
     colours = ramp[(heat * 255).round().astype(int)].astype(np.float64)
-    shown = heat[:, None] * colours + (1 - heat[:, None]) * _ROAD
+    covered = coverage(heat, curve)[:, None]
+    shown = covered * colours + (1 - covered) * _ROAD
     rect.of(canvas)[:] = shown.round().astype(np.uint8)

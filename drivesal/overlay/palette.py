@@ -10,6 +10,8 @@ import numpy as np
 from drivesal.errors import OptionError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from drivesal.types import Image
 
 Colour = tuple[int, int, int]
@@ -48,12 +50,12 @@ def case_colour(name: str, taken: tuple[Colour, ...] = ()) -> Colour:
 
 
 def own_ramp(colour: Colour, tint: float = 0.45) -> Image:
-    """(256, 3) uint8 from a dark shade at heat 0 through `colour` to one `tint` nearer to white at heat 1.
+    """(256, 3) uint8 from a darker shade at heat 0 through `colour` to one `tint` nearer to white at heat 1.
 
     Strength shows as brightness too, so that it can be read without seeing the hue.
     """
     base = np.array(colour, np.float64)
-    stops = np.stack([0.45 * base, base, base + tint * (255 - base)])
+    stops = np.stack([0.75 * base, base, base + tint * (255 - base)])
     heat = np.linspace(0, 1, 256)
     return (
         np.stack([np.interp(heat, (0, 0.65, 1), stops[:, c]) for c in range(3)], axis=1)
@@ -87,3 +89,11 @@ def ramp(colour: Colour, colormap: str | None, together: int = 1) -> Image:
     if colormap is not None:
         return named_ramp(colormap)
     return own_ramp(colour) if together == 1 else own_ramp(colour, tint=0.1)
+
+
+def coverage(heat: NDArray[np.float64], curve: float) -> NDArray[np.float64]:
+    """How much heat 0..1 covers of the picture, 0..1: heat to the power `curve`, so that weak heat can be seen.
+
+    The legend's bar shows the same curve.
+    """
+    return np.power(heat, curve)

@@ -20,7 +20,8 @@ class Legend:
 
     `case` is the key of its heat in `Shown.heats`; `title` names it with its side ("increase (left)");
     `meaning` is what bright means ("brighter here → more left"); `full` is the value of heat 1.0 with its unit
-    ("0.031° per 1/255"); `colour` is RGB 0..255.
+    ("0.031° per 1/255"); `colour` is RGB 0..255; `curve` the exponent by which heat covers the picture: below 1
+    weak heat is seen better.
     """
 
     case: str
@@ -28,6 +29,7 @@ class Legend:
     meaning: str
     full: str
     colour: tuple[int, int, int]
+    curve: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 
 from drivesal.overlay.element import Area, Element, Moment, Slot, register
-from drivesal.overlay.palette import ramp
+from drivesal.overlay.palette import coverage, ramp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from drivesal.overlay.scene import Scene
+    from drivesal.overlay.scene import Legend, Scene
     from drivesal.overlay.style import Style
     from drivesal.types import Floats, Image
 
@@ -42,9 +42,15 @@ def _merged(layers: Sequence[tuple[Image, Image]]) -> tuple[Image, Image]:
     return dimmed.astype(np.uint8), keep
 
 
+def _layer(table: tuple[Image, Image], heat: Floats) -> tuple[Image, Image]:
+    """Premultiplied colour (h, w, 3) and 255 · (1 − a) (h, w), both uint8, of one case's heat (h, w)."""
+    level = cv2.convertScaleAbs(np.fmax(heat, 0), alpha=255)
+    return cv2.applyColorMap(level, table[0]), cv2.LUT(level, table[1])
+
+
 @register
 class Heat(Element):
-    """The plain picture, and in the box: grey · (1 − a) + colour(heat) · a with a = opacity · heat.
+    """The plain picture, and in the box: grey · (1 − a) + colour(heat) · a with a = opacity · heat^curve.
 
     Several cases add their colours, and each takes its share of the grey away, so that none hides another; a
     sum that is too bright to show is dimmed as a whole, so that it keeps its hue.
@@ -59,16 +65,17 @@ class Heat(Element):
 
     def __init__(self, scene: Scene, style: Style, area: Area) -> None:
         super().__init__(scene, style, area)
-        alpha = scene.opacity * np.linspace(0, 1, 256)
-        self._keep = (255 * (1 - alpha)).round().astype(np.uint8)
-        self._ramps = {
-            legend.case: _premultiplied(ramp(legend.colour, scene.colormap, len(area.legends)), alpha)
-            for legend in area.legends
-        }
+        self._tables = {legend.case: self._table(legend) for legend in area.legends}
         shape = area.box.height, area.box.width
         self._colour, self._kept = np.empty((*shape, 3), np.uint8), np.empty(shape, np.uint8)
         self._rgb = np.empty((*shape, 3), np.uint8)
         self._outside = area.picture.around(area.box) if area.legends else (area.picture,)
+
+    def _table(self, legend: Legend) -> tuple[Image, Image]:
+        """By heat 0..255: the case's premultiplied colour (256, 1, 3), and 255 · (1 − a) (256,), both uint8."""
+        alpha = self.scene.opacity * coverage(np.linspace(0, 1, 256), legend.curve)
+        colours = ramp(legend.colour, self.scene.colormap, len(self.area.legends))
+        return _premultiplied(colours, alpha), (255 * (1 - alpha)).round().astype(np.uint8)
 
     def draw(self, canvas: Image, moment: Moment) -> None:
         """Pastes the picture and paints the box."""
@@ -81,7 +88,7 @@ class Heat(Element):
 
     def _paint(self, view: Image, moment: Moment) -> None:
         """Grey and heat into `view`, the box on the canvas."""
-        layers = [self._layer(ramp, moment.shown.heats[case]) for case, ramp in self._ramps.items()]
+        layers = [_layer(table, moment.shown.heats[case]) for case, table in self._tables.items()]
         colour, keep = layers[0] if len(layers) == 1 else _merged(layers)
         size = self.area.box.width, self.area.box.height
         cv2.resize(colour, size, dst=self._colour, interpolation=cv2.INTER_LINEAR)
@@ -89,11 +96,6 @@ class Heat(Element):
         cv2.multiply(moment.grey, self._kept, dst=self._kept, scale=_DIMMED / 255)
         cv2.cvtColor(self._kept, cv2.COLOR_GRAY2RGB, dst=self._rgb)
         cv2.add(self._rgb, self._colour, dst=view)
-
-    def _layer(self, ramp: Image, heat: Floats) -> tuple[Image, Image]:
-        """Premultiplied colour (h, w, 3) and 255 · (1 − a) (h, w), both uint8, of one case's heat (h, w)."""
-        level = cv2.convertScaleAbs(np.fmax(heat, 0), alpha=255)
-        return cv2.applyColorMap(level, ramp), cv2.LUT(level, self._keep)
 
     def _edge(self, canvas: Image) -> None:
         """A thin line along those sides of the box that are not the picture's own, inside the box."""
