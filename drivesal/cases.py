@@ -45,14 +45,6 @@ class Case:
         return self.meaning.get(kind, self.meaning[""])
 
 
-def channel_sum(values: Floats) -> Floats:
-    """(h, w, 3) to (h, w): the signed sum, what all channels together do."""
-    import cv2
-    import numpy as np
-
-    return cv2.transform(values, np.ones((1, 3), np.float32))  # type: ignore[no-any-return]
-
-
 def patch_mean(values: Floats) -> Floats:
     """(h, w) float32 to its mean over PATCH × PATCH neighbours."""
     import cv2
@@ -61,10 +53,10 @@ def patch_mean(values: Floats) -> Floats:
 
 
 def patch_sensitivity(gradient: Floats) -> Floats:
-    """(h, w) patch mean of |signed channel sum| of a gradient (h, w, 3), in the angle's unit per 1/255."""
+    """(h, w) patch mean of |gradient| (h, w), in the angle's unit per 1/255."""
     import numpy as np
 
-    return patch_mean(np.abs(channel_sum(gradient)))
+    return patch_mean(np.abs(gradient))
 
 
 def local_contrast(picture: Image) -> Floats:
@@ -81,13 +73,13 @@ def local_contrast(picture: Image) -> Floats:
 def _increase(explained: Explained, _: ClipStatistics) -> Floats:
     import cv2
 
-    return cv2.max(channel_sum(explained.signed), 0)  # type: ignore[no-any-return]
+    return cv2.max(explained.push, 0)  # type: ignore[no-any-return]
 
 
 def _decrease(explained: Explained, _: ClipStatistics) -> Floats:
     import cv2
 
-    return cv2.max(-channel_sum(explained.signed), 0)  # type: ignore[no-any-return]
+    return cv2.max(-explained.push, 0)  # type: ignore[no-any-return]
 
 
 def insensitivity(explained: Explained, clip: ClipStatistics) -> Floats:
@@ -96,7 +88,7 @@ def insensitivity(explained: Explained, clip: ClipStatistics) -> Floats:
 
     assert explained.gradient is not None
     if clip.sensitivity <= 0:
-        calm = np.ones(explained.gradient.shape[:2], np.float32)
+        calm = np.ones(explained.gradient.shape, np.float32)
     else:
         epsilon = np.float32(clip.sensitivity)
         calm = epsilon / (patch_sensitivity(explained.gradient) + epsilon)
@@ -123,7 +115,7 @@ def _support(explained: Explained, _: ClipStatistics) -> Floats:
     assert explained.contribution is not None
     assert explained.baseline_angle is not None
     towards = 1.0 if explained.angle >= explained.baseline_angle else -1.0
-    return cv2.max(channel_sum(explained.contribution) * towards, 0)  # type: ignore[no-any-return]
+    return cv2.max(explained.contribution * towards, 0)  # type: ignore[no-any-return]
 
 
 _CASES = (

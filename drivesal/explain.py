@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 from drivesal.attribution import Attributed, Attributor, Method, method
@@ -117,9 +119,11 @@ class Explainer:
                 frame,
                 batch.pictures[i],
                 float(main.angles[i]),
-                main.signed[i],
-                gradient.signed[i] if gradient else None,
-                contribution.signed[i] if contribution else None,
+                main.raw[i],
+                main.to_rgb,
+                main.summed[i],
+                gradient.summed[i] if gradient else None,
+                contribution.summed[i] if contribution else None,
                 _item(measured.baseline_angles if measured else None, i),
                 _item(measured.completeness_errors if measured else None, i),
             )
@@ -136,10 +140,11 @@ class Explainer:
             if one is None:
                 continue
             # a sum is NaN or infinite where any of its terms is, and costs a tenth of looking at each
-            with np.errstate(invalid="ignore", over="ignore"):
-                if np.isfinite(one.signed.sum() + one.angles.sum()):
-                    continue
-            finite = np.isfinite(one.signed).all(axis=(1, 2, 3)) & np.isfinite(one.angles)
+            if math.isfinite(
+                cv2.sumElems(one.summed.reshape(len(one.angles), -1))[0] + float(one.angles.sum())
+            ):
+                continue
+            finite = np.isfinite(one.raw).all(axis=(1, 2, 3)) & np.isfinite(one.angles)
             if finite.all():
                 continue
             frame = batch.frames[int(np.argmin(finite))]
@@ -222,6 +227,6 @@ def _statistics(mean: Floats, probe: list[Explained]) -> ClipStatistics:
     gradients = [one.gradient for one in probe if one.gradient is not None]
     if not gradients:
         return ClipStatistics(mean)
-    reach = np.any([np.any(one != 0, axis=2) for one in gradients], axis=0)
+    reach = np.any([one != 0 for one in gradients], axis=0)
     levels = np.stack([patch_sensitivity(one) for one in gradients])[:, reach]
     return ClipStatistics(mean, float(np.median(levels)) if levels.size else 0.0, reach)

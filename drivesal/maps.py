@@ -30,8 +30,9 @@ class MapsWriter:
 
     def add(self, explained: Explained) -> None:
         """One frame's map."""
-        self._shape = explained.signed.shape
-        self._raw.write(explained.signed.astype("<f2").tobytes())
+        signed = explained.signed
+        self._shape = signed.shape
+        self._raw.write(signed.astype("<f2").tobytes())
         self._rows.extend((explained.frame.index, explained.frame.time_s, explained.angle))
 
     def finish(self) -> None:

@@ -120,20 +120,29 @@ class AudioSource:
 class Explained:
     """One frame with its answer and its attributions, all at the model's size (h, w).
 
-    `picture` (h, w, 3) uint8 RGB; `angle` the prediction in drivesal's convention; `signed` (h, w, 3) float32,
-    the method's map, positive pushes the angle left; `gradient` and `contribution`, likewise, only where a
-    case needs them; `baseline_angle` f(x0) and `completeness_error` |Σ contribution − (f(x) − f(x0))|, in the
-    angle's unit, where contributions were computed.
+    `picture` (h, w, 3) uint8 RGB; `angle` the prediction in drivesal's convention. Maps summed over
+    the channels are (h, w) float32, positive pushes the angle left: `push` of the method's own map, `gradient`
+    and `contribution` only where a case needs them. `raw` (h, w, C) float32 is the method's map over the
+    network's channels, and `signed` the same at the RGB picture. `baseline_angle` f(x0) and
+    `completeness_error` |Σ contribution − (f(x) − f(x0))|, in the angle's unit, where contributions were
+    computed.
     """
 
     frame: Frame
     picture: Image
     angle: float
-    signed: Floats
+    raw: Floats
+    to_rgb: Floats | None
+    push: Floats
     gradient: Floats | None = None
     contribution: Floats | None = None
     baseline_angle: float | None = None
     completeness_error: float | None = None
+
+    @property
+    def signed(self) -> Floats:
+        """(h, w, 3) float32: the method's signed map at the RGB picture."""
+        return self.raw if self.to_rgb is None else self.raw @ self.to_rgb
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,8 +61,8 @@ def test_one_gradient_call_serves_every_case_that_needs_one(model):
     explainer, found = explain(model, ["increase", "decrease", "maintain"])
     assert explainer._gradient is explainer._main
     assert explainer._contribution is None
-    assert found[0].gradient is not None
-    assert np.shares_memory(found[0].gradient, found[0].signed)
+    assert np.shares_memory(found[0].gradient, found[0].push)
+    assert np.allclose(found[0].push, found[0].signed.sum(axis=2), atol=1e-6)
 
 
 def test_maintain_has_its_gradient_also_under_another_method(model):
@@ -71,7 +71,7 @@ def test_maintain_has_its_gradient_also_under_another_method(model):
     )
     _, plain = explain(model, ["maintain"])
     assert np.allclose(found[2].gradient, plain[2].gradient, atol=1e-7)
-    assert not np.allclose(found[2].signed, found[2].gradient)
+    assert not np.allclose(found[2].push, found[2].gradient)
 
 
 def test_support_is_against_the_mean_whatever_the_methods_baseline(model):
@@ -85,7 +85,7 @@ def test_support_is_against_the_mean_whatever_the_methods_baseline(model):
 
 def test_nan_is_an_error_that_names_frame_and_method():
     model = steering(linear())
-    model.score = lambda x: type(model).score(model, x) / 0.0
+    model.answer = lambda x: type(model).answer(model, x) / 0.0
     with pytest.raises(NotFiniteError, match=r"frame 0 \(0.00 s\) gives NaN or infinity under gradient"):
         explain(model, ["increase"])
 

@@ -14,7 +14,8 @@ PREPROCESS = Preprocess((10, 20), Crop("pixel", (50, 100), (0, 200)))
 def explained(index=0, angle=2.0, truth=None, base=None, error=None):
     frame = Frame(index, index / 20, np.zeros((100, 200, 3), np.uint8), truth)
     empty = np.zeros((10, 20, 3), np.float32)
-    return Explained(frame, empty.astype(np.uint8), angle, empty, baseline_angle=base, completeness_error=error)
+    seen, push = empty.astype(np.uint8), empty[..., 0]
+    return Explained(frame, seen, angle, empty, None, push, baseline_angle=base, completeness_error=error)
 
 
 def rows(fill, unit="deg", contributions=False):

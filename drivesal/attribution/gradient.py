@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 )
 def gradient(model: Scorable, mean: Floats) -> Attributor:
     """A = ∂S/∂x, in the angle's unit per 1/255 of a channel's brightness."""
+    import numpy as np
+
     from drivesal.backend import tensorflow
 
     tf = tensorflow()
@@ -29,14 +31,15 @@ def gradient(model: Scorable, mean: Floats) -> Attributor:
 
     @tf.function(input_signature=[tf.TensorSpec([None, height, width, 3], tf.uint8)])  # type: ignore[untyped-decorator]
     def differentiate(pictures: Any) -> Any:
-        x = tf.cast(pictures, tf.float32)
+        x = model.inputs(tf.cast(pictures, tf.float32))
         with tf.GradientTape() as tape:
             tape.watch(x)
-            score = model.score(x)
+            score = model.answer(x)
         return score, tape.gradient(score, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
     def attribute(pictures: Image) -> Attributed:
-        score, signed = differentiate(pictures)
-        return Attributed(score.numpy(), signed.numpy())
+        score, raw = differentiate(pictures)
+        # numpy() would copy; the tensor is nobody else's
+        return Attributed(score.numpy(), np.asarray(memoryview(raw)), model.to_rgb)
 
     return attribute

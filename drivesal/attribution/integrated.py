@@ -55,7 +55,7 @@ def integrated_gradients(model: Scorable, mean: Floats, *, steps: int, baseline:
         signed = (pictures - start) * (total / np.float32(steps))
         angles, from_angles = score(pictures.astype(np.float32)).numpy(), score(start).numpy()
         error = np.abs(signed.sum(axis=(1, 2, 3), dtype=np.float64) - (angles - from_angles))
-        return Attributed(angles, signed, from_angles, error.astype(np.float32))
+        return Attributed(angles, signed, None, from_angles, error.astype(np.float32))
 
     return attribute
 

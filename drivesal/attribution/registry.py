@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from drivesal.errors import OptionError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from drivesal.types import Floats, Image
 
 Kind = Literal["sensitivity", "contribution", "relative"]
@@ -19,24 +22,63 @@ Kind = Literal["sensitivity", "contribution", "relative"]
 
 
 class Scorable(Protocol):
-    """What a method needs of a model."""
+    """What a method needs of a model: the angle as a differentiable expression.
+
+    score = answer(inputs(pictures)); inputs is linear, and `to_rgb` (C, 3) takes a gradient back through it.
+    """
 
     def score(self, pictures: Any) -> Any:
-        """(N, h, w, 3) float tensor RGB 0..255 to (N,) angles, differentiable."""
+        """(N, h, w, 3) float tensor RGB 0..255 to (N,) angles."""
+
+    def inputs(self, pictures: Any) -> Any:
+        """(N, h, w, 3) float tensor RGB 0..255 to the network's input (N, h, w, C)."""
+
+    def answer(self, values: Any) -> Any:
+        """The network's input to (N,) angles."""
+
+    @property
+    def to_rgb(self) -> Floats:
+        """(C, 3)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Attributed:
-    """A batch of answers and maps.
+    """A batch of answers and maps, read-only.
 
-    `angles` (N,) float32; `signed` (N, h, w, 3) float32; for contributions `baseline_angles` f(x0) and
-    `completeness_errors` |Σ − (f(x) − f(x0))|, each (N,) in the angle's unit.
+    `angles` (N,) float32; `raw` (N, h, w, C) float32, a map over the network's own channels, which `to_rgb`
+    (C, 3) takes to the picture's, None where it is there already; for contributions `baseline_angles` f(x0)
+    and `completeness_errors` |Σ − (f(x) − f(x0))|, each (N,) in the angle's unit.
     """
 
     angles: Floats
-    signed: Floats
+    raw: Floats
+    to_rgb: Floats | None = None
     baseline_angles: Floats | None = None
     completeness_errors: Floats | None = None
+
+    @functools.cached_property
+    def signed(self) -> Floats:
+        """(N, h, w, 3) float32: the map at the RGB picture, computed when it is asked for."""
+        return self.raw if self.to_rgb is None else _channels(self.raw, self.to_rgb.T)
+
+    @functools.cached_property
+    def summed(self) -> Floats:
+        """(N, h, w) float32: its signed sum over the channels, what brightening all of them would do."""
+        import numpy as np
+
+        weights = np.ones(self.raw.shape[3]) if self.to_rgb is None else self.to_rgb.sum(axis=1)
+        return _channels(self.raw, weights[None])[..., 0]
+
+
+def _channels(raw: Floats, matrix: NDArray[Any]) -> Floats:
+    """(N, h, w, C) by a (K, C) matrix to (N, h, w, K) float32."""
+    import cv2
+    import numpy as np
+
+    count, height, width, channels = raw.shape
+    rows = raw.reshape(count * height, width, channels)
+    mixed: Floats = cv2.transform(rows, np.asarray(matrix, np.float32))
+    return mixed.reshape(count, height, width, -1)
 
 
 Attributor = Callable[["Image"], Attributed]

@@ -38,6 +38,18 @@ def test_shape_type_and_answer(method, model, seen):
 
 
 @EVERY
+@pytest.mark.parametrize("colour", ["RGB", "BGR", "YUV", "GREY"])
+def test_the_sum_is_the_signed_maps_sum(method, colour, seen):
+    channels = 1 if colour == "GREY" else 3
+    network = linear(np.random.default_rng(0).normal(size=(*SIZE, channels)).astype(np.float32))
+    found = build(method, steering(network, colour=colour, scale=1 / 255), seen)(seen)
+    assert found.signed.shape == seen.shape
+    assert np.allclose(
+        found.summed, found.signed.sum(axis=3), rtol=1e-4, atol=1e-5 * np.abs(found.signed).max()
+    )
+
+
+@EVERY
 def test_the_same_twice(method, model, seen):
     attribute = build(method, model, seen)
     assert np.array_equal(attribute(seen).signed, attribute(seen).signed)
@@ -85,9 +97,9 @@ def test_compiled_once_whatever_the_batch(method, model, seen):
     attribute = build(method, model, seen)
     attribute(seen)
     traced = []
-    original = type(model).score
+    original = type(model).answer
     counted = type(model)(model.network, model.card)
-    counted.score = lambda x: traced.append(1) or original(counted, x)
+    counted.answer = lambda x: traced.append(1) or original(counted, x)
     attribute = build(method, counted, seen)
     attribute(seen[:2])
     first = len(traced)
@@ -126,9 +138,7 @@ def test_declarations_say_where_they_come_from():
 def test_gradients_of_an_unused_picture_are_zero(seen):
     tf = tensorflow()
 
-    class Blind:
-        def score(self, x):
-            return tf.zeros([tf.shape(x)[0]])
-
-    found = methods()["gradient"].build(Blind(), seen.mean(axis=0).astype(np.float32))(seen)
+    blind = steering(convolutional())
+    blind.answer = lambda x: tf.zeros([tf.shape(x)[0]])
+    found = methods()["gradient"].build(blind, seen.mean(axis=0).astype(np.float32))(seen)
     assert not found.signed.any()
