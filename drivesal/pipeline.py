@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import cv2
+import numpy as np
 
 from drivesal import __version__
 from drivesal.explain import Batch, Explainer, batches, study
@@ -19,7 +23,7 @@ from drivesal.painter import Painter, Request
 from drivesal.stages import Ahead
 from drivesal.table import Table
 from drivesal.types import AudioSource, Explained, Recording, Span
-from drivesal.video import VideoWriter
+from drivesal.video import VideoWriter, planes
 
 if TYPE_CHECKING:
     from drivesal.model import SteeringModel
@@ -62,47 +66,27 @@ class Clock:
             yield item
 
 
-class Sink:
-    """Where explained frames end: the overlay video, the table and, where asked for, the maps.
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A frame ready to be written: `yuv` as `video.planes` gives it, valid until two more have been drawn."""
 
-    The video starts with the first frame that comes, which is its time 0.
-    """
+    explained: Explained
+    yuv: Image
 
-    def __init__(
-        self,
-        painter: Painter,
-        table: Table,
-        maps: MapsWriter | None,
-        start_video: Callable[[float, tuple[int, int]], VideoWriter],
-        clock: Clock,
-    ) -> None:
-        self._painter, self._table, self._maps, self._clock = painter, table, maps, clock
-        self._start_video = start_video
-        self._stack = contextlib.ExitStack()
-        self._start_s = 0.0
-        self.writer: VideoWriter | None = None
 
-    def __enter__(self) -> Sink:
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        with self._clock.measure("write"):
-            self._stack.__exit__(*error)
-
-    def add(self, explained: Explained) -> None:
-        """Draws and writes one frame."""
-        time_s = explained.frame.time_s
-        if self.writer is None:
-            self._start_s = time_s
-            self.writer = self._stack.enter_context(self._start_video(time_s, self._painter.renderer.size))
-        with self._clock.measure("draw"):
-            heats = self._painter.heats(explained)
-            self._table.add(explained, heats)
-            canvas = self._painter.paint(explained, heats)
-        with self._clock.measure("write"):
-            self.writer.write(canvas, time_s - self._start_s)
-            if self._maps is not None:
-                self._maps.add(explained)
+def draw(
+    batches_of: Iterable[list[Explained]], painter: Painter, table: Table, clock: Clock
+) -> Iterator[Drawn]:
+    """Each frame's row in the table and its canvas."""
+    width, height = painter.renderer.size
+    # one being drawn, one in the queue, one being written
+    ring = itertools.cycle([np.empty((height * 3 // 2, width), np.uint8) for _ in range(3)])
+    for explained in itertools.chain.from_iterable(batches_of):
+        with clock.measure("draw"):
+            heats = painter.heats(explained)
+            table.add(explained, heats)
+            drawn = Drawn(explained, planes(painter.paint(explained, heats), next(ring)))
+        yield drawn
 
 
 def render_video(
@@ -126,20 +110,23 @@ def render_video(
         painter = Painter(recording, model, studied, request)
     parts = {name: outputs.part(path) for name, path in paths.items()}
     cases = [case.name for case in request.cases]
-
-    def start_video(start_s: float, size: tuple[int, int]) -> VideoWriter:
-        return _writer(recording, request.span, parts["video"], size, start_s, encoding)
-
+    recording.losses.clear()
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_one_opencv_thread())
         stack.enter_context(writing(paths["table"]))
         file = stack.enter_context(parts["table"].open("w", encoding="utf-8", newline=""))
         contributions = studied.probe[0].baseline_angle is not None
         table = Table(file, model.kind.unit, cases, model.preprocess, contributions)
         maps = stack.enter_context(contextlib.closing(MapsWriter(parts["maps"]))) if "maps" in parts else None
-        sink = stack.enter_context(Sink(painter, table, maps, start_video, clock))
-        for explained in _explained(recording, model, studied.explainer, request.span, stack, clock):
-            sink.add(explained)
-            progress(1)
+        explained = _explained(recording, model, studied.explainer, request.span, stack, clock)
+        drawn = stack.enter_context(Ahead(draw(explained, painter, table, clock)))
+        with Film(recording, request.span, parts["video"], painter.renderer.size, encoding) as film:
+            for one in drawn:
+                with clock.measure("write"):
+                    film.add(one)
+                    if maps is not None:
+                        maps.add(one.explained)
+                progress(1)
         if maps is not None:
             maps.finish()
     clock.seconds["total"] = time.perf_counter() - started
@@ -155,12 +142,23 @@ def render_video(
         "errors": table.errors(),
         "completeness_error": table.completeness(),
         "losses": list(recording.losses),
-        "notes": [*recording.info.notes, *(sink.writer.notes if sink.writer else [])],
+        "notes": [*recording.info.notes, *film.notes],
         "seconds": {stage: round(seconds, 3) for stage, seconds in clock.seconds.items()},
     }
     with writing(paths["facts"]):
         parts["facts"].write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return facts
+
+
+@contextlib.contextmanager
+def _one_opencv_thread() -> Iterator[None]:
+    """OpenCV's own threads spin while they wait, which the encoder pays for; stages are parallel already."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def _explained(
@@ -170,9 +168,8 @@ def _explained(
     span: Span,
     stack: contextlib.ExitStack,
     clock: Clock,
-) -> Iterator[Explained]:
+) -> Ahead[list[Explained]]:
     """Reading and explaining, each in a thread of its own until the stack is left."""
-    recording.losses.clear()
     frames = clock.each("read", recording.frames(span))
     read = stack.enter_context(Ahead(batches(frames, model, explainer.limit)))
 
@@ -180,24 +177,52 @@ def _explained(
         with clock.measure("explain"):
             return explainer.explain_batch(batch)
 
-    for explained in stack.enter_context(Ahead(map(explain, read))):
-        yield from explained
+    return stack.enter_context(Ahead(map(explain, read)))
 
 
-def _writer(
-    recording: Recording, span: Span, path: Path, size: tuple[int, int], start_s: float, encoding: Encoding
-) -> VideoWriter:
-    info = recording.info
-    audio = AudioSource(info.path, start_s, span.end if isinstance(span.end, float) else None)
-    return VideoWriter(
-        path,
-        size,
-        info.rate / span.every,
-        info.time_base,
-        crf=encoding.crf,
-        preset=encoding.preset,
-        audio=audio if info.has_audio else None,
-    )
+class Film:
+    """The overlay video, which starts with the first frame that comes: that is its time 0."""
+
+    def __init__(
+        self, recording: Recording, span: Span, path: Path, size: tuple[int, int], encoding: Encoding
+    ) -> None:
+        self._recording, self._span, self._path = recording, span, path
+        self._size, self._encoding = size, encoding
+        self._start_s = 0.0
+        self._writer: VideoWriter | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if self._writer is not None:
+            self._writer.__exit__(*error)
+
+    def add(self, drawn: Drawn) -> None:
+        """Writes one frame."""
+        time_s = drawn.explained.frame.time_s
+        if self._writer is None:
+            self._start_s = time_s
+            self._writer = self._start()
+        self._writer.write_planes(drawn.yuv, time_s - self._start_s)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the writer has to say: sound that was dropped."""
+        return self._writer.notes if self._writer is not None else []
+
+    def _start(self) -> VideoWriter:
+        info, span = self._recording.info, self._span
+        audio = AudioSource(info.path, self._start_s, span.end if isinstance(span.end, float) else None)
+        return VideoWriter(
+            self._path,
+            self._size,
+            info.rate / span.every,
+            info.time_base,
+            crf=self._encoding.crf,
+            preset=self._encoding.preset,
+            audio=audio if info.has_audio else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)

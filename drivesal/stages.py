@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
+import sys
 import threading
 from collections.abc import Generator, Iterable, Iterator
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 T = TypeVar("T")
+
+
+NICENESS = 10
+"""What stages run at on Linux: the consumer at the end is the encoder, which is what everything waits for."""
+
+
+def _stand_back() -> None:
+    """Lets the consumer's thread go before this one; what this thread starts stands back with it."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 class Ahead(Generic[T]):
@@ -27,6 +40,7 @@ class Ahead(Generic[T]):
         self._thread.start()
 
     def _run(self) -> None:
+        _stand_back()
         end: tuple[T | None, BaseException | None, bool] = (None, None, True)
         try:
             with contextlib.ExitStack() as stack:

@@ -26,6 +26,14 @@ _KEYFRAME_S = 2
 _BT601, _BT709, _LIMITED = 6, 1, 1  # AVCOL_SPC_SMPTE170M; AVCOL_PRI_BT709 and AVCOL_TRC_BT709; AVCOL_RANGE_MPEG
 
 
+def planes(image: Image, out: Image | None = None) -> Image:
+    """(h, w, 3) uint8 RGB, h and w even, to (h · 3/2, w) uint8 I420: BT.601, limited range.
+
+    Written into `out` where that is given.
+    """
+    return cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420, dst=out)  # type: ignore[no-any-return]
+
+
 class VideoWriter:
     """A libx264 yuv420p MP4 with its index in front. Used with `with`; whole only when the block ends well.
 
@@ -59,7 +67,6 @@ class VideoWriter:
         self._closed = False
         # libx264 copies the planes while it is given them, so one buffer serves all frames.
         self._planes = np.empty((height * 3 // 2, width), dtype=np.uint8)
-        self._picture = av.VideoFrame.from_numpy_buffer(self._planes, format="yuv420p", width=width)
         self._open(audio)
 
     def __enter__(self) -> Self:
@@ -80,19 +87,26 @@ class VideoWriter:
         width, height = self._size
         if image.shape != (height, width, 3) or image.dtype != np.uint8:
             raise ValueError(f"a ({height}, {width}, 3) uint8 frame is needed, not {image.shape} {image.dtype}")
+        self.write_planes(planes(image, self._planes), time_s)
+
+    def write_planes(self, yuv: Image, time_s: float) -> None:
+        """Like `write` for a frame that `planes` converted, which is copied before this returns."""
+        width, height = self._size
+        if yuv.shape != (height * 3 // 2, width):
+            raise ValueError(f"planes of shape ({height * 3 // 2}, {width}) are needed, not {yuv.shape}")
         pts = round(time_s * self._time_base.denominator / self._time_base.numerator)
         if pts <= self._last_pts:
             raise ValueError(
                 f"the frame at {time_s:.6f} s is not after the one before in units of {self._time_base} s"
             )
         self._last_pts = pts
-        cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420, dst=self._planes)
-        self._picture.pts = pts
-        self._picture.time_base = self._time_base
+        picture = av.VideoFrame.from_numpy_buffer(yuv, format="yuv420p", width=width)
+        picture.pts = pts
+        picture.time_base = self._time_base
         # Without a duration the last frame lasts no time and the file's average rate comes out too high.
-        self._picture.duration = self._duration
+        picture.duration = self._duration
         with writing(self._path):
-            self._container.mux(self._stream.encode(self._picture))
+            self._container.mux(self._stream.encode(picture))
             if self._sound is not None:
                 self._sound.advance(time_s)
 

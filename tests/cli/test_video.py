@@ -295,7 +295,7 @@ def test_a_stop_leaves_nothing_behind(model_path, tmp_path, stop, code):
     assert left_behind(tmp_path, "run.mp4") == []
 
 
-@pytest.mark.parametrize("stage", ["prepare", "explain_batch", "paint", "write", "add"])
+@pytest.mark.parametrize("stage", ["prepare", "explain_batch", "paint", "write_planes", "add"])
 def test_whichever_stage_dies_ends_the_run(inside, model_path, clip, tmp_path, monkeypatch, stage):
     from drivesal import explain, painter, table, video
     from drivesal.errors import DrivesalError
@@ -305,7 +305,7 @@ def test_whichever_stage_dies_ends_the_run(inside, model_path, clip, tmp_path, m
         "prepare": Preprocess,
         "explain_batch": explain.Explainer,
         "paint": painter.Painter,
-        "write": video.VideoWriter,
+        "write_planes": video.VideoWriter,
         "add": table.Table,
     }
     original, calls = getattr(homes[stage], stage), []
