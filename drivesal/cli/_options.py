@@ -91,7 +91,10 @@ declared_options = _all_of(
         "--turns", type=click.Choice(["steering-wheel", "road-wheels"]), help="What the model's angle turns."
     ),
     click.option(
-        "--full-lock", type=float, metavar="DEG", help="Degrees that norm 1.0 stands for, in labels and model."
+        "--full-lock",
+        type=click.FloatRange(min=0, min_open=True, max=10_000),
+        metavar="DEG",
+        help="Degrees that norm 1.0 stands for, in labels and model.",
     ),
     click.option("--unsafe", is_flag=True, help="Run Python code that the model file holds."),
 )

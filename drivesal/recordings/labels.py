@@ -133,8 +133,9 @@ def read_labels(
 
     Columns are found by the sense of their names, the angle's also by `angle_column`; `unit` and `positive`
     win over what the name says, and where neither says it degrees and left positive are assumed, with a note.
-    `full_lock_deg` is what norm 1.0 stands for. `offset_s` is added to the labels' times: a frame at time t
-    gets the label that the file has for t − offset_s. Times of a clock (an epoch) count from the first row.
+    `full_lock_deg` is what norm 1.0 stands for; other units leave it. `offset_s` is added to the labels'
+    times: a frame at time t gets the label that the file has for t − offset_s. Times of a clock (an epoch)
+    count from the first row.
 
     Raises `LabelError` where the file has no usable labels, `OptionError` for options that do not fit it.
     """
@@ -324,13 +325,10 @@ def _angle_spec(
     if positive is None:
         side: Side = "right" if donkey else "left"
         notes.append(f"{side} assumed positive for column {name}; --positive says otherwise")
-    try:
-        return AngleSpec(unit or assumed, turns, positive or ("right" if donkey else "left"), full_lock_deg)
-    except ValueError as error:
-        came = f"{error} (column {name}, unit {unit or assumed})"
-        raise OptionError(
-            "a full lock in degrees for labels of -1..1", came, "change or leave it out"
-        ) from error
+    unit = unit or assumed
+    # a full lock may be meant for the model alone
+    lock = full_lock_deg if unit == "norm" else None
+    return AngleSpec(unit, turns, positive or ("right" if donkey else "left"), lock)
 
 
 def _seconds(

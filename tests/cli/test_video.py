@@ -347,7 +347,7 @@ def test_the_sample_and_the_default_model(drivesal, tmp_path):
     done = drivesal("video", asset("data", "run.mp4"), "--end", "2s")
     assert done.returncode == 0, done.stderr
     assert "40 frames" in done.stdout
-    assert "assumed" not in done.stdout
+    assert "assumed of the model" not in done.stdout
     assert "RMSE" in done.stdout
 
 

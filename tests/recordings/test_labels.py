@@ -181,8 +181,11 @@ def test_no_file_and_a_folder(tmp_path: Path) -> None:
         read_labels(tmp_path / "gone.csv")
     with pytest.raises(LabelError, match="is a folder"):
         read_labels(tmp_path)
-    with pytest.raises(OptionError, match="full lock"):
-        labels(tmp_path, "frame,angle_deg\n0,1\n", full_lock_deg=25.0)
+
+
+def test_a_full_lock_leaves_degrees_alone(tmp_path: Path) -> None:
+    track = labels(tmp_path, "frame,angle_deg\n0,1\n", full_lock_deg=25.0)
+    assert (track.at(0, 0.0), track.kind.unit) == (1.0, "deg")
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.floats(-500, 500)), min_size=1), st.randoms())

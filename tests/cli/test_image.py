@@ -1,0 +1,68 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.clips import make_clip, picture
+
+
+@pytest.fixture
+def still(tmp_path):
+    path = tmp_path / "frame.png"
+    cv2.imwrite(str(path), picture(5)[..., ::-1])
+    return path
+
+
+def test_a_frame_of_a_video(inside, model_path, tmp_path):
+    make_clip(tmp_path / "run.mp4", 40)
+    (tmp_path / "run.csv").write_text("\n".join(["frame,angle_deg", *(f"{i},{i / 2}" for i in range(40))]))
+    ran = inside("image", "run.mp4", "--at", "1.5", "--model", model_path, "--out", "f.png", "--json")
+    assert ran.code == 0, ran
+    said = json.loads(ran.out)
+    assert (said["frame"], said["time_s"], said["truth"]) == (30, 1.5, 15.0)
+    figure = cv2.imread("f.png")
+    assert figure.shape[1] % 2 == 0
+    ran = inside("video", "run.mp4", "--model", model_path, "--start", "#30", "--end", "#31")
+    assert ran.code == 0, ran
+    row = (tmp_path / "run.saliency.csv").read_text().splitlines()[1].split(",")
+    assert said["predicted"] == pytest.approx(float(row[2]), rel=1e-4)
+
+
+def test_a_picture_alone(drivesal, model_path, still, tmp_path):
+    done = drivesal("image", still, "--model", model_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[-1] == "frame.saliency.png"
+    figure = cv2.imread(str(tmp_path / "frame.saliency.png"))
+    assert figure.std() > 10
+
+
+def test_layouts_and_formats(inside, model_path, still):
+    for layout, name in (("grid", "a.png"), ("row", "b.jpg"), ("single", "c.jpeg")):
+        assert inside("image", still, "--model", model_path, "--layout", layout, "--out", name).code == 0
+        assert cv2.imread(name) is not None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["frame.png", "--out", "x.gif"], "end in .png or .jpg"),
+        (["frame.png", "--out", "frame.png"], "not an input"),
+        (["frame.png", "--out", "no/x.png"], "does not exist"),
+        (["frame.png", "--cases", "support"], "the card of small.keras has none"),
+        (["run.mp4"], "--at"),
+        (["run.mp4", "--at", "#40"], "40 frames"),
+        (["run.mp4", "--at", "1:00"], "40 frames"),
+        (["broken.jpg"], "broken.jpg"),
+    ],
+)
+def test_mistakes_get_one_line(inside, model_path, still, tmp_path, arguments, says):
+    make_clip(tmp_path / "run.mp4", 40)
+    (tmp_path / "broken.jpg").write_bytes(np.random.default_rng(0).bytes(500))
+    before = sorted(p.name for p in tmp_path.iterdir())
+    ran = inside("image", *arguments, "--model", model_path)
+    assert ran.code == 1, ran
+    assert says in ran.err
+    assert ran.err.count("\n") == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == before

@@ -1,0 +1,63 @@
+import json
+
+import pytest
+
+from drivesal.card import read_card
+from drivesal.preprocess import Crop
+from drivesal.steering import AngleSpec
+from tests.models import convolutional
+
+INPUT = ("--crop", "60:-25", "--color", "YUV", "--input-scale", "-1..1")
+SAID = (*INPUT, "--angle-unit", "norm", "--full-lock", "25", "--positive", "right", "--turns", "road-wheels")
+
+
+def test_what_a_model_expects_and_gives(drivesal, model_path):
+    done = drivesal("model", model_path)
+    assert done.returncode == 0, done.stderr
+    for part in (
+        "32x24 RGB, 0..255 becomes 0..1",
+        "steering, deg at steering-wheel, positive is left",
+        "conv2d",
+    ):
+        assert part in done.stdout
+
+
+def test_what_is_said_can_be_kept(inside, tmp_path):
+    convolutional().save(tmp_path / "bare.keras")
+    ran = inside("model", "bare.keras")
+    assert ran.code == 0, ran
+    assert "assumed: input scaling" in ran.out
+    ran = inside("model", "bare.keras", *SAID, "--write-card", "--json")
+    assert ran.code == 0, ran
+    assert json.loads(ran.out)["assumed"] == []
+    card = read_card(tmp_path / "bare.keras.card.json")
+    assert card.preprocess.crop == Crop("pixel", (60, -25), (0, 0))
+    assert (card.preprocess.colour, card.preprocess.offset) == ("YUV", -1)
+    assert card.target.angle == AngleSpec("norm", "road-wheels", "right", 25.0)
+    assert "assumed" not in inside("model", "bare.keras").out
+    ran = inside("model", "bare.keras", "--write-card")
+    assert ran.code == 1
+    assert "--overwrite" in ran.err
+
+
+def test_a_broken_card_names_its_field(inside, tmp_path):
+    convolutional().save(tmp_path / "m.keras")
+    assert inside("model", "m.keras", *SAID, "--write-card").code == 0
+    path = tmp_path / "m.keras.card.json"
+    path.write_text(path.read_text().replace('"YUV"', '"PINK"'))
+    ran = inside("model", "m.keras")
+    assert ran.code == 1
+    assert "preprocess.colour" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("json_wanted", [True, False])
+def test_methods(inside, json_wanted):
+    ran = inside("methods", *(["--json"] if json_wanted else []))
+    assert ran.code == 0
+    if json_wanted:
+        names = [row["name"] for row in json.loads(ran.out)]
+        assert names == ["gradient", "integrated-gradients"]
+    else:
+        assert "arXiv:1312.6034" in ran.out
+        assert "--steps" in ran.out

@@ -1,0 +1,59 @@
+"""The documents say what the code does."""
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from drivesal.attribution import methods
+from drivesal.cases import cases
+from drivesal.cli import cli
+from drivesal.table import columns
+
+ROOT = Path(__file__).parent.parent
+DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def method_table():
+    """The table of methods for docs/methods.md, from the registry."""
+    lines = ["| name | what | equation | gives | source |", "| --- | --- | --- | --- | --- |"]
+    for m in methods().values():
+        traits = f"{m.kind}, {'signed' if m.signed else 'unsigned'}"
+        lines.append(f"| `{m.name}` | {m.title} | {m.equation} | {traits} | {m.paper} |")
+    return "\n".join(lines)
+
+
+def test_the_table_of_methods_is_the_registrys():
+    assert method_table() in (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+
+
+def test_every_column_of_the_table_is_documented():
+    text = (ROOT / "docs" / "outputs.md").read_text(encoding="utf-8")
+    for name in columns("UNIT", ["CASE"], contributions=True):
+        assert f"`{name}`" in text
+
+
+def test_every_case_is_explained():
+    text = (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")
+    for name in cases():
+        assert f"| {name} |" in text
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path):
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text(encoding="utf-8")):
+        assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_options_in_the_documents_exist(path):
+    known = set()
+    for name in ["", *cli.list_commands(None)]:
+        helped = CliRunner().invoke(cli, [*([name] if name else []), "--help"]).output
+        known |= set(re.findall(r"--[a-z][a-z-]*", helped))
+    text = re.sub(
+        r"(apt-get|pip|git|train_default\.py|make_sample\.py)[^\n`]*", "", path.read_text(encoding="utf-8")
+    )
+    for option in set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text)):
+        assert option in known, option
