@@ -62,11 +62,11 @@ def main(arguments: list[str] | None = None) -> Any:
         click.echo(f"drivesal: {error}", err=True)
         sys.exit(error.exit_code)
     except ImportError as error:
-        if ".so" not in str(error):
+        if "cannot open shared object file" not in str(error):
             raise
         click.echo(
-            f"drivesal: expected OpenCV to load, but a system library is missing ({error}); install it "
-            "(on Debian: apt-get install libgl1 libglib2.0-0) or put opencv-python-headless of the same "
+            f"drivesal: expected every library to load, but a system library is missing ({error}); "
+            "for OpenCV's libGL and libglib: apt-get install libgl1 libglib2.0-0, or put opencv-python-headless of the same "
             "version in place of opencv-python",
             err=True,
         )
