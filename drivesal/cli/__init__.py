@@ -66,8 +66,8 @@ def main(arguments: list[str] | None = None) -> Any:
             raise
         click.echo(
             f"drivesal: expected every library to load, but a system library is missing ({error}); "
-            "for OpenCV's libGL and libglib: apt-get install libgl1 libglib2.0-0, or put opencv-python-headless of the same "
-            "version in place of opencv-python",
+            "for OpenCV's libGL and libglib: apt-get install libgl1 libglib2.0-0, "
+            "or put opencv-python-headless of the same version in place of opencv-python",
             err=True,
         )
         sys.exit(1)
