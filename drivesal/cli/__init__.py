@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> Any:
         click.echo(f"drivesal: {error}", err=True)
         sys.exit(error.exit_code)
     except ImportError as error:
-        if "cannot open shared object file" not in str(error):
+        if ".so" not in str(error):
             raise
         click.echo(
             f"drivesal: expected every library to load, but a system library is missing ({error}); "

@@ -364,3 +364,17 @@ def test_a_drive_without_labels(drivesal, shared, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "RMSE" not in done.stdout
     assert len(times(tmp_path / "highway.saliency.mp4")) == 50
+
+
+def test_a_missing_system_library_gets_one_line(inside, clip, monkeypatch):
+    from drivesal.cli import video
+
+    def load(*_):
+        raise ImportError("libGL.so.1: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr(video, "_one", load)
+    ran = inside("video", clip)
+    assert ran.code == 1
+    assert "libGL.so.1" in ran.err
+    assert "apt-get install libgl1" in ran.err
+    assert ran.err.count("\n") == 1
