@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import logging
 import os
 import sys
 import tempfile
@@ -12,8 +11,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from drivesal.errors import OptionError
-
-log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
@@ -58,10 +55,10 @@ def keras() -> Any:
     return module
 
 
-def use_device(device: str | None) -> str:
+def use_device(device: str | None) -> None:
     """Chooses "cpu" or "gpu" (None: a GPU where there is one); call before any model is loaded.
 
-    Returns what is used. Raises OptionError where a GPU was asked for and none is there.
+    Raises OptionError where a GPU was asked for and none is there.
     """
     tf = tensorflow()
     gpus = tf.config.list_physical_devices("GPU")
@@ -71,5 +68,3 @@ def use_device(device: str | None) -> str:
         )
     if device == "cpu" and gpus:
         tf.config.set_visible_devices([], "GPU")
-        return "cpu"
-    return "gpu" if gpus else "cpu"

@@ -71,7 +71,7 @@ class Card:
                 "it cannot be read as one"
                 if picture is None
                 else f"it is {picture.shape[1]}x{picture.shape[0]}",
-                "write the card again with `drivesal model --write-card`, or remove the field",
+                "remove the field",
             )
         return picture  # type: ignore[no-any-return]
 
@@ -107,7 +107,7 @@ def read_card(path: Path) -> Card:
         raise ModelError(
             f"a card whose field {where} is valid in {path.name}",
             f"{first['msg'][:1].lower()}{first['msg'][1:]} (it is {str(first['input'])[:60]!r})",
-            "mend the field or write the card again with `drivesal model --write-card`",
+            "mend the field, or remove the card and write it again with `drivesal model --write-card`",
         ) from error
     if card.drivesal_card != VERSION:
         raise ModelError(

@@ -7,12 +7,11 @@ always to the left, because inside drivesal left is positive.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from drivesal.errors import OptionError
+from drivesal.errors import OptionError, nearest
 
 if TYPE_CHECKING:
     from drivesal.types import ClipStatistics, Explained, Floats, Image
@@ -28,8 +27,8 @@ class Case:
     """A case as it declares itself.
 
     `reads`: which maps of `Explained` it needs; `scale`: cases with the same word share one scale; `title`
-    with its side; `meaning` by the kind of the method's unit, with "" for every other kind; `relative`: its
-    heat has no unit.
+    with its side; `meaning` by the kind of the method's unit, with "" for every other kind; `relative`: what
+    its heat is where that has no unit, else "".
     """
 
     name: str
@@ -38,7 +37,7 @@ class Case:
     scale: str
     meaning: Mapping[str, str]
     heat: Callable[[Explained, ClipStatistics], Floats]
-    relative: bool = False
+    relative: str = ""
 
     def means(self, kind: str) -> str:
         """What bright means under a method of this unit kind."""
@@ -101,12 +100,8 @@ def _maintain(explained: Explained, clip: ClipStatistics) -> Floats:
     return local_contrast(explained.picture) * insensitivity(explained, clip)
 
 
-MAINTAIN: Mapping[str, Callable[[Explained, ClipStatistics], Floats]] = {
-    "product": _maintain,
-    "insensitivity": insensitivity,
-    "contrast": lambda explained, _: local_contrast(explained.picture),
-}
-"""What maintain shows: contrast times insensitivity, or one of the two factors alone."""
+def _contrast(explained: Explained, _: ClipStatistics) -> Floats:
+    return local_contrast(explained.picture)
 
 
 def _support(explained: Explained, _: ClipStatistics) -> Floats:
@@ -150,7 +145,7 @@ _CASES = (
         "maintain",
         {"": "structure the angle does not react to"},
         _maintain,
-        relative=True,
+        "contrast × insensitivity",
     ),
     Case(
         "support",
@@ -161,6 +156,21 @@ _CASES = (
         _support,
     ),
 )
+
+
+MAINTAIN: Mapping[str, Case] = {
+    "product": _CASES[2],
+    "insensitivity": dataclasses.replace(
+        _CASES[2],
+        meaning={"": "where the angle does not react"},
+        heat=insensitivity,
+        relative="insensitivity",
+    ),
+    "contrast": dataclasses.replace(
+        _CASES[2], meaning={"": "structure, whatever the angle does"}, heat=_contrast, relative="contrast"
+    ),
+}
+"""What maintain shows: contrast times insensitivity, or one of the two factors alone."""
 
 
 def cases() -> dict[str, Case]:
@@ -174,16 +184,12 @@ def choose(names: Iterable[str], maintain: str = "product") -> tuple[Case, ...]:
     Raises OptionError with the valid names and the nearest one.
     """
     known = cases()
-    known["maintain"] = dataclasses.replace(known["maintain"], heat=MAINTAIN[maintain])
+    known["maintain"] = MAINTAIN[maintain]
     chosen: dict[str, Case] = {}
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            raise OptionError(
-                f"cases among {', '.join(known)}",
-                f"one is {name!r}",
-                f"did you mean {near[0]}?" if near else "give them separated by commas",
-            )
+            do = nearest(name, known, "give them separated by commas")
+            raise OptionError(f"cases among {', '.join(known)}", f"one is {name!r}", do)
         chosen[name] = known[name]
     if not chosen:
         raise OptionError(f"at least one case of {', '.join(known)}", "none was given", "leave --cases out")

@@ -1,5 +1,8 @@
 """What goes wrong because of what a person gave us, said in one line."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class DrivesalError(Exception):
     """A person's mistake or a damaged input: what was expected, what came, what to do.
@@ -40,3 +43,9 @@ class DamagedInputError(DrivesalError):
 
 class Stopped(BaseException):
     """SIGTERM arrived: unwinds every stage like KeyboardInterrupt does."""
+
+
+def nearest(name: str, known: Iterable[str], otherwise: str) -> str:
+    """ "did you mean X?" for a misspelt name, or `otherwise` where nothing is near."""
+    near = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else otherwise

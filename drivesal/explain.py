@@ -13,7 +13,7 @@ import numpy as np
 
 from drivesal.attribution import Attributed, Attributor, Method, method
 from drivesal.cases import Case, patch_sensitivity
-from drivesal.errors import DrivesalError, OptionError
+from drivesal.errors import DrivesalError, InputError, OptionError
 from drivesal.types import WHOLE, ClipStatistics, Explained, Frame, Recording, Span
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ BATCH_BYTES = 24 * 2**20
 CALLS = 256
 """Most gradient calls in one batch, so that a stop is heeded within a second or two."""
 PROBE = 64
-"""Frames looked at beforehand for the clip's mean picture, sensitivity and scale."""
+"""Frames looked at beforehand for the clip's mean picture, sensitivity and scale; fewer of a large network."""
+PROBE_BYTES = 128 * 2**20
+PROBE_PIXEL = 40
+"""Bytes that a probe keeps for a model pixel: picture, map, sums, heats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,8 @@ class Explainer:
     """A model, a method and what the cases need, compiled once.
 
     `mean` is the clip's mean picture (h, w, 3) float32, the baseline "mean" of contributions. Raises
-    OptionError for a method or option that does not exist, or an unsigned method asked for signed cases.
+    OptionError for a method or option that does not exist, and for the cases increase and decrease where one
+    pass of the method does not give both.
     """
 
     def __init__(
@@ -78,7 +82,14 @@ class Explainer:
         self.method: Method = method(name)
         self.options = self.method.settings(options or {})
         self._main = self.method.build(model, mean, **self.options)
+        self._calls = _calls(self.method, self.options)
         reads = {case.reads for case in self.cases}
+        if "signed" in reads and not (self.method.signed and self.method.odd):
+            raise OptionError(
+                "a method whose sign says left or right, in one pass, for the cases increase and decrease",
+                f"{name} is {'not odd in the angle' if self.method.signed else 'unsigned'}",
+                "choose another method, see `drivesal methods`, or other cases",
+            )
         self._gradient = self._other("gradient", {}, mean) if "gradient" in reads else None
         # support is against the clip's mean whatever --baseline says: see "Cases" in docs/how-it-works.md
         steps = {"steps": self.options["steps"]} if "steps" in self.options else {}
@@ -92,15 +103,13 @@ class Explainer:
         settings = wanted.settings(options)
         if self.method.name == name and self.options == settings:
             return self._main
+        self._calls += _calls(wanted, settings)
         return wanted.build(self.model, mean, **settings)
 
     @property
     def limit(self) -> int:
         """Frames in one batch."""
-        calls = max(int(self.options[self.method.samples]) if self.method.samples else 1, 1)
-        if self._contribution is not None and self._contribution is not self._main:
-            calls += 32
-        return min(BATCH, max(1, CALLS // calls))
+        return min(BATCH, max(1, CALLS // self._calls))
 
     def explain(self, frames: Iterable[Frame]) -> Iterator[Explained]:
         """The frames explained, in order. Raises NotFiniteError that names frame and method."""
@@ -155,6 +164,11 @@ class Explainer:
             )
 
 
+def _calls(method: Method, options: Mapping[str, Any]) -> int:
+    """How many gradient calls one frame takes."""
+    return max(int(options[method.samples]), 1) if method.samples else 1
+
+
 def _item(values: Floats | None, i: int) -> float | None:
     return None if values is None else float(values[i])
 
@@ -182,7 +196,13 @@ def study(
     picture is needed and neither is there.
     """
     cases = tuple(cases)
-    small = [_small(batch) for batch in batches(recording.sample(PROBE, span), model)]
+    height, width = model.preprocess.size
+    count = max(min(PROBE, PROBE_BYTES // (height * width * PROBE_PIXEL)), 8)
+    small = [_small(batch) for batch in batches(recording.sample(count, span), model)]
+    if not small:
+        raise InputError(
+            "a range with a frame that can be decoded", "none of it can be", "choose another range or file"
+        )
     frames = list(itertools.chain.from_iterable(part.frames for part in small))
     pictures = np.concatenate([part.pictures for part in small])
     mean = _mean_picture(model, pictures, _needs_mean(cases, name, options or {}))

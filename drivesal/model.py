@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-import logging
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,8 +20,6 @@ from drivesal.steering import AngleKind, AngleSpec, Side, Turns, Unit
 
 if TYPE_CHECKING:
     from drivesal.types import Floats, Image
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +132,10 @@ class SteeringModel:
         answers: Floats = self._predict(pictures).numpy()
         return answers
 
+    def prepare(self, image: Image) -> Image:
+        """A frame (H, W, 3) uint8 RGB to the picture (h, w, 3) that the model sees of it."""
+        return self.preprocess.prepare(image)
+
     def save(self, path: Path) -> None:
         """Writes the network as `.keras` and its card beside it."""
         self.network.save(path)
@@ -212,7 +213,7 @@ def _layers(config: Any) -> Iterator[tuple[str, str]]:
 
 def _input_shape(network: Any) -> tuple[int | None, ...]:
     """(height, width, channels) of the network's one picture input."""
-    inputs = network.inputs or []
+    inputs = getattr(network, "inputs", None) or []  # a Sequential that was never built has none
     shapes = [tuple(one.shape[1:]) for one in inputs]
     if len(shapes) != 1 or len(shapes[0]) != 3 or shapes[0][2] not in (1, 3):
         came = "; ".join(f"{one.name} {shape}" for one, shape in zip(inputs, shapes, strict=True))
@@ -282,7 +283,7 @@ def _locate(network: Any, wanted: str | int | None) -> tuple[int, int]:
             "choose one with --output NAME or its number",
         )
     width = _width(outputs[chosen][1])
-    if width != 1 and not isinstance(wanted, int):
+    if width != 1 and not (single and isinstance(wanted, int)):
         raise ModelError(
             "an output that is one number, the steering angle",
             f"{names[chosen]} gives {width or 'an unknown number of'} numbers",

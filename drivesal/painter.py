@@ -90,15 +90,15 @@ class Painter:
         frame = explained.frame
         time_s = frame.time_s if self._timed else math.nan
         return self.renderer.draw(
-            Shown(frame.index, time_s, frame.image, explained.angle, frame.steering, shown)
+            Shown(frame.index, time_s, frame.image, explained.angle, frame.steering, shown, frame.extras)
         )
 
 
 def _units(cases: tuple[Case, ...], method: Method, unit: str) -> dict[str, str]:
-    """Each case's unit of heat, "" where it is relative."""
+    """Each case's unit of heat, or in words what it is where it has none."""
     kinds = {"signed": method.kind, "gradient": "sensitivity", "contribution": "contribution"}
-    words = {"sensitivity": f"{unit} per 1/255", "contribution": unit, "relative": ""}
-    return {case.name: "" if case.relative else words[kinds[case.reads]] for case in cases}
+    words = {"sensitivity": f"{unit} per 1/255", "contribution": unit, "relative": "relative"}
+    return {case.name: case.relative or words[kinds[case.reads]] for case in cases}
 
 
 def _scale(model: SteeringModel, studied: Study, request: Request) -> Scale:
@@ -118,18 +118,17 @@ def _scale(model: SteeringModel, studied: Study, request: Request) -> Scale:
 
 def _legend(case: Case, method: Method, scale: Scale, symbol: str, per_frame: bool) -> Legend:
     unit = scale.unit[case.name]
-    full = (
-        f"{scale.full[case.name]:.2g}{symbol}{' per 1/255' if 'per 1/255' in unit else ''}"
-        if unit
-        else "relative"
-    )
+    has_unit = unit.startswith(("deg", "norm"))
+    full = "relative"
+    if has_unit:
+        full = f"{scale.full[case.name]:.2g}{symbol}{' per 1/255' if 'per 1/255' in unit else ''}"
     return Legend(
         case.name,
         case.title,
         case.means(method.kind),
         "this frame" if per_frame else full,
         case_colour(case.name),
-        CURVE if unit else 1.0,
+        CURVE if has_unit else 1.0,
     )
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar
 
 import cv2
 import numpy as np
 
 from drivesal import __version__
+from drivesal.errors import InputError
 from drivesal.explain import Batch, Explainer, batches, study
 from drivesal.facts import input_facts, look_facts, method_facts, model_facts
 from drivesal.maps import MapsWriter
@@ -27,7 +29,7 @@ from drivesal.video import VideoWriter, planes
 
 if TYPE_CHECKING:
     from drivesal.model import SteeringModel
-    from drivesal.types import Image
+    from drivesal.types import Floats, Image
 
 T = TypeVar("T")
 
@@ -75,7 +77,10 @@ class Drawn:
 
 
 def draw(
-    batches_of: Iterable[list[Explained]], painter: Painter, table: Table, clock: Clock
+    batches_of: Iterable[list[Explained]],
+    painter: Painter,
+    add_row: Callable[[Explained, Mapping[str, Floats]], None],
+    clock: Clock,
 ) -> Iterator[Drawn]:
     """Each frame's row in the table and its canvas."""
     width, height = painter.renderer.size
@@ -84,7 +89,7 @@ def draw(
     for explained in itertools.chain.from_iterable(batches_of):
         with clock.measure("draw"):
             heats = painter.heats(explained)
-            table.add(explained, heats)
+            add_row(explained, heats)
             drawn = Drawn(explained, planes(painter.paint(explained, heats), next(ring)))
         yield drawn
 
@@ -108,33 +113,42 @@ def render_video(
     with clock.measure("probe"):
         studied = study(recording, model, request.cases, request.method, request.options, request.span)
         painter = Painter(recording, model, studied, request)
+        explainer, contributions = studied.explainer, studied.probe[0].baseline_angle is not None
+        del studied  # the probe's maps are not needed any more
     parts = {name: outputs.part(path) for name, path in paths.items()}
     cases = [case.name for case in request.cases]
     recording.losses.clear()
     with contextlib.ExitStack() as stack:
         stack.enter_context(_one_opencv_thread())
-        stack.enter_context(writing(paths["table"]))
-        file = stack.enter_context(parts["table"].open("w", encoding="utf-8", newline=""))
-        contributions = studied.probe[0].baseline_angle is not None
+        file = stack.enter_context(_text(parts["table"], paths["table"]))
         table = Table(file, model.kind.unit, cases, model.preprocess, contributions)
-        maps = stack.enter_context(contextlib.closing(MapsWriter(parts["maps"]))) if "maps" in parts else None
-        explained = _explained(recording, model, studied.explainer, request.span, stack, clock)
-        drawn = stack.enter_context(Ahead(draw(explained, painter, table, clock)))
+
+        def add_row(one: Explained, heats: Mapping[str, Floats]) -> None:
+            with writing(paths["table"]):
+                table.add(one, heats)
+
+        maps = stack.enter_context(_maps(parts["maps"], paths["maps"])) if "maps" in parts else None
+        explained = _explained(recording, model, explainer, request.span, stack, clock)
+        drawn = stack.enter_context(Ahead(draw(explained, painter, add_row, clock)))
         with Film(recording, request.span, parts["video"], painter.renderer.size, encoding) as film:
             for one in drawn:
                 with clock.measure("write"):
                     film.add(one)
                     if maps is not None:
-                        maps.add(one.explained)
+                        maps(one.explained)
                 progress(1)
-        if maps is not None:
-            maps.finish()
+    if not table.rows:
+        raise InputError(
+            "a range with a frame that can be decoded", "none of it can be", "choose another range or file"
+        )
     clock.seconds["total"] = time.perf_counter() - started
     facts = {
         "drivesal": __version__,
         "model": model_facts(model),
-        "method": method_facts(studied.explainer),
+        "method": method_facts(explainer),
         "cases": cases,
+        "span": dataclasses.asdict(request.span),
+        "encoding": dataclasses.asdict(encoding),
         **look_facts(request.look, painter.scale),
         "input": input_facts(recording),
         "frames": table.rows,
@@ -148,6 +162,36 @@ def render_video(
     with writing(paths["facts"]):
         parts["facts"].write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return facts
+
+
+@contextlib.contextmanager
+def _text(part: Path, final: Path) -> Iterator[TextIO]:
+    """A text file to write; a full disk is told also where only closing it shows."""
+    with writing(final):
+        file = part.open("w", encoding="utf-8", newline="")
+    try:
+        yield file
+        with writing(final):
+            file.close()
+    finally:
+        with contextlib.suppress(OSError):
+            file.close()
+
+
+@contextlib.contextmanager
+def _maps(part: Path, final: Path) -> Iterator[Callable[[Explained], None]]:
+    """What adds a frame's map; the .npz is written when the block ends well."""
+    with writing(final):
+        maps = MapsWriter(part)
+
+    def add(explained: Explained) -> None:
+        with writing(final):
+            maps.add(explained)
+
+    with contextlib.closing(maps):
+        yield add
+        with writing(final):
+            maps.finish()
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ PERCENTILE = 99.0
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The heat that is drawn as full strength, by case, with its unit ("" where relative).
+    """The heat that is drawn as full strength, by case, with its unit, or in words what it is without one.
 
     A scale is a value: it is written into the facts and can be given to another run.
     """

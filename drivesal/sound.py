@@ -13,6 +13,8 @@ import numpy as np
 from av.audio.resampler import AudioResampler
 from av.stream import Discard
 
+from drivesal.media import open_media
+
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
@@ -59,7 +61,7 @@ class SoundTrack:
     def open(cls, audio: AudioSource, output: OutputContainer, notes: list[str]) -> Self | None:
         """Adds the stream to an output that has not begun. None, with a note, where none is usable."""
         try:
-            source = av.open(str(audio.path.absolute()), metadata_errors="replace")
+            source = open_media(audio.path)
         except (av.FFmpegError, OSError) as error:
             notes.append(f"no sound: {audio.path.name} cannot be opened ({error})")
             return None

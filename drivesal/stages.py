@@ -36,6 +36,7 @@ class Ahead(Generic[T]):
         self._items = items
         self._queue: queue.Queue[tuple[T | None, BaseException | None, bool]] = queue.Queue(depth)
         self._stop = threading.Event()
+        self._ended = False
         self._thread = threading.Thread(target=self._run, name=f"ahead-{id(self):x}", daemon=True)
         self._thread.start()
 
@@ -65,13 +66,13 @@ class Ahead(Generic[T]):
         return False
 
     def __iter__(self) -> Iterator[T]:
-        while True:
+        while not self._ended:
             item, error, last = self._queue.get()
+            self._ended = last
             if error is not None:
                 raise error
-            if last:
-                return
-            yield item  # type: ignore[misc]
+            if not last:
+                yield item  # type: ignore[misc]
 
     def close(self) -> None:
         """Stops the thread and waits for it."""

@@ -2,14 +2,15 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-for candidate in "${PYTHON:-}" python3 python3.14 python3.13 python3.12 python3.11; do
-    if [ -n "$candidate" ] && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+# TensorFlow's tested version has no build for Python 3.14 yet
+for candidate in "${PYTHON:-}" python3 python3.13 python3.12 python3.11; do
+    if [ -n "$candidate" ] && "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
         python=$candidate
         break
     fi
 done
 if [ -z "${python:-}" ]; then
-    echo "expected Python 3.11 or newer, but none was found; install it or set PYTHON" >&2
+    echo "expected Python 3.11, 3.12 or 3.13, but none was found; install one or set PYTHON" >&2
     exit 1
 fi
 

@@ -1,3 +1,4 @@
+import dataclasses
 from fractions import Fraction
 from pathlib import Path
 
@@ -114,3 +115,22 @@ def test_a_single_picture_needs_a_mean_from_the_card(model):
     with pytest.raises(OptionError, match=r"the card of .* has none"):
         study(Memory(pictures(1, (24, 32))), model, choose(["support"]))
     study(Memory(pictures(1, (24, 32))), model, choose(["increase", "maintain"]))
+
+
+def test_signed_cases_need_a_signed_odd_method(model, monkeypatch):
+    from drivesal.attribution import registry
+
+    plain = registry.method("gradient")
+    for change in ({"signed": False}, {"odd": False}):
+        monkeypatch.setitem(registry._methods, "other", dataclasses.replace(plain, name="other", **change))
+        with pytest.raises(OptionError, match="increase and decrease"):
+            explain(model, ["increase"], name="other")
+        explain(model, ["maintain"], name="other")
+
+
+def test_batches_of_costly_methods_are_small(model):
+    explainer, _ = explain(
+        model, ["support"], name="integrated-gradients", options={"baseline": "black", "steps": 128}
+    )
+    assert explainer.limit == 1
+    assert explain(model, ["increase"])[0].limit == 32

@@ -104,6 +104,23 @@ def test_one_number_of_a_vector():
     assert SteeringModel(network, card(2)).output_name == "both[2]"
 
 
+def test_a_vector_among_several_outputs_is_no_angle():
+    layers = keras().layers
+    inputs = layers.Input((*SIZE, 3))
+    flat = layers.Flatten()(inputs)
+    network = keras().Model(
+        inputs, [layers.Dense(15, name="bins")(flat), layers.Dense(1, name="throttle")(flat)]
+    )
+    with pytest.raises(ModelError, match="bins gives 15 numbers"):
+        SteeringModel(network, card(0))
+
+
+def test_a_sequential_that_was_never_built():
+    network = keras().Sequential([keras().layers.Conv2D(2, 3), keras().layers.Flatten()])
+    with pytest.raises(ModelError, match="no fixed inputs"):
+        SteeringModel(network, card())
+
+
 def test_weights_that_are_not_finite_are_named():
     network = linear()
     layer = network.get_layer("steering")

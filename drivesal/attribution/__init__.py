@@ -1,5 +1,5 @@
 """Attribution methods: one file a family, one registered function a method."""
 
-from drivesal.attribution.registry import Attributed, Attributor, Method, method, methods
+from drivesal.attribution.registry import Attributed, Attributor, Method, Option, method, methods, register
 
-__all__ = ["Attributed", "Attributor", "Method", "method", "methods"]
+__all__ = ["Attributed", "Attributor", "Method", "Option", "method", "methods", "register"]

@@ -2,40 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drivesal.errors import OptionError
 
 if TYPE_CHECKING:
+    from drivesal.attribution.registry import Scorable
     from drivesal.types import Floats, Image
 
 BLUR_SHARE = 0.15
 """Standard deviation of the blur baseline as a share of the picture's height."""
 
 
-def baselines(kind: str, pictures: Image, mean: Floats) -> Floats:
-    """(N, h, w, 3) float32 baselines for (N, h, w, 3) uint8 pictures.
+def baseline(kind: str, model: Scorable, mean: Floats) -> Callable[[Image], Floats]:
+    """From (N, h, w, 3) uint8 pictures to their (N, h, w, 3) float32 baselines.
 
     `kind` is "black", "mean" (the clip's mean picture), "blur" (each picture, blurred until no lane is left)
-    or the path of a picture. Raises OptionError.
+    or the path of a picture: one of the model's size is taken as it is, any other cropped and resized like a
+    frame. Raises OptionError.
     """
-    import cv2
     import numpy as np
 
     if kind == "blur":
-        sigma = BLUR_SHARE * pictures.shape[1]
-        return np.stack([cv2.GaussianBlur(one.astype(np.float32), (0, 0), sigma) for one in pictures])
+        return _blurred
     if kind == "black":
         one = np.zeros_like(mean)
     elif kind == "mean":
         one = mean
     else:
-        one = _from_file(kind, (mean.shape[0], mean.shape[1]))
-    return np.broadcast_to(one, pictures.shape).astype(np.float32)
+        one = _from_file(kind, model, mean)
+    return lambda pictures: np.broadcast_to(one, pictures.shape)
 
 
-def _from_file(path: str, size: tuple[int, int]) -> Floats:
+def _blurred(pictures: Image) -> Floats:
+    import cv2
+    import numpy as np
+
+    sigma = BLUR_SHARE * pictures.shape[1]
+    return np.stack([cv2.GaussianBlur(one.astype(np.float32), (0, 0), sigma) for one in pictures])
+
+
+def _from_file(path: str, model: Scorable, mean: Floats) -> Floats:
     import cv2
     import numpy as np
 
@@ -46,5 +55,4 @@ def _from_file(path: str, size: tuple[int, int]) -> Floats:
             f"{path!r} is none of them",
             "check the path, a JPEG or PNG",
         )
-    small: Floats = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
-    return small
+    return np.asarray(picture if picture.shape == mean.shape else model.prepare(picture), np.float32)

@@ -35,15 +35,16 @@ def integrated_gradients(model: Scorable, mean: Floats, *, steps: int, baseline:
     """
     import numpy as np
 
-    from drivesal.attribution.baselines import baselines
+    from drivesal.attribution import baselines
     from drivesal.errors import OptionError
 
     if steps < 1:
         raise OptionError("at least 1 step", f"--steps is {steps}", "give 16 or more")
+    start_of = baselines.baseline(baseline, model, mean)
     path_gradients, score = _compile(model, (mean.shape[0], mean.shape[1]))
 
     def attribute(pictures: Image) -> Attributed:
-        start = baselines(baseline, pictures, mean)
+        start = start_of(pictures)
         count = len(pictures)
         which = np.repeat(np.arange(count, dtype=np.int32), steps)
         share = np.tile((np.arange(steps, dtype=np.float32) + np.float32(0.5)) / steps, count)

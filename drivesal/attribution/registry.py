@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import importlib
 import pkgutil
@@ -10,11 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from drivesal.errors import OptionError
+from drivesal.errors import OptionError, nearest
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from drivesal.types import Floats, Image
 
 Kind = Literal["sensitivity", "contribution", "relative"]
@@ -40,6 +37,9 @@ class Scorable(Protocol):
     def to_rgb(self) -> Floats:
         """(C, 3)."""
 
+    def prepare(self, image: Image) -> Image:
+        """A frame (H, W, 3) uint8 RGB to the picture (h, w, 3) that the model sees of it."""
+
 
 @dataclass(frozen=True)
 class Attributed:
@@ -59,26 +59,19 @@ class Attributed:
     @functools.cached_property
     def signed(self) -> Floats:
         """(N, h, w, 3) float32: the map at the RGB picture, computed when it is asked for."""
-        return self.raw if self.to_rgb is None else _channels(self.raw, self.to_rgb.T)
+        return self.raw if self.to_rgb is None else self.raw @ self.to_rgb
 
     @functools.cached_property
     def summed(self) -> Floats:
         """(N, h, w) float32: its signed sum over the channels, what brightening all of them would do."""
+        import cv2
         import numpy as np
 
-        weights = np.ones(self.raw.shape[3]) if self.to_rgb is None else self.to_rgb.sum(axis=1)
-        return _channels(self.raw, weights[None])[..., 0]
-
-
-def _channels(raw: Floats, matrix: NDArray[Any]) -> Floats:
-    """(N, h, w, C) by a (K, C) matrix to (N, h, w, K) float32."""
-    import cv2
-    import numpy as np
-
-    count, height, width, channels = raw.shape
-    rows = raw.reshape(count * height, width, channels)
-    mixed: Floats = cv2.transform(rows, np.asarray(matrix, np.float32))
-    return mixed.reshape(count, height, width, -1)
+        count, height, width, channels = self.raw.shape
+        weights = np.ones(channels, np.float32) if self.to_rgb is None else self.to_rgb.sum(axis=1)
+        # a tenth of what a matrix product takes
+        total: Floats = cv2.transform(self.raw.reshape(count * height, width, channels), weights[None])
+        return total.reshape(count, height, width)
 
 
 Attributor = Callable[["Image"], Attributed]
@@ -87,12 +80,17 @@ Attributor = Callable[["Image"], Attributed]
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A method's own option: its name, type, default, and help for people."""
+    """A method's own option: its name as a Python keyword, type, default, and help for people."""
 
     name: str
     type: type
     default: Any
     help: str
+
+    @staticmethod
+    def flag_of(name: str) -> str:
+        """The option on the command line."""
+        return f"--{name.replace('_', '-')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +122,7 @@ class Method:
             if name not in known:
                 raise OptionError(
                     f"options of the method {self.name} ({', '.join(known) or 'it has none'})",
-                    f"--{name} was given",
+                    f"{Option.flag_of(name)} was given",
                     "leave it out or choose a method that has it, see `drivesal methods`",
                 )
         return known | dict(given)
@@ -157,9 +155,5 @@ def method(name: str) -> Method:
     known = methods()
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known, n=1)
-    raise OptionError(
-        f"a method among {', '.join(known)}",
-        f"it is {name!r}",
-        f"did you mean {near[0]}?" if near else "see `drivesal methods`",
-    )
+    do = nearest(name, known, "see `drivesal methods`")
+    raise OptionError(f"a method among {', '.join(known)}", f"it is {name!r}", do)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import pkgutil
 import signal
 import sys
@@ -14,6 +13,8 @@ import click
 
 from drivesal import __version__
 from drivesal.errors import DrivesalError, Stopped
+
+STOPPED = "drivesal: stopped; what was under way was not written"
 
 
 class Commands(click.Group):
@@ -33,8 +34,7 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="drivesal")
-@click.option("--verbose", is_flag=True, help="Log what is done, on stderr.")
-def cli(verbose: bool) -> None:
+def cli() -> None:
     """Show what a steering network looks at.
 
     \b
@@ -43,7 +43,6 @@ def cli(verbose: bool) -> None:
     drivesal model my.keras                     what a model expects and gives
     drivesal methods                            the attribution methods
     """
-    logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, format="%(name)s: %(message)s")
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
@@ -62,18 +61,19 @@ def main(arguments: list[str] | None = None) -> Any:
         click.echo(f"drivesal: {error}", err=True)
         sys.exit(error.exit_code)
     except ImportError as error:
-        if ".so" not in str(error):
+        reason = " ".join(str(error).split())
+        if ".so" not in reason:
             raise
         click.echo(
-            f"drivesal: expected every library to load, but a system library is missing ({error}); "
+            f"drivesal: expected every library to load, but a system library is missing ({reason}); "
             "for OpenCV's libGL and libglib: apt-get install libgl1 libglib2.0-0, "
             "or put opencv-python-headless of the same version in place of opencv-python",
             err=True,
         )
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("drivesal: stopped; nothing was written", err=True)
+        click.echo(STOPPED, err=True)
         sys.exit(130)
     except Stopped:
-        click.echo("drivesal: stopped; nothing was written", err=True)
+        click.echo(STOPPED, err=True)
         sys.exit(143)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from drivesal.attribution.registry import methods
+from drivesal.cases import MAINTAIN, cases
 from drivesal.errors import LabelError, OptionError
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _method_option(name: str) -> Decorator:
     first = shared[0][1]
     whose = ", ".join(method for method, _ in shared)
     text = f"{first.help[:1].upper()}{first.help[1:]} ({whose}).  [default: {first.default}]"
-    return click.option(f"--{name}", f"method_{name}", type=first.type, help=text)
+    return click.option(first.flag_of(name), f"method_{name}", type=first.type, help=text)
 
 
 explain_options = _all_of(
@@ -127,11 +128,11 @@ explain_options = _all_of(
         default="increase,decrease,maintain",
         show_default=True,
         metavar="NAMES",
-        help="Of increase, decrease, maintain, support.",
+        help=f"Of {', '.join(cases())}.",
     ),
     click.option(
         "--maintain",
-        type=click.Choice(["product", "insensitivity", "contrast"]),
+        type=click.Choice(list(MAINTAIN)),
         default="product",
         show_default=True,
         help="What maintain shows: contrast × insensitivity or one factor.",
@@ -175,6 +176,11 @@ label_options = _all_of(
     ),
     click.option("--no-labels", is_flag=True, help="Leave the .csv beside the video alone."),
     click.option("--angle-column", metavar="NAME", help="The labels' column of angles."),
+    click.option(
+        "--label-turns",
+        type=click.Choice(["steering-wheel", "road-wheels"]),
+        help="What the labels' angle turns.  [default: what the model's does]",
+    ),
     click.option("--label-offset", type=float, metavar="SECONDS", help="Added to the labels' times."),
     click.option(
         "--rate", metavar="FPS", help="Frames a second of a raw stream without timestamps: 20, 30000/1001."
@@ -251,6 +257,18 @@ def _facts(path: Path | None) -> Any:
         ) from None
 
 
+def files_read(path: Path, given: Mapping[str, Any]) -> list[Path]:
+    """Every file that a run reads, so that no output replaces one."""
+    from drivesal.assets import default_model
+    from drivesal.card import card_path
+    from drivesal.recordings import beside
+
+    model = given["model_path"] or default_model()
+    labels = given["labels"] or (None if given["no_labels"] else beside(path))
+    others = [labels, given["scale_from"], given.get("method_baseline")]
+    return [path, model, card_path(model), *(Path(one) for one in others if one is not None)]
+
+
 def open_drive(path: Path, given: Mapping[str, Any]) -> Recording:
     """The recording with the labels that the options name, or those of the same name beside it.
 
@@ -291,6 +309,7 @@ def _labels(path: Path, given: Mapping[str, Any]) -> LabelTrack:
         unit=given["angle_unit"],
         positive=given["positive"],
         full_lock_deg=given["full_lock"],
+        turns=given["label_turns"] or "unknown",
         offset_s=given["label_offset"] or 0.0,
     )
 

@@ -43,7 +43,7 @@ def command(source: Path, **given: Any) -> None:
     request = options.request(given, WHOLE)
     with (
         options.open_drive(source, given) as recording,
-        Outputs([out], overwrite=given["overwrite"], inputs=[source]) as outputs,
+        Outputs([out], overwrite=given["overwrite"], inputs=options.files_read(source, given)) as outputs,
     ):
         if recording.info.length != 1 and given["at"] is None:
             raise OptionError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from drivesal.cli import _options as options
+from drivesal.errors import OptionError
 
 if TYPE_CHECKING:
     from drivesal.model import SteeringModel
@@ -94,6 +95,12 @@ def _write_card(model: SteeringModel, overwrite: bool) -> Path:
     from drivesal.card import card_path, card_text
     from drivesal.outputs import Outputs, writing
 
+    if model.assumed:
+        raise OptionError(
+            "everything said that the card would state",
+            f"it would be assumed: {', '.join(model.assumed)}",
+            "say it with --input-scale, --color, --angle-unit and --positive",
+        )
     assert model.path is not None
     path = card_path(model.path)
     with Outputs([path], overwrite=overwrite, inputs=[model.path]) as outputs, writing(path):

@@ -59,6 +59,11 @@ def command(inputs: tuple[Path, ...], **given: Any) -> int:
     """Write an overlay video of what a model looks at, with a table (.csv) and facts (.json)."""
     if len(inputs) > 1 and (given["out"] or given["save_maps"] or given["labels"]):
         raise click.UsageError("--out, --save-maps and --labels go with one input.")
+    outputs = [_paths(path, given)["video"] for path in inputs]
+    if len(set(outputs)) < len(outputs):
+        raise click.UsageError(
+            "two inputs have the same name: their outputs would be the same; do them one by one."
+        )
     model = functools.cache(lambda: options.load(given))
     codes = []
     for path in inputs:
@@ -85,7 +90,9 @@ def _one(path: Path, given: Mapping[str, Any], model: Callable[[], SteeringModel
     request = options.request(given, span)
     with (
         options.open_drive(path, given) as recording,
-        Outputs(list(paths.values()), overwrite=given["overwrite"], inputs=[path]) as outputs,
+        Outputs(
+            list(paths.values()), overwrite=given["overwrite"], inputs=options.files_read(path, given)
+        ) as outputs,
     ):
         steering = model()
         options.check_kinds(recording, steering)

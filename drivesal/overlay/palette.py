@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drivesal.errors import OptionError
+from drivesal.errors import OptionError, nearest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,12 +70,10 @@ def named_ramp(name: str) -> Image:
     try:
         colours = matplotlib.colormaps[name]
     except KeyError:
-        near = difflib.get_close_matches(name.lower(), list(matplotlib.colormaps), n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else "leave it out for the cases' own colours"
         raise OptionError(
             "the name of a Matplotlib colour map (viridis, magma, inferno, turbo, cividis …)",
             f"{name!r} is none",
-            hint,
+            nearest(name, matplotlib.colormaps, "leave it out for the cases' own colours"),
         ) from None
     return np.asarray(colours(np.linspace(0, 1, 256), bytes=True)[:, :3], np.uint8).copy()
 

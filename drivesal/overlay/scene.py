@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from drivesal.steering import AngleKind
@@ -65,8 +65,8 @@ class Shown:
     """One frame to draw.
 
     `image` is (H, W, 3) uint8 RGB of the recording; `heats` maps a case to (h, w) float32 in 0..1 at the
-    model's size; angles are inside drivesal's convention (`Scene.kind`, left positive). A `time_s` of NaN
-    leaves time and frame number out (a photograph has neither).
+    model's size; angles are inside drivesal's convention (`Scene.kind`, left positive); `extras` are the
+    frame's. A `time_s` of NaN leaves time and frame number out (a photograph has neither).
     """
 
     index: int
@@ -75,3 +75,4 @@ class Shown:
     predicted: float
     truth: float | None
     heats: Mapping[str, Floats]
+    extras: Mapping[str, float] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from av.stream import Disposition
 from av.video.reformatter import VideoReformatter
 
 from drivesal.errors import InputError
+from drivesal.media import open_media
 from drivesal.recordings.packets import PacketIndex
 
 if TYPE_CHECKING:
@@ -36,12 +37,7 @@ _MOST_PACKETS = 500
 def opened(path: Path) -> InputContainer:
     """The file, opened for reading. Raises `InputError` with what is wrong where it is no media file."""
     try:
-        # An absolute path, or FFmpeg takes `12:30.mp4` for a protocol; only files, or a playlist may call out.
-        container = av.open(
-            str(path.absolute()),
-            metadata_errors="replace",
-            container_options={"protocol_whitelist": "file"},
-        )
+        container = open_media(path)
     except av.FFmpegError as error:
         if _is_mp4_without_index(path):
             came = f"{path} is an MP4 without its index: the recording was cut off or never finished"
@@ -166,8 +162,11 @@ def _keyframe(container: InputContainer, stream: VideoStream, pts: int) -> Video
 
 
 def _is_mp4_without_index(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(12)[4:8] == b"ftyp"
+    try:
+        with path.open("rb") as file:
+            return file.read(12)[4:8] == b"ftyp"
+    except OSError:
+        return False
 
 
 def quarter_turns(picture: VideoFrame) -> int:

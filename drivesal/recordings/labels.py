@@ -133,9 +133,10 @@ def read_labels(
 
     Columns are found by the sense of their names, the angle's also by `angle_column`; `unit` and `positive`
     win over what the name says, and where neither says it degrees and left positive are assumed, with a note.
-    `full_lock_deg` is what norm 1.0 stands for; other units leave it. `offset_s` is added to the labels'
-    times: a frame at time t gets the label that the file has for t − offset_s. Times of a clock (an epoch)
-    count from the first row.
+    `turns` says what was measured; a name with "wheel_angle" says the steering wheel; "unknown" is taken to be
+    what the model answers. `full_lock_deg` is what norm 1.0 stands for; other units leave it. `offset_s` is
+    added to the labels' times: a frame at time t gets the label that the file has for t − offset_s. Times of
+    a clock (an epoch) count from the first row.
 
     Raises `LabelError` where the file has no usable labels, `OptionError` for options that do not fit it.
     """
@@ -328,6 +329,8 @@ def _angle_spec(
     unit = unit or assumed
     # a full lock may be meant for the model alone
     lock = full_lock_deg if unit == "norm" else None
+    if turns == "unknown" and "wheel_angle" in angle.base:
+        turns = "steering-wheel"
     return AngleSpec(unit, turns, positive or ("right" if donkey else "left"), lock)
 
 

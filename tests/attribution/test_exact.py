@@ -5,9 +5,13 @@ import numpy as np
 import pytest
 
 from drivesal.attribution import method
+from drivesal.attribution.baselines import baseline
 from drivesal.backend import tensorflow
+from drivesal.card import Card, Target
 from drivesal.errors import OptionError
-from tests.models import SIZE, convolutional, linear, linear_weights, pictures, steering
+from drivesal.model import SteeringModel
+from drivesal.preprocess import Crop, Preprocess
+from tests.models import DEGREES, SIZE, convolutional, linear, linear_weights, pictures, steering
 
 MEAN = np.full((*SIZE, 3), 100, np.float32)
 MEAN_LARGE = np.full((24, 32, 3), 100, np.float32)
@@ -78,32 +82,32 @@ def test_more_steps_miss_less():
     assert errors[1].max() < 0.2 * errors[0].max()
 
 
-@pytest.mark.parametrize("kind", ["black", "mean", "blur", "file"])
+@pytest.mark.parametrize("kind", ["black", "mean", "blur", "frame", "small"])
 def test_baselines(kind, tmp_path):
-    from drivesal.attribution.baselines import baselines
-
-    seen = pictures(2, SIZE)
-    name = kind
-    if kind == "file":
+    seen, name = pictures(2, SIZE), kind
+    card = Card(Preprocess(SIZE, Crop("pixel", (20, 40)), "area"), Target(DEGREES))
+    model = SteeringModel(linear(), card)
+    if kind in ("frame", "small"):
         name = str(tmp_path / "base.png")
-        cv2.imwrite(name, np.full((40, 60, 3), (10, 20, 30), np.uint8))
-    found = baselines(name, seen, MEAN)
+        picture = np.full((40, 60, 3) if kind == "frame" else (*SIZE, 3), (10, 20, 30), np.uint8)
+        if kind == "frame":
+            picture[:20] = 255  # outside the crop
+        cv2.imwrite(name, picture)
+    found = baseline(name, model, MEAN)(seen)
     assert found.shape == seen.shape
     assert found.dtype == np.float32
     if kind == "blur":
         assert found.std() < 0.5 * seen.std()
         assert found.mean(axis=(1, 2)) == pytest.approx(seen.mean(axis=(1, 2)), abs=25)
     else:
-        expected = {"black": (0, 0, 0), "mean": (100, 100, 100), "file": (30, 20, 10)}[kind]
+        expected = {"black": (0, 0, 0), "mean": (100, 100, 100)}.get(kind, (30, 20, 10))
         assert (found == np.array(expected, np.float32)).all()
 
 
 @pytest.mark.parametrize("name", ["nowhere.png", "grey"])
 def test_a_baseline_that_is_none(name):
-    from drivesal.attribution.baselines import baselines
-
     with pytest.raises(OptionError, match="black, mean, blur or the path"):
-        baselines(name, pictures(1, SIZE), MEAN)
+        method("integrated-gradients").build(steering(linear()), MEAN, steps=4, baseline=name)
 
 
 def test_no_steps_are_refused():

@@ -27,6 +27,10 @@ def test_what_is_said_can_be_kept(inside, tmp_path):
     ran = inside("model", "bare.keras")
     assert ran.code == 0, ran
     assert "assumed: input scaling" in ran.out
+    ran = inside("model", "bare.keras", "--write-card", *INPUT)
+    assert ran.code == 1
+    assert "positive = left" in ran.err
+    assert not (tmp_path / "bare.keras.card.json").exists()
     ran = inside("model", "bare.keras", *SAID, "--write-card", "--json")
     assert ran.code == 0, ran
     assert json.loads(ran.out)["assumed"] == []

@@ -119,7 +119,7 @@ def test_a_colormap_replaces_the_colours_and_a_wrong_name_is_explained():
     renderer = Renderer(scene)
     canvas = renderer.draw(make_shown(scene, heats={"increase": np.ones((66, 200), np.float32)}))
     assert (renderer.plan.panels[1].box.shrunk(3).of(canvas) == (253, 231, 36)).all()
-    with pytest.raises(OptionError, match="did you mean 'viridis'"):
+    with pytest.raises(OptionError, match="did you mean viridis"):
         Renderer(make_scene(colormap="virdis"))
     with pytest.raises(OptionError, match="own colours"):
         Renderer(make_scene(colormap="zzzzz"))

@@ -1,0 +1,52 @@
+"""A newcomer's method needs nothing but its own file: its options appear on the command line."""
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from drivesal.attribution import Option, registry
+from drivesal.cli import _options
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [("10", 10.0), ("10s", 10.0), ("1.5", 1.5), ("1:30", 90.0), ("1:02:03.5", 3723.5), ("#7", 7), (".5s", 0.5)],
+)
+def test_places_in_a_drive(text, place):
+    found = _options.Position().convert(text, None, None)
+    assert found == place
+    assert type(found) is type(place)
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "1:2:3:4", "#", "#1.5", "1e5", "nan"])
+def test_places_that_are_none(text):
+    with pytest.raises(click.BadParameter):
+        _options.Position().convert(text, None, None)
+
+
+def test_a_methods_options_become_the_commands(monkeypatch):
+    gradient = registry.method("gradient")
+    option = Option("noise_level", float, 0.1, "share of the input range")
+    method = registry.Method(
+        "noisy", "Noisy", "me", "A = 1", "sensitivity", True, True, True, gradient.build, (option,)
+    )
+    monkeypatch.setitem(registry._methods, "noisy", method)
+    seen = {}
+
+    @click.command()
+    @_options._method_option("noise_level")
+    def command(**given):
+        seen.update(given)
+
+    ran = CliRunner().invoke(command, ["--noise-level", "0.3"])
+    assert ran.exit_code == 0, ran.output
+    assert seen == {"method_noise_level": 0.3}
+
+
+def test_no_methods_option_hides_a_commands_own():
+    from drivesal.cli.image import command as image
+    from drivesal.cli.video import command as video
+
+    for command in (image, video):
+        flags = [flag for parameter in command.params for flag in parameter.opts]
+        assert len(flags) == len(set(flags))
