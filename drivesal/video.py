@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -100,7 +101,11 @@ class VideoWriter:
                 f"the frame at {time_s:.6f} s is not after the one before in units of {self._time_base} s"
             )
         self._last_pts = pts
-        picture = av.VideoFrame.from_numpy_buffer(yuv, format="yuv420p", width=width)
+        # Without a copy PyAV takes the height for a multiple of 4 and shifts the colours of any other.
+        wrap = av.VideoFrame.from_ndarray
+        if height % 4 == 0:
+            wrap = functools.partial(av.VideoFrame.from_numpy_buffer, width=width)
+        picture = wrap(yuv, format="yuv420p")
         picture.pts = pts
         picture.time_base = self._time_base
         # Without a duration the last frame lasts no time and the file's average rate comes out too high.

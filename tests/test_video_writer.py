@@ -12,7 +12,7 @@ import pytest
 
 from drivesal.errors import OutputError
 from drivesal.types import AudioSource
-from drivesal.video import VideoWriter
+from drivesal.video import VideoWriter, planes
 from tests.clips import make_clip, number, overwrite_packets, picture, times
 
 SIZE = (96, 64)
@@ -232,3 +232,17 @@ def test_a_damaged_picture_leaves_the_sound(tmp_path: Path) -> None:
     overwrite_packets(source, range(10))
     assert with_sound(tmp_path / "b.mp4", source, 0.0, None, 40) == []
     assert len(heard(tmp_path / "b.mp4")[0]) == 2
+
+
+@pytest.mark.parametrize("size", [(96, 64), (96, 66), (98, 66), (642, 482), (960, 798)])
+def test_every_even_size_keeps_its_colours_in_place(tmp_path: Path, size: tuple[int, int]) -> None:
+    width, height = size
+    image = np.zeros((height, width, 3), np.uint8)
+    image[:] = (45, 135, 240)
+    image[: height // 2 // 2 * 2] = (240, 150, 20)
+    with VideoWriter(tmp_path / "x.mp4", size, Fraction(20), Fraction(1, 20), crf=0) as writer:
+        for i in range(3):
+            writer.write(image, i / 20)
+    with av.open(str(tmp_path / "x.mp4")) as video:
+        for frame in video.decode(video=0):
+            assert np.array_equal(frame.to_ndarray(format="yuv420p"), planes(image))
