@@ -103,10 +103,10 @@ def read_card(path: Path) -> Card:
         card = TypeAdapter(Card).validate_python(data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the card"
+        where = ".".join(str(part) for part in first["loc"]) or "card"
         raise ModelError(
-            f"a card whose field {where} is valid in {path.name}",
-            f"{first['msg'][:1].lower()}{first['msg'][1:]} (it is {str(first['input'])[:60]!r})",
+            f"a valid {where} in {path.name}",
+            f"{first['msg'].removeprefix('Value error, ')} (it is {str(first['input'])[:60]!r})",
             "mend the field, or remove the card and write it again with `drivesal model --write-card`",
         ) from error
     if card.drivesal_card != VERSION:

@@ -42,7 +42,7 @@ class DamagedInputError(DrivesalError):
 
 
 class Stopped(BaseException):
-    """SIGTERM arrived: unwinds every stage like KeyboardInterrupt does."""
+    """A signal arrived (its number is the argument): unwinds every stage, and nothing catches it on the way."""
 
 
 def nearest(name: str, known: Iterable[str], otherwise: str) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Declared:
     """What a person says of a model; None leaves it to the card or to an assumption that is told.
 
-    `input_scale` is (scale, offset) of `Preprocess`.
+    `size` is (height, width) [px] of the network's input, `input_scale` (scale, offset) of `Preprocess`.
     """
 
     crop: Crop | None = None
@@ -38,6 +38,7 @@ class Declared:
     turns: Turns | None = None
     positive: Side | None = None
     full_lock_deg: float | None = None
+    size: tuple[int, int] | None = None
 
 
 class SteeringModel:
@@ -187,12 +188,12 @@ def _read_network(path: Path, unsafe: bool) -> Any:
         return keras().saving.load_model(path, compile=False, safe_mode=not unsafe)
     except Exception as error:  # whatever Keras raises of a file that it cannot rebuild
         # Keras repeats the whole configuration before the reason
-        reason = " ".join(str(error).split("Exception encountered:")[-1].split())[:200] or type(error).__name__
-        raise ModelError(
-            "a model that Keras can rebuild",
-            f"{path} cannot be loaded ({reason})",
-            "save it again with Keras 3",
-        ) from error
+        text = " ".join(str(error).split("Exception encountered:")[-1].split()) or type(error).__name__
+        reason = text.split(". ")[0][:200]
+        do = "save it again with Keras 3"
+        if "Could not locate" in reason:
+            do = "custom classes cannot be loaded: build the model of Keras's own layers"
+        raise ModelError("a model that Keras can rebuild", f"{path} cannot be loaded ({reason})", do) from error
 
 
 def _layers(config: Any) -> Iterator[tuple[str, str]]:
@@ -299,11 +300,12 @@ def _preprocess(network: Any, card: Card | None, declared: Declared) -> tuple[Pr
         base = card.preprocess
     else:
         height, width, channels = _input_shape(network)
+        height, width = declared.size or (height, width)
         if height is None or width is None:
             raise ModelError(
                 "a model with a fixed input size",
                 f"its input is {(height, width, channels)}",
-                "write a card beside the weights that states preprocess.size",
+                "give --input-size",
             )
         base = Preprocess((height, width), colour="GREY" if channels == 1 else "RGB")
         if declared.input_scale is None:
@@ -313,6 +315,7 @@ def _preprocess(network: Any, card: Card | None, declared: Declared) -> tuple[Pr
     scale, offset = declared.input_scale or (base.scale, base.offset)
     preprocess = dataclasses.replace(
         base,
+        size=declared.size or base.size,
         crop=declared.crop or base.crop,
         interpolation=declared.interpolation or base.interpolation,
         colour=declared.colour or base.colour,

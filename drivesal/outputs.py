@@ -129,7 +129,7 @@ class Outputs:
 
 
 def _exists(final: Path) -> OutputError:
-    return OutputError("a new output file", f"{final} exists", "use --overwrite, or another name with --out")
+    return OutputError("a new output file", f"{final} exists", "use --overwrite, or another name")
 
 
 def _same(one: Path, other: Path) -> bool:

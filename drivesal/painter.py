@@ -72,7 +72,11 @@ class Painter:
         self.clip = studied.clip
         self._timed = recording.info.format != "picture"
         self.scale = _scale(model, studied, request)
-        self.renderer = Renderer(_scene(recording, model, studied, request, self.scale, trace))
+        cold = [case.name for case in request.cases if self.scale.full[case.name] <= 0]
+        self.notes = (
+            [f"no heat at all for {', '.join(cold)}: the answer did not react to any pixel"] if cold else []
+        )
+        self.renderer = Renderer(_scene(recording, model, studied, request, self.scale, self.notes, trace))
 
     def heats(self, explained: Explained) -> dict[str, Floats]:
         """Each case's heat (h, w), unsmoothed and unscaled."""
@@ -133,7 +137,13 @@ def _legend(case: Case, method: Method, scale: Scale, symbol: str, per_frame: bo
 
 
 def _scene(
-    recording: Recording, model: SteeringModel, studied: Study, request: Request, scale: Scale, trace: bool
+    recording: Recording,
+    model: SteeringModel,
+    studied: Study,
+    request: Request,
+    scale: Scale,
+    notes: list[str],
+    trace: bool,
 ) -> Scene:
     look, info, method = request.look, recording.info, studied.explainer.method
     angles = [one.angle for one in studied.probe]
@@ -157,6 +167,6 @@ def _scene(
         opacity=look.opacity,
         colormap=look.colormap,
         caption=f"{model.name} · {method.title.lower()} · {whose}",
-        warnings=(f"assumed: {', '.join(model.assumed)}",) if model.assumed else (),
+        warnings=(*((f"assumed: {', '.join(model.assumed)}",) if model.assumed else ()), *notes),
         trace=trace,
     )

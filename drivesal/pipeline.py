@@ -130,7 +130,8 @@ def render_video(
         maps = stack.enter_context(_maps(parts["maps"], paths["maps"])) if "maps" in parts else None
         explained = _explained(recording, model, explainer, request.span, stack, clock)
         drawn = stack.enter_context(Ahead(draw(explained, painter, add_row, clock)))
-        with Film(recording, request.span, parts["video"], painter.renderer.size, encoding) as film:
+        film = Film(recording, request.span, parts["video"], paths["video"], painter.renderer.size, encoding)
+        with film:
             for one in drawn:
                 with clock.measure("write"):
                     film.add(one)
@@ -156,7 +157,7 @@ def render_video(
         "errors": table.errors(),
         "completeness_error": table.completeness(),
         "losses": list(recording.losses),
-        "notes": [*recording.info.notes, *film.notes],
+        "notes": [*recording.info.notes, *painter.notes, *film.notes],
         "seconds": {stage: round(seconds, 3) for stage, seconds in clock.seconds.items()},
     }
     with writing(paths["facts"]):
@@ -228,9 +229,15 @@ class Film:
     """The overlay video, which starts with the first frame that comes: that is its time 0."""
 
     def __init__(
-        self, recording: Recording, span: Span, path: Path, size: tuple[int, int], encoding: Encoding
+        self,
+        recording: Recording,
+        span: Span,
+        part: Path,
+        final: Path,
+        size: tuple[int, int],
+        encoding: Encoding,
     ) -> None:
-        self._recording, self._span, self._path = recording, span, path
+        self._recording, self._span, self._part, self._final = recording, span, part, final
         self._size, self._encoding = size, encoding
         self._start_s = 0.0
         self._writer: VideoWriter | None = None
@@ -259,13 +266,14 @@ class Film:
         info, span = self._recording.info, self._span
         audio = AudioSource(info.path, self._start_s, span.end if isinstance(span.end, float) else None)
         return VideoWriter(
-            self._path,
+            self._part,
             self._size,
             info.rate / span.every,
             info.time_base,
             crf=self._encoding.crf,
             preset=self._encoding.preset,
             audio=audio if info.has_audio else None,
+            name=self._final,
         )
 
 

@@ -42,6 +42,8 @@ class Crop:
                     raise ValueError(
                         f"{name} must satisfy 0 <= start < stop <= 1 as fractions, not {start}:{stop}"
                     )
+        elif any(0 < stop <= start or stop <= start < 0 for start, stop in (self.rows, self.columns)):
+            raise ValueError("rows and columns must start before they stop")
         elif any(v != int(v) for v in (*self.rows, *self.columns)):
             raise ValueError("rows and columns in pixels must be whole numbers")
 

@@ -40,7 +40,8 @@ class VideoWriter:
 
     `size` is (width, height), both even; `rate` in frames a second (nominal where it varies); `time_base` the
     unit that timestamps are rounded to, normally the source's. `audio` is put under the picture: AAC is
-    copied, anything else becomes AAC. Sound that cannot be read never stops the video; `notes` says so.
+    copied, anything else becomes AAC. Sound that cannot be read never stops the video; `notes` says so. `name`
+    is what errors call the file where `path` is a temporary one.
 
     Raises `ValueError` for an odd size, `OutputError` where the file cannot be written.
     """
@@ -55,11 +56,13 @@ class VideoWriter:
         crf: int = 23,
         preset: str = "veryfast",
         audio: AudioSource | None = None,
+        name: Path | None = None,
     ) -> None:
         width, height = size
         if width < 2 or height < 2 or width % 2 or height % 2:
             raise ValueError(f"yuv420p needs an even width and height, not {width}x{height}")
         self.notes: list[str] = []
+        self._name = name or Path(path)
         self._path, self._size, self._rate, self._time_base = Path(path), size, rate, time_base
         self._options = {"crf": str(crf), "preset": preset}
         self._last_pts = -1
@@ -110,7 +113,7 @@ class VideoWriter:
         picture.time_base = self._time_base
         # Without a duration the last frame lasts no time and the file's average rate comes out too high.
         picture.duration = self._duration
-        with writing(self._path):
+        with writing(self._name):
             self._container.mux(self._stream.encode(picture))
             if self._sound is not None:
                 self._sound.advance(time_s)
@@ -120,7 +123,7 @@ class VideoWriter:
         if self._closed:
             return
         try:
-            with writing(self._path):
+            with writing(self._name):
                 self._container.mux(self._stream.encode(None))
                 if self._sound is not None:
                     self._sound.finish(float((self._last_pts + self._duration) * self._time_base))
@@ -130,7 +133,7 @@ class VideoWriter:
             self._abandon()
 
     def _open(self, audio: AudioSource | None) -> None:
-        with writing(self._path):
+        with writing(self._name):
             self._container, self._stream = self._start()
             if audio is not None:
                 self._sound = SoundTrack.open(audio, self._container, self.notes)

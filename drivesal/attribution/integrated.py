@@ -9,6 +9,8 @@ from drivesal.attribution.registry import Attributed, Attributor, Option, Scorab
 if TYPE_CHECKING:
     from drivesal.types import Floats, Image
 
+MOST = 4096
+"""Steps beyond which a person has mistyped."""
 CHUNK = 32
 """Pictures in one gradient call: frames × steps are flattened into batches of this size."""
 
@@ -38,8 +40,8 @@ def integrated_gradients(model: Scorable, mean: Floats, *, steps: int, baseline:
     from drivesal.attribution import baselines
     from drivesal.errors import OptionError
 
-    if steps < 1:
-        raise OptionError("at least 1 step", f"--steps is {steps}", "give 16 or more")
+    if not 1 <= steps <= MOST:
+        raise OptionError(f"1 to {MOST} steps", f"--steps is {steps}", "32 is the default, 200 is a lot")
     start_of = baselines.baseline(baseline, model, mean)
     path_gradients, score = _compile(model, (mean.shape[0], mean.shape[1]))
 

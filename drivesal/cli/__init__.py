@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 import pkgutil
 import signal
 import sys
@@ -13,8 +15,6 @@ import click
 
 from drivesal import __version__
 from drivesal.errors import DrivesalError, Stopped
-
-STOPPED = "drivesal: stopped; what was under way was not written"
 
 
 class Commands(click.Group):
@@ -45,35 +45,66 @@ def cli() -> None:
     """
 
 
-def _stop(_signal: int, _frame: FrameType | None) -> None:
-    raise Stopped
-
-
 def main(arguments: list[str] | None = None) -> Any:
-    """Runs the command line. One line and exit 1 for a person's mistake, 130 and 143 for a stop."""
-    signal.signal(signal.SIGTERM, _stop)
+    """Runs the command line and exits: one line and 1 for a person's mistake, 128 + its number for a signal."""
+    _open_standard_streams()
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
+            signal.signal(number, _stop)
+    sys.exit(_run(arguments))
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    raise Stopped(number)
+
+
+def _open_standard_streams() -> None:
+    """Puts nothing where a closed stdin, stdout or stderr was, or the next file opened would take its place."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 (for as long as the process lives)
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+
+
+def _run(arguments: list[str] | None) -> int:
+    """Runs the command line; the exit code."""
     try:
-        sys.exit(cli.main(arguments, prog_name="drivesal", standalone_mode=False) or 0)
+        code = cli.main(arguments, prog_name="drivesal", standalone_mode=False) or 0
+        sys.stdout.flush()
+        return int(code)
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except DrivesalError as error:
-        click.echo(f"drivesal: {error}", err=True)
-        sys.exit(error.exit_code)
+        return _say(str(error), error.exit_code)
+    except Stopped as error:
+        return _say("stopped; what was under way was not written", 128 + int(error.args[0]))
+    except click.Abort:
+        return _say("stopped", 130)
     except ImportError as error:
         reason = " ".join(str(error).split())
         if ".so" not in reason:
             raise
-        click.echo(
-            f"drivesal: expected every library to load, but a system library is missing ({reason}); "
+        return _say(
+            f"expected every library to load, but a system library is missing ({reason}); "
             "for OpenCV's libGL and libglib: apt-get install libgl1 libglib2.0-0, "
             "or put opencv-python-headless of the same version in place of opencv-python",
-            err=True,
+            1,
         )
-        sys.exit(1)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo(STOPPED, err=True)
-        sys.exit(130)
-    except Stopped:
-        click.echo(STOPPED, err=True)
-        sys.exit(143)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EPIPE):
+            raise
+        # what was printed last stays in the buffer, and would fail again when the interpreter ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return _say(
+            f"expected to write the summary to stdout, but it failed ({error.strerror}); results are kept", 1
+        )
+
+
+def _say(text: str, code: int) -> int:
+    click.echo(f"drivesal: {text}", err=True)
+    return code

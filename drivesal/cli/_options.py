@@ -53,6 +53,8 @@ class Position(click.ParamType[float | int]):
                 f"{value!r} is no place in a drive: give seconds (10), m:ss (1:30) or #frame.", param, ctx
             )
         hours, minutes, seconds = found.groups()
+        if (minutes and float(seconds) >= 60) or (hours and int(minutes) >= 60):
+            self.fail(f"{value!r} has 60 or more minutes or seconds behind a colon.", param, ctx)
         return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
 
 
@@ -65,6 +67,9 @@ declared_options = _all_of(
     ),
     click.option(
         "--interpolation", type=click.Choice(["area", "linear", "cubic", "nearest"]), help="How it resizes."
+    ),
+    click.option(
+        "--input-size", metavar="HEIGHTxWIDTH", help="Of the model's input, where its file leaves it open."
     ),
     click.option(
         "--input-scale", metavar="LOW..HIGH", help="What 0..255 becomes for the model: 0..1, -1..1, 0..255."
@@ -199,6 +204,7 @@ def declared(given: Mapping[str, Any], has_card: bool) -> Declared:
         crop=Crop.parse(given["crop"]) if given["crop"] is not None else None,
         interpolation=given["interpolation"],
         colour=given["colour"],
+        size=_size(given["input_size"]),
         input_scale=scale_from_range(given["input_scale"]) if given["input_scale"] is not None else None,
         output=given["output"],
         unit=unit if unit or has_card else given["angle_unit"],
@@ -206,6 +212,15 @@ def declared(given: Mapping[str, Any], has_card: bool) -> Declared:
         positive=side if side or has_card else given["positive"],
         full_lock_deg=given["full_lock"],
     )
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
+    if found is None:
+        raise OptionError("--input-size as HEIGHTxWIDTH like 66x200", f"it is {text!r}", "mend it")
+    return int(found[1]), int(found[2])
 
 
 def load(given: Mapping[str, Any]) -> SteeringModel:
@@ -277,6 +292,8 @@ def open_drive(path: Path, given: Mapping[str, Any]) -> Recording:
     from drivesal.recordings import beside, open_recording
 
     rate, strict = _rate(given["rate"]), given["strict"]
+    if given["labels"] is not None and given["no_labels"]:
+        raise OptionError("labels or none", "--labels and --no-labels were both given", "leave one out")
     if given["labels"] is not None:
         return open_recording(path, rate=rate, strict=strict, labels=_labels(given["labels"], given))
     found = None if given["no_labels"] else beside(path)
@@ -285,6 +302,10 @@ def open_drive(path: Path, given: Mapping[str, Any]) -> Recording:
             return open_recording(path, rate=rate, strict=strict, labels=_labels(found, given))
         except LabelError as error:
             click.echo(f"drivesal: {found} beside the video is not used: {error}", err=True)
+    for name in ("angle_column", "label_offset", "label_turns"):
+        if given[name] is not None:
+            flag = f"--{name.replace('_', '-')}"
+            raise OptionError(f"labels for {flag}", "there are none", "name them with --labels")
     return open_recording(path, rate=rate, strict=strict)
 
 

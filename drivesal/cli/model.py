@@ -35,22 +35,24 @@ def command(path: Path | None, **given: Any) -> None:
     given["model_angle_unit"] = given["model_angle_unit"] or given["angle_unit"]
     given["model_positive"] = given["model_positive"] or given["positive"]
     model = options.load({"model_path": path, **given})
+    written = _write_card(model, given["overwrite"]) if given["write_card"] else None
     if given["as_json"]:
         layers = [{"name": n, "type": t, "output": s, "parameters": p} for n, t, s, p in _layers(model)]
         facts = {**model_facts(model), "parameters": model.network.count_params(), "layers": layers}
-        click.echo(json.dumps(facts, indent=2))
-    else:
-        _describe(model)
-    if given["write_card"]:
-        written = _write_card(model, given["overwrite"])
-        click.echo(f"wrote {written}", err=given["as_json"])
+        click.echo(json.dumps(facts | ({"wrote": str(written)} if written else {}), indent=2))
+        return
+    _describe(model)
+    if written is not None:
+        click.echo(f"wrote {written}")
 
 
 def _describe(model: SteeringModel) -> None:
     preprocess, angle = model.preprocess, model.target.angle
     height, width = preprocess.size
     crop = preprocess.crop
-    rows, columns = ":".join(f"{v:g}" for v in crop.rows), ":".join(f"{v:g}" for v in crop.columns)
+    rows, columns = (
+        f"{start:g}:{stop:g}" if stop else f"{start:g}:" for start, stop in (crop.rows, crop.columns)
+    )
     lock = f", 1.0 = {angle.full_lock_deg:g}°" if angle.full_lock_deg else ""
     degrees = "degrees" if model.kind.unit == "deg" else "norm (no scale to degrees is known)"
     low, high = preprocess.offset, preprocess.offset + 255 * preprocess.scale
@@ -73,9 +75,13 @@ def _describe(model: SteeringModel) -> None:
         click.echo(f"{name:<11} {text}")
     for name, value in model.card.training.items():
         click.echo(f"{name:<11} {value}")
-    click.echo("\nlayer                type                 output               parameters")
-    for name, kind, shape, count in _layers(model):
-        click.echo(f"{name:<20} {kind:<20} {shape:<20} {count:>10,}")
+    rows_of = [("layer", "type", "output", "parameters")]
+    rows_of += [(name, kind, shape, f"{count:,}") for name, kind, shape, count in _layers(model)]
+    widths = [max(len(row[column]) for row in rows_of) for column in range(4)]
+    click.echo()
+    for row in rows_of:
+        cells = [cell.ljust(width) for cell, width in zip(row[:3], widths, strict=False)]
+        click.echo(f"{'  '.join(cells)}  {row[3].rjust(widths[3])}")
     for assumed in model.assumed:
         click.echo(f"assumed: {assumed}; say it with options and keep it with --write-card")
 

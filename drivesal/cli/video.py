@@ -75,6 +75,8 @@ def command(inputs: tuple[Path, ...], **given: Any) -> int:
             if len(inputs) == 1:
                 raise
             click.echo(f"drivesal: {path}: {error}", err=True)
+            if given["as_json"]:
+                click.echo(json.dumps({"input": str(path), "error": str(error)}))
             codes.append(error.exit_code)
     return next((code for code in codes if code not in (0, DAMAGED)), max(codes))
 
@@ -99,7 +101,7 @@ def _one(path: Path, given: Mapping[str, Any], model: Callable[[], SteeringModel
         with _progress(recording.info, span, path.name, given["quiet"]) as progress:
             encoding = Encoding(given["preset"], given["crf"])
             facts = render_video(recording, steering, request, outputs, paths, encoding, progress)
-    _summary(facts, paths, given["as_json"])
+    _summary(path, facts, paths, given["as_json"])
     return DAMAGED if facts["losses"] else 0
 
 
@@ -141,7 +143,7 @@ def _expected(info: RecordingInfo, span: Span) -> int | None:
     return max(-(-(end - start) // span.every), 0)
 
 
-def _summary(facts: Mapping[str, Any], paths: Mapping[str, Path], as_json: bool) -> None:
+def _summary(path: Path, facts: Mapping[str, Any], paths: Mapping[str, Path], as_json: bool) -> None:
     """What was done, on stdout."""
     seconds = facts["seconds"]["total"]
     rate = facts["frames"] / seconds if seconds else 0.0
@@ -149,24 +151,32 @@ def _summary(facts: Mapping[str, Any], paths: Mapping[str, Path], as_json: bool)
         short = {name: facts[name] for name in ("frames", "labelled_frames", "errors", "losses", "notes")}
         short |= {"unit": facts["model"]["angle"]["unit"], "assumed": facts["model"]["assumed"]}
         short |= {"seconds": seconds, "frames_per_second": round(rate, 2)}
-        click.echo(json.dumps({**short, "outputs": {name: str(path) for name, path in paths.items()}}))
+        outputs = {name: str(output) for name, output in paths.items()}
+        click.echo(json.dumps({"input": str(path), **short, "outputs": outputs}))
         return
     unit = "°" if facts["model"]["angle"]["unit"] == "deg" else " norm"
-    click.echo(f"{facts['frames']} frames in {seconds:.1f} s, {rate:.0f} frames a second")
+    click.echo(
+        f"{path.name}: {_count(facts['frames'], 'frame')} in {seconds:.1f} s, {rate:.0f} frames a second"
+    )
     errors = facts["errors"]
     if errors is not None:
         click.echo(
-            f"against {facts['labelled_frames']} labels: RMSE {errors['rmse']:.2f}{unit}, "
+            f"against {_count(facts['labelled_frames'], 'label')}: RMSE {errors['rmse']:.2f}{unit}, "
             f"mean error {errors['bias']:+.2f}{unit} (left +), "
             f"mean absolute error {errors['mean_absolute']:.2f}{unit}"
         )
     missed = facts["completeness_error"]
     if missed is not None:
         click.echo(
-            f"completeness error: mean {missed['mean']:.3g}{unit}, largest {missed['largest']:.3g}{unit}"
+            f"completeness error: mean {missed['mean']:.3g}{unit}, largest {missed['largest']:.3g}{unit} "
+            "(more --steps make it smaller)"
         )
     for assumed in facts["model"]["assumed"]:
         click.echo(f"assumed of the model: {assumed}; a card or options say it (see `drivesal model`)")
     for line in (*facts["notes"], *(f"lost: {loss}" for loss in facts["losses"])):
         click.echo(line)
-    click.echo("\n".join(str(path) for path in paths.values()))
+    click.echo("\n".join(str(output) for output in paths.values()))
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"

@@ -111,7 +111,7 @@ def test_a_baseline_that_is_none(name):
 
 
 def test_no_steps_are_refused():
-    with pytest.raises(OptionError, match="at least 1 step"):
+    with pytest.raises(OptionError, match="1 to 4096 steps"):
         method("integrated-gradients").build(steering(linear()), MEAN, steps=0, baseline="black")
 
 

@@ -65,3 +65,19 @@ def test_methods(inside, json_wanted):
     else:
         assert "arXiv:1312.6034" in ran.out
         assert "--steps" in ran.out
+
+
+def test_a_size_that_the_file_leaves_open_can_be_said(inside, tmp_path):
+    from drivesal.backend import keras
+
+    layers = keras().layers
+    network = keras().Sequential(
+        [layers.Input((None, None, 3)), layers.Conv2D(2, 3), layers.GlobalAveragePooling2D(), layers.Dense(1)]
+    )
+    network.save(tmp_path / "open.keras")
+    ran = inside("model", "open.keras")
+    assert ran.code == 1
+    assert "--input-size" in ran.err
+    ran = inside("model", "open.keras", "--input-size", "30x40")
+    assert ran.code == 0, ran
+    assert "40x30 RGB" in ran.out

@@ -138,6 +138,7 @@ def test_layouts(inside, model_path, clip, tmp_path, layout, cases):
     ran = inside("video", clip, "--model", model_path, *arguments)
     assert ran.code == 0, ran
     summary = json.loads(ran.out)
+    assert summary["input"] == str(clip)
     assert summary["frames"] == 4
     with av.open(summary["outputs"]["video"]) as video:
         assert video.streams.video[0].width == 960
@@ -233,6 +234,10 @@ def test_outputs_are_checked_first(inside, model_path, clip, tmp_path):
         (["--steps", "5"], "--steps was given"),
         (["--cases", "increase,decreese"], "did you mean decrease"),
         (["--crop", "60"], "crop"),
+        (["--crop", "5:2"], "crop"),
+        (["--labels", "x.csv", "--no-labels"], "leave one out"),
+        (["--label-offset", "1"], "labels for --label-offset"),
+        (["--method", "integrated-gradients", "--steps", "100000"], "steps"),
         (["--input-scale", "x"], "LOW..HIGH"),
         (["--scale-from", "none.json"], "cannot be read"),
         (["--colormap", "virids"], "viridis"),
@@ -250,7 +255,8 @@ def test_options_that_cannot_be_used_get_one_line(inside, model_path, clip, tmp_
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--start", "soon"], ["--every", "0"], ["--crf", "99"], ["--layout", "x"], []]
+    "arguments",
+    [["--start", "soon"], ["--start", "1:75"], ["--every", "0"], ["--crf", "99"], ["--layout", "x"], []],
 )
 def test_usage_errors_exit_2(inside, arguments):
     inputs = ["run.mp4"] if arguments else []
@@ -268,7 +274,7 @@ def test_what_was_assumed_of_a_bare_model_is_said_everywhere(inside, clip, tmp_p
     assert "predicted_norm" in rows("run.saliency.csv")[0]
 
 
-@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_stop_leaves_nothing_behind(model_path, tmp_path, stop, code):
     make_clip(tmp_path / "run.mp4", 4000, gop=250)
     command = [
@@ -415,3 +421,31 @@ def test_what_maintain_showed_is_kept_with_its_scale(inside, model_path, clip, t
     ran = inside("video", clip, "--model", model_path, "--scale-from", "run.saliency.json", "--out", "b.mp4")
     assert ran.code == 1
     assert "'contrast'" in ran.err
+
+
+def test_a_model_that_reacts_to_nothing_is_told(inside, clip, tmp_path):
+    from tests.models import linear, steering
+
+    flat = linear(np.zeros((6, 8, 3), np.float32))
+    steering(flat).save(tmp_path / "flat.keras")
+    ran = inside("video", clip, "--model", "flat.keras", "--end", "#4")
+    assert ran.code == 0, ran
+    assert "no heat at all for increase, decrease" in ran.out
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&- >&- 2>&-"])
+def test_closed_streams_do_not_matter(model_path, clip, tmp_path, closed):
+    script = Path(sys.executable).with_name("drivesal")
+    command = f"{script} video run.mp4 --model {model_path} --end '#3' {closed}"
+    assert subprocess.run(["bash", "-c", command], cwd=tmp_path, check=False).returncode == 0
+    assert len(rows(tmp_path / "run.saliency.csv")) == 3
+
+
+def test_a_summary_that_cannot_be_printed_keeps_the_results(model_path, clip, tmp_path):
+    script = Path(sys.executable).with_name("drivesal")
+    command = f"{script} video run.mp4 --model {model_path} --end '#3' >/dev/full"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "results are kept" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert len(rows(tmp_path / "run.saliency.csv")) == 3
