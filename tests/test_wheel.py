@@ -28,7 +28,8 @@ def test_a_wheel_is_whole(tmp_path):
         f"drivesal/{path.relative_to(ROOT / 'drivesal').as_posix()}" for path in ROOT.glob("drivesal/**/*.py")
     }
     assert modules <= names
-    code = "import drivesal.assets as a; print(a.__file__, a.default_model(), a.asset('data', 'run.csv'), sep='\\n')"
+    places = "a.__file__, a.default_model(), a.asset('data', 'run.csv')"
+    code = f"import drivesal.assets as a; print({places}, sep='\\n')"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,

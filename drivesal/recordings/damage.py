@@ -20,6 +20,7 @@ class Damage:
         self._path, self._sentences, self._time_of, self._strict = path, sentences, time_of, strict
         self._runs: list[tuple[int, int]] = []
         self._cut: str | None = None
+        self._end: tuple[int, int] | None = None
 
     def lost(self, start: int, stop: int) -> None:
         """Frames `start` up to `stop` could not be decoded."""
@@ -39,12 +40,17 @@ class Damage:
         self._cut = sentence
         self._report(sentence)
 
+    def cut_after(self, count: int, declared: int) -> None:
+        """The file ends after `count` of the `declared` frames, or before, where the last do not decode."""
+        self._end = (count, declared)
+        self._report(self._ending()[1] or "")
+
     def _report(self, sentence: str) -> None:
         if self._strict:
             raise DamagedInputError(
                 "a whole recording", f"{self._path}: {sentence}", "leave --strict out to keep what can be read"
             )
-        runs = self._runs
+        runs, cut = self._ending()
         sentences = [self._sentence(*run) for run in runs]
         if len(runs) > _MOST_SENTENCES:
             total = sum(stop - start for start, stop in runs)
@@ -52,7 +58,16 @@ class Damage:
                 f"{total} frames in {len(runs)} places from {self._place(runs[0][0])} to "
                 f"{self._place(runs[-1][1] - 1)} could not be decoded"
             ]
-        self._sentences[:] = sentences + ([self._cut] if self._cut else [])
+        self._sentences[:] = sentences + ([cut] if cut else [])
+
+    def _ending(self) -> tuple[list[tuple[int, int]], str | None]:
+        """The runs without one that the file's end explains, and the sentence about that end."""
+        if self._end is None:
+            return self._runs, self._cut
+        runs, (count, declared) = self._runs, self._end
+        if runs and runs[-1][1] == count:
+            runs, count = runs[:-1], runs[-1][0]
+        return runs, f"the file is cut short: it ends after {count} of {declared} frames"
 
     def _sentence(self, start: int, stop: int) -> str:
         count = stop - start

@@ -113,14 +113,21 @@ def _from_entry(container: InputContainer, path: Path, index: PacketIndex, entry
             return
     last = -1
     for picture in _decoded(container, stream):
-        if not index.exact:
-            last += 1
-        elif picture is None or (found := index.find(picture.pts)) is None or found <= last:
+        found = _number(index, picture, last)
+        if found is None or found <= last:
             continue  # not meant to be shown, or (after damage) too late to be in order
-        else:
-            last = found
+        last = found
         if picture is not None:
             yield last, picture
+
+
+def _number(index: PacketIndex, picture: VideoFrame | None, last: int) -> int | None:
+    """The index of what the decoder gave after frame `last`, None where that is no frame of the index."""
+    if not index.exact and index.stamps is None:
+        return last + 1
+    if picture is None:
+        return None
+    return index.find(picture.pts) if index.stamps is None else index.find_after(last, picture.pts)
 
 
 def _decoded(container: InputContainer, stream: VideoStream) -> Generator[VideoFrame | None, None, None]:

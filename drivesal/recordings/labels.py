@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -110,8 +110,13 @@ class LabelTrack:
 
 
 def beside(video_path: str | Path) -> Path | None:
-    """The CSV of the same name next to a video (`run.csv` for `run.mp4`), None where there is none."""
+    """The CSV of the same name next to a video (`run.csv` for `run.mp4`), None where there is none.
+
+    A folder has none: it is no drive.
+    """
     video_path = Path(video_path)
+    if not video_path.name or video_path.is_dir():
+        return None
     for suffix in (".csv", ".CSV"):
         candidate = video_path.with_suffix(suffix)
         if candidate != video_path and candidate.is_file():
@@ -153,25 +158,42 @@ def read_labels(
             "leave --label-offset out",
         )
     keys, values = table.numbers(key.index), table.numbers(angle.index)
-    good = np.isfinite(keys) & np.isfinite(values)
-    if key.by == "frame":
-        with np.errstate(invalid="ignore"):
-            good &= keys == np.floor(keys)
+    finite = np.isfinite(keys) & np.isfinite(values)
+    good = finite & ((key.by == "time") | (keys == np.rint(keys)))
     if not good.any():
-        raise LabelError(
-            "rows of finite numbers",
-            f"none of the {len(good)} rows of {path} has both {table.names[key.index]} and "
-            f"{table.names[angle.index]} as a finite number",
-            "check the file, or name the column with --angle-column",
-        )
+        raise _no_row(table, key, angle, keys[finite])
+    notes.extend(_skipped(path, finite, good))
     skipped = int(len(good) - good.sum())
-    if skipped:
-        notes.append(f"{skipped} of {len(good)} rows of {path.name} skipped: not finite numbers")
     keys, values = keys[good], values[good]
     if key.by == "time":
         keys = _seconds(keys, key.scale, table.names[key.index], notes) + offset_s
     keys, values = _ascending(keys, values, key.by, notes)
     return LabelTrack(path, key.by, keys, values * spec.factor, spec.kind, skipped, tuple(notes))
+
+
+def _no_row(table: _Table, key: _Key, angle: _Angle, odd: NDArray[np.float64]) -> LabelError:
+    """Why no row can be used; `odd` holds the finite keys, none of which is a frame number."""
+    name = table.names[key.index]
+    if len(odd):
+        return LabelError(
+            "whole frame numbers",
+            f"column {name} of {table.path} has none ({odd[0]:g}, …)",
+            "give frame numbers, or call a column of seconds time_s",
+        )
+    return LabelError(
+        "rows of finite numbers",
+        f"none of the {len(table.rows)} rows of {table.path} has both {name} and "
+        f"{table.names[angle.index]} as a finite number",
+        "check the file, or name the column with --angle-column",
+    )
+
+
+def _skipped(path: Path, finite: NDArray[np.bool_], good: NDArray[np.bool_]) -> Iterator[str]:
+    """Notes on the rows that are left out."""
+    whys = ("not finite numbers", ~finite), ("frame numbers that are not whole", finite & ~good)
+    for why, rows in whys:
+        if rows.any():
+            yield f"{rows.sum()} of {len(rows)} rows of {path.name} skipped: {why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,16 +210,18 @@ class _Table:
         """(N,) float64 of one column, NaN where a cell is no number."""
         return np.array([self._number(row, column) for row in self.rows], dtype=np.float64)
 
-    def _number(self, row: Sequence[str], column: int) -> float:
-        if column >= len(row):
-            return math.nan
-        cell = row[column].strip()
+    def number(self, cell: str) -> float:
+        """A cell's number, NaN where it is none."""
+        cell = cell.strip()
         if self.decimal_comma:
             cell = cell.replace(",", ".")
         try:
             return float(cell)
         except ValueError:
             return math.nan
+
+    def _number(self, row: Sequence[str], column: int) -> float:
+        return self.number(row[column]) if column < len(row) else math.nan
 
 
 def _read_table(path: Path) -> _Table:
@@ -211,7 +235,13 @@ def _read_table(path: Path) -> _Table:
         rows = list(csv.reader(lines[1:], delimiter=delimiter))
     except csv.Error as error:
         raise LabelError("a CSV with steering angles", f"{path}: {error}", "check the file") from error
-    return _Table(path, names, rows, delimiter != ",", [_plain(name) for name in names])
+    table = _Table(path, names, rows, delimiter != ",", [_plain(name) for name in names])
+    if any(names) and all(math.isfinite(table.number(name)) for name in names if name):
+        came = f"{path} begins with numbers ({header.strip()[:40]}): there seems to be no header line"
+        raise LabelError("a header line with the columns' names", came, "put one first, as frame,angle_deg")
+    if not rows:
+        raise LabelError("rows of labels", f"{path} has only a header line and no rows", "check the file")
+    return table
 
 
 def _read_text(path: Path) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +17,8 @@ from drivesal.recordings.registry import register
 from drivesal.types import WHOLE, Frame, Recording, RecordingInfo, Span
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from drivesal.types import Image
 
 _SIGNATURES = {
@@ -48,13 +52,35 @@ def read_picture(path: Path) -> Image:
         data = np.fromfile(path, dtype=np.uint8)
     except OSError as error:
         raise InputError("a picture", f"{path}: {error.strerror}", "check the file") from error
-    try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
-    except cv2.error:
-        image = None
+    image = _decoded(data)
     if image is None:
         raise InputError("a picture", f"{path} cannot be decoded", "check that the file is whole")
     return np.ascontiguousarray(image, dtype=np.uint8)
+
+
+def _decoded(data: NDArray[np.uint8]) -> Image | None:
+    with _stderr_off():
+        try:
+            return cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+        except cv2.error:
+            return None
+
+
+@contextmanager
+def _stderr_off() -> Iterator[None]:
+    """Keeps from the terminal what libpng and OpenCV print beside the error that the caller raises."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no stderr
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 class PictureRecording(Recording):
@@ -89,7 +115,8 @@ class PictureRecording(Recording):
     def at(self, where: float | int) -> Frame:
         """The picture, for frame 0 and times below one second."""
         if not 0 <= where < 1:
-            raise InputError("frame #0", f"frame {where} of a picture was asked for", "leave it out")
+            asked = f"frame #{where}" if isinstance(where, int) else f"{where:g} s"
+            raise InputError("frame #0", f"{asked} of a picture was asked for", "leave it out")
         return self._frame
 
     def sample(self, count: int, span: Span = WHOLE) -> Iterator[Frame]:

@@ -65,7 +65,7 @@ class VideoRecording(Recording):
         """The frames of the span. Raises `InputError` where it holds none, `OptionError` for a bad `every`."""
         start, stop = self._range(span)
         if self._index.cut and self._reaches_end(span):
-            self._damage.cut(self._index.cut)
+            self._report_cut(self._index.cut)
         return self._read(start, stop, span.every)
 
     def at(self, where: float | int) -> Frame:
@@ -111,7 +111,7 @@ class VideoRecording(Recording):
 
     def _describe(self, container: InputContainer, stream: VideoStream, rate: Fraction | None) -> RecordingInfo:
         index = self._index
-        notes: list[str] = []
+        notes = list(index.notes)
         duration_s = float(index.count / self._rate)
         time_base = 1 / self._rate
         if index.pts is None:
@@ -144,14 +144,15 @@ class VideoRecording(Recording):
         """The info with what only a decoded frame tells: the size on screen and the rotation."""
         with closing(numbered(self._path, self._index, 0)) as pictures:
             picture = next((picture for _, picture in pictures), None)
-        if picture is None and self._index.exact:
+        if picture is None and (self._index.exact or self._index.stamps is not None):
             # Some demuxers give packets other times than the decoder gives their frames: count instead.
-            self._index = replace(self._index, exact=False, key=np.zeros_like(self._index.key))
+            no_keys = np.zeros_like(self._index.key)
+            self._index = replace(self._index, exact=False, key=no_keys, stamps=None)
             return self._with_first_picture(replace(info, seekable=False))
         if picture is None:
             raise InputError(
-                "a video with a frame that can be decoded",
-                f"{self._path} has none",
+                "a video or a picture that can be decoded",
+                f"{self._path} has no frame that can",
                 "check the file with a player",
             )
         turns = quarter_turns(picture)
@@ -187,13 +188,23 @@ class VideoRecording(Recording):
         return int(np.searchsorted(self._index.pts, ticks))
 
     def _on_screen(self, time_s: float) -> int:
-        """The index of the frame shown at a time: the last that began at or before it."""
+        """The index of the frame shown at a time: the last that began at or before it.
+
+        A time up to half a frame before the first gives the first. Raises `InputError` outside the recording.
+        """
         last_s = self._time(self._index.count - 1)
-        if not 0 <= time_s < last_s + max(1 / self._rate, Fraction(1, 1000)):
+        frame_s = max(1 / self._rate, Fraction(1, 1000))
+        if not self._time(0) - frame_s / 2 <= time_s < last_s + frame_s:
             raise self._no_frame(f"{time_s:g} s")
         after = self._bound(time_s)
         starts_now = after < self._index.count and abs(self._time(after) - time_s) <= _MOST_TOLERANCE_S
         return after if starts_now else max(after - 1, 0)
+
+    def _report_cut(self, sentence: str) -> None:
+        if self._index.declared is None:
+            self._damage.cut(sentence)
+        else:
+            self._damage.cut_after(self._index.count, self._index.declared)
 
     def _reaches_end(self, span: Span) -> bool:
         if span.end is None:

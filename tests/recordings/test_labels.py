@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivesal.errors import LabelError, OptionError
+from drivesal.errors import InputError, LabelError, OptionError
 from drivesal.recordings import LabelTrack, beside, open_recording, read_labels
 from drivesal.steering import AngleKind
 from drivesal.types import Span
@@ -136,7 +136,8 @@ def test_bad_rows_are_skipped_and_counted(tmp_path: Path) -> None:
     track = labels(tmp_path, text, positive="left")
     assert track.skipped == 7
     assert track.notes == (
-        "7 of 10 rows of run.csv skipped: not finite numbers",
+        "6 of 10 rows of run.csv skipped: not finite numbers",
+        "1 of 10 rows of run.csv skipped: frame numbers that are not whole",
         "1 repeated frame numbers in the labels: the last row of each counts",
     )
     assert [track.at(i, 0.0) for i in (0, 1, 5, 6)] == [1.0, None, None, 4.0]
@@ -168,7 +169,12 @@ def test_the_angle_column_can_be_named(tmp_path: Path) -> None:
         ("frame,speed\n0,1\n", r"steering_angle.*columns frame, speed; name it with --angle-column"),
         ("name,angle\na.jpg,1\n", r"frame numbers or times .*columns name, angle"),
         ("frame,angle\n0,nan\n1,\n", "none of the 2 rows"),
-        ("frame,angle\n", "none of the 0 rows|frame numbers or times"),
+        ("frame,angle\n", "only a header line and no rows"),
+        ("time_s,speed\n\n", "only a header line and no rows"),
+        ("frame,angle\n0.5,1\n1.5,2\n", r"whole frame numbers, but column frame of .* has none \(0\.5, …\)"),
+        ("0,1.5\n1,2.5\n", r"begins with numbers \(0,1\.5\): there seems to be no header line"),
+        ("0;1,5\n1;2,5\n", "no header line"),
+        ("7,-1,\n", "no header line"),
     ],
 )
 def test_useless_files_say_why(tmp_path: Path, text: str | bytes, came: str) -> None:
@@ -205,6 +211,19 @@ def test_beside(tmp_path: Path) -> None:
     (tmp_path / "run.csv").touch()
     assert beside(tmp_path / "run.mp4") == tmp_path / "run.csv"
     assert beside(tmp_path / "run.csv") is None
+
+
+@pytest.mark.parametrize("path", ["", ".", "/", ".."])
+def test_nothing_is_beside_a_path_without_a_name(path: str) -> None:
+    assert beside(Path(path)) is None
+    with pytest.raises(InputError, match="is a folder"):
+        open_recording(Path(path))
+
+
+def test_nothing_is_beside_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "drive").mkdir()
+    (tmp_path / "drive.csv").touch()
+    assert beside(tmp_path / "drive") is None
 
 
 def test_frames_carry_their_labels(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,7 @@ from drivesal.errors import InputError
 from drivesal.recordings import open_recording
 from drivesal.recordings.registry import formats
 from drivesal.types import Span
-from tests.clips import make_clip, number, picture
+from tests.clips import cut, make_clip, number, picture
 
 EXIF_TURNED = bytes.fromhex("ffe1002245786966000049492a00080000000100120103000100000006000000 00000000")
 """An APP1 segment that says: turn by 90 degrees clockwise to view (orientation 6)."""
@@ -26,8 +27,10 @@ def test_a_picture_is_a_recording_of_one_frame(tmp_path: Path) -> None:
             np.testing.assert_array_equal(frame.image, picture(77))
         with pytest.raises(InputError, match="only frame #0"):
             recording.frames(Span(1))
-        with pytest.raises(InputError, match="frame 3"):
+        with pytest.raises(InputError, match="frame #3 of"):
             recording.at(3)
+        with pytest.raises(InputError, match="but 5 s of a picture"):
+            recording.at(5.0)
 
 
 @pytest.mark.parametrize("kind", ["gray", "gray16", "rgb16", "alpha"])
@@ -68,6 +71,23 @@ def test_a_broken_picture_says_so(tmp_path: Path) -> None:
     (tmp_path / "frame.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"nonsense")
     with pytest.raises(InputError, match=r"frame\.png cannot be decoded"):
         open_recording(tmp_path / "frame.png")
+
+
+def test_text_by_a_pictures_name_is_told(tmp_path: Path) -> None:
+    (tmp_path / "bad.jpg").write_text("x")
+    with pytest.raises(InputError, match="expected a video or a picture"):
+        open_recording(tmp_path / "bad.jpg")
+
+
+def test_a_cut_picture_gives_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (64, 96, 3), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / "frame.png"), noise)
+    cut(tmp_path / "frame.png", 0.5)
+    with pytest.raises(InputError, match=r"frame\.png cannot be decoded"):
+        open_recording(tmp_path / "frame.png")
+    assert capfd.readouterr().err == ""
+    os.write(2, b"still there")
+    assert capfd.readouterr().err == "still there"
 
 
 def test_what_takes_everything_is_asked_last() -> None:

@@ -84,6 +84,14 @@ def test_at_gives_the_frame_on_screen(clip: Recording) -> None:
         clip.at(40)
 
 
+def test_a_time_before_the_first_frame_is_refused(tmp_path: Path) -> None:
+    with open_recording(make_clip(tmp_path / "late.mkv", 20, pts=range(40, 60))) as recording:
+        assert [recording.at(2.0).index, recording.at(1.98).index] == [0, 0]
+        for before in (1.97, 0.0, -1.0):
+            with pytest.raises(InputError, match=r"from 2\.000 s to 2\.950 s, but .* s holds none"):
+                recording.at(before)
+
+
 @pytest.mark.parametrize("span", [Span(40), Span(5, 5), Span(99.0), Span(0.301, 0.349), Span(None, 0)])
 def test_a_span_without_frames_names_the_length(tmp_path: Path, span: Span) -> None:
     with (
@@ -237,7 +245,77 @@ def test_a_size_that_changes_is_letterboxed(tmp_path: Path) -> None:
         assert recording.losses == []
 
 
+@pytest.mark.parametrize("bframes", [0, 2])
+@pytest.mark.parametrize("late", [0, 5], ids=["same", "behind"])
+def test_times_that_go_back_are_counted_on(tmp_path: Path, bframes: int, late: int) -> None:
+    pieces = [
+        make_clip(tmp_path / f"{i}.ts", 10, first=i * 10, bframes=bframes, pts=range(start, start + 10))
+        for i, start in enumerate((10, 10, 10 + late))
+    ]
+    path = tmp_path / "joined.ts"
+    path.write_bytes(b"".join(piece.read_bytes() for piece in pieces))
+    offset = times(pieces[0])[0]
+    with open_recording(path) as recording:
+        frames = list(recording.frames())
+        assert told(frames) == [(i, i) for i in range(30)]
+        assert [frame.time_s for frame in frames] == [float(offset + Fraction(i, 20)) for i in range(30)]
+        assert (
+            "timestamps go back at frame #10 and 1× more: times after it are counted on"
+            in recording.info.notes[0]
+        )
+        assert not recording.info.seekable
+        assert told(recording.frames(Span(18, 22))) == [(i, i) for i in range(18, 22)]
+        assert told([recording.at(25), recording.at(float(offset) + 0.76)]) == [(25, 25), (15, 15)]
+        assert told(recording.sample(3)) == [(0, 0), (1, 1), (2, 2)]
+        assert recording.info.duration_s == pytest.approx(1.5)
+        assert recording.losses == []
+
+
+def test_frames_of_the_same_time_are_told(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "twice.mkv", 6, codec="ffv1", pts=[0, 1, 2, 2, 3, 4])
+    with open_recording(path) as recording:
+        assert len(list(recording.frames())) == recording.info.length == 5
+        assert recording.info.notes == ("frames left out that have the time of another: 1",)
+
+
+def test_a_gap_in_times_is_kept(tmp_path: Path) -> None:
+    pieces = [
+        make_clip(tmp_path / f"{i}.ts", 10, first=i * 10, bframes=0, pts=range(i * 40, i * 40 + 10))
+        for i in (0, 1)
+    ]
+    path = tmp_path / "joined.ts"
+    path.write_bytes(b"".join(piece.read_bytes() for piece in pieces))
+    with open_recording(path) as recording:
+        frames = list(recording.frames())
+        assert told(frames) == [(i, i) for i in range(20)]
+        assert frames[10].time_s - frames[0].time_s == pytest.approx(2.0)
+        assert recording.info.seekable
+
+
 # Damage
+
+
+def test_the_frames_of_a_cut_file_are_counted_once(tmp_path: Path) -> None:
+    data = make_clip(tmp_path / "whole.mp4", 60).read_bytes()
+    for size in range(len(data) * 5 // 10, len(data) * 9 // 10, len(data) // 40):
+        path = tmp_path / "cut.mp4"
+        path.write_bytes(data[:size])
+        with open_recording(path) as recording:
+            count = len(list(recording.frames()))
+            assert recording.losses == [f"the file is cut short: it ends after {count} of 60 frames"]
+
+
+def test_a_lost_piece_of_a_joined_file_keeps_its_numbers(tmp_path: Path) -> None:
+    pieces = [make_clip(tmp_path / f"{i}.ts", 24, first=i * 24, bframes=0) for i in (0, 1)]
+    path = tmp_path / "joined.ts"
+    whole = [one.read_bytes() for one in pieces]
+    path.write_bytes(whole[0][: len(whole[0]) * 7 // 10 // 188 * 188] + whole[1])
+    with open_recording(path) as recording:
+        frames = list(recording.frames())
+        length = recording.info.length or 0
+        assert length > 24
+        assert [frame.index for frame in frames[-24:]] == list(range(length - 24, length))
+        assert [number(frame.image) for frame in frames[-24:]] == list(range(24, 48))
 
 
 def test_a_cut_file_gives_what_is_left(tmp_path: Path) -> None:
