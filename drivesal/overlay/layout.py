@@ -26,7 +26,7 @@ _LEAST_WIDTH, _LEAST_PANEL, _MOST_WIDTH = 320, 160, 7680
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The canvas: `size` (width, height) [px], both even; `picture` (width, height) of every panel's picture.
+    """The canvas: `size` (width, height) [px], even and a multiple of 4; `picture` (width, height) of a panel.
 
     `box` is what the model saw, in a panel's picture; `header` how every header is arranged; `dashboard` the
     elements of the strip with their areas.
@@ -86,13 +86,14 @@ def _wanted_width(scene: Scene, columns: int) -> int | None:
 
 
 def _grid(scene: Scene) -> _Grid:
-    """The plain drive and one panel a case, or one panel with all cases; columns to suit the pictures."""
+    """The plain drive and one panel a case, or one panel with all cases; columns to suit pictures and width."""
     if scene.layout == "single":
         return _Grid(1, (scene.legends,))
     cases: tuple[tuple[Legend, ...], ...] = ((), *((legend,) for legend in scene.legends))
     if scene.layout == "row":
         return _Grid(len(cases), cases)
-    return _Grid(max(range(1, len(cases) + 1), key=lambda columns: _worth(scene, columns, len(cases))), cases)
+    most = len(cases) if scene.width is None else min(len(cases), max(scene.width // _LEAST_PANEL, 1))
+    return _Grid(max(range(1, most + 1), key=lambda columns: _worth(scene, columns, len(cases))), cases)
 
 
 def _worth(scene: Scene, columns: int, count: int) -> float:
@@ -114,17 +115,22 @@ def _measure(
     cell = (width - gap * (grid.columns - 1)) // grid.columns
     if native:
         cell = min(cell, max(across, NARROWEST))
-    style = Style.of(width, cell)
-    header = arrange(style, scene.legends, cell, max(len(legends) for legends in grid.cases))
-    others = grid.rows * (header.height + gap) + _strip(scene, style, width)[1] + gap
-    others += footer.height(scene, style, width)
-    room = (max(HIGHEST, 0 if native else width) - others - 1) // grid.rows
-    picture_width, picture_height = cell, round(cell * down / across)
-    if picture_height > max(room, 64):
-        picture_height = max(room, 64)
-        picture_width = round(picture_height * across / down)
-    picture = max(picture_width, 2), max(picture_height, 2)
-    return style, header, picture, min(max(picture[0], _LEAST_PANEL), cell)
+    least = NARROWEST if grid.columns == 1 else _LEAST_PANEL
+    while True:
+        style = Style.of(width, cell)
+        header = arrange(style, scene.legends, cell, max(len(legends) for legends in grid.cases))
+        others = grid.rows * (header.height + gap) + _strip(scene, style, width)[1] + gap
+        others += footer.height(scene, style, width)
+        room = (max(HIGHEST, 0 if native else width) - others - 3) // grid.rows
+        picture_width, picture_height = cell, round(cell * down / across)
+        if picture_height > max(room, 64):
+            picture_height = max(room, 64)
+            picture_width = round(picture_height * across / down)
+        picture = max(picture_width, 2), max(picture_height, 2)
+        needed = min(max(picture[0], least), cell)
+        if needed == cell:
+            return style, header, picture, cell
+        cell = needed  # the header over a picture that must be narrower may need more lines
 
 
 def _strip(scene: Scene, style: Style, width: int) -> tuple[list[tuple[type[Element], Rect]], int]:
@@ -178,5 +184,5 @@ def _place(
     nothing = Rect(0, 0, 0, 0)
     dashboard = tuple((cls, Area(rect.moved(0, top), nothing, nothing)) for cls, rect in strip)
     foot = Rect(0, top + strip_height, width, footer.height(scene, style, width))
-    height = foot.bottom + foot.bottom % 2
+    height = -(-foot.bottom // 4) * 4  # the writer takes such frames without copying them
     return Plan((width, height), style, picture, box, tuple(panels), header, dashboard, foot)

@@ -22,11 +22,22 @@ _ROAD = 64
 """The grey under a scale's colours."""
 
 
+_FORMS = ((0, 0, 0), (0, 0, 1), (1, 1, 2), (1, 2, 3))
+"""Rows of a scale's bar, of its value and of the meaning, from the widest arrangement to the narrowest."""
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
-    """How legends are arranged: `columns` beside one another, `lines` of text each, `height` [px] in all."""
+    """How legends are arranged: `columns` beside one another, `lines` of text each, `height` [px] in all.
+
+    The title is on row 0; `bar`, `value` and `meaning` are the rows of the rest. Only the meaning may take
+    several lines.
+    """
 
     columns: int
+    bar: int
+    value: int
+    meaning: int
     lines: int
     height: int
 
@@ -55,89 +66,126 @@ def _whole_width(style: Style, legend: Legend) -> int:
     return _swatch(style) + texts + _scale_width(style, legend, 4 * style.header) + 6 * _gap(style)
 
 
+def _block(style: Style, lines: int) -> int:
+    """The height of a legend with so many lines [px]; lines of one legend are closer than two legends."""
+    return _line(style) + (lines - 1) * _pitch(style) + (round(0.2 * style.header) if lines > 1 else 0)
+
+
+def _pitch(style: Style) -> int:
+    """From one line of a legend to the next [px]."""
+    return round(1.5 * style.header)
+
+
+def _indent(style: Style) -> int:
+    """Where a title begins behind its swatch [px]."""
+    return _swatch(style) + 2 * _gap(style)
+
+
+def _below(style: Style, bar: int) -> int:
+    """Where the lines under a title begin: under it, or at the left where room is short [px]."""
+    return _indent(style) if bar == 0 else _gap(style)
+
+
+def _fits(style: Style, legend: Legend, form: tuple[int, int, int], width: int) -> bool:
+    """Whether everything on the rows of `form` has its place in `width` px."""
+    bar, value, meaning = form
+    if meaning == 0:
+        return _whole_width(style, legend) <= width
+    if value > bar:
+        return True
+    before = _indent(style) + style.width(legend.title, style.header, BOLD) if bar == 0 else 0
+    return before + _scale_width(style, legend, round(2.5 * style.header)) + 2 * _gap(style) <= width
+
+
 def arrange(style: Style, legends: Sequence[Legend], width: int, shown: int) -> Header:
     """How headers `width` px wide with `shown` legends each are arranged: one line a legend if that is enough.
 
     `legends` are all that the picture has, so that headers beside one another are arranged alike.
     """
-    columns, lines = 1, 1
+    columns, lines, rows = 1, 1, _FORMS[0]
     if legends:
         widest = max(_whole_width(style, legend) for legend in legends)
         columns = min(max(width // widest, 1), max(shown, 1))
-        lines = 1 if widest <= width else 2
-    rows = -(-max(shown, 1) // columns)
-    return Header(columns, lines, rows * lines * _line(style) + _gap(style) // 2)
+        rows = next(form for form in _FORMS if all(_fits(style, legend, form, width) for legend in legends))
+    if rows[2]:
+        room = width - _below(style, rows[0]) - _gap(style)
+        lines = rows[2] + max(len(style.wrap(legend.meaning, room, style.header)) for legend in legends)
+    stacked = -(-max(shown, 1) // columns)
+    return Header(columns, *rows, lines, stacked * _block(style, lines) + _gap(style) // 2)
 
 
 def draw_title(canvas: Image, rect: Rect, style: Style, lines: int, title: str, meaning: str) -> None:
     """The header of a panel without heat: `title`, and `meaning` behind or under it where there is room."""
     gap, size = _gap(style), style.header
-    middle = _first_line(rect, style, lines)
+    middle = rect.bottom - _gap(style) // 4 - _block(style, lines) + _line(style) // 2
     title = style.fit(title, rect.width - 2 * gap, size, BOLD)
     style.draw(canvas, title, rect.left + gap, middle, TEXT, size, BOLD)
     start = rect.left + gap
     if lines == 1:
         start += gap + style.width(title, size, BOLD)
-    if start + style.width(meaning, size) + gap <= rect.right:
-        style.draw(canvas, meaning, start, middle + (lines - 1) * _second(style), DIM, size)
+        parts = [meaning]
+    else:
+        middle += _pitch(style)
+        parts = style.wrap(meaning, rect.width - 2 * gap, size)
+    widest = max((style.width(part, size) for part in parts), default=0)
+    if len(parts) <= max(lines - 1, 1) and start + widest + gap <= rect.right:
+        _draw_lines(canvas, start, middle, style, parts)
 
 
-def _second(style: Style) -> int:
-    """From the first line of a legend to its second [px]."""
-    return round(1.5 * style.header)
-
-
-def _first_line(rect: Rect, style: Style, lines: int) -> int:
-    """The middle of the first line of a header with `lines` lines, measured from the picture under it."""
-    return rect.bottom - _gap(style) // 4 - lines * _line(style) + _line(style) // 2
+def _draw_lines(canvas: Image, left: int, middle: int, style: Style, parts: Sequence[str]) -> None:
+    """Lines of a meaning, the first with its middle on row `middle`."""
+    for number, part in enumerate(parts):
+        style.draw(canvas, part, left, middle + number * _pitch(style), DIM, style.header)
 
 
 def draw_legends(
     canvas: Image, rect: Rect, style: Style, header: Header, legends: Sequence[Legend], ramps: Sequence[Image]
 ) -> None:
     """Every legend in its cell of the header; `ramps` are their (256, 3) uint8 colours of heat 0..1."""
-    cell_width, cell_height = rect.width // header.columns, header.lines * _line(style)
+    cell_width, cell_height = rect.width // header.columns, _block(style, header.lines)
     rows = -(-len(legends) // header.columns)
     top = rect.bottom - rows * cell_height - _gap(style) // 4
     for number, (legend, ramp) in enumerate(zip(legends, ramps, strict=True)):
         row, column = divmod(number, header.columns)
         cell = Rect(rect.left + column * cell_width, top + row * cell_height, cell_width, cell_height)
-        _draw_legend(canvas, cell, style, header.lines, legend, ramp)
+        _draw_legend(canvas, cell, style, header, legend, ramp)
 
 
-def _draw_legend(canvas: Image, cell: Rect, style: Style, lines: int, legend: Legend, ramp: Image) -> None:
-    """Swatch and title at the left, the scale at the right; the meaning between them or on a line of its own.
+def _draw_legend(canvas: Image, cell: Rect, style: Style, header: Header, legend: Legend, ramp: Image) -> None:
+    """Swatch, title, scale and meaning on the rows that the header gives them.
 
-    What does not fit is left out whole, the meaning first; only a title too long for the cell is shortened.
+    On one line the scale is at the right and the meaning between it and the title. Only a title that is too
+    long for the cell is shortened.
     """
-    gap, size, swatch = _gap(style), style.header, _swatch(style)
+    gap, size, pitch = _gap(style), style.header, _pitch(style)
     middle = cell.top + _line(style) // 2
-    x = cell.left + gap
-    _draw_swatch(canvas, x, middle, swatch, ramp)
-    x += swatch + gap
+    x = cell.left + _indent(style)
+    _draw_swatch(canvas, cell.left + gap, middle, _swatch(style), ramp)
     title = style.fit(legend.title, cell.right - gap - x, size, BOLD)
     style.draw(canvas, title, x, middle, TEXT, size, BOLD)
     after = x + style.width(title, size, BOLD) + gap
-    room = cell.right - gap - after
-    bar = _bar_width(style, legend, lines, room)
-    start = cell.right - gap
-    if bar:
-        start -= _draw_scale(canvas, start, middle, style, legend, ramp, bar)
-    elif room >= 2 * size:
-        _draw_bar(canvas, Rect(start - 2 * size, middle - swatch // 2, 2 * size, swatch), ramp, legend.curve)
-    if lines == 2 and style.width(legend.meaning, size) <= cell.right - gap - x:
-        style.draw(canvas, legend.meaning, x, middle + _second(style), DIM, size)
-    elif lines == 1 and after + style.width(legend.meaning, size) + gap <= start:
-        style.draw(canvas, legend.meaning, after, middle, DIM, size)
+    below = cell.left + _below(style, header.bar)
+    bar = _bar_width(style, legend, header, cell.right - gap - (below if header.bar else after))
+    rows = middle + header.bar * pitch, middle + header.value * pitch
+    _draw_scale(canvas, cell.right - gap, rows, style, legend, ramp, bar)
+    if header.meaning == 0:
+        _draw_lines(canvas, after, middle, style, [legend.meaning])
+    else:
+        parts = style.wrap(legend.meaning, cell.right - gap - below, size)
+        _draw_lines(canvas, below, middle + header.meaning * pitch, style, parts)
 
 
-def _bar_width(style: Style, legend: Legend, lines: int, room: int) -> int:
-    """The longest scale bar that leaves the meaning its place, else the shortest that fits, else 0 [px]."""
-    bars = [round(times * style.header) for times in (8, 6, 4, 2.5)]
+def _bar_width(style: Style, legend: Legend, header: Header, room: int) -> int:
+    """As long as `room` [px] allows on a line of its own, else the longest that leaves the meaning room."""
+    if header.value > header.bar:
+        return room - style.width("0", style.header) - _gap(style) // 2
+    if header.bar:
+        return room - _scale_width(style, legend, 0)
+    if header.meaning == 0:
+        room -= style.width(legend.meaning, style.header) + _gap(style)
+    bars = [round(times * style.header) for times in (8, 6, 4)]
     fitting = [bar for bar in bars if _scale_width(style, legend, bar) <= room]
-    meaning = style.width(legend.meaning, style.header) + _gap(style) if lines == 1 else 0
-    roomy = [bar for bar in fitting if _scale_width(style, legend, bar) + meaning <= room]
-    return roomy[0] if roomy else (fitting or [0])[-1]
+    return fitting[0] if fitting else round(2.5 * style.header)
 
 
 def _draw_swatch(canvas: Image, left: int, middle: int, side: int, ramp: Image) -> None:
@@ -146,16 +194,15 @@ def _draw_swatch(canvas: Image, left: int, middle: int, side: int, ramp: Image) 
 
 
 def _draw_scale(
-    canvas: Image, right: int, middle: int, style: Style, legend: Legend, ramp: Image, bar: int
-) -> int:
-    """Draws "0 [bar] full" ending at `right`; how wide it is [px]."""
-    size, gap = style.header, _gap(style) // 2
-    style.draw(canvas, legend.full, right, middle, DIM, size, align="right")
-    end = right - style.width(legend.full, size) - gap
+    canvas: Image, right: int, rows: tuple[int, int], style: Style, legend: Legend, ramp: Image, bar: int
+) -> None:
+    """Draws "0 [bar] full" ending at `right`; `rows` are the middles of the bar and of the value."""
+    size, gap, (middle, below) = style.header, _gap(style) // 2, rows
+    style.draw(canvas, legend.full, right, below, DIM, size, align="right")
+    end = right if below > middle else right - style.width(legend.full, size) - gap
     side = _swatch(style)
     _draw_bar(canvas, Rect(end - bar, middle - side // 2, bar, side), ramp, legend.curve)
     style.draw(canvas, "0", end - bar - gap, middle, DIM, size, align="right")
-    return _scale_width(style, legend, bar)
 
 
 def _draw_bar(canvas: Image, rect: Rect, ramp: Image, curve: float) -> None:

@@ -30,9 +30,9 @@ class Style:
 
     @classmethod
     def of(cls, canvas_width: int, panel_width: int) -> Style:
-        """12 px on a canvas of 480 and below, 20 on one of 1920, and so on; headers follow their panel."""
+        """12 px on a canvas of 480 and below, 20 on one of 1920, and so on; less over narrow panels."""
         size = max(12, round(12 + (canvas_width - 480) / 180))
-        return cls(size, max(12, min(size, round(panel_width / 36))))
+        return cls(size, max(12, min(size, round(panel_width / 20))))
 
     @property
     def pad(self) -> int:

@@ -9,7 +9,7 @@ import pytest
 from drivesal.overlay import element
 from drivesal.overlay.element import Element
 from drivesal.overlay.elements.numbers import angle_parts, clock
-from drivesal.overlay.elements.trace import nice_range
+from drivesal.overlay.elements.trace import nice_range, with_holes
 from drivesal.overlay.elements.wheel import turn_factor
 from drivesal.overlay.palette import PREDICTED, TRUTH
 from drivesal.overlay.renderer import Renderer
@@ -95,7 +95,7 @@ def plot_of(renderer, canvas):
 
 
 def test_the_newest_value_is_at_the_right_edge_and_left_is_up():
-    scene = make_scene((640, 360), angle_range=20.0)
+    scene = make_scene((640, 360), angle_range=18.0)
     renderer = Renderer(scene)
     plot, rect = plot_of(renderer, renderer.draw(make_shown(scene, predicted=10.0)))
     seen = near(plot, PREDICTED)
@@ -158,9 +158,9 @@ def test_missing_truth_leaves_a_gap_and_a_lonely_value_is_a_dot():
 
 
 def test_the_range_grows_in_nice_steps_and_never_shrinks():
-    given = (0.3, 5, 5.1, 46, 200, 800, 1e9)
-    assert [nice_range(value, "deg") for value in given] == [1, 5, 10, 60, 360, 1440, 2880]
-    assert [nice_range(value, "norm") for value in (0.02, 0.4, 1.0, 1.01, 5)] == [0.05, 0.5, 1, 1.5, 8]
+    given = (0.3, 5, 5.5, 46, 200, 800, 1e9)
+    assert [nice_range(value, "deg") for value in given] == [1, 6, 8, 60, 270, 1080, 2880]
+    assert [nice_range(value, "norm") for value in (0.02, 0.4, 1.0, 1.1, 5)] == [0.05, 0.6, 1.2, 1.5, 8]
     scene = make_scene(angle_range=12.0)
     renderer = Renderer(scene)
     trace = part(renderer, "trace")
@@ -168,7 +168,44 @@ def test_the_range_grows_in_nice_steps_and_never_shrinks():
     for step, predicted in enumerate((5.0, -33.0, 2.0, math.nan, 100.0, 0.0)):
         renderer.draw(make_shown(scene, time_s=float(step), predicted=predicted))
         seen.append(trace._range)
-    assert seen == [20, 45, 45, 45, 180, 180]
+    assert seen == [15, 45, 45, 45, 120, 120]
+
+
+@pytest.mark.parametrize("largest", [1.0, 5.0, 25.0, 45.0, 90.0, 360.0])
+def test_the_curve_keeps_clear_of_the_border(largest):
+    scene = make_scene((640, 360), angle_range=largest)
+    renderer = Renderer(scene)
+    for step in range(101):
+        predicted = largest * (-1) ** (step // 25)
+        canvas = renderer.draw(make_shown(scene, time_s=step / 10, predicted=predicted))
+    plot, rect = plot_of(renderer, canvas)
+    rows = np.nonzero(near(plot, PREDICTED))[0]
+    assert rows.min() > 0.03 * rect.height
+    assert rows.max() < 0.97 * rect.height
+
+
+@pytest.mark.parametrize("interval", [0.05, 0.5])
+def test_a_hole_in_time_breaks_the_curves(interval):
+    scene = make_scene((640, 360), has_truth=True, angle_range=20.0)
+    renderer = Renderer(scene)
+    for step in range(round(10 / interval) + 1):
+        if not 3.0 < step * interval < 7.0:
+            shown = make_shown(scene, time_s=step * interval, predicted=15.0, truth=-15.0)
+            canvas = renderer.draw(shown)
+    plot, rect = plot_of(renderer, canvas)
+    for colour in (PREDICTED, TRUTH):
+        columns = near(plot, colour).any(axis=0)
+        assert columns[: round(0.28 * rect.width)].any()
+        assert not columns[round(0.32 * rect.width) : round(0.68 * rect.width)].any()
+        assert columns[round(0.72 * rect.width) :].any()
+
+
+def test_times_that_jitter_or_miss_a_few_frames_leave_the_curve_whole():
+    rows = np.zeros((100, 3))
+    rows[:, 0] = np.cumsum(np.resize([0.04, 0.06, 0.2], 100))
+    assert with_holes(rows) is rows
+    assert len(with_holes(rows[:1])) == 1
+    assert len(with_holes(rows[[*range(30), *range(60, 100)]])) == 71
 
 
 def test_a_scene_without_history_has_no_trace_and_a_photograph_no_time():

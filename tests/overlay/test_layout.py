@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from drivesal.errors import OptionError
 from drivesal.overlay import footer
 from drivesal.overlay.layout import HIGHEST, WIDEST, plan
+from drivesal.overlay.legend import arrange
 from drivesal.overlay.palette import BACKGROUND
 from drivesal.overlay.renderer import Renderer
 from drivesal.overlay.style import Style
 from drivesal.steering import AngleKind
 
-from .drawn import make_scene, make_shown, none
+from .drawn import WORDS, make_scene, make_shown, none
 
 SIZES = st.tuples(st.integers(16, 4096), st.integers(16, 4096))
 LAYOUTS = st.sampled_from(["grid", "row", "single"])
@@ -38,7 +39,7 @@ def test_the_canvas_is_even_bounded_and_holds_everything_once(size, layout, case
     scene = make_scene(size, cases, layout=layout, width=width, warnings=("unit and sign assumed",))
     planned = plan(scene)
     across, down = planned.size
-    assert across % 2 == down % 2 == 0
+    assert across % 2 == down % 4 == 0
     if width is None:
         assert 480 <= across <= WIDEST
         assert down <= HIGHEST
@@ -50,6 +51,22 @@ def test_the_canvas_is_even_bounded_and_holds_everything_once(size, layout, case
     assert not any(overlap(a, b) for i, a in enumerate(rects) for b in rects[:i])
     assert len({(panel.picture.width, panel.picture.height) for panel in planned.panels}) == 1
     assert len(planned.panels) == (1 if layout == "single" else cases + 1)
+
+
+@given(SIZES, LAYOUTS, st.integers(0, 4), st.booleans(), st.none() | st.integers(800, 4000))
+@settings(max_examples=200, deadline=None)
+def test_the_height_is_a_multiple_of_4(size, layout, cases, trace, width):
+    assert plan(make_scene(size, cases, layout=layout, width=width, trace=trace)).size[1] % 4 == 0
+
+
+@given(SIZES, LAYOUTS, st.integers(1, 4))
+@settings(max_examples=60, deadline=None)
+def test_headers_are_arranged_for_the_panels_they_stand_over(size, layout, cases):
+    scene = make_scene(size, cases, layout=layout)
+    planned = plan(scene)
+    for panel in planned.panels:
+        most = max(len(one.legends) for one in planned.panels)
+        assert arrange(planned.style, scene.legends, panel.rect.width, most) == planned.header
 
 
 @given(SIZES, LAYOUTS, st.integers(1, 4))
@@ -101,6 +118,25 @@ def written(monkeypatch):
     return texts
 
 
+def assert_apart(written, planned):
+    """Every text is inside its region and none touches another."""
+    regions = [panel.rect for panel in planned.panels] + [area.rect for _, area in planned.dashboard]
+    regions.append(planned.footer)
+    boxes = []
+    for text, left, middle, wide, size in written:
+        home = [r for r in regions if r.left <= left and left + wide <= r.right and r.top <= middle < r.bottom]
+        assert home, text
+        half = round(0.4 * size)
+        assert home[0].top <= middle - half, text
+        assert middle + half <= home[0].bottom, text
+        if text != "!":
+            boxes.append((text, left, left + wide, middle - half, middle + half))
+    for number, (text, left, right, top, bottom) in enumerate(boxes):
+        for other in boxes[:number]:
+            apart = right <= other[1] or other[2] <= left or bottom <= other[3] or other[4] <= top
+            assert apart, (text, other[0])
+
+
 @pytest.mark.parametrize("width", [None, 320, 414, 480, 640, 700, 960, 1280, 1500, 1920, 3840])
 @pytest.mark.parametrize("kind", [AngleKind("deg", "road-wheels"), AngleKind("norm")])
 @pytest.mark.parametrize(("predicted", "cases"), [(123.456, 1), (-8.0, 3), (99_999.0, 4), (float("nan"), 2)])
@@ -120,22 +156,7 @@ def test_no_text_leaves_its_region_or_touches_another(layout, width, kind, predi
     )
     renderer = Renderer(scene)
     renderer.draw(make_shown(scene, index=123456, time_s=4000.0, predicted=predicted, truth=-3.0))
-    planned = renderer.plan
-    regions = [panel.rect for panel in planned.panels] + [area.rect for _, area in planned.dashboard]
-    regions.append(planned.footer)
-    boxes = []
-    for text, left, middle, wide, size in written:
-        home = [r for r in regions if r.left <= left and left + wide <= r.right and r.top <= middle < r.bottom]
-        assert home, text
-        half = round(0.4 * size)
-        assert home[0].top <= middle - half, text
-        assert middle + half <= home[0].bottom, text
-        if text != "!":
-            boxes.append((text, left, left + wide, middle - half, middle + half))
-    for number, (text, left, right, top, bottom) in enumerate(boxes):
-        for other in boxes[:number]:
-            apart = right <= other[1] or other[2] <= left or bottom <= other[3] or other[4] <= top
-            assert apart, (text, other[0])
+    assert_apart(written, renderer.plan)
 
 
 def test_every_legend_says_title_meaning_and_full_scale_by_default(layout, written):
@@ -145,6 +166,46 @@ def test_every_legend_says_title_meaning_and_full_scale_by_default(layout, writt
         texts = [text for text, *_ in written]
         for wanted in ("increase (left)", "brighter here → more right", "0.031° per 1/255", "relative"):
             assert wanted in texts
+
+
+LONG = (
+    ("increase (left)", "brighter here → more left", "0.00031 norm per 1/255"),
+    ("decrease (right)", "brighter here → more right", "0.00031 norm per 1/255"),
+    ("maintain", "structure the angle does not react to", "relative"),
+    ("support", "holds the angle away from the mean picture's", "-0.0021 norm"),
+)
+
+
+@pytest.mark.parametrize("width", [320, 414, 480, 640, 800, 1280, 1920, 3840])
+@pytest.mark.parametrize("size", [(160, 120), (1280, 720), (90, 160)])
+@pytest.mark.parametrize("words", [LONG, tuple(WORDS.values())])
+def test_every_legend_says_everything_at_every_width(layout, width, size, words, written):
+    count = 4 if layout == "grid" else min(4, max(width // 160 - 1, 1))
+    scene = make_scene(size, count, layout=layout, width=width)
+    said = tuple(
+        dataclasses.replace(legend, title=title, meaning=meaning, full=full)
+        for legend, (title, meaning, full) in zip(scene.legends, words, strict=False)
+    )
+    renderer = Renderer(dataclasses.replace(scene, legends=said))
+    headers = [panel.rect for panel in renderer.plan.panels if panel.legends]
+    for rect in headers:
+        inner = [
+            text for text in written if rect.left <= text[1] < rect.right and rect.top <= text[2] < rect.bottom
+        ]
+        all_words = " ".join(text for text, *_ in inner)
+        legends = said if layout == "single" else (said[headers.index(rect)],)
+        for legend in legends:
+            for wanted in (legend.title, legend.meaning, legend.full):
+                assert wanted in all_words
+        assert sum(text == "0" for text, *_ in inner) == len(legends)
+        assert min(text[-1] for text in inner) >= 12
+    assert_apart(written, renderer.plan)
+
+
+def test_headers_grow_with_the_canvas():
+    for layout in ("grid", "row", "single"):
+        assert plan(make_scene((1280, 720), 3, layout=layout, width=1920)).style.header == 20
+    assert plan(make_scene((160, 120), 3, width=320)).style.header == 12
 
 
 def test_measured_widths_hold_the_ink():

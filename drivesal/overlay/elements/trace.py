@@ -27,15 +27,30 @@ if TYPE_CHECKING:
 SPAN_S = 10.0
 _SHIFT = 4
 _STEPS = {
-    "deg": (1, 2, 5, 10, 20, 30, 45, 60, 90, 180, 360, 720, 1440, 2880),
-    "norm": (0.05, 0.1, 0.2, 0.3, 0.5, 1, 1.5, 2, 4, 8, 16, 32, 64),
+    "deg": (1, 2, 3, 4, 6, 8, 10, 15, 20, 30, 45, 60, 90, 120, 180, 270, 360, 540, 720, 1080, 1440, 2880),
+    "norm": (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 1.5, 2, 3, 4, 8, 16, 32, 64),
 }
+_FULL = 0.9
+"""The most of the range that a curve takes."""
+_HOLE = 5
+"""Frames further apart than so many usual intervals are not joined."""
 
 
 def nice_range(value: float, unit: str) -> float:
-    """The smallest of the unit's round numbers that holds |value|; the largest where none does."""
+    """The smallest of the unit's round numbers that holds |value| with room to spare; else the largest."""
     steps = _STEPS[unit]
-    return float(next((step for step in steps if step >= abs(value) - 1e-9), steps[-1]))
+    return float(next((step for step in steps if _FULL * step >= abs(value) - 1e-9), steps[-1]))
+
+
+def with_holes(rows: Points) -> Points:
+    """(n, 3) rows with one of NaN values in every hole between times that are much further apart than usual."""
+    steps = np.diff(rows[:, 0])
+    if not len(steps) or steps.max() <= _HOLE * np.median(steps):
+        return rows
+    before = np.flatnonzero(steps > _HOLE * np.median(steps))
+    missing = np.full((len(before), 3), math.nan)
+    missing[:, 0] = rows[before, 0] + steps[before] / 2
+    return np.insert(rows, before + 1, missing, axis=0)
 
 
 @register
@@ -102,8 +117,9 @@ class Trace(Element):
         style.draw(canvas, self._label(self._range, "R"), right, plot.bottom - half, DIM, size, align="right")
         if self._rows.size:
             view = self._frame().of(canvas)
-            self._solid(view, self._rows[:, 0], self._rows[:, 1], PREDICTED)
-            self._dashed(view, self._rows[:, 0], self._rows[:, 2], TRUTH)
+            rows = with_holes(self._rows)
+            self._solid(view, rows[:, 0], rows[:, 1], PREDICTED)
+            self._dashed(view, rows[:, 0], rows[:, 2], TRUTH)
             for column, colour in ((2, TRUTH), (1, PREDICTED)):
                 self._dot(view, self._rows[-1, 0], self._rows[-1, column], colour)
 
@@ -121,9 +137,8 @@ class Trace(Element):
         row[0, 1:][~np.isfinite(row[0, 1:])] = math.nan
         old = self._rows[(self._rows[:, 0] < time_s) & (self._rows[:, 0] >= time_s - SPAN_S)]
         self._rows = np.concatenate([old, row])
-        values = np.abs(row[0, 1:])
-        if np.nanmax(values, initial=0.0) > self._range:
-            self._range = nice_range(float(np.nanmax(values)), self.scene.kind.unit)
+        largest = float(np.nanmax(np.abs(row[0, 1:]), initial=0.0))
+        self._range = max(self._range, nice_range(largest, self.scene.kind.unit))
 
     def _points(self, times: Points, values: Points) -> NDArray[np.int32]:
         """(..., 2) fixed-point (x, y) inside `_frame` of angles at times."""

@@ -38,7 +38,7 @@ def turn_factor(kind: AngleKind) -> float:
 def _turn_note(kind: AngleKind) -> str:
     """What is written under a wheel that does not turn one to one."""
     if kind.unit == "norm":
-        return "1 norm = 90°"
+        return "not to scale"
     return "turned ×4" if kind.turns == "road-wheels" else ""
 
 
