@@ -50,7 +50,10 @@ class Request:
 
 
 CURVE = 0.5
-"""Exponent of heat with a unit: a clip's strongest frames are often ten times as hot as its usual ones."""
+"""Exponent of heat with a unit: a clip's strongest frames are often ten times as hot as its usual ones.
+
+Where several cases lie on one picture, weak heat of all of them would hide it, and heat covers as it is.
+"""
 
 
 class Painter:
@@ -120,7 +123,7 @@ def _scale(model: SteeringModel, studied: Study, request: Request) -> Scale:
     return fit(groups, units)
 
 
-def _legend(case: Case, method: Method, scale: Scale, symbol: str, per_frame: bool) -> Legend:
+def _legend(case: Case, method: Method, scale: Scale, symbol: str, look: Look) -> Legend:
     unit = scale.unit[case.name]
     has_unit = unit.startswith(("deg", "norm"))
     full = "relative"
@@ -130,9 +133,9 @@ def _legend(case: Case, method: Method, scale: Scale, symbol: str, per_frame: bo
         case.name,
         case.title,
         case.means(method.kind),
-        "this frame" if per_frame else full,
+        "this frame" if look.per_frame else full,
         case_colour(case.name),
-        CURVE if has_unit else 1.0,
+        CURVE if has_unit and look.layout != "single" else 1.0,
     )
 
 
@@ -151,15 +154,15 @@ def _scene(
     whose = "one scale for the clip" if info.format != "picture" else "scale of this picture alone"
     if look.per_frame:
         whose = "each frame scaled by itself"
-    if look.scale is not None:
+    elif look.scale is not None:
         whose = "scale of another run"
+    elif method.kind == "sensitivity" and info.format != "picture":
+        whose += " (frames that glow are those it is more sensitive in)"
     return Scene(
         frame_size=(info.width, info.height),
         box=model.preprocess.crop.box(info.width, info.height),
         kind=model.kind,
-        legends=tuple(
-            _legend(case, method, scale, model.kind.symbol, look.per_frame) for case in request.cases
-        ),
+        legends=tuple(_legend(case, method, scale, model.kind.symbol, look) for case in request.cases),
         angle_range=max(abs(angle) for angle in angles),
         has_truth=info.angle is not None,
         layout=look.layout,
