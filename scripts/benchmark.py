@@ -57,7 +57,7 @@ def attribution(rounds: int, batch: int = 32) -> list[Row]:
     from drivesal.backend import tensorflow
     from drivesal.cases import choose
     from drivesal.explain import Batch, Explainer
-    from drivesal.model import load_model
+    from drivesal.loading import load_model
     from drivesal.types import ClipStatistics, Frame
 
     tf = tensorflow()

@@ -10,7 +10,8 @@ import pytest
 
 from drivesal import assets
 from drivesal.card import card_path, read_card
-from drivesal.model import SteeringModel, load_model
+from drivesal.loading import load_model
+from drivesal.model import SteeringModel
 
 DRIVE = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "udacity_ch2"
 

@@ -7,7 +7,8 @@ import pytest
 from drivesal.backend import keras
 from drivesal.card import Card, Target
 from drivesal.errors import ModelError
-from drivesal.model import Declared, SteeringModel, load_model
+from drivesal.loading import Declared, load_model
+from drivesal.model import SteeringModel
 from drivesal.preprocess import Crop, Preprocess
 from drivesal.steering import AngleSpec
 from tests.models import DEGREES, SIZE, convolutional, linear, linear_weights, pictures, steering

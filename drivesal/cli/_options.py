@@ -1,26 +1,16 @@
-"""Options that several commands share, and what they turn into."""
+"""Options that several commands share; what they turn into is in `_given`."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from drivesal.attribution.registry import methods
 from drivesal.cases import MAINTAIN, cases
-from drivesal.errors import LabelError, OptionError
-
-if TYPE_CHECKING:
-    from fractions import Fraction
-
-    from drivesal.model import Declared, SteeringModel
-    from drivesal.painter import Request
-    from drivesal.recordings import LabelTrack
-    from drivesal.types import Recording, Span
 
 FILE = click.Path(path_type=Path)
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -192,155 +182,3 @@ label_options = _all_of(
     ),
     click.option("--strict", is_flag=True, help="Fail where the input is damaged."),
 )
-
-
-def declared(given: Mapping[str, Any], has_card: bool) -> Declared:
-    """What was said of the model; `--angle-unit` and `--positive` count only where there is no card."""
-    from drivesal.model import Declared
-    from drivesal.preprocess import Crop, scale_from_range
-
-    unit, side = given["model_angle_unit"], given["model_positive"]
-    return Declared(
-        crop=Crop.parse(given["crop"]) if given["crop"] is not None else None,
-        interpolation=given["interpolation"],
-        colour=given["colour"],
-        size=_size(given["input_size"]),
-        input_scale=scale_from_range(given["input_scale"]) if given["input_scale"] is not None else None,
-        output=given["output"],
-        unit=unit if unit or has_card else given["angle_unit"],
-        turns=given["turns"],
-        positive=side if side or has_card else given["positive"],
-        full_lock_deg=given["full_lock"],
-    )
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
-    if found is None:
-        raise OptionError("--input-size as HEIGHTxWIDTH like 66x200", f"it is {text!r}", "mend it")
-    return int(found[1]), int(found[2])
-
-
-def load(given: Mapping[str, Any]) -> SteeringModel:
-    """The model that the options name, on the device that they name."""
-    from drivesal.assets import default_model
-    from drivesal.backend import use_device
-    from drivesal.card import card_path
-    from drivesal.model import load_model
-
-    path = given["model_path"] or default_model()
-    said = declared(given, card_path(path).is_file())
-    use_device(given.get("device"))
-    return load_model(path, said, unsafe=given["unsafe"])
-
-
-def request(given: Mapping[str, Any], span: Span) -> Request:
-    """What to explain and how to show it, checked as far as it can be without a model."""
-    from drivesal.attribution.registry import method
-    from drivesal.cases import choose
-    from drivesal.painter import Look, Request
-
-    options = {
-        n.removeprefix("method_"): v for n, v in given.items() if n.startswith("method_") and v is not None
-    }
-    method(given["method"]).settings(options)
-    if given["scale_from"] is not None and given["scale"] == "frame":
-        raise OptionError("one scale", "--scale frame and --scale-from were both given", "leave one out")
-    look = Look(
-        layout=given["layout"],
-        width=given["width"],
-        opacity=given["opacity"],
-        colormap=given["colormap"],
-        smooth=given["smooth"],
-        per_frame=given["scale"] == "frame",
-        scale=_facts(given["scale_from"]),
-    )
-    names = [name.strip() for name in given["cases"].split(",") if name.strip()]
-    return Request(choose(names, given["maintain"]), given["method"], options, look, span)
-
-
-def _facts(path: Path | None) -> Any:
-    if path is None:
-        return None
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise OptionError(
-            "the facts (.json) of another run", f"{path} cannot be read ({error})", "check the path"
-        ) from None
-
-
-def files_read(path: Path, given: Mapping[str, Any]) -> list[Path]:
-    """Every file that a run reads, so that no output replaces one."""
-    from drivesal.assets import default_model
-    from drivesal.card import card_path
-    from drivesal.recordings import beside
-
-    model = given["model_path"] or default_model()
-    labels = given["labels"] or (None if given["no_labels"] else beside(path))
-    others = [labels, given["scale_from"], given.get("method_baseline")]
-    return [path, model, card_path(model), *(Path(one) for one in others if one is not None)]
-
-
-def open_drive(path: Path, given: Mapping[str, Any]) -> Recording:
-    """The recording with the labels that the options name, or those of the same name beside it.
-
-    A table beside it that turns out to hold no usable labels is left, with a line on stderr.
-    """
-    from drivesal.recordings import beside, open_recording
-
-    rate, strict = _rate(given["rate"]), given["strict"]
-    if given["labels"] is not None and given["no_labels"]:
-        raise OptionError("labels or none", "--labels and --no-labels were both given", "leave one out")
-    if given["labels"] is not None:
-        return open_recording(path, rate=rate, strict=strict, labels=_labels(given["labels"], given))
-    found = None if given["no_labels"] else beside(path)
-    if found is not None:
-        try:
-            return open_recording(path, rate=rate, strict=strict, labels=_labels(found, given))
-        except LabelError as error:
-            click.echo(f"drivesal: {found} beside the video is not used: {error}", err=True)
-    for name in ("angle_column", "label_offset", "label_turns"):
-        if given[name] is not None:
-            flag = f"--{name.replace('_', '-')}"
-            raise OptionError(f"labels for {flag}", "there are none", "name them with --labels")
-    return open_recording(path, rate=rate, strict=strict)
-
-
-def _rate(text: str | None) -> Fraction | None:
-    from fractions import Fraction
-
-    try:
-        rate = Fraction(text) if text is not None else None
-        if rate is not None and rate <= 0:
-            raise ValueError
-    except (ValueError, ZeroDivisionError):
-        raise OptionError("--rate as 20, 29.97 or 30000/1001", f"it is {text!r}", "mend it") from None
-    return rate
-
-
-def _labels(path: Path, given: Mapping[str, Any]) -> LabelTrack:
-    from drivesal.recordings import read_labels
-
-    return read_labels(
-        path,
-        angle_column=given["angle_column"],
-        unit=given["angle_unit"],
-        positive=given["positive"],
-        full_lock_deg=given["full_lock"],
-        turns=given["label_turns"] or "unknown",
-        offset_s=given["label_offset"] or 0.0,
-    )
-
-
-def check_kinds(recording: Recording, model: SteeringModel) -> None:
-    """Raises LabelError where labels and model measure different things."""
-    labels, answer = recording.info.angle, model.kind
-    if labels is not None and not labels.comparable(answer):
-        raise LabelError(
-            f"labels in the model's kind of angle, {answer.unit} at {answer.turns}",
-            f"they are {labels.unit} at {labels.turns}",
-            "say --full-lock, --angle-unit or --model-angle-unit, or leave them with --no-labels",
-        )

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from drivesal.cli import _given
 from drivesal.cli import _options as options
 from drivesal.errors import OptionError, OutputError
 
@@ -40,17 +41,17 @@ def command(source: Path, **given: Any) -> None:
     out = given["out"] or Path(f"{source.stem}.saliency.png")
     if out.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise OptionError("--out to end in .png or .jpg", f"it is {out}", "name it so")
-    request = options.request(given, WHOLE)
+    request = _given.request(given, WHOLE)
     with (
-        options.open_drive(source, given) as recording,
-        Outputs([out], overwrite=given["overwrite"], inputs=options.files_read(source, given)) as outputs,
+        _given.open_drive(source, given) as recording,
+        Outputs([out], overwrite=given["overwrite"], inputs=_given.files_read(source, given)) as outputs,
     ):
         if recording.info.length != 1 and given["at"] is None:
             raise OptionError(
                 "--at for a video", "it was not given", "say which frame: --at 1:13 or --at '#1460'"
             )
-        model = options.load(given)
-        options.check_kinds(recording, model)
+        model = _given.load(given)
+        _given.check_kinds(recording, model)
         figure = render_image(recording, model, request, given["at"] if given["at"] is not None else 0)
         _write(outputs.part(out), figure.canvas)
     explained, kind = figure.explained, model.kind

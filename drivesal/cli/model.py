@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from drivesal.cli import _given
 from drivesal.cli import _options as options
 from drivesal.errors import OptionError
 
@@ -34,7 +35,7 @@ def command(path: Path | None, **given: Any) -> None:
     # on the model itself --angle-unit and --positive speak of the model, card or not
     given["model_angle_unit"] = given["model_angle_unit"] or given["angle_unit"]
     given["model_positive"] = given["model_positive"] or given["positive"]
-    model = options.load({"model_path": path, **given})
+    model = _given.load({"model_path": path, **given})
     written = _write_card(model, given["overwrite"]) if given["write_card"] else None
     if given["as_json"]:
         layers = [{"name": n, "type": t, "output": s, "parameters": p} for n, t, s, p in _layers(model)]

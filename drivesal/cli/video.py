@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from drivesal.cli import _given
 from drivesal.cli import _options as options
 from drivesal.errors import DrivesalError, ModelError, OptionError
 
@@ -64,7 +65,7 @@ def command(inputs: tuple[Path, ...], **given: Any) -> int:
         raise click.UsageError(
             "two inputs have the same name: their outputs would be the same; do them one by one."
         )
-    model = functools.cache(lambda: options.load(given))
+    model = functools.cache(lambda: _given.load(given))
     codes = []
     for path in inputs:
         try:
@@ -89,15 +90,15 @@ def _one(path: Path, given: Mapping[str, Any], model: Callable[[], SteeringModel
 
     paths = _paths(path, given)
     span = Span(given["start"], given["end"], given["every"])
-    request = options.request(given, span)
+    request = _given.request(given, span)
     with (
-        options.open_drive(path, given) as recording,
+        _given.open_drive(path, given) as recording,
         Outputs(
-            list(paths.values()), overwrite=given["overwrite"], inputs=options.files_read(path, given)
+            list(paths.values()), overwrite=given["overwrite"], inputs=_given.files_read(path, given)
         ) as outputs,
     ):
         steering = model()
-        options.check_kinds(recording, steering)
+        _given.check_kinds(recording, steering)
         with _progress(recording.info, span, path.name, given["quiet"]) as progress:
             encoding = Encoding(given["preset"], given["crf"])
             facts = render_video(recording, steering, request, outputs, paths, encoding, progress)

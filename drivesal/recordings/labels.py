@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import math
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from drivesal.errors import LabelError, OptionError
+from drivesal.recordings.csvtable import Table, plain_name, read_table
 from drivesal.steering import AngleKind, AngleSpec, Side, Turns, Unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# In the order of preference; names are compared in the form that `_plain` gives them.
+# In the order of preference; names are compared in the form that `plain_name` gives them.
 _ANGLES = (
     "steering_wheel_angle",
     "steering_angle",
@@ -146,7 +145,7 @@ def read_labels(
     Raises `LabelError` where the file has no usable labels, `OptionError` for options that do not fit it.
     """
     path = Path(path)
-    table = _read_table(path)
+    table = read_table(path)
     angle = _angle_column(table, angle_column)
     key = _key_column(table, angle.index)
     notes: list[str] = []
@@ -171,7 +170,7 @@ def read_labels(
     return LabelTrack(path, key.by, keys, values * spec.factor, spec.kind, skipped, tuple(notes))
 
 
-def _no_row(table: _Table, key: _Key, angle: _Angle, odd: NDArray[np.float64]) -> LabelError:
+def _no_row(table: Table, key: _Key, angle: _Angle, odd: NDArray[np.float64]) -> LabelError:
     """Why no row can be used; `odd` holds the finite keys, none of which is a frame number."""
     name = table.names[key.index]
     if len(odd):
@@ -197,78 +196,6 @@ def _skipped(path: Path, finite: NDArray[np.bool_], good: NDArray[np.bool_]) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
-    """A CSV's header and rows; `decimal_comma` where the delimiter leaves the comma to the numbers."""
-
-    path: Path
-    names: list[str]
-    rows: list[list[str]]
-    decimal_comma: bool
-    plain: list[str] = field(default_factory=list)
-
-    def numbers(self, column: int) -> NDArray[np.float64]:
-        """(N,) float64 of one column, NaN where a cell is no number."""
-        return np.array([self._number(row, column) for row in self.rows], dtype=np.float64)
-
-    def number(self, cell: str) -> float:
-        """A cell's number, NaN where it is none."""
-        cell = cell.strip()
-        if self.decimal_comma:
-            cell = cell.replace(",", ".")
-        try:
-            return float(cell)
-        except ValueError:
-            return math.nan
-
-    def _number(self, row: Sequence[str], column: int) -> float:
-        return self.number(row[column]) if column < len(row) else math.nan
-
-
-def _read_table(path: Path) -> _Table:
-    lines = [line for line in _read_text(path).splitlines() if line.strip()]
-    if not lines:
-        raise LabelError("a CSV with steering angles", f"{path} is empty", "check the file")
-    header = lines[0].lstrip("# ")
-    delimiter = next((mark for mark in (";", "\t", ",") if mark in header), ",")
-    try:
-        names = [name.strip() for name in next(csv.reader([header], delimiter=delimiter))]
-        rows = list(csv.reader(lines[1:], delimiter=delimiter))
-    except csv.Error as error:
-        raise LabelError("a CSV with steering angles", f"{path}: {error}", "check the file") from error
-    table = _Table(path, names, rows, delimiter != ",", [_plain(name) for name in names])
-    if any(names) and all(math.isfinite(table.number(name)) for name in names if name):
-        came = f"{path} begins with numbers ({header.strip()[:40]}): there seems to be no header line"
-        raise LabelError("a header line with the columns' names", came, "put one first, as frame,angle_deg")
-    if not rows:
-        raise LabelError("rows of labels", f"{path} has only a header line and no rows", "check the file")
-    return table
-
-
-def _read_text(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise LabelError("a CSV with steering angles", f"{path} does not exist", "check the path") from None
-    except IsADirectoryError:
-        raise LabelError("a CSV with steering angles", f"{path} is a folder", "give the CSV in it") from None
-    except OSError as error:
-        raise LabelError("a CSV with steering angles", f"{path}: {error.strerror}", "check it") from error
-    try:
-        if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            return data.decode("utf-16")
-        if b"\0" in data:
-            raise LabelError("a CSV with steering angles", f"{path} is not text", "give a CSV")
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
-
-
-def _plain(name: str) -> str:
-    """A column's name in the form that is compared: `Steering Angle [rad]` → `steering_angle_rad`."""
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
-
-
-@dataclass(frozen=True, slots=True)
 class _Angle:
     index: int
     base: str
@@ -287,15 +214,15 @@ def _split_unit(plain: str) -> tuple[str, Unit | None]:
     return (base, _UNITS[suffix]) if base and suffix in _UNITS else (plain, None)
 
 
-def _no_column(table: _Table, what: str, looked_for: str, do: str) -> LabelError:
+def _no_column(table: Table, what: str, looked_for: str, do: str) -> LabelError:
     columns = ", ".join(table.names)
     return LabelError(f"a column of {what} ({looked_for})", f"{table.path} has the columns {columns}", do)
 
 
-def _angle_column(table: _Table, wanted: str | None) -> _Angle:
+def _angle_column(table: Table, wanted: str | None) -> _Angle:
     if wanted is not None:
         for index, (name, plain) in enumerate(zip(table.names, table.plain, strict=True)):
-            if name == wanted or plain == _plain(wanted):
+            if name == wanted or plain == plain_name(wanted):
                 return _Angle(index, *_split_unit(plain))
         raise _no_column(table, "angles", wanted, "name one of them with --angle-column")
     found = []
@@ -310,7 +237,7 @@ def _angle_column(table: _Table, wanted: str | None) -> _Angle:
     return min(found, key=lambda one: one[0])[1]
 
 
-def _key_column(table: _Table, angle_index: int) -> _Key:
+def _key_column(table: Table, angle_index: int) -> _Key:
     times: list[_Key] = []
     for name in _FRAMES:
         if name not in table.plain or (index := table.plain.index(name)) == angle_index:
@@ -333,7 +260,7 @@ def _key_column(table: _Table, angle_index: int) -> _Key:
 
 
 def _angle_spec(
-    table: _Table,
+    table: Table,
     angle: _Angle,
     unit: Unit | None,
     positive: Side | None,

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from drivesal.assets import asset
-from drivesal.model import load_model
+from drivesal.loading import load_model
 from tests.clips import cut, make_clip, overwrite_packets, times
 
 

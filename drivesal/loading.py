@@ -1,0 +1,157 @@
+"""Reading a model from its file, with its card and with what a person says of it; no code of the file runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from drivesal.backend import keras
+from drivesal.card import Card, Target, card_path, read_card
+from drivesal.errors import ModelError
+from drivesal.model import SteeringModel, input_shape
+from drivesal.preprocess import Colour, Crop, Interpolation, Preprocess
+from drivesal.steering import AngleSpec, Side, Turns, Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What a person says of a model; None leaves it to the card or to an assumption that is told.
+
+    `size` is (height, width) [px] of the network's input, `input_scale` (scale, offset) of `Preprocess`.
+    """
+
+    crop: Crop | None = None
+    interpolation: Interpolation | None = None
+    colour: Colour | None = None
+    input_scale: tuple[float, float] | None = None
+    output: str | None = None
+    unit: Unit | None = None
+    turns: Turns | None = None
+    positive: Side | None = None
+    full_lock_deg: float | None = None
+    size: tuple[int, int] | None = None
+
+
+def load_model(path: Path, declared: Declared | None = None, *, unsafe: bool = False) -> SteeringModel:
+    """Reads a `.keras` file with its card; what `declared` says goes before the card.
+
+    No code from the file runs unless `unsafe`. Raises ModelError.
+    """
+    declared = declared or Declared()
+    network = _read_network(path, unsafe)
+    given = card_path(path)
+    card = read_card(given) if given.is_file() else None
+    preprocess, assumed = _preprocess(network, card, declared)
+    angle, more = _angle(card, declared)
+    output: str | int | None = card.target.output if card else None
+    if declared.output is not None:
+        output = int(declared.output) if declared.output.isdigit() else declared.output
+    base = card or Card(preprocess, Target(angle))
+    card = dataclasses.replace(base, preprocess=preprocess, target=Target(angle, output))
+    return SteeringModel(network, card, path=path, assumed=assumed + more)
+
+
+def _read_network(path: Path, unsafe: bool) -> Any:
+    expected = "a Keras model in a .keras file"
+    if not path.exists():
+        raise ModelError(expected, f"{path} does not exist", "check the path given to --model")
+    if not path.is_file():
+        raise ModelError(expected, f"{path} is a folder", "save the model with model.save('name.keras')")
+    if not zipfile.is_zipfile(path):
+        raise ModelError(
+            expected, f"{path} is not one", "load it in the Keras that wrote it and save it as name.keras"
+        )
+    try:
+        with zipfile.ZipFile(path) as file:
+            config = json.loads(file.read("config.json"))
+    except (KeyError, ValueError, zipfile.BadZipFile, OSError) as error:
+        raise ModelError(expected, f"{path} holds no readable config.json", "save the model again") from error
+    lambdas = [name for kind, name in _layers(config) if kind == "Lambda"]
+    if lambdas and not unsafe:
+        raise ModelError(
+            "a model without Python code in it",
+            f"{path} has Lambda code in {', '.join(lambdas)}",
+            "if you trust where the file comes from, allow it with --unsafe",
+        )
+    try:
+        return keras().saving.load_model(path, compile=False, safe_mode=not unsafe)
+    except Exception as error:  # whatever Keras raises of a file that it cannot rebuild
+        # Keras repeats the whole configuration before the reason
+        text = " ".join(str(error).split("Exception encountered:")[-1].split()) or type(error).__name__
+        reason = text.split(". ")[0][:200]
+        do = "save it again with Keras 3"
+        if "Could not locate" in reason:
+            do = "custom classes cannot be loaded: build the model of Keras's own layers"
+        raise ModelError("a model that Keras can rebuild", f"{path} cannot be loaded ({reason})", do) from error
+
+
+def _layers(config: Any) -> Iterator[tuple[str, str]]:
+    """(class, name) of everything that a saved configuration declares, however deep."""
+    if isinstance(config, dict):
+        if "class_name" in config:
+            inner = config.get("config")
+            yield (
+                str(config["class_name"]),
+                str((inner or {}).get("name") if isinstance(inner, dict) else inner),
+            )
+        for value in config.values():
+            yield from _layers(value)
+    elif isinstance(config, list):
+        for value in config:
+            yield from _layers(value)
+
+
+def _preprocess(network: Any, card: Card | None, declared: Declared) -> tuple[Preprocess, tuple[str, ...]]:
+    """The card's preprocess with what was declared over it, and what had to be assumed."""
+    assumed: tuple[str, ...] = ()
+    if card is not None:
+        base = card.preprocess
+    else:
+        height, width, channels = input_shape(network)
+        height, width = declared.size or (height, width)
+        if height is None or width is None:
+            raise ModelError(
+                "a model with a fixed input size",
+                f"its input is {(height, width, channels)}",
+                "give --input-size",
+            )
+        base = Preprocess((height, width), colour="GREY" if channels == 1 else "RGB")
+        if declared.input_scale is None:
+            assumed += ("input scaling 0..255",)
+        if declared.colour is None:
+            assumed += (f"colour {base.colour}",)
+    scale, offset = declared.input_scale or (base.scale, base.offset)
+    preprocess = dataclasses.replace(
+        base,
+        size=declared.size or base.size,
+        crop=declared.crop or base.crop,
+        interpolation=declared.interpolation or base.interpolation,
+        colour=declared.colour or base.colour,
+        scale=scale,
+        offset=offset,
+    )
+    return preprocess, assumed
+
+
+def _angle(card: Card | None, declared: Declared) -> tuple[AngleSpec, tuple[str, ...]]:
+    """What the answer means, and what had to be assumed of it."""
+    base = card.target.angle if card else AngleSpec("norm")
+    unit = declared.unit or base.unit
+    lock = declared.full_lock_deg or (base.full_lock_deg if unit == "norm" else None)
+    try:
+        angle = AngleSpec(unit, declared.turns or base.turns, declared.positive or base.positive, lock)
+    except ValueError as error:
+        raise ModelError(
+            "a full lock only with --angle-unit norm", str(error), "leave --full-lock out"
+        ) from error
+    assumed: tuple[str, ...] = ()
+    if card is None and declared.unit is None:
+        assumed += ("unit unknown (norm)",)
+    if card is None and declared.positive is None:
+        assumed += ("positive = left",)
+    return angle, assumed
