@@ -146,11 +146,24 @@ def drivesal(*arguments: str) -> tuple[float, float]:
     """Seconds and peak memory [MB] of one run of the command."""
     start = time.perf_counter()
     command = [sys.executable, "-m", "drivesal", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
+    peak = 0.0
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            # not ru_maxrss, which begins with the size of the process that starts the command
+            peak = max(peak, resident_peak(process.pid))
+            time.sleep(0.01)
+    if process.returncode:
         raise SystemExit(f"{' '.join(command)} failed")
-    return time.perf_counter() - start, usage.ru_maxrss / 1024
+    return time.perf_counter() - start, peak
+
+
+def resident_peak(pid: int) -> float:
+    """The most memory [MB] that a running process has held so far; 0 where the system does not say."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM")), 0.0)
 
 
 def output_pictures(video: Path, form: str, count: int = 100) -> list[Any]:
