@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 BATCH = 32
 """Most frames in one attribution call."""
-BATCH_BYTES = 24 * 2**20
+BATCH_BYTES = 16 * 2**20
 """Most bytes of full-sized frames in one batch: several batches are under way at once."""
 CALLS = 256
 """Most gradient calls in one batch, so that a stop is heeded within a second or two."""
