@@ -68,3 +68,8 @@ def use_device(device: str | None) -> None:
         )
     if device == "cpu" and gpus:
         tf.config.set_visible_devices([], "GPU")
+
+
+def first_computation(value: float) -> float:
+    """Computes something, which makes TensorFlow start its threads: they inherit this thread's niceness."""
+    return float(tensorflow().constant(value) + 1.0)

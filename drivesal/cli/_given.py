@@ -52,15 +52,21 @@ def _size(text: str | None) -> tuple[int, int] | None:
 
 
 def load(given: Mapping[str, Any]) -> SteeringModel:
-    """The model that the options name, on the device that they name."""
+    """The model that the options name, on the device that they name.
+
+    TensorFlow's threads are started from a stage's thread, so that they too stand back for the encoder.
+    """
     from drivesal.assets import default_model
-    from drivesal.backend import use_device
+    from drivesal.backend import first_computation, use_device
     from drivesal.card import card_path
     from drivesal.loading import load_model
+    from drivesal.stages import Ahead
 
     path = given["model_path"] or default_model()
     said = declared(given, card_path(path).is_file())
     use_device(given.get("device"))
+    with Ahead(map(first_computation, [0.0])) as started:
+        list(started)
     return load_model(path, said, unsafe=given["unsafe"])
 
 
