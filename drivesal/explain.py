@@ -200,9 +200,7 @@ def study(
     count = max(min(PROBE, PROBE_BYTES // (height * width * PROBE_PIXEL)), 8)
     small = [_small(batch) for batch in batches(recording.sample(count, span), model)]
     if not small:
-        raise InputError(
-            "a range with a frame that can be decoded", "none of it can be", "choose another range or file"
-        )
+        raise nothing_decoded()
     frames = list(itertools.chain.from_iterable(part.frames for part in small))
     pictures = np.concatenate([part.pictures for part in small])
     mean = _mean_picture(model, pictures, _needs_mean(cases, name, options or {}))
@@ -212,6 +210,13 @@ def study(
         part = slice(at, at + explainer.limit)
         probe += explainer.explain_batch(Batch(frames[part], pictures[part]))
     return Study(_statistics(mean, probe), explainer, probe)
+
+
+def nothing_decoded() -> InputError:
+    """What is said where a range has no frame that can be decoded."""
+    return InputError(
+        "a range with a frame that can be decoded", "none of it can be", "choose another range or file"
+    )
 
 
 def _small(batch: Batch) -> Batch:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from drivesal import __version__
+
 if TYPE_CHECKING:
     from drivesal.explain import Explainer
     from drivesal.model import SteeringModel
-    from drivesal.painter import Look
+    from drivesal.painter import Look, Request
     from drivesal.scale import Scale
+    from drivesal.table import Table
     from drivesal.types import Recording
 
 
@@ -61,4 +64,32 @@ def input_facts(recording: Recording) -> dict[str, Any]:
         "duration_s": info.duration_s,
         "audio": info.has_audio,
         "labels": None if info.angle is None else dataclasses.asdict(info.angle),
+    }
+
+
+def run_facts(model: SteeringModel, explainer: Explainer, request: Request, scale: Scale) -> dict[str, Any]:
+    """What a run was asked for and used."""
+    return {
+        "drivesal": __version__,
+        "model": model_facts(model),
+        "method": method_facts(explainer),
+        "cases": [case.name for case in request.cases],
+        "span": dataclasses.asdict(request.span),
+        **look_facts(request.look, scale),
+    }
+
+
+def result_facts(
+    recording: Recording, table: Table, notes: list[str], seconds: dict[str, float]
+) -> dict[str, Any]:
+    """What a run found; `seconds` by stage."""
+    return {
+        "input": input_facts(recording),
+        "frames": table.rows,
+        "labelled_frames": table.labelled,
+        "errors": table.errors(),
+        "completeness_error": table.completeness(),
+        "losses": list(recording.losses),
+        "notes": [*recording.info.notes, *notes],
+        "seconds": {stage: round(taken, 3) for stage, taken in seconds.items()},
     }

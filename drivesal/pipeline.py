@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar
 import cv2
 import numpy as np
 
-from drivesal import __version__
-from drivesal.errors import InputError
-from drivesal.explain import Batch, Explainer, batches, study
-from drivesal.facts import input_facts, look_facts, method_facts, model_facts
+from drivesal.explain import Batch, Explainer, batches, nothing_decoded, study
+from drivesal.facts import result_facts, run_facts
 from drivesal.maps import MapsWriter
 from drivesal.outputs import Outputs, writing
 from drivesal.painter import Painter, Request
@@ -116,12 +114,12 @@ def render_video(
         explainer, contributions = studied.explainer, studied.probe[0].baseline_angle is not None
         del studied  # the probe's maps are not needed any more
     parts = {name: outputs.part(path) for name, path in paths.items()}
-    cases = [case.name for case in request.cases]
     recording.losses.clear()
     with contextlib.ExitStack() as stack:
         stack.enter_context(_one_opencv_thread())
         file = stack.enter_context(_text(parts["table"], paths["table"]))
-        table = Table(file, model.kind.unit, cases, model.preprocess, contributions)
+        names = [case.name for case in request.cases]
+        table = Table(file, model.kind.unit, names, model.preprocess, contributions)
 
         def add_row(one: Explained, heats: Mapping[str, Floats]) -> None:
             with writing(paths["table"]):
@@ -139,26 +137,12 @@ def render_video(
                         maps(one.explained)
                 progress(1)
     if not table.rows:
-        raise InputError(
-            "a range with a frame that can be decoded", "none of it can be", "choose another range or file"
-        )
+        raise nothing_decoded()
     clock.seconds["total"] = time.perf_counter() - started
     facts = {
-        "drivesal": __version__,
-        "model": model_facts(model),
-        "method": method_facts(explainer),
-        "cases": cases,
-        "span": dataclasses.asdict(request.span),
+        **run_facts(model, explainer, request, painter.scale),
         "encoding": dataclasses.asdict(encoding),
-        **look_facts(request.look, painter.scale),
-        "input": input_facts(recording),
-        "frames": table.rows,
-        "labelled_frames": table.labelled,
-        "errors": table.errors(),
-        "completeness_error": table.completeness(),
-        "losses": list(recording.losses),
-        "notes": [*recording.info.notes, *painter.notes, *film.notes],
-        "seconds": {stage: round(seconds, 3) for stage, seconds in clock.seconds.items()},
+        **result_facts(recording, table, [*painter.notes, *film.notes], clock.seconds),
     }
     with writing(paths["facts"]):
         parts["facts"].write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
