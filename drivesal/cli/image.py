@@ -63,6 +63,8 @@ def command(source: Path, **given: Any) -> None:
             "unit": kind.unit,
             "predicted": explained.angle,
             "truth": truth,
+            "baseline": explained.baseline_angle,
+            "completeness_error": explained.completeness_error,
             "totals": dict(figure.totals),
             "output": str(out),
         }
@@ -72,6 +74,9 @@ def command(source: Path, **given: Any) -> None:
     click.echo(
         f"frame {explained.frame.index} at {explained.frame.time_s:.2f} s: {kind.text(explained.angle)}{said}"
     )
+    if explained.baseline_angle is not None and explained.completeness_error is not None:
+        missed = f"{explained.completeness_error:.3g}{kind.symbol}"
+        click.echo(f"baseline {kind.text(explained.baseline_angle)}, completeness error {missed}")
     for line in (*recording.info.notes, *(f"assumed of the model: {one}" for one in model.assumed)):
         click.echo(line)
     click.echo(str(out))

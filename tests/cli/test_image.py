@@ -66,3 +66,15 @@ def test_mistakes_get_one_line(inside, model_path, still, tmp_path, arguments, s
     assert says in ran.err
     assert ran.err.count("\n") == 1
     assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_contributions_of_a_picture_report_their_completeness_error(inside, model_path, still):
+    arguments = ("--method", "integrated-gradients", "--steps", 8, "--baseline", "black")
+    ran = inside("image", still, "--model", model_path, *arguments, "--json")
+    assert ran.code == 0, ran
+    said = json.loads(ran.out)
+    total = said["totals"]["increase"] - said["totals"]["decrease"]
+    missed = abs(total - (said["predicted"] - said["baseline"]))
+    assert missed == pytest.approx(said["completeness_error"], abs=1e-3)
+    ran = inside("image", still, "--model", model_path, *arguments, "--overwrite")
+    assert "completeness error" in ran.out
