@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -38,6 +39,33 @@ def output_error(path: str | Path, error: OSError) -> OutputError:
         return OutputError("an output folder with write permission", came, "choose another with --out")
     came = f"writing failed ({error.strerror or error})"
     return OutputError(f"to write {path}", came, "check the disk and the path")
+
+
+@contextmanager
+def new_folder(final: str | Path) -> Iterator[Path]:
+    """A folder to fill that gets its final name when the `with` block ends well, and is removed otherwise.
+
+    Raises `OutputError` where there is something of that name already, or it cannot be written.
+    """
+    final = Path(final)
+    if os.path.lexists(final):
+        kind = "folder" if final.is_dir() else "file"
+        raise OutputError(
+            "the name of a new folder", f"the {kind} {final} exists", "choose another, or remove it"
+        )
+    if not final.parent.is_dir():
+        raise OutputError(
+            "a folder to write into", f"{final.parent} does not exist", "create it, or choose another"
+        )
+    part = final.with_name(f"{final.name}.part-{os.getpid()}")
+    try:
+        with writing(final):
+            part.mkdir()
+        yield part
+        with writing(final):
+            part.rename(final)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 class Outputs:

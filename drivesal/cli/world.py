@@ -1,0 +1,105 @@
+"""`drivesal world`: a drawn drive whose steering and evidence are known exactly."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from drivesal.cli import _options as options
+from drivesal.errors import OptionError
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  drivesal world --seed 7 --seconds 60 --out drive/
+  drivesal world --seed 7 --seconds 60 --size 320x160 --rate 12 --set light=night --out night/
+  drivesal world --seed 7 --seconds 20 --evidence --out known/
+  drivesal world --seed 7 --frames 5000 --size 320x240 --out training/
+  drivesal world --seed 7 --frames 5000 --set shortcut=lamp --set shortcut_strength=0.9 --out cheat/
+"""
+)
+@click.option("--out", type=options.FILE, required=True, help="A new folder for what is drawn.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Another seed, another world."
+)
+@click.option("--seconds", type=float, help="Length of the drive.  [default: 20]")
+@click.option(
+    "--frames", type=int, help="Single shuffled frames of many scenes in place of a drive, for training."
+)
+@click.option("--size", default="640x480", show_default=True, metavar="WIDTHxHEIGHT", help="Of the frames.")
+@click.option("--rate", type=float, help="Frames a second of the drive.  [default: 20]")
+@click.option("--evidence", is_flag=True, help="Keep for every frame what its label depends on, as 16-bit PNG.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Hold a parameter of the scene; see docs/world.md.",
+)
+@click.option("--quiet", is_flag=True, help="No progress.")
+def command(out: Path, seed: int, frames: int | None, evidence: bool, quiet: bool, **given: Any) -> None:
+    """Draw a road with known steering: run.mp4, run.csv and scene.json, or single frames for training."""
+    if frames is not None and (given["seconds"] is not None or given["rate"] is not None):
+        raise click.UsageError("--seconds and --rate go with a drive, --frames with single frames.")
+    size, held = _size(given["size"]), _held(given["settings"])
+    if frames is not None:
+        from drivesal.world.writing import write_stills
+
+        with _progress(frames, out.name, quiet) as progress:
+            write_stills(seed, frames, size, held, out, evidence=evidence, progress=progress)
+        click.echo(f"{frames} frames of {size[0]}x{size[1]}\n{out}")
+        return
+    import numpy as np
+
+    from drivesal.world.scene import Scene
+    from drivesal.world.world import Drive
+    from drivesal.world.writing import write_drive
+
+    scene = Scene.drawn(np.random.default_rng([seed, 0]), **held)
+    seconds = 20.0 if given["seconds"] is None else given["seconds"]
+    rate = 20.0 if given["rate"] is None else given["rate"]
+    drive = Drive(seed, seconds, rate, size, scene)
+    with _progress(drive.frames, out.name, quiet) as progress:
+        write_drive(drive, out, evidence=evidence, progress=progress)
+    angles = [moment.steering_deg for moment in drive.moments]
+    click.echo(
+        f"{drive.frames} frames, {scene.light}, {scene.ground}; steering from {min(angles):+.1f}° to "
+        f"{max(angles):+.1f}° at the wheel (left +)\n{out}"
+    )
+
+
+def _size(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    if found is None:
+        raise OptionError("--size as WIDTHxHEIGHT like 640x480", f"it is {text!r}", "mend it")
+    return int(found[1]), int(found[2])
+
+
+def _held(settings: tuple[str, ...]) -> dict[str, Any]:
+    """The parameters that are held, by name."""
+    from drivesal.world.scene import parse
+
+    held = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise OptionError("--set as NAME=VALUE like light=night", f"it is {setting!r}", "mend it")
+        held[name.strip()] = parse(name.strip(), value.strip())
+    return held
+
+
+@contextmanager
+def _progress(frames: int, name: str, quiet: bool) -> Iterator[Callable[[int], object]]:
+    """A bar with rate and time left on stderr; nothing where that is no terminal."""
+    from tqdm import tqdm
+
+    hidden = quiet or not sys.stderr.isatty()
+    with tqdm(total=frames, desc=name, unit=" frames", disable=hidden, file=sys.stderr) as bar:
+        yield bar.update

@@ -1,0 +1,1 @@
+"""A procedural road: frames whose steering and whose evidence are known exactly."""

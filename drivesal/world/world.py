@@ -1,0 +1,285 @@
+"""A drawn world: one scene, its road and what stands about it, seen from any place on the road.
+
+    drive = Drive(seed=7, seconds=60)
+    for moment in drive.moments:
+        image, angle = drive.world.image(moment), moment.steering_deg      # (480, 640, 3) uint8 RGB, degrees
+        evidence = drive.world.evidence(moment)                            # (480, 640) float32
+
+The same seed, size and parameters give the same pixels. Frames do not depend on one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivesal.errors import OptionError
+from drivesal.world.car import (
+    LOOK_AHEAD_M,
+    Pose,
+    curvature_of,
+    drive,
+    nearest_along,
+    pose_beside,
+    steering_deg,
+)
+from drivesal.world.lens import develop, expose
+from drivesal.world.render import FURNITURE, HOOD, LAND, ROAD, SKY, VEGETATION, VEHICLE, Renderer
+from drivesal.world.road import Road
+from drivesal.world.scene import Scene
+from drivesal.world.scenery import Scenery
+
+Image = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+Floats32 = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Reading = Literal["road", "car"]
+
+DELTA_DEG = 2.0
+"""Evidence is what changes where the label moves by so much at the steering wheel, either way."""
+STILLS_PER_SCENE = 12
+_BEYOND_M = 600.0
+"""The road goes on so far behind the last frame's place."""
+_SHADED = 100
+"""From this value of the shadow map on, a pixel counts as shadow: half shade."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a frame shows: where the car is, when, and what is chance about it.
+
+    `steering_deg` is the label: degrees at the steering wheel, left positive. `cloud` 0..1 covers the sun,
+    `tie` -1..1 is what a shortcut's nuisance shows, `seed` makes the camera's noise.
+    """
+
+    index: int
+    time_s: float
+    pose: Pose
+    steering_deg: float
+    cloud: float
+    tie: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class World:
+    """A scene with a road of `length_m` and all about it, drawn from `seed`; `size` is (width, height)."""
+
+    scene: Scene
+    seed: int
+    length_m: float
+    size: tuple[int, int] = (640, 480)
+    given_road: Road | None = None
+    road: Road = field(init=False)
+    scenery: Scenery = field(init=False)
+
+    def __post_init__(self) -> None:
+        width, height = self.size
+        if not (32 <= width <= 4096 and 32 <= height <= 4096):
+            raise OptionError("a size from 32x32 to 4096x4096 pixels", f"{width}x{height}", "choose another")
+        road_rng, scenery_rng = (np.random.default_rng([self.seed, number]) for number in (1, 2))
+        road = self.given_road or Road.drawn(self.scene, self.length_m, road_rng)
+        object.__setattr__(self, "road", road)
+        object.__setattr__(self, "scenery", Scenery.laid_out(self.scene, road, scenery_rng))
+
+    @cached_property
+    def _renderer(self) -> Renderer:
+        return Renderer(self.scene, self.size, self.seed)
+
+    def image(self, moment: Moment) -> Image:
+        """(height, width, 3) uint8 RGB: the frame as the camera's file has it, with noise and compression."""
+        return expose(self.clean(moment), self.scene, np.random.default_rng([self.seed, moment.seed]))
+
+    def clean(self, moment: Moment) -> Image:
+        """(height, width, 3) uint8 RGB: the frame before noise and compression."""
+        return self._drawn(moment, self.road, moment.pose)
+
+    def evidence(self, moment: Moment, reading: Reading = "road", delta_deg: float = DELTA_DEG) -> Floats32:
+        """(height, width) float32, 0..255: how much a pixel changes where the steering label does.
+
+        The mean over the colours and over both signs of |frame(label ± delta_deg) − frame(label)|, before noise
+        and compression. For "road" the road is bent within the look-ahead (a raised cosine, nothing at the rear
+        axle, all of it at the look-ahead, nothing again at twice that) while land, plants, vehicles, shadows
+        and the grain of all surfaces stay where they are: what the label depends on in a world that is given.
+        For "car" the car is shifted to the side instead: all that is near moves, which tells what a network can
+        see of its own place, not what the label follows from. Everything scored uses "road".
+
+        Raises `OptionError` where delta_deg is not above 0, or the road cannot be bent so far.
+        """
+        if not delta_deg > 0:
+            raise OptionError("a change of the label above 0 degrees", f"{delta_deg!r}", "give a positive one")
+        here = self.clean(moment).astype(np.int16)
+        total = np.zeros(here.shape[:2], np.float32)
+        for change in (delta_deg, -delta_deg):
+            other = self._changed(moment, reading, change)
+            total += np.abs(other.astype(np.int16) - here).mean(axis=2, dtype=np.float32) / 2
+        return total
+
+    def masks(self, moment: Moment) -> dict[str, Mask]:
+        """What the pixels show, (height, width) bool by name.
+
+        sky, land, road, vegetation, vehicles, furniture (posts, poles, signs) and hood share the picture out.
+        markings and shadow lie on the road and the land.
+        """
+        seen = self._renderer.draw(
+            moment.pose,
+            self.road,
+            self.scenery,
+            self._vehicles(moment),
+            cloud=moment.cloud,
+            tie=moment.tie,
+            meaning=True,
+        )
+        if seen.what is None or seen.markings is None or seen.shadow is None:
+            raise RuntimeError("the renderer was asked for what the pixels show and gave nothing")
+        names = {"sky": SKY, "land": LAND, "road": ROAD, "vegetation": VEGETATION, "vehicles": VEHICLE}
+        names |= {"furniture": FURNITURE, "hood": HOOD}
+        parts = {name: seen.what == value for name, value in names.items()}
+        return parts | {"markings": seen.markings > 60, "shadow": seen.shadow > _SHADED}
+
+    def moment(
+        self, index: int, time_s: float, pose: Pose, *, cloud: float = 0.0, chance: float = 0.0, seed: int = 0
+    ) -> Moment:
+        """The moment with its label; `chance` -1..1 is what a shortcut's nuisance would show by chance."""
+        angle = steering_deg(self.road, pose)
+        strength = self.scene.shortcut_strength
+        tie = strength * float(np.clip(angle / 20, -1, 1)) + (1 - strength) * chance
+        return Moment(index, time_s, pose, angle, cloud, tie, seed)
+
+    def _vehicles(self, moment: Moment) -> list[Any]:
+        return self.scenery.vehicles(self.road, moment.time_s, moment.pose.along)
+
+    def _drawn(self, moment: Moment, road: Road, pose: Pose) -> Image:
+        seen = self._renderer.draw(
+            pose, road, self.scenery, self._vehicles(moment), cloud=moment.cloud, tie=moment.tie
+        )
+        return develop(seen.image, self.scene)
+
+    def _changed(self, moment: Moment, reading: Reading, change_deg: float) -> Image:
+        """The frame with the road bent, or the car shifted, so that the label moves by `change_deg`."""
+        wanted = moment.steering_deg + change_deg
+        if reading == "road":
+
+            def bent(push_m: float) -> Road:
+                return self.road.bent(moment.pose.along, LOOK_AHEAD_M, push_m)
+
+            push = _solve(lambda push_m: steering_deg(bent(push_m), moment.pose) - wanted, change_deg)
+            return self._drawn(moment, bent(push), moment.pose)
+        if reading != "car":
+            raise OptionError("road or car", f"{reading!r}", "choose one of them")
+
+        def shifted(left_m: float) -> Pose:
+            x = moment.pose.x - left_m * float(np.sin(moment.pose.heading))
+            y = moment.pose.y + left_m * float(np.cos(moment.pose.heading))
+            return moment.pose._replace(x=x, y=y, along=nearest_along(self.road, x, y, moment.pose.along))
+
+        push = _solve(lambda left_m: steering_deg(self.road, shifted(left_m)) - wanted, -change_deg)
+        return self._drawn(moment, self.road, shifted(push))
+
+
+def _solve(error: Callable[[float], float], change_deg: float) -> float:
+    """The push [m] for which `error` [deg] is 0, by secants; `change_deg` tells the side and about how far."""
+    last, push = 0.0, curvature_of(change_deg) * LOOK_AHEAD_M**2 / 2
+    error_last = error(last)
+    for _ in range(30):
+        error_here = error(push)
+        if abs(error_here) < 1e-6:
+            return push
+        if error_here == error_last:
+            break
+        last, push, error_last = push, push - error_here * (push - last) / (error_here - error_last), error_here
+    raise OptionError(
+        "a change of the label that the road can make", f"{change_deg:g} degrees", "give a smaller one"
+    )
+
+
+class Drive:
+    """A drive of some seconds through one world. `moments` are its frames.
+
+    Raises `OptionError` for a length or a rate that is not above 0, and as `World` and `Scene` do.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        seconds: float,
+        rate: float = 20.0,
+        size: tuple[int, int] = (640, 480),
+        scene: Scene | None = None,
+        road: Road | None = None,
+    ) -> None:
+        if not 0 < seconds <= 36000:
+            raise OptionError("a length above 0 and up to 36000 seconds", f"{seconds:g}", "choose another")
+        if not 1 <= rate <= 240:
+            raise OptionError("a rate from 1 to 240 frames a second", f"{rate:g}", "choose another")
+        scene = scene or Scene.drawn(np.random.default_rng([seed, 0]))
+        self.rate, self.frames = rate, max(1, round(seconds * rate))
+        self.world = World(scene, seed, seconds * scene.speed_m_s + _BEYOND_M, size, road)
+        rng = np.random.default_rng([seed, 3])
+        motion = drive(self.world.road, scene, self.frames, rate, rng)
+        clouds = _clouds(scene, self.frames, rate, rng)
+        chances = _slow_noise(self.frames, rate, 1.5, rng)
+        self.moments = [
+            self.world.moment(
+                index, index / rate, pose, cloud=float(clouds[index]), chance=float(chances[index]), seed=index
+            )
+            for index, pose in enumerate(motion.poses)
+        ]
+
+
+def stills(
+    seed: int, count: int, size: tuple[int, int] = (640, 480), **held: Any
+) -> Iterator[tuple[World, Moment]]:
+    """`count` single frames in shuffled order, for training: `STILLS_PER_SCENE` of every scene drawn.
+
+    The car stands up to about a metre off the lane's centre and some degrees turned. `held` are parameters of
+    the `Scene` that are not drawn. Raises `OptionError` for a count below 1 and an unknown parameter.
+    """
+    if count < 1:
+        raise OptionError("one frame or more", f"{count}", "choose another number")
+    order = np.random.default_rng([seed, 4]).permutation(count)
+    cached = lru_cache(maxsize=64)(lambda number: _still_world(seed, number, size, held))
+    for index, frame in enumerate(order):
+        yield _still(cached(int(frame) // STILLS_PER_SCENE), seed, index, int(frame))
+
+
+def _still_world(seed: int, number: int, size: tuple[int, int], held: dict[str, Any]) -> World:
+    own = int(np.random.default_rng([seed, 5, number]).integers(2**31))
+    return World(Scene.drawn(np.random.default_rng([own, 0]), **held), own, _BEYOND_M + 500.0, size)
+
+
+def _still(world: World, seed: int, index: int, frame: int) -> tuple[World, Moment]:
+    rng = np.random.default_rng([seed, 6, frame])
+    # with a smaller chance in bends than on the straight, most frames would be straight ones
+    along = rng.uniform(10, world.road.length_m - _BEYOND_M, 2)
+    bends = [abs(world.road.at(place + 8).curvature) for place in along]
+    place = float(along[int(np.argmax(bends))])
+    left = float(np.clip(rng.normal(0, 0.3), -1.0, 1.0))
+    pose = pose_beside(world.road, place, left, float(np.radians(np.clip(rng.normal(0, 1.5), -6, 6))))
+    cloud = float(rng.random()) if rng.random() < world.scene.passing_clouds else 0.0
+    chance, time_s = float(rng.uniform(-1, 1)), float(rng.uniform(0, 30))
+    moment = world.moment(index, time_s, pose, cloud=cloud, chance=chance, seed=frame)
+    return world, moment
+
+
+def _clouds(scene: Scene, frames: int, rate: float, rng: np.random.Generator) -> Floats:
+    """(frames,) 0..1: how much of the sun a passing cloud covers; it comes and goes in about two seconds."""
+    noise = _slow_noise(frames, rate, 0.25, rng) * 1.5
+    return np.clip(0.5 + 2.5 * (noise - 1.5 * (1 - 2 * scene.passing_clouds)), 0, 1) * (
+        scene.passing_clouds > 0
+    )
+
+
+def _slow_noise(frames: int, rate: float, knots_a_second: float, rng: np.random.Generator) -> Floats:
+    """(frames,) smooth noise between -1 and 1."""
+    knots = rng.uniform(-1, 1, int(frames / rate * knots_a_second) + 3)
+    place = np.arange(frames) / rate * knots_a_second
+    whole = place.astype(int)
+    share = (1 - np.cos(np.pi * (place - whole))) / 2
+    smooth: Floats = knots[whole] * (1 - share) + knots[whole + 1] * share
+    return smooth

@@ -1,0 +1,176 @@
+"""Drawn drives as files: a video with its labels, or single frames, and the evidence beside them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from drivesal import __version__
+from drivesal.errors import OptionError
+from drivesal.outputs import new_folder, writing
+from drivesal.video import VideoWriter
+from drivesal.world.car import LOOK_AHEAD_M, STEERING_RATIO, WHEELBASE_M
+from drivesal.world.world import DELTA_DEG, Drive, Moment, World, stills
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+Floats32 = NDArray[np.float32]
+
+EVIDENCE_SCALE = 256
+"""Evidence is kept as 16-bit grey: so many to one level of 0..255."""
+
+
+def write_drive(
+    drive: Drive,
+    out: Path,
+    *,
+    evidence: bool = False,
+    crf: int = 18,
+    preset: str = "medium",
+    progress: Callable[[int], object] = lambda _: None,
+) -> None:
+    """Writes run.mp4, run.csv, scene.json and, where asked for, evidence/000000.png … into the new folder
+    `out`.
+
+    run.csv has a row a frame: frame, time_s, steering_angle_deg (at the steering wheel, left positive).
+    `progress` is called with 1 for every frame. Raises `OutputError` where `out` exists or cannot be written,
+    `OptionError` for an odd size.
+    """
+    width, height = drive.world.size
+    if width % 2 or height % 2:
+        raise OptionError("an even width and height for a video", f"{width}x{height}", "add or take a pixel")
+    rate = Fraction(drive.rate).limit_denominator(1001)
+    with new_folder(out) as folder:
+        if evidence:
+            (folder / "evidence").mkdir()
+
+        def draw(moment: Moment) -> tuple[Moment, Any]:
+            if evidence:
+                _write_evidence(folder, moment.index, drive.world.evidence(moment))
+            return moment, drive.world.image(moment)
+
+        with VideoWriter(
+            folder / "run.mp4", drive.world.size, rate, 1 / rate, crf=crf, preset=preset, name=out / "run.mp4"
+        ) as video:
+            for moment, image in _in_order(draw, drive.moments):
+                video.write(image, float(moment.index / rate))
+                progress(1)
+        rows = (f"{m.index},{m.time_s:.4f},{m.steering_deg + 0.0:.4f}" for m in drive.moments)
+        _write_lines(folder / "run.csv", "frame,time_s,steering_angle_deg", rows)
+        facts = _facts(drive.world.seed, drive.world.size, evidence)
+        facts |= {"rate": drive.rate, "frames": drive.frames, "scene": dataclasses.asdict(drive.world.scene)}
+        _write_json(folder / "scene.json", facts)
+
+
+def write_stills(
+    seed: int,
+    count: int,
+    size: tuple[int, int],
+    held: dict[str, Any],
+    out: Path,
+    *,
+    evidence: bool = False,
+    progress: Callable[[int], object] = lambda _: None,
+) -> None:
+    """Writes frames/000000.jpg …, labels.csv, scene.json and, where asked for, evidence/ into the new folder
+    `out`.
+
+    labels.csv has a row a frame: image, steering_angle_deg (at the steering wheel, left positive), scene (a
+    number that the frames of one scene share, to keep them together in a split). Raises as `write_drive` and
+    `stills` do.
+    """
+    with new_folder(out) as folder:
+        (folder / "frames").mkdir()
+        if evidence:
+            (folder / "evidence").mkdir()
+
+        def draw(still: tuple[World, Moment]) -> str:
+            world, moment = still
+            name = f"frames/{moment.index:06d}.jpg"
+            _write_picture(folder / name, world.image(moment)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
+            if evidence:
+                _write_evidence(folder, moment.index, world.evidence(moment))
+            return f"{name},{moment.steering_deg + 0.0:.4f},{world.seed}"
+
+        rows = []
+        for row in _in_order(draw, stills(seed, count, size, **held)):
+            rows.append(row)
+            progress(1)
+        _write_lines(folder / "labels.csv", "image,steering_angle_deg,scene", rows)
+        _write_json(folder / "scene.json", _facts(seed, size, evidence) | {"frames": count, "held": held})
+
+
+def read_evidence(path: Path) -> Floats32:
+    """(height, width) float32 0..255: the evidence that was kept as a picture. Raises `OutputError`."""
+    with writing(path):
+        levels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        if levels is None:
+            raise OSError(f"{path} is no picture")
+    return levels.astype(np.float32) / EVIDENCE_SCALE  # type: ignore[no-any-return]
+
+
+def _in_order(work: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
+    """What `work` makes of the items, in their order, on all cores; few are under way at a time."""
+    cores = os.cpu_count() or 1
+    with ThreadPoolExecutor(cores) as pool:
+        waiting: list[Future[Made]] = []
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > 2 * cores:
+                    yield waiting.pop(0).result()
+            while waiting:
+                yield waiting.pop(0).result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _facts(seed: int, size: tuple[int, int], evidence: bool) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "made_by": f"drivesal {__version__}, drawn",
+        "seed": seed,
+        "size": list(size),
+        "label": {
+            "unit": "deg",
+            "turns": "steering-wheel",
+            "positive": "left",
+            "wheelbase_m": WHEELBASE_M,
+            "steering_ratio": STEERING_RATIO,
+            "look_ahead_m": LOOK_AHEAD_M,
+        },
+    }
+    if evidence:
+        facts["evidence"] = {"reading": "road", "delta_deg": DELTA_DEG, "grey_a_level": EVIDENCE_SCALE}
+    return facts
+
+
+def _write_evidence(folder: Path, index: int, evidence: Floats32) -> None:
+    levels = np.clip(np.round(evidence * EVIDENCE_SCALE), 0, 65535).astype(np.uint16)
+    _write_picture(folder / "evidence" / f"{index:06d}.png", levels, [])
+
+
+def _write_picture(path: Path, picture: NDArray[Any], options: list[int]) -> None:
+    _, packed = cv2.imencode(path.suffix, picture, options)
+    with writing(path):
+        path.write_bytes(packed.tobytes())
+
+
+def _write_lines(path: Path, header: str, rows: Iterable[str]) -> None:
+    with writing(path):
+        path.write_text("\n".join([header, *rows, ""]), encoding="utf-8")
+
+
+def _write_json(path: Path, facts: dict[str, Any]) -> None:
+    with writing(path):
+        path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
