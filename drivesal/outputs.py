@@ -54,9 +54,10 @@ def new_folder(final: str | Path) -> Iterator[Path]:
             "the name of a new folder", f"the {kind} {final} exists", "choose another, or remove it"
         )
     if not final.parent.is_dir():
-        raise OutputError(
-            "a folder to write into", f"{final.parent} does not exist", "create it, or choose another"
-        )
+        came = f"{final.parent} does not exist"
+        if final.parent.exists():
+            came = f"{final.parent} is not a folder"
+        raise OutputError("a folder to write into", came, "create it, or choose another")
     part = final.with_name(f"{final.name}.part-{os.getpid()}")
     try:
         with writing(final):

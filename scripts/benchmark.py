@@ -225,6 +225,59 @@ def starting(rounds: int) -> list[Row]:
     return [("drivesal --help", statistics.median(times), "s", "≤ 0.3")]
 
 
+def world(scenes: int = 12, frames: int = 20) -> list[Row]:
+    """How fast worlds are drawn at 640x480: drives of many scenes, what is set up for a scene included."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from drivesal.world.world import Drive, Moment
+
+    def drives(first: int) -> list[Drive]:
+        return [Drive(seed, frames / 20) for seed in range(first, first + scenes)]
+
+    def rate(draw: Callable[[Drive], object]) -> float:
+        return statistics.median(frames / _seconds(draw, one) for one in drives(100))
+
+    def images(one: Drive) -> None:
+        for moment in one.moments:
+            one.world.image(moment)
+
+    def evidence(one: Drive) -> None:
+        for moment in one.moments:
+            one.world.evidence(moment)
+
+    def pooled(one: Drive) -> None:
+        one.world.image(one.moments[0])
+
+        def image(moment: Moment) -> object:
+            return one.world.image(moment)
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(image, one.moments[1:]))
+
+    threads, cores = cv2.getNumThreads(), os.sched_getaffinity(0)
+    for one in drives(0):  # sprites and noise are drawn once for all
+        one.world.image(one.moments[0])
+    try:
+        cv2.setNumThreads(1)
+        every = rate(pooled)
+        os.sched_setaffinity(0, {min(cores)})
+        single, scored = rate(images), rate(evidence)
+    finally:
+        os.sched_setaffinity(0, cores)
+        cv2.setNumThreads(threads)
+    return [
+        ("world, 640x480, one core", single, "frames a second", "≥ 60"),
+        ("world, evidence alone, one core", scored, "frames a second", ""),
+        (f"world, {len(cores)} cores / one core", every / single, "times", ""),
+    ]
+
+
+def _seconds(draw: Callable[[Any], object], one: Any) -> float:
+    start = time.perf_counter()
+    draw(one)
+    return time.perf_counter() - start
+
+
 def machine() -> str:
     """The machine and the versions in a line."""
     from importlib.metadata import version
@@ -242,7 +295,7 @@ def machine() -> str:
 
 @click.command()
 @click.option("--clip", type=click.Path(path_type=Path, exists=True), help="A drive for the video rows.")
-@click.option("--only", type=click.Choice(["attribution", "video", "memory", "start"]), multiple=True)
+@click.option("--only", type=click.Choice(["attribution", "video", "memory", "start", "world"]), multiple=True)
 @click.option("--rounds", default=3, show_default=True, help="Of the video rows; others take more.")
 @click.option("--json", "as_json", is_flag=True)
 def main(clip: Path | None, only: tuple[str, ...], rounds: int, as_json: bool) -> None:
@@ -260,6 +313,7 @@ def main(clip: Path | None, only: tuple[str, ...], rounds: int, as_json: bool) -
                 r for layout in ("single", "grid") for r in video(source, folder, layout, rounds)
             ],
             "memory": lambda: memory(source, folder),
+            "world": world,
         }
         for name, measure in parts.items():
             if not only or name in only:

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Trains the default steering model: PilotNet on one real drive.
+"""Trains the default steering model: PilotNet on a drawn world mixed with one real drive.
 
-The drive is a folder with run.mp4 and run.csv (frame, time_s, steering_angle_rad at the steering wheel, left
-positive). The pictures go through drivesal's own `Preprocess`, so that training and use cannot differ.
+The drive is a folder with run.mp4 and run.csv (frames and steering angles at the wheel). What training makes on
+its way lies in a folder of its own: stopped, the same command goes on where it was.
 """
 
 from __future__ import annotations
@@ -10,38 +10,66 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.metadata
+import json
 import math
+import os
 import platform
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import av
 import click
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from drivesal.backend import keras, tensorflow
+from drivesal.backend import tensorflow
 from drivesal.card import Card, Target, encode_picture
-from drivesal.errors import DrivesalError, InputError, LabelError
+from drivesal.errors import DrivesalError, InputError
 from drivesal.model import SteeringModel
 from drivesal.preprocess import Crop, Preprocess
+from drivesal.recordings import open_recording, read_labels
 from drivesal.steering import AngleSpec
+from drivesal.training.augment import Geometry, Views, balanced, change_look, change_view, move_camera
+from drivesal.training.errors import errors
+from drivesal.training.fit import Draw, Plan, fit, seeded
+from drivesal.training.networks import pilotnet, scale_head
+from drivesal.world.car import STEERING_RATIO, WHEELBASE_M
+from drivesal.world.scores import evident, share_on
+from drivesal.world.world import STILLS_PER_SCENE, scene_stills
 
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+Curves = dict[str, list[dict[str, float]]]
 
 # From just above the horizon to well in front of the car; the sky would only tell where the sun stood.
-PREPROCESS = Preprocess((66, 200), Crop("fraction", rows=(0.42, 0.92)), "area", "YUV", 2 / 255, -1.0)
+SEEN = (0.42, 0.92)
+PREPROCESS = Preprocess((66, 200), Crop("fraction", rows=SEEN), "area", "YUV", 2 / 255, -1.0)
+FRAME = (320, 240)  # real frames are kept whole at this size, for views that look elsewhere
 TRAIN_END_S, VALIDATION_START_S = 110.0, 130.0
-BATCH = 64
-LEARNING_RATE, WEIGHT_DECAY, DROPOUT = 1e-3, 1e-2, 0.3
+STRETCHES, STRETCH_GAP_S = 5, 6.0
+
+# The real drive's camera, measured on its frames: the lane's width and the horizon give height over focal
+# length; the picture's flow against the wheel's angle, and the ground's, give the focal length.
+GEOMETRY = Geometry((2.5, 10 / 3), 0.443, 1.18, WHEELBASE_M, STEERING_RATIO)
+VIEWS = Views(bend_deg=6.0, yaw_deg=0.4, shift_m=0.2)
+
+WORLD_SEED, WORLD_SCENES, WORLD_SIZE = 11, 3000, (400, 300)
+UNSEEN_SEED, UNSEEN_SCENES = 900_001, 100
+EVIDENCE_SCENES = 25
+
+BATCH, DROPOUT = 64, 0.2
+WORLD_SHARE, WORLD_LOOK_SHARE, VIEW_SHARE, TRUTH_SHARE = 0.5, 0.4, 0.6, 0.25
+PLAN = Plan(steps=8_000, learning_rate=3e-3, weight_decay=1e-2, average=0.998, every=500)
 RECIPE = (
-    "frames drawn by one over the root of how common their angle is; half mirrored, the angle negated; light, "
-    "contrast, colour, shadows, blur, noise, a slightly moved camera; dropout, weight decay, cosine schedule"
+    "half of every batch drawn, half real; frames drawn by one over the root of how common their angle is; "
+    "half mirrored, the angle negated; most real ones seen from a car shifted and turned, on a road bent "
+    "otherwise, labels corrected; light, contrast, colour, shadows, blur, noise, a slightly moved camera; "
+    "dropout, weight decay, cosine schedule, running average of the weights"
 )
 
 # What the card may say of a drive's origin, known by its run.mp4; of any other drive it says the folder's name.
@@ -54,53 +82,83 @@ KNOWN_DRIVES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Drive:
-    """A labelled drive at the model's size.
+class Frames:
+    """Labelled frames at the model's size.
 
-    `pictures` (N, h, w, 3) uint8 RGB; `angles` (N,) [deg at the wheel, left positive]; `times` (N,) [s].
+    `pictures` (N, h, w, 3) uint8 RGB; `angles` (N,) [deg at the wheel, left positive]; `times` (N,) [s], and
+    `wholes` (N, 240, 320, 3), of the real drive only; `seconds` that drawing took, of drawn ones.
     """
 
     pictures: Image
     angles: Floats
-    times: Floats
+    times: Floats | None = None
+    wholes: Image | None = None
+    seconds: float = 0.0
 
-    def part(self, start_s: float, end_s: float) -> Drive:
+    def where(self, mask: NDArray[np.bool_]) -> Frames:
+        """Those of the frames for which `mask` (N,) is True."""
+        times = None if self.times is None else self.times[mask]
+        wholes = None if self.wholes is None else self.wholes[mask]
+        return Frames(self.pictures[mask], self.angles[mask], times, wholes)
+
+    def part(self, start_s: float, end_s: float) -> Frames:
         """The frames from `start_s` inclusive to `end_s` exclusive."""
-        inside = (self.times >= start_s) & (self.times < end_s)
-        return Drive(self.pictures[inside], self.angles[inside], self.times[inside])
+        return self.where(self.between(start_s, end_s))
+
+    def between(self, start_s: float, end_s: float) -> NDArray[np.bool_]:
+        """(N,) whether a frame lies from `start_s` inclusive to `end_s` exclusive."""
+        if self.times is None:
+            raise ValueError("single frames have no times")
+        return (self.times >= start_s) & (self.times < end_s)
 
 
-def read_drive(folder: Path) -> Drive:
+def read_drive(folder: Path) -> Frames:
     """Reads run.mp4 and run.csv. Raises InputError or LabelError."""
-    video, table = folder / "run.mp4", folder / "run.csv"
-    for path in (video, table):
-        if not path.is_file():
-            raise InputError("a folder with run.mp4 and run.csv", f"{path} does not exist", "give that folder")
-    labels = np.atleast_1d(np.genfromtxt(table, delimiter=",", names=True))
-    if "time_s" not in (labels.dtype.names or ()) or "steering_angle_rad" not in (labels.dtype.names or ()):
-        raise LabelError("columns time_s and steering_angle_rad", f"{table} has others", "rename them")
-    with av.open(video) as container:
-        container.streams.video[0].thread_type = "AUTO"
-        frames = (
-            frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False) for frame in container.decode(video=0)
-        )
-        pictures = np.stack([PREPROCESS.prepare(frame) for frame in frames])
-    if len(pictures) != len(labels):
-        raise LabelError("one label a frame", f"{len(labels)} for {len(pictures)} frames", "mend run.csv")
-    angles = np.degrees(labels["steering_angle_rad"]).astype(np.float32)
-    return Drive(pictures, angles, labels["time_s"].astype(np.float32))
-
-
-def divide(drive: Drive) -> tuple[Drive, Drive]:
-    """The stretches to train and to validate on, with a gap between. Raises InputError for a short drive."""
-    training, validation = drive.part(0, TRAIN_END_S), drive.part(VALIDATION_START_S, math.inf)
-    if not len(training.angles) or not len(validation.angles):
+    pictures, angles, times, wholes = [], [], [], []
+    with open_recording(folder / "run.mp4", labels=read_labels(folder / "run.csv")) as recording:
+        for frame in recording.frames():
+            if frame.steering is None:
+                continue
+            pictures.append(PREPROCESS.prepare(frame.image))
+            wholes.append(cv2.resize(frame.image, FRAME, interpolation=cv2.INTER_AREA))
+            angles.append(frame.steering)
+            times.append(frame.time_s)
+    labels = np.array(angles, np.float32)
+    drive = Frames(np.stack(pictures), labels, np.array(times, np.float32), np.stack(wholes))
+    if not drive.between(0, TRAIN_END_S).any() or not drive.between(VALIDATION_START_S, math.inf).any():
         raise InputError(
             f"a drive longer than {VALIDATION_START_S:g} s",
-            f"it ends at {drive.times[-1]:.1f} s",
+            f"it ends at {times[-1]:.1f} s",
             "give a longer one, or change where training ends and validation starts in this script",
         )
-    return training, validation
+    return drive
+
+
+def draw_scene(seed: int, number: int) -> tuple[Image, Floats]:
+    """The pictures and angles of one drawn scene."""
+    cv2.setNumThreads(1)  # one process a core
+    drawn = [
+        (PREPROCESS.prepare(world.image(moment)), moment.steering_deg)
+        for world, moment in scene_stills(seed, number, WORLD_SIZE)
+    ]
+    return np.stack([picture for picture, _ in drawn]), np.array([angle for _, angle in drawn], np.float32)
+
+
+def draw_world(seed: int, scenes: int, kept: Path) -> Frames:
+    """Drawn frames of so many scenes, from the file `kept` where it is there."""
+    if not kept.is_file():
+        start, drawn = time.perf_counter(), []
+        with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+            for done, one in enumerate(pool.map(draw_scene, [seed] * scenes, range(scenes), chunksize=4), 1):
+                drawn.append(one)
+                if done % 100 == 0 or done == scenes:
+                    say(f"drawn: {done * STILLS_PER_SCENE} frames of {done} scenes")
+        part = kept.with_suffix(".part.npz")
+        pictures, angles = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
+        np.savez(part, pictures=pictures, angles=angles, seconds=time.perf_counter() - start)
+        os.replace(part, kept)
+    with np.load(kept) as found:
+        return Frames(found["pictures"], found["angles"], seconds=float(found["seconds"]))
 
 
 def network_input(pictures: Image) -> Floats:
@@ -110,178 +168,242 @@ def network_input(pictures: Image) -> Floats:
     return values
 
 
-def change_light(picture: Image, rng: np.random.Generator) -> Image:
-    """Another exposure, contrast, gamma and white balance."""
-    level = np.linspace(0, 1, 256)[:, None] ** math.exp(rng.normal(0, 0.3))
-    gain = math.exp(rng.normal(0, 0.3)) * np.exp(rng.normal(0, 0.06, 3))
-    table = np.clip(255 * gain * level + rng.normal(0, 12), 0, 255).astype(np.uint8)
-    return cv2.LUT(picture, table[None])  # type: ignore[no-any-return]
-
-
-def cast_shadow(picture: Image, rng: np.random.Generator) -> Image:
-    """One soft-edged band across the picture, darker than it was or brighter."""
-    height, width = picture.shape[:2]
-    top, bottom = rng.uniform(-0.3 * width, 1.3 * width, (2, 1))
-    corners = np.array([[top[0], 0], [top[0], 0], [bottom[0], height], [bottom[0], height]])
-    corners[1:3, 0] += rng.uniform(0.1, 0.6, 2) * width
-    if rng.random() < 0.5:  # a band that lies across the road: a pole's or a tree's shadow
-        corners = corners[:, ::-1] * [width / height, height / width]
-    mask = cv2.fillPoly(np.zeros((height, width), np.float32), [corners.astype(np.int32)], 1.0)
-    mask = cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.5, 3))[..., None]
-    factor = math.exp(rng.uniform(-1.2, 0.5))
-    shaded: Image = np.clip(picture * (1 + (factor - 1) * mask), 0, 255).astype(np.uint8)
-    return shaded
-
-
-def move_camera(picture: Image, rng: np.random.Generator) -> Image:
-    """A camera pitched, rolled and shifted by so little that the label still holds."""
-    height, width = picture.shape[:2]
-    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), rng.normal(0, 0.7), math.exp(rng.normal(0, 0.03)))
-    matrix[:, 2] += rng.normal(0, 1.5, 2)
-    return cv2.warpAffine(picture, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)  # type: ignore[no-any-return]
-
-
-def augment(picture: Image, angle: float, rng: np.random.Generator) -> tuple[Image, float]:
-    """The picture as another day might have shown it, with its angle [deg]; half of them mirrored."""
-    if rng.random() < 0.5:
-        picture, angle = np.ascontiguousarray(picture[:, ::-1]), -angle
-    if rng.random() < 0.5:
+def real_example(real: Frames, index: int, rng: np.random.Generator) -> tuple[Image, float]:
+    """A real frame, often from another view, with its angle [deg]."""
+    picture, angle = real.pictures[index], float(real.angles[index])
+    if real.wholes is not None and rng.random() < VIEW_SHARE:
+        filler = real.pictures[rng.integers(len(real.pictures))]
+        picture, change = change_view(real.wholes[index], SEEN, PREPROCESS.size, filler, GEOMETRY, VIEWS, rng)
+        angle += change
+    elif rng.random() < 0.5:
         picture = move_camera(picture, rng)
-    if rng.random() < 0.5:
-        picture = cast_shadow(picture, rng)
-    if rng.random() < 0.8:
-        picture = change_light(picture, rng)
-    if rng.random() < 0.3:
-        picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 1.2))
-    if rng.random() < 0.5:
-        noise = rng.standard_normal(picture.shape, np.float32) * rng.uniform(0, 10)
-        picture = np.clip(picture + noise, 0, 255).astype(np.uint8)
     return picture, angle
 
 
-def draw_weights(angles: Floats) -> NDArray[np.float64]:
-    """(N,) how often each frame is drawn, so that bends are not drowned by straight road.
+def batches(real: Frames, world: Frames, scale: float, seed: int) -> Draw:
+    """What draws a step's batch of (network input, angle / scale); it follows from the seed and the step."""
+    often_real, often_world = balanced(real.angles), balanced(world.angles)
+    drawn = round(BATCH * WORLD_SHARE)
 
-    One over the root of how common an angle of that size is, over bins of 2 degrees.
+    def draw(step: int) -> tuple[Floats, Floats]:
+        rng = np.random.default_rng([seed, step])
+        chosen = rng.choice(len(world.angles), drawn, p=often_world)
+        made = [(world.pictures[i], float(world.angles[i]), WORLD_LOOK_SHARE) for i in chosen]
+        chosen = rng.choice(len(real.angles), BATCH - drawn, p=often_real)
+        made += [(*real_example(real, i, rng), 1.0) for i in chosen]
+        pictures, angles = [], []
+        for picture, angle, look in made:
+            if rng.random() < 0.5:
+                picture, angle = np.ascontiguousarray(picture[:, ::-1]), -angle
+            pictures.append(change_look(picture, rng) if rng.random() < look else picture)
+            angles.append(angle / scale)
+        return network_input(np.stack(pictures)), np.array(angles, np.float32)[:, None]
+
+    return draw
+
+
+def taught(draw: Draw, teachers: list[Any], scale: float) -> Draw:
+    """The same batches, their targets for the most part what the teachers answer [scale deg], on average.
+
+    Each answers to the picture and to its mirror image, which must negate the angle.
     """
-    bins = (np.abs(angles) // 2).astype(int)
-    weights = 1 / np.sqrt(np.bincount(bins)[bins])
-    shares: NDArray[np.float64] = weights / weights.sum()
-    return shares
+    tf = tensorflow()
+    height, width = PREPROCESS.size
+
+    @tf.function(input_signature=[tf.TensorSpec([None, height, width, 3], tf.float32)])  # type: ignore[untyped-decorator]
+    def answer(inputs: Any) -> Any:
+        mirrored = tf.reverse(inputs, [2])
+        both = [teacher(inputs, training=False) - teacher(mirrored, training=False) for teacher in teachers]
+        return tf.add_n(both) / (2 * len(both) * scale)
+
+    def draw_taught(step: int) -> tuple[Floats, Floats]:
+        inputs, targets = draw(step)
+        return inputs, TRUTH_SHARE * targets + (1 - TRUTH_SHARE) * answer(inputs).numpy()
+
+    return draw_taught
 
 
-def batches(drive: Drive, scale: float, seed: int) -> Any:
-    """The training frames as a Keras dataset of (network input, angle / scale), changed anew every epoch.
+def answers(network: Any, frames: Frames, scale: float) -> Floats:
+    """(N,) what the network answers to the frames [deg]."""
+    found: Floats = network.predict(network_input(frames.pictures), 256, verbose=0)[:, 0] * scale
+    return found
 
-    What a batch holds follows from the seed, the epoch and its number alone, however many threads make it.
+
+def train(
+    draw: Draw, scale: float, checks: dict[str, Frames], seed: int, plan: Plan, kept: Path
+) -> tuple[Any, list[dict[str, float]]]:
+    """A network whose answer is degrees at the steering wheel, left positive, and its curves.
+
+    The weights are a running average as it stands at the end, not the best on any of the `checks`: only the
+    choice of the recipe has looked at them.
     """
+    seeded(seed)
+    network = pilotnet(PREPROCESS.size, PREPROCESS.channels, DROPOUT)
 
-    class Batches(keras().utils.PyDataset):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__(workers=2, max_queue_size=8)
-            self.epoch = 0
-            self.weights = draw_weights(drive.angles)
+    def measure(averaged: Any) -> dict[str, float]:
+        row: dict[str, float] = {}
+        for name, frames in checks.items():
+            found = errors(answers(averaged, frames, scale), frames.angles)
+            row |= {f"{name} [deg]": found["rmse_deg"], f"{name}, correlation": found["correlation"]}
+        return row
 
-        def __len__(self) -> int:
-            return math.ceil(len(drive.angles) / BATCH)
+    def report(row: dict[str, float]) -> None:
+        figures = "  ".join(f"{name} {value:.3f}" for name, value in row.items() if name != "step")
+        say(f"step {row['step']:6.0f}/{plan.steps}  {figures}")
 
-        def __getitem__(self, index: int) -> tuple[Floats, Floats]:
-            rng = np.random.default_rng([seed, self.epoch, index])
-            chosen = rng.choice(len(drive.angles), BATCH, p=self.weights)
-            made = [augment(drive.pictures[i], float(drive.angles[i]), rng) for i in chosen]
-            targets = np.array([angle for _, angle in made], np.float32) / np.float32(scale)
-            return network_input(np.stack([picture for picture, _ in made])), targets[:, None]
-
-        def on_epoch_end(self) -> None:
-            self.epoch += 1
-
-    return Batches()
-
-
-def pilotnet() -> Any:
-    """PilotNet (Bojarski et al. 2016) with ELU and, in training, dropout; one linear output."""
-    layers = keras().layers
-    convolutions = [
-        layers.Conv2D(filters, size, strides, activation="elu")
-        for filters, size, strides in ((24, 5, 2), (36, 5, 2), (48, 5, 2), (64, 3, 1), (64, 3, 1))
-    ]
-    dense: list[Any] = []
-    for units in (100, 50, 10):
-        dense += [layers.Dropout(DROPOUT if units > 10 else 0.0), layers.Dense(units, activation="elu")]
-    picture = layers.Input((*PREPROCESS.size, PREPROCESS.channels), name="picture")
-    head = layers.Dense(1, name="steering")
-    return keras().Sequential([picture, *convolutions, layers.Flatten(), *dense, head], name="pilotnet")
+    history = fit(network, draw, plan, measure, report, kept)
+    # never compiled: its file holds no optimizer
+    trained = pilotnet(PREPROCESS.size, PREPROCESS.channels, DROPOUT)
+    trained.set_weights(network.get_weights())
+    scale_head(trained, scale)
+    return trained, history
 
 
-def scale_head(network: Any, scale: float) -> None:
-    """Multiplies the answer by `scale`, in the weights of the last layer."""
-    head = network.get_layer("steering")
-    head.set_weights([weight * scale for weight in head.get_weights()])
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What networks learn from and how: several teachers, each from a seed of its own, then their student."""
+
+    real: Frames
+    world: Frames
+    seeds: tuple[int, ...]
+    plan: Plan
+    work: Path
+
+    def run(
+        self, name: str, checks: dict[str, Frames]
+    ) -> tuple[dict[str, Any], dict[str, list[dict[str, float]]]]:
+        """The networks by name, the student last, and their curves; kept in files that begin with `name`."""
+        scale = float(np.sqrt(np.mean(self.real.angles**2)))
+        networks: dict[str, Any] = {}
+        curves: Curves = {}
+        for seed in self.seeds:
+            one = f"seed {seed}"
+            say(f"{name}: {one}")
+            kept = self.work / f"{name}-seed-{seed}.npz"
+            draw = batches(self.real, self.world, scale, seed)
+            networks[one], curves[one] = train(draw, scale, checks, seed, self.plan, kept)
+        if len(self.seeds) > 1:
+            say(f"{name}: student")
+            draw = taught(batches(self.real, self.world, scale, 0), list(networks.values()), scale)
+            kept = self.work / f"{name}-student.npz"
+            networks["student"], curves["student"] = train(draw, scale, checks, 0, self.plan, kept)
+        return networks, curves
 
 
-def errors(predicted: Floats, angles: Floats) -> dict[str, Any]:
-    """How far predictions are off [deg], beside a model that always answers 0."""
+def say(line: str) -> None:
+    """Progress, on stderr."""
+    click.echo(line, err=True)
+
+
+def leave_one_out(drive: Frames, course: Course) -> dict[str, Any]:
+    """The error on every stretch of the drive by a network that never saw it, nor what is next to it."""
+    if drive.times is None:
+        raise ValueError("a drive's frames have times")
+    length = float(drive.times[-1]) / STRETCHES
+    predicted = np.full(len(drive.angles), np.nan, np.float32)
+    stretches = {}
+    for number in range(STRETCHES):
+        start, end = number * length, (number + 1) * length if number + 1 < STRETCHES else math.inf
+        left_out = drive.between(start, end)
+        near = drive.between(start - STRETCH_GAP_S, end + STRETCH_GAP_S)
+        tested = drive.where(left_out)
+        rest = dataclasses.replace(course, real=drive.where(~near))
+        networks, _ = rest.run(f"stretch-{number}", {"left out": tested})
+        predicted[left_out] = answers(list(networks.values())[-1], tested, 1.0)
+        name = f"{start:.0f} to {min(end, float(drive.times[-1])):.0f} s"
+        stretches[name] = errors(predicted[left_out], tested.angles)
+    bright = drive.pictures.mean(axis=(1, 2, 3)) >= 60
     return {
-        "frames": len(angles),
-        "rmse_deg": round(float(np.sqrt(np.mean((predicted - angles) ** 2))), 2),
-        "mean_absolute_error_deg": round(float(np.mean(np.abs(predicted - angles))), 2),
-        "mean_error_deg": round(float(np.mean(predicted - angles)), 2),
-        "rmse_always_0_deg": round(float(np.sqrt(np.mean(angles**2))), 2),
-        "correlation": round(float(np.corrcoef(predicted, angles)[0, 1]), 3),
+        "all": errors(predicted, drive.angles),
+        "light": errors(predicted[bright], drive.angles[bright]),
+        "dark": errors(predicted[~bright], drive.angles[~bright]),
+        **stretches,
     }
 
 
-def progress(validation: Drive, scale: float, epochs: int) -> Any:
-    """A Keras callback that prints a line an epoch: loss, the validation's RMSE [deg], correlation, seconds."""
-    inputs = network_input(validation.pictures)
-    start = time.perf_counter()
-
-    class Progress(keras().callbacks.Callback):  # type: ignore[misc]
-        def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-            predicted = self.model.predict(inputs, BATCH, verbose=0)[:, 0] * scale
-            found = errors(predicted, validation.angles)
-            click.echo(
-                f"epoch {epoch + 1:3d}/{epochs}  loss {logs['loss']:.4f}  "
-                f"validation {found['rmse_deg']:5.2f} deg, correlation {found['correlation']:.3f}  "
-                f"{time.perf_counter() - start:4.0f} s",
-                err=True,
-            )
-
-    return Progress()
-
-
-def train(training: Drive, validation: Drive, seed: int, epochs: int) -> Any:
-    """A network whose answer is degrees at the steering wheel, left positive.
-
-    The weights are a running average as it stands after the last epoch, not the best on the validation
-    stretch, so that nothing but the choice of the recipe has looked at it. (The lines printed meanwhile are of
-    the weights before averaging.)
-    """
-    tensorflow().config.experimental.enable_op_determinism()
-    keras().utils.set_random_seed(seed)
-    network = pilotnet()
-    scale = float(np.sqrt(np.mean(training.angles**2)))
-    dataset = batches(training, scale, seed)
-    rate = keras().optimizers.schedules.CosineDecay(
-        0.0, epochs * len(dataset), warmup_target=LEARNING_RATE, warmup_steps=len(dataset)
-    )
-    optimizer = keras().optimizers.AdamW(rate, WEIGHT_DECAY, clipnorm=1.0, use_ema=True, ema_momentum=0.995)
-    network.compile(optimizer, loss="mse")
-    callbacks = [progress(validation, scale, epochs)]
-    network.fit(dataset, epochs=epochs, callbacks=callbacks, verbose=0, shuffle=False)
-    trained = pilotnet()  # never compiled: its file holds no optimizer
-    trained.set_weights(network.get_weights())
-    scale_head(trained, scale)
-    return trained
+def evidence_shares(model: SteeringModel) -> dict[str, float]:
+    """The share on evidence, on unseen seeds: of the absolute gradient, a uniform map, untrained networks."""
+    untrained = []
+    for seed in range(3):
+        seeded(seed)
+        untrained.append(SteeringModel(pilotnet(PREPROCESS.size, PREPROCESS.channels, DROPOUT), model.card))
+    shares: dict[str, list[float]] = {"gradient": [], "uniform": [], "random weights": []}
+    for number in range(EVIDENCE_SCENES):
+        for world, moment in list(scene_stills(UNSEEN_SEED, number, WORLD_SIZE))[::4]:
+            mask = evident(world.evidence(moment), PREPROCESS)
+            if not mask.any():
+                continue
+            picture = PREPROCESS.prepare(world.image(moment))[None]
+            shares["gradient"].append(share_on(_gradient(model, picture), mask))
+            shares["uniform"].append(float(mask.mean()))
+            shares["random weights"] += [share_on(_gradient(one, picture), mask) for one in untrained]
+    return {name: round(float(np.mean(values)), 3) for name, values in shares.items()}
 
 
-def describe(folder: Path, drive: Drive, training: Drive, validation: Drive) -> dict[str, Any]:
+def _gradient(model: SteeringModel, picture: Image) -> Floats:
+    """(h, w) the signed sum of the gradient over the channels."""
+    from drivesal.attribution.registry import method
+
+    key = id(model)
+    if key not in _attributors:
+        mean = np.zeros((*PREPROCESS.size, 3), np.float32)
+        _attributors[key] = method("gradient").build(model, mean)
+    return _attributors[key](picture).summed[0]  # type: ignore[no-any-return]
+
+
+_attributors: dict[int, Any] = {}
+
+
+def draw_curves(curves: Curves, out: Path) -> None:
+    """Loss and errors over the steps, a line a network."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    names = [name for name in next(iter(curves.values()))[0] if name == "loss" or name.endswith("[deg]")]
+    figure, axes = plt.subplots(1, len(names), figsize=(4 * len(names), 3.2), layout="constrained")
+    for axis, name in zip(axes, names, strict=True):
+        for network, rows in curves.items():
+            axis.plot([row["step"] for row in rows], [row[name] for row in rows], label=network)
+        axis.set(title=name if name != "loss" else "loss (training)", xlabel="step", ylim=(0, None))
+        axis.grid(alpha=0.3)
+    axes[0].legend()
+    figure.savefig(out, dpi=110)
+    plt.close(figure)
+
+
+def draw_worst(drive: Frames, predicted: Floats, out: Path, count: int = 10, apart_s: float = 1.0) -> None:
+    """The frames where the model errs most, at least `apart_s` from one another, with both angles."""
+    if drive.wholes is None or drive.times is None:
+        raise ValueError("only the real drive's frames are kept whole")
+    chosen: list[int] = []
+    for index in np.argsort(-np.abs(predicted - drive.angles)):
+        if all(abs(drive.times[index] - drive.times[other]) >= apart_s for other in chosen):
+            chosen.append(int(index))
+        if len(chosen) == count:
+            break
+    tiles = []
+    for index in chosen:
+        tile = drive.wholes[index][..., ::-1].copy()
+        text = f"{drive.times[index]:.1f} s  true {drive.angles[index]:+.0f}  answer {predicted[index]:+.0f}"
+        for colour, thick in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+            cv2.putText(tile, text, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, thick, cv2.LINE_AA)
+        tiles.append(tile)
+    rows = [np.hstack(tiles[start : start + 5]) for start in range(0, len(tiles), 5)]
+    cv2.imwrite(str(out), np.vstack(rows), [cv2.IMWRITE_JPEG_QUALITY, 85])
+
+
+def describe(
+    folder: Path, drive: Frames, training: Frames, validation: Frames, world: Frames
+) -> dict[str, Any]:
     """What the card says of the data and how it was divided."""
     with (folder / "run.mp4").open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     name, licence = KNOWN_DRIVES.get(digest, (folder.resolve().name, "not stated"))
     return {
         "data": {"name": name, "frames": len(drive.angles), "licence": licence, "video_sha256": digest},
+        "world": {"seed": WORLD_SEED, "scenes": WORLD_SCENES, "frames": len(world.angles)},
         "split": {
             "training": f"0 to {TRAIN_END_S:g} s, {len(training.angles)} frames",
             "left out": f"{TRAIN_END_S:g} to {VALIDATION_START_S:g} s",
@@ -302,40 +424,63 @@ def versions() -> dict[str, str]:
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("models/pilotnet.keras"), show_default=True
 )
-@click.option("--seed", default=1, show_default=True)
-@click.option("--epochs", type=click.IntRange(min=1), default=50, show_default=True)
-def main(folder: Path, out: Path, seed: int, epochs: int) -> None:
-    """Trains PilotNet on the drive in FOLDER (run.mp4, run.csv) and saves it with its card."""
-    start = time.perf_counter()
+@click.option(
+    "--work",
+    type=click.Path(path_type=Path),
+    default=Path(".train"),
+    show_default=True,
+    help="Kept on the way.",
+)
+@click.option(
+    "--seed", "seeds", type=int, multiple=True, default=(1, 2, 3), show_default=True, help="Repeat for several."
+)
+@click.option("--steps", type=click.IntRange(min=20), default=PLAN.steps, show_default=True, help="A seed.")
+@click.option("--leave-one-out", "stretches", is_flag=True, help="Only measure on stretches that are left out.")
+def main(folder: Path, out: Path, work: Path, seeds: tuple[int, ...], steps: int, stretches: bool) -> None:
+    """Trains PilotNet on a drawn world and the drive in FOLDER (run.mp4, run.csv); saves it with its card."""
     if not out.parent.is_dir() or out.suffix != ".keras":
         raise click.UsageError(f"--out must be a .keras file in a folder that exists, not {out}")
+    work.mkdir(parents=True, exist_ok=True)
     try:
         drive = read_drive(folder)
-        training, validation = divide(drive)
     except DrivesalError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
-    network = train(training, validation, seed, epochs)
+    world = draw_world(WORLD_SEED, WORLD_SCENES, work / f"world-{WORLD_SEED}-{WORLD_SCENES}.npz")
+    plan = dataclasses.replace(PLAN, steps=steps)
+    if stretches:
+        click.echo(json.dumps(leave_one_out(drive, Course(drive, world, seeds, plan, work)), indent=2))
+        return
+    unseen = draw_world(UNSEEN_SEED, UNSEEN_SCENES, work / f"world-{UNSEEN_SEED}-{UNSEEN_SCENES}.npz")
+    training, validation = drive.part(0, TRAIN_END_S), drive.part(VALIDATION_START_S, math.inf)
+    networks, curves = Course(training, world, seeds, plan, work).run(
+        "default", {"validation": validation, "unseen world": unseen}
+    )
+    seconds = world.seconds + unseen.seconds + sum(rows[-1]["seconds"] for rows in curves.values())
+    draw_curves(curves, work / "curves.png")
     mean = encode_picture(training.pictures.mean(axis=0).round().astype(np.uint8))
     card = Card(PREPROCESS, Target(AngleSpec("deg", "steering-wheel", "left")), mean)
-    model = SteeringModel(network, card)
-    constant = float(np.sqrt(np.mean((training.angles.mean() - validation.angles) ** 2)))
+    model = SteeringModel(list(networks.values())[-1], card)
     notes = {
-        "network": f"PilotNet (Bojarski et al. 2016), ELU, {network.count_params()} parameters",
+        "network": f"PilotNet (Bojarski et al. 2016), ELU, {model.network.count_params()} parameters",
         "recipe": RECIPE,
-        **describe(folder, drive, training, validation),
-        "seed": seed,
-        "epochs": epochs,
-        "weights": "running average after the last epoch; none chosen by validation",
-        "wall_time_s": round(time.perf_counter() - start),
+        **describe(folder, drive, training, validation, world),
+        "seeds": list(seeds),
+        "steps": steps,
+        "batch": BATCH,
+        "weights": "running average after the last step; none chosen by validation",
+        "wall_time_s": round(seconds),
         "versions": versions(),
-        "validation": errors(model.predict(validation.pictures), validation.angles)
-        | {"rmse_always_training_mean_deg": round(constant, 2)},
+        "validation": errors(model.predict(validation.pictures), validation.angles),
+        "unseen_world": errors(model.predict(unseen.pictures), unseen.angles),
         "whole_drive_training_included": errors(model.predict(drive.pictures), drive.angles),
+        "networks": {name: rows[-1] for name, rows in curves.items()},
+        "share_on_evidence": evidence_shares(model),
     }
-    model = SteeringModel(network, dataclasses.replace(card, training=notes))
+    draw_worst(validation, model.predict(validation.pictures), work / "worst.jpg")
+    model = SteeringModel(model.network, dataclasses.replace(card, training=notes))
     model.save(out)
-    click.echo(f"{out}: validation {notes['validation']}\nwhole drive {notes['whole_drive_training_included']}")
+    click.echo(json.dumps({name: notes[name] for name in list(notes)[-6:]}, indent=2))
 
 
 if __name__ == "__main__":

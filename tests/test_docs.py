@@ -10,6 +10,7 @@ from drivesal.attribution import methods
 from drivesal.cases import cases
 from drivesal.cli import cli
 from drivesal.table import columns
+from drivesal.world.scene import table
 
 ROOT = Path(__file__).parent.parent
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -26,6 +27,11 @@ def method_table():
 
 def test_the_table_of_methods_is_the_registrys():
     assert method_table() in (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+
+
+def test_the_table_of_the_worlds_parameters_is_the_scenes():
+    rows = [f"| `{name}` | {means} | {values} | {default} |" for name, default, values, means in table()]
+    assert "\n".join(rows) in (ROOT / "docs" / "world.md").read_text(encoding="utf-8")
 
 
 def test_every_column_of_the_table_is_documented():
@@ -53,7 +59,7 @@ def test_options_in_the_documents_exist(path):
         helped = CliRunner().invoke(cli, [*([name] if name else []), "--help"]).output
         known |= set(re.findall(r"--[a-z][a-z-]*", helped))
     text = re.sub(
-        r"(apt-get|pip|git|train_default\.py|make_sample\.py|benchmark\.py)[^\n`]*",
+        r"(apt-get|pip|git|train_default\.py|make_sample\.py|contact_sheet\.py|benchmark\.py)[^\n`]*",
         "",
         path.read_text(encoding="utf-8"),
     )

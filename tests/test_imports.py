@@ -53,6 +53,10 @@ def test_direction(path):
         assert others <= NOTHING
     if me == "preprocess":
         assert others <= NOTHING
+    if me == "world":
+        assert others <= {"errors", "outputs", "video", "preprocess", "__version__"}
+    if me == "training":
+        assert others <= {"backend", "errors"}
     if me != "cli":
         assert "click" not in {name.split(".")[0] for name in names}
         assert "cli" not in others or me == "__main__"

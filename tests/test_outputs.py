@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from drivesal.errors import OutputError, Stopped
-from drivesal.outputs import Outputs, output_error, writing
+from drivesal.outputs import Outputs, new_folder, output_error, writing
 
 
 def listing(folder: Path) -> dict[str, str]:
@@ -122,3 +122,71 @@ def test_errors_of_the_system_become_ours(tmp_path: Path) -> None:
         (tmp_path / "gone" / "a").write_text("x")
     for code in (errno.EACCES, errno.EROFS):
         assert "write permission" in str(output_error(tmp_path / "a", OSError(code, os.strerror(code))))
+
+
+def test_a_new_folder_appears_at_the_end_and_not_before(tmp_path: Path) -> None:
+    final = tmp_path / "drive"
+    with new_folder(final) as folder:
+        (folder / "inner").mkdir()
+        (folder / "inner" / "a.csv").write_text("whole")
+        assert folder.parent == tmp_path
+        assert not final.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["drive"]
+    assert listing(final / "inner") == {"a.csv": "whole"}
+
+
+@pytest.mark.parametrize("stop", [ValueError, KeyboardInterrupt, Stopped, SystemExit])
+def test_no_new_folder_appears_after_an_exception(tmp_path: Path, stop: type[BaseException]) -> None:
+    def run() -> None:
+        with new_folder(tmp_path / "drive") as folder:
+            (folder / "inner").mkdir()
+            (folder / "inner" / "a.csv").write_text("half")
+            raise stop
+
+    with pytest.raises(stop):
+        run()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_folder_takes_no_others_name(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    for name, says in {"folder": "the folder", "file": "the file", "nowhere": "exists"}.items():
+        with (
+            pytest.raises(OutputError, match=f"{says}.*; choose another, or remove it"),
+            new_folder(tmp_path / name),
+        ):
+            (tmp_path / "reached").touch()
+    for name in ("gone/drive", "file/drive"):
+        with pytest.raises(OutputError, match="a folder to write into"), new_folder(tmp_path / name):
+            (tmp_path / "reached").touch()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder", "nowhere"]
+    assert list((tmp_path / "folder").iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_took_the_new_folders_name_meanwhile_stays(tmp_path: Path, kind: str) -> None:
+    final = tmp_path / "drive"
+    theirs = final if kind == "file" else final / "note"
+
+    def run() -> None:
+        with new_folder(final) as folder:
+            (folder / "a.csv").write_text("mine")
+            theirs.parent.mkdir(exist_ok=True)
+            theirs.write_text("theirs")
+
+    with pytest.raises(OutputError, match="drive"):
+        run()
+    assert theirs.read_text() == "theirs"
+    assert [path.name for path in tmp_path.iterdir()] == ["drive"]
+
+
+def test_a_place_without_permission_for_a_new_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:  # root may write anywhere
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(os, "mkdir", refuse)
+    with pytest.raises(OutputError, match="write permission"), new_folder(tmp_path / "drive"):
+        pass
+    assert list(tmp_path.iterdir()) == []

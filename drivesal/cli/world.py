@@ -15,6 +15,16 @@ from drivesal.cli import _options as options
 from drivesal.errors import OptionError
 
 
+def _list_parameters(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    """Prints the table of parameters and ends."""
+    if wanted:
+        from drivesal.world.scene import table
+
+        for name, default, values, means in table():
+            click.echo(f"{name}  {means}  [{values}; {default}]")
+        ctx.exit()
+
+
 @click.command(
     epilog="""\b
 Examples:
@@ -41,7 +51,15 @@ Examples:
     "settings",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Hold a parameter of the scene; see docs/world.md.",
+    help="Hold a parameter of the scene that is drawn otherwise.",
+)
+@click.option(
+    "--parameters",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_list_parameters,
+    help="List what --set takes, and draw nothing.",
 )
 @click.option("--quiet", is_flag=True, help="No progress.")
 def command(out: Path, seed: int, frames: int | None, evidence: bool, quiet: bool, **given: Any) -> None:
@@ -68,7 +86,7 @@ def command(out: Path, seed: int, frames: int | None, evidence: bool, quiet: boo
     drive = Drive(seed, seconds, rate, size, scene)
     with _progress(drive.frames, out.name, quiet) as progress:
         write_drive(drive, out, evidence=evidence, progress=progress)
-    angles = [moment.steering_deg for moment in drive.moments]
+    angles = [round(moment.steering_deg, 1) + 0.0 for moment in drive.moments]  # no minus before zero
     click.echo(
         f"{drive.frames} frames, {scene.light}, {scene.ground}; steering from {min(angles):+.1f}° to "
         f"{max(angles):+.1f}° at the wheel (left +)\n{out}"

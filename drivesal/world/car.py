@@ -29,6 +29,10 @@ STEERING_RATIO = 14.8
 LOOK_AHEAD_M = 25.0
 _SIDE_ACCELERATION = 3.0
 """[m/s²] A driver slows down for a bend rather than go through it faster than this."""
+_BRAKING = 4.0
+"""[m/s²]"""
+_STEER_HZ = 20.0
+"""The wheel is turned at least so often, whatever the rate of the frames."""
 
 
 class Pose(NamedTuple):
@@ -107,18 +111,26 @@ def drive(road: Road, scene: Scene, frames: int, rate: float, rng: np.random.Gen
     What pushes it is not in the label: the label is what the driver asks for, the car does that and the push.
     Raises `ValueError` where the road is too short.
     """
-    pushes = _pushes(frames, rate, rng) * 9.0 * scene.wander  # deg at the wheel
+    steps = int(np.ceil(_STEER_HZ / rate))  # a frame
+    pushes = _pushes(frames * steps, rate * steps, rng) * 9.0 * scene.wander  # deg at the wheel
+    step_s = 1 / (rate * steps)
     pose = pose_beside(road, 8.0)
     poses, speeds = [], []
-    speed = scene.speed_m_s
-    for push in pushes:
-        poses.append(pose)
-        speeds.append(speed)
-        bend = np.abs(road.between(pose.along, pose.along + 25).curvature).max()
-        wanted = min(scene.speed_m_s, float(np.sqrt(_SIDE_ACCELERATION / max(bend, 1e-4))))
-        speed += float(np.clip(wanted - speed, -4 / rate, 2 / rate))  # at most 4 m/s² down, 2 up
-        pose = _step(pose, steering_deg(road, pose) + float(push), speed / rate, road)
+    speed = _wanted(road, scene, pose.along, 0.0)
+    for number, push in enumerate(pushes):
+        if number % steps == 0:
+            poses.append(pose)
+            speeds.append(speed)
+        wanted = _wanted(road, scene, pose.along, speed)
+        speed += float(np.clip(wanted - speed, -_BRAKING * step_s, 2 * step_s))
+        pose = _step(pose, steering_deg(road, pose) + float(push), speed * step_s, road)
     return Motion(poses, np.array(speeds))
+
+
+def _wanted(road: Road, scene: Scene, along_m: float, speed: float) -> float:
+    """The speed [m/s] that a driver wants here: slow enough for the bends within stopping distance."""
+    part = road.between(along_m, along_m + 25 + speed**2 / (2 * _BRAKING))
+    return min(scene.speed_m_s, float(np.sqrt(_SIDE_ACCELERATION / max(np.abs(part.curvature).max(), 1e-4))))
 
 
 def _step(pose: Pose, angle_deg: float, length_m: float, road: Road) -> Pose:

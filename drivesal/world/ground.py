@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 
 _SIGHT_M, _DETAIL_M = 260.0, 70.0
 """With a view of 60 degrees the road is drawn so far ahead, and repairs and shadows on it."""
-_FINE_M, _COARSE_M = 7.0, 90.0  # side of a tile of grain, and of patches
+_FINE_M, _COARSE_M, _LEAVES_M = 7.0, 90.0, 9.0  # side of a tile of grain, patches, light through leaves
 _DASHES = {"short": (3.0, 9.0), "long": (6.0, 12.0)}  # painted length and period [m]
 _DAPPLE = np.clip(255 - np.clip(np.arange(256) - 150, 0, None) * 4.5, 60, 255).astype(np.uint8)
 
@@ -82,7 +82,11 @@ class Ground:
     def _shape(self) -> tuple[int, int]:
         return self.camera.size[1] - self.camera.first_row, self.camera.size[0]
 
-    @functools.lru_cache(maxsize=4)  # noqa: B019 (one a scene, and it goes with it)
+    @functools.cached_property
+    def _fadings(self) -> dict[float, tuple[Image, Image, int]]:
+        """`_fading` of every texture's size."""
+        return {size_m: self._fading(size_m) for size_m in (_FINE_M, _COARSE_M, _LEAVES_M)}
+
     def _fading(self, size_m: float) -> tuple[Image, Image, int]:
         """How much of a texture that repeats every `size_m` is left a row, the grey for the rest, the first
         row.
@@ -145,7 +149,7 @@ class Ground:
         rows, columns = self._shape
         u, v = np.meshgrid(np.arange(columns) + 0.5, np.arange(rows) + self.camera.first_row + 0.5)
         x, y, w = np.moveaxis(np.stack([u, v, np.ones_like(u)], axis=-1) @ self.camera.to_ground.T, -1, 0)
-        bright = 128 * 0.95 * beam(x / w, y / w)
+        bright = 128 * 1.4 * beam(x / w, y / w)
         return (bright[..., None] * [1.0, 0.96, 0.84]).astype(np.uint8)
 
     @functools.cached_property
@@ -158,26 +162,33 @@ class Ground:
     def _grain(self, pose: Pose) -> tuple[Image, Image]:
         """(rows, width) uint8 around 128 each: fine grain and coarse patches, fixed to the world."""
         fine = self._textured(pose, tile(self.seed % 4, 0.25), _FINE_M)
-        return fine, self._textured(pose, tile(self.seed % 4 + 4, 1.1), _COARSE_M)
+        return fine, self._textured(pose, tile(self.seed % 4 + 4, 1.1), _COARSE_M, coarser=2)
 
-    def _textured(self, pose: Pose, texture: Image, size_m: float) -> Image:
-        """(rows, width) uint8: a texture that repeats every `size_m` on the ground, grey where too far."""
-        left, rest, first = self._fading(size_m)
+    def _textured(self, pose: Pose, texture: Image, size_m: float, coarser: int = 1) -> Image:
+        """(rows, width) uint8: a texture that repeats every `size_m` on the ground, grey where too far.
+
+        `coarser` pixels are drawn as one, for textures without fine detail.
+        """
+        left, rest, first = self._fadings[size_m]
         rows, columns = self._shape
         seen = rest.copy()
         if first == rows:
             return seen
         origin = world_from_camera(pose)
         origin[:2, 2] %= size_m
-        pixels = np.array([[1, 0, 0.5], [0, 1, self.camera.first_row + first + 0.5], [0, 0, 1]])
+        top = self.camera.first_row + first
+        pixels = np.array([[coarser, 0, coarser / 2], [0, coarser, top + coarser / 2], [0, 0, 1]])
         scale = len(texture) / size_m
         warped = cv2.warpPerspective(
             texture,
             np.diag([scale, scale, 1]) @ origin @ self.camera.to_ground @ pixels,
-            (columns, rows - first),
+            (-(-columns // coarser), -(-(rows - first) // coarser)),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_WRAP,
         )
+        if coarser > 1:
+            warped = cv2.resize(warped, (warped.shape[1] * coarser, warped.shape[0] * coarser))
+            warped = warped[: rows - first, :columns]
         seen[first:] = cv2.add(cv2.multiply(warped, left[first:], scale=1 / 255), rest[first:])
         return seen
 
@@ -309,7 +320,9 @@ class Ground:
             for outline, _ in cast:
                 fill(mask, [outline], SHADE)
             if cast:  # light falls through leaves
-                dapple = cv2.LUT(self._textured(pose, tile(self.seed % 4 + 8, 0.8), 9.0), _DAPPLE)
+                dapple = cv2.LUT(
+                    self._textured(pose, tile(self.seed % 4 + 8, 0.8), _LEAVES_M, coarser=2), _DAPPLE
+                )
                 mask = cv2.multiply(mask, dapple, scale=1 / 255)
         for corners in under_cars:
             below = self.camera.outline(corners)
@@ -318,25 +331,20 @@ class Ground:
         return cv2.GaussianBlur(mask, (3, 3), 0)  # type: ignore[no-any-return]
 
     def _on_ground(self, outlines: Floats, pose: Pose, reach_m: float) -> list[tuple[Floats, int]]:
-        """Those of the outlines (n, k, 2), in the world, that the camera may see, in the picture; their
-        numbers.
-        """
+        """Those of the outlines (n, k, 2), in the world, that may be seen, in the picture; their numbers."""
         if not len(outlines):
             return []
         near = np.flatnonzero(np.hypot(*(outlines[:, 0] - [pose.x, pose.y]).T) < reach_m)
         points = camera_frame(pose, outlines[near])
         columns, depths = self.camera.project(points)
-        limit = self.camera.size[0]
-        seen = []
-        for number, outline, corners, depth in zip(near, columns, points, depths, strict=True):
-            if depth.min() >= NEAR_M:
-                if outline[:, 0].max() < -8 or outline[:, 0].min() > limit + 8:
-                    continue
-                seen.append((self._columns(outline), int(number)))
-            elif depth.max() > NEAR_M:
-                cut = self.camera.outline(corners)
-                if cut is not None:
-                    seen.append((self._columns(cut), int(number)))
+        nearest = depths.min(axis=1)
+        inside = (columns[..., 0].max(axis=1) > -8) & (columns[..., 0].min(axis=1) < self.camera.size[0] + 8)
+        whole = np.flatnonzero((nearest >= NEAR_M) & inside)
+        seen = list(zip(self._columns(columns[whole]), near[whole].tolist(), strict=True))
+        for index in np.flatnonzero((nearest < NEAR_M) & (depths.max(axis=1) > NEAR_M)):
+            cut = self.camera.outline(points[index])
+            if cut is not None:
+                seen.append((self._columns(cut), int(near[index])))
         return seen
 
     def _air(self, picture: Image, light: Light) -> Image:

@@ -147,7 +147,7 @@ class Renderer:
         lit = 0.75 * light.open + 0.25 * light.shade
         if light.headlights > 0:
             bright = float(beam(place[:1], place[1:])[0])
-            lit = lit + bright * light.headlights * np.array([1.0, 0.96, 0.84]) * (0.6 if plant else 0.8)
+            lit = lit + bright * light.headlights * np.array([1.0, 0.96, 0.84]) * (0.8 if plant else 1.1)
         return lit
 
     def _draw_hood(self, picture: Image, what: Image | None, light: Light, tie: float) -> None:

@@ -63,10 +63,12 @@ class Road:
     def drawn(cls, scene: Scene, length_m: float, rng: np.random.Generator) -> Road:
         """A road with bends as the scene asks for them, at least `length_m` long."""
         pieces = [(20.0, 0.0)]
-        total, heading = 20.0, 0.0
+        total, straight, heading = 20.0, 20.0, 0.0
         while total < length_m:
-            if rng.random() < scene.straight_share:
+            missing = scene.straight_share * total - straight
+            if rng.random() < scene.straight_share + missing / 60:
                 new = [(float(rng.uniform(20, 120)), 0.0)]
+                straight += new[0][0]
             else:
                 new = _bend(scene.tightest_radius_m, heading, rng)
             for length, end in new:
@@ -117,7 +119,7 @@ class Road:
 
 def _bend(tightest_m: float, heading: float, rng: np.random.Generator) -> list[tuple[float, float]]:
     """A bend, or an S, as clothoid in, arc, clothoid out; to the side on which the road has room to turn."""
-    radius = float(np.exp(rng.uniform(np.log(tightest_m), np.log(3 * tightest_m + 100))))
+    radius = float(np.exp(rng.uniform(np.log(tightest_m), np.log(2.5 * tightest_m + 60))))
     side = 1.0 if rng.random() < (_TURN_LIMIT - heading) / (2 * _TURN_LIMIT) else -1.0
     room = _TURN_LIMIT - side * heading
     turn = min(rng.uniform(np.radians(8), np.radians(80)), room)
@@ -127,7 +129,8 @@ def _bend(tightest_m: float, heading: float, rng: np.random.Generator) -> list[t
     arc = max(0.0, turn * radius - ramp)
     pieces = [(ramp, side / radius), (arc, side / radius), (ramp, 0.0)]
     if rng.random() < 0.3:  # an S
-        back = float(rng.uniform(0.6, 1.4)) * radius
-        back = max(back, tightest_m)
-        pieces += [(ramp, -side / back), (arc * 0.8 * back / radius, -side / back), (ramp, 0.0)]
+        back = max(float(rng.uniform(0.6, 1.4)) * radius, tightest_m)
+        there = min(ramp / back + 0.8 * arc / radius, _TURN_LIMIT + side * heading + turn)
+        ramp_back = min(ramp, there * back)
+        pieces += [(ramp_back, -side / back), (there * back - ramp_back, -side / back), (ramp_back, 0.0)]
     return [(length, end) for length, end in pieces if length > 0]

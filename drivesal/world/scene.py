@@ -70,110 +70,131 @@ class Choice:
 
 def _number(
     default: float,
+    means: str,
     low: float,
     high: float,
     shape: Shape = "uniform",
     usual: tuple[float, float] | None = None,
 ) -> Any:
     values = Range(low, high, shape, isinstance(default, int), usual)
-    return field(default=default, metadata={"values": values})
+    return field(default=default, metadata={"values": values, "means": means})
 
 
-def _word(default: str, **weights: float) -> Any:
-    return field(default=default, metadata={"values": Choice(weights)})
+def _word(default: str, means: str, **weights: float) -> Any:
+    return field(default=default, metadata={"values": Choice(weights), "means": means})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
     """One drive's road, camera, light, scenery and lens. `Scene()` is a clear day on a country road.
 
-    Lengths in metres, angles in degrees, shares from 0 to 1. Raises `OptionError` for a value out of its range.
+    Lengths in metres, angles in degrees, shares from 0 to 1.
+
+    Focal length, camera height, yaw and lane width are drawn from a narrow part of their range: on a flat road
+    curvature in the picture goes with the square of the focal length, and a turned camera looks like a turned
+    car. Which it is no picture tells, so no network can know the angle where they vary.
+
+    Raises `OptionError` for a value out of its range.
     """
 
     # the road
-    traffic: str = _word("right", right=3, left=1)
-    """The side that traffic keeps to; the centre line lies on the other."""
-    tightest_radius_m: float = _number(90.0, 30.0, 400.0, "log", (55.0, 300.0))
-    straight_share: float = _number(0.25, 0.0, 1.0, "low")
-    """How much of the road is straight."""
-    lane_width_m: float = _number(3.5, 2.6, 4.2, "middle", (3.1, 3.8))
-    lanes_beyond: int = _number(1, 0, 2)
-    """Lanes on the other side of the centre line; 0 for a road of one lane."""
-    lanes_outside: int = _number(0, 0, 1)
-    """Lanes between the car's and the road's edge."""
-    centre_line: str = _word("double", none=1, dashed=3, solid=2, double=3)
-    centre_colour: str = _word("yellow", white=1, yellow=1)
-    edge_line: str = _word("solid", none=1, dashed=1, solid=5)
-    edge_colour: str = _word("white", white=4, yellow=1)
-    line_width_m: float = _number(0.13, 0.08, 0.25, "middle")
-    wear: float = _number(0.2, 0.0, 0.9, "low")
-    """How much of the paint is gone."""
-    shoulder_m: float = _number(0.5, 0.0, 2.0, "low")
-    """Asphalt beyond the edge line."""
-    gravel_m: float = _number(0.7, 0.0, 2.0, "low")
-    asphalt: float = _number(0.36, 0.2, 0.62, "middle")
-    """Brightness of the asphalt in full light."""
-    asphalt_warmth: float = _number(0.0, -1.0, 1.0, "middle")
-    patches: float = _number(0.3, 0.0, 1.0, "low")
-    """Repairs and tar seams."""
-    old_markings: float = _number(0.0, 0.0, 1.0, "low")
-    """Lines painted over that still shine through, beside today's."""
+    traffic: str = _word(
+        "right", "The side that traffic keeps to; the centre line lies on the other.", right=3, left=1
+    )
+    tightest_radius_m: float = _number(90.0, "Radius of the tightest bend.", 30.0, 400.0, "log", (42.0, 220.0))
+    straight_share: float = _number(0.25, "How much of the road is straight.", 0.0, 1.0, "low", (0.0, 0.5))
+    lane_width_m: float = _number(3.5, "Width of a lane.", 2.6, 4.2, "middle", (3.1, 3.8))
+    lanes_beyond: int = _number(
+        1, "Lanes on the other side of the centre line; 0 for a road of one lane.", 0, 2
+    )
+    lanes_outside: int = _number(0, "Lanes between the car's and the road's edge.", 0, 1)
+    centre_line: str = _word(
+        "double", "The line between the two directions.", none=1, dashed=3, solid=2, double=3
+    )
+    centre_colour: str = _word("yellow", "Its colour.", white=1, yellow=1)
+    edge_line: str = _word("solid", "The lines at the road's edges.", none=1, dashed=1, solid=5)
+    edge_colour: str = _word("white", "Their colour.", white=4, yellow=1)
+    line_width_m: float = _number(0.13, "Width of every painted line.", 0.08, 0.25, "middle")
+    wear: float = _number(0.2, "How much of the paint is gone.", 0.0, 0.9, "low", (0.0, 0.7))
+    shoulder_m: float = _number(0.5, "Asphalt beyond the edge line.", 0.0, 2.0, "low")
+    gravel_m: float = _number(0.7, "Gravel beyond the asphalt.", 0.0, 2.0, "low")
+    asphalt: float = _number(0.36, "Brightness of the asphalt in full light.", 0.2, 0.62, "middle")
+    asphalt_warmth: float = _number(0.0, "Tint of the asphalt, blue to red.", -1.0, 1.0, "middle")
+    patches: float = _number(0.3, "Repairs and tar seams.", 0.0, 1.0, "low")
+    old_markings: float = _number(
+        0.0, "Lines painted over that still shine through, beside today's.", 0.0, 1.0, "low"
+    )
     # the land
-    ground: str = _word("grass", grass=4, dry=3, sand=1, snow=1)
-    trees: float = _number(0.5, 0.0, 1.0)
-    conifers: float = _number(0.4, 0.0, 1.0)
-    hills: float = _number(0.5, 0.0, 1.0)
-    poles: float = _number(0.3, 0.0, 1.0, "low")
-    posts: float = _number(0.4, 0.0, 1.0, "low")
-    """Marker posts along the verges."""
-    signs: float = _number(0.3, 0.0, 1.0, "low")
-    vehicles: float = _number(0.4, 0.0, 1.0)
+    ground: str = _word("grass", "What the land is covered with.", grass=4, dry=3, sand=1, snow=1)
+    trees: float = _number(0.5, "How many trees and bushes stand beside the road.", 0.0, 1.0)
+    conifers: float = _number(0.4, "Share of conifers among the trees.", 0.0, 1.0)
+    hills: float = _number(0.5, "Height of the hills at the horizon.", 0.0, 1.0)
+    poles: float = _number(0.3, "Wooden poles along one side.", 0.0, 1.0, "low")
+    posts: float = _number(0.4, "Marker posts along both verges.", 0.0, 1.0, "low")
+    signs: float = _number(0.3, "Road signs.", 0.0, 1.0, "low")
+    vehicles: float = _number(0.4, "Other cars: oncoming, ahead, parked.", 0.0, 1.0)
     # the light
-    light: str = _word("day", day=6, dusk=1, night=1)
-    sun_azimuth_deg: float = _number(130.0, -180.0, 180.0)
-    """Where the sun stands, from the road's general direction, left positive."""
-    sun_elevation_deg: float = _number(38.0, 4.0, 70.0)
-    overcast: float = _number(0.1, 0.0, 1.0, "low")
-    """0 for a clear sky, 1 for closed cloud without shadows."""
-    passing_clouds: float = _number(0.0, 0.0, 1.0, "low")
-    """How much of a drive a cloud is before the sun."""
-    haze: float = _number(0.25, 0.0, 1.0, "low")
-    shadow: float = _number(0.6, 0.2, 0.9)
-    """How much darker it is in the shade of a tree, with a clear sky."""
+    light: str = _word("day", "Time of day; by night there are headlights.", day=6, dusk=1, night=1)
+    sun_azimuth_deg: float = _number(
+        130.0, "Where the sun stands, from the road's general direction, left positive.", -180.0, 180.0
+    )
+    sun_elevation_deg: float = _number(
+        38.0, "How high the sun stands; low, it is warm and shadows are long.", 4.0, 70.0
+    )
+    overcast: float = _number(0.1, "0 for a clear sky, 1 for closed cloud without shadows.", 0.0, 1.0, "low")
+    passing_clouds: float = _number(0.0, "How much of a drive a cloud is before the sun.", 0.0, 1.0, "low")
+    haze: float = _number(0.25, "How soon things fade into the air.", 0.0, 1.0, "low")
+    shadow: float = _number(0.6, "How much darker it is in the shade of a tree, with a clear sky.", 0.2, 0.9)
     # the camera
-    camera_height_m: float = _number(1.25, 0.8, 2.5, "middle", (1.1, 1.4))
-    horizon: float = _number(0.44, 0.2, 0.6, "middle", (0.38, 0.5))
-    """Where the horizon is, as a share of the picture's height from the top: the camera's pitch."""
-    yaw_deg: float = _number(0.0, -3.0, 3.0, "middle", (-0.3, 0.3))
-    """Left positive."""
-    field_of_view_deg: float = _number(24.0, 20.0, 100.0, "uniform", (22.5, 26.0))
-    """From the left edge of the picture to the right one: the focal length. It is drawn from a narrow part: on
-    a flat road, curvature in the picture goes with the square of the focal length, which no picture tells. For
-    the same reason camera height, yaw and lane width vary little.
-    """
-    hood: float = _number(0.0, 0.0, 0.16, "low")
-    """Share of the picture's height that the car's own hood takes up."""
+    camera_height_m: float = _number(
+        1.25, "Height of the camera over the road.", 0.8, 2.5, "middle", (1.15, 1.3)
+    )
+    horizon: float = _number(
+        0.44,
+        "Where the horizon is, as a share of the picture's height from the top: the camera's pitch.",
+        0.2,
+        0.6,
+        "middle",
+        (0.38, 0.5),
+    )
+    yaw_deg: float = _number(0.0, "Where the camera points, left positive.", -3.0, 3.0, "middle", (-0.3, 0.3))
+    field_of_view_deg: float = _number(
+        24.0,
+        "From the left edge of the picture to the right one: the focal length.",
+        20.0,
+        100.0,
+        "uniform",
+        (23.0, 25.5),
+    )
+    hood: float = _number(
+        0.0, "Share of the picture's height that the car's own hood takes up.", 0.0, 0.16, "low"
+    )
     # the car
-    speed_m_s: float = _number(16.0, 6.0, 30.0, "middle")
-    wander: float = _number(0.5, 0.0, 1.0)
-    """How much bumps and gusts push the car off the lane's centre."""
+    speed_m_s: float = _number(16.0, "Speed on straight road; slower in tight bends.", 6.0, 30.0, "middle")
+    wander: float = _number(0.5, "How much bumps and gusts push the car off the lane's centre.", 0.0, 1.0)
     # the lens
-    exposure_ev: float = _number(0.0, -2.0, 2.0, "middle", (-1.2, 1.0))
-    contrast: float = _number(1.1, 0.7, 1.8, "low")
-    saturation: float = _number(1.0, 0.3, 1.4, "middle")
-    warmth: float = _number(0.0, -1.0, 1.0, "middle")
-    """White balance, blue to red."""
-    vignetting: float = _number(0.15, 0.0, 0.6, "low")
-    blur_px: float = _number(0.5, 0.0, 3.0, "low")
-    """Motion blur, at a picture 640 pixels wide."""
-    noise: float = _number(2.0, 0.0, 20.0, "low", (0.0, 10.0))
-    """Standard deviation in levels of 0..255."""
-    jpeg_quality: int = _number(88, 25, 100)
+    exposure_ev: float = _number(0.0, "Brightness, in powers of two.", -2.0, 2.0, "middle", (-1.0, 0.9))
+    contrast: float = _number(1.1, "Steepness of the tone curve.", 0.7, 1.8, "low", (0.8, 1.6))
+    saturation: float = _number(1.0, "Strength of the colours.", 0.3, 1.4, "middle")
+    warmth: float = _number(0.0, "White balance, blue to red.", -1.0, 1.0, "middle")
+    vignetting: float = _number(0.15, "How much darker the corners are.", 0.0, 0.6, "low")
+    blur_px: float = _number(0.5, "Motion blur, at a picture 640 pixels wide.", 0.0, 3.0, "low")
+    noise: float = _number(
+        2.0, "Standard deviation of the sensor's noise, in levels of 0..255.", 0.0, 20.0, "low", (0.0, 8.0)
+    )
+    jpeg_quality: int = _number(88, "Quality of the compression; 100 is none.", 25, 100)
     # a shortcut to the label
-    shortcut: str = _word("none", none=1, lamp=0, sky=0, trees=0)
-    """A nuisance tied to the label: a lamp on the hood, the sky's brightness, or trees inside of the bend."""
-    shortcut_strength: float = _number(1.0, 0.0, 1.0)
-    """0: the nuisance is chance; 1: it follows from the label."""
+    shortcut: str = _word(
+        "none",
+        "A nuisance tied to the label: a lamp on the hood, the sky's brightness, or trees inside of the bend.",
+        none=1,
+        lamp=0,
+        sky=0,
+        trees=0,
+    )
+    shortcut_strength: float = _number(
+        1.0, "0: that nuisance is chance; 1: it follows from the label.", 0.0, 1.0
+    )
 
     def __post_init__(self) -> None:
         for name, values in parameters().items():
@@ -195,6 +216,18 @@ class Scene:
 def parameters() -> dict[str, Range | Choice]:
     """Every parameter of a `Scene` by name, with its range or its words."""
     return {f.name: f.metadata["values"] for f in dataclasses.fields(Scene)}
+
+
+def table() -> list[tuple[str, str, str, str]]:
+    """A row a parameter: name, default, values, meaning."""
+    rows = []
+    for f in dataclasses.fields(Scene):
+        values = f.metadata["values"]
+        text = ", ".join(values.weights) if isinstance(values, Choice) else f"{values.low:g} to {values.high:g}"
+        if isinstance(values, Range) and values.usual:
+            text += f" (drawn {values.usual[0]:g} to {values.usual[1]:g})"
+        rows.append((f.name, str(f.default), text, f.metadata["means"]))
+    return rows
 
 
 def check_names(names: Any) -> None:

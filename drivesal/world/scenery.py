@@ -268,7 +268,7 @@ def _traffic(scene: Scene, road: Road, rng: np.random.Generator) -> tuple[Traffi
             along += rng.exponential(45 / scene.vehicles**1.5) + 12
     if rng.random() < 0.7 * scene.vehicles:
         kind, paint = _model(rng)
-        placed.append(Traffic(rng.uniform(16, 60), 1.0, 0.0, kind, paint, leads=True))
+        placed.append(Traffic(rng.uniform(28, 90), 1.0, 0.0, kind, paint, leads=True))
     return tuple(placed)
 
 

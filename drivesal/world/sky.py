@@ -17,8 +17,8 @@ Image = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 Floats32 = NDArray[np.float32]
 
-_AROUND_DEG = 135.0
-"""To either side of the road's general direction, from which the road turns by 75 degrees at most."""
+_TURNS_DEG = 82.0
+"""The road turns from its general direction by 75 degrees at most, and the car by some more."""
 _BELOW_DEG = 3.0
 _NOISE = (512, 4096)
 _HILLS_DEG = 16.0
@@ -31,17 +31,16 @@ class Panorama:
     def __init__(self, scene: Scene, camera: Camera, seed: int) -> None:
         self._camera = camera
         top_deg = float(np.degrees(np.arctan(max(camera.horizon_px, 1.0) / camera.focal_px))) + 3
-        # as fine as the camera sees, but no wider than the noise
-        self._per_deg = min(0.6 * np.radians(camera.focal_px), _NOISE[1] / (2 * _AROUND_DEG))
+        around_deg = min(_TURNS_DEG + camera.field_of_view_deg / 2, 180.0)
+        # half as fine as the camera sees, but no larger than the noise
+        self._per_deg = min(0.55 * np.radians(camera.focal_px), _NOISE[1] / (2 * around_deg))
         self._per_deg = min(self._per_deg, _NOISE[0] / (top_deg + _BELOW_DEG))
-        rows, columns = int((top_deg + _BELOW_DEG) * self._per_deg), int(2 * _AROUND_DEG * self._per_deg)
-        self._top_deg = top_deg
+        rows, columns = int((top_deg + _BELOW_DEG) * self._per_deg), int(2 * around_deg * self._per_deg)
+        self._top_deg, self._around_deg = top_deg, around_deg
         elevation = (top_deg - (np.arange(rows, dtype=np.float32)[:, None] + 0.5) / self._per_deg).astype(
             np.float32
         )
-        azimuth = (_AROUND_DEG - (np.arange(columns, dtype=np.float32)[None] + 0.5) / self._per_deg).astype(
-            np.float32
-        )
+        azimuth = around_deg - (np.arange(columns, dtype=np.float32)[None] + 0.5) / np.float32(self._per_deg)
         picture = _sky(scene, elevation, azimuth, seed)
         self._land = _land(scene, picture, elevation, self._per_deg, seed)
         self._picture = np.clip(picture * 2.0**scene.exposure_ev, 0, 255).astype(np.uint8)
@@ -52,7 +51,7 @@ class Panorama:
         With `land`, (rows, width): 255 where hills and woods are and not sky.
         """
         across, rows = self._rays
-        columns = across + np.float32((_AROUND_DEG - np.degrees(heading)) * self._per_deg)
+        columns = across + np.float32((self._around_deg - np.degrees(heading)) * self._per_deg)
         source = self._land if land else self._picture
         return cv2.remap(source, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[no-any-return]
 
@@ -118,7 +117,10 @@ def _land(scene: Scene, picture: Floats32, elevation: Floats32, per_deg: float, 
         kept = np.exp(-(1 - share) * (0.5 + 2.2 * scene.haze) - 0.1)
         flat = (colour * kept + air * (1 - kept)).astype(np.float32)
         grain = (colour * kept * (0.06 + 0.2 * share * (0.3 + scene.trees))).astype(np.float32)
-        cover = np.clip((height - elevation) * per_deg, 0, 1).astype(np.float32)
-        part += (flat + grain * leaves[..., None] - part) * cover[..., None]
-        np.maximum(land[low:], (cover * 255).astype(np.uint8), out=land[low:])
+        first = int(np.count_nonzero(elevation >= height.max() + 1 / per_deg))
+        cover = np.clip((height - elevation[first:]) * per_deg, 0, 1).astype(np.float32)
+        below = part[first:]
+        below += (flat + grain * leaves[first:, :, None] - below) * cover[..., None]
+        whole = land[low + first :]
+        np.maximum(whole, (cover * 255).astype(np.uint8), out=whole)
     return land

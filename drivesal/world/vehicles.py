@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from drivesal.world.camera import Camera
+from drivesal.world.camera import NEAR_M, Camera
 from drivesal.world.light import Light
 
 Image = NDArray[np.uint8]
@@ -61,21 +61,27 @@ def draw(
     kept = float(light.kept(np.hypot(vehicle.x, vehicle.y)))
     eye = (np.array([0, 0, camera.height_m]) - middle) @ turn  # in the vehicle's frame
     night = light.headlights > 0
-    for part in _parts(KINDS[vehicle.kind], PAINTS[vehicle.paint], bool(eye[0] > 0)):
-        for face in part:
-            if face.normal @ (eye - face.corners[0]) <= 0:
-                continue
-            outline = camera.outline(face.corners @ turn.T + middle)
-            if outline is None:
-                continue
-            colour = face.colour * shine * face.lit
-            if face.glow and night:
-                colour = np.maximum(colour, face.colour * min(1.0, 1.3 * light.headlights + 0.3))
-            colour = np.clip(colour * kept + light.air * (1 - kept), 0, 255)
-            points = np.round(np.clip(outline - 0.5, -3000, 3000) * 16).astype(np.int32)
-            cv2.fillConvexPoly(picture, points, colour.tolist(), cv2.LINE_AA, shift=4)
-            if what is not None:
-                cv2.fillConvexPoly(what, points, value, cv2.LINE_8, shift=4)
+    model = _model(KINDS[vehicle.kind], PAINTS[vehicle.paint], bool(eye[0] > 0))
+    if camera.focal_px * 1.5 < 4 * vehicle.x:  # less than 4 pixels high
+        return
+    facing = np.flatnonzero(np.einsum("fi,fi->f", model.normals, eye - model.corners[model.first]) > 0)
+    points = model.corners @ turn.T + middle
+    columns, depths = camera.project(points)
+    colours = model.colours * (shine * model.lit[:, None])
+    if night:
+        glow = np.minimum(1.0, 1.3 * light.headlights + 0.3)
+        colours[model.glows] = np.maximum(colours, model.colours * glow)[model.glows]
+    colours = np.clip(colours * kept + light.air * (1 - kept), 0, 255)
+    whole = depths.min() >= NEAR_M
+    for face in facing.tolist():
+        part = slice(model.first[face], model.first[face] + model.sizes[face])
+        outline = columns[part] if whole else camera.outline(points[part])
+        if outline is None:
+            continue
+        corners = np.round(np.clip(outline - 0.5, -3000, 3000) * 16).astype(np.int32)
+        cv2.fillConvexPoly(picture, corners, colours[face].tolist(), cv2.LINE_AA, shift=4)
+        if what is not None:
+            cv2.fillConvexPoly(what, corners, value, cv2.LINE_8, shift=4)
     if night:
         _glare(picture, camera, turn, middle, eye, light)
 
@@ -126,7 +132,33 @@ def _size(kind: str) -> tuple[float, float, float]:
     }[kind]
 
 
+class Model(NamedTuple):
+    """All faces of a vehicle in the order to draw them: face f has `sizes[f]` corners from `first[f]` on."""
+
+    corners: Floats
+    first: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    normals: Floats
+    colours: Floats
+    lit: Floats
+    glows: NDArray[np.bool_]
+
+
 @functools.cache
+def _model(kind: str, paint: tuple[float, float, float], front: bool) -> Model:
+    faces = [face for part in _parts(kind, paint, front) for face in part]
+    sizes = np.array([len(face.corners) for face in faces])
+    return Model(
+        np.concatenate([face.corners for face in faces]),
+        np.concatenate([[0], np.cumsum(sizes)[:-1]]),
+        sizes,
+        np.array([face.normal for face in faces]),
+        np.array([face.colour for face in faces]),
+        np.array([face.lit for face in faces]),
+        np.array([face.glow for face in faces]),
+    )
+
+
 def _parts(kind: str, paint: tuple[float, float, float], front: bool) -> tuple[tuple[Face, ...], ...]:
     """The vehicle's convex parts, to be drawn in this order where its front, or else its rear, is seen.
 

@@ -11,8 +11,8 @@ The same seed, size and parameters give the same pixels. Frames do not depend on
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -43,6 +43,8 @@ Reading = Literal["road", "car"]
 DELTA_DEG = 2.0
 """Evidence is what changes where the label moves by so much at the steering wheel, either way."""
 STILLS_PER_SCENE = 12
+_LARGEST_DEG = 60.0
+_MOST_STILLS = 10_000_000
 _BEYOND_M = 600.0
 """The road goes on so far behind the last frame's place."""
 _SHADED = 100
@@ -184,18 +186,25 @@ class World:
 
 def _solve(error: Callable[[float], float], change_deg: float) -> float:
     """The push [m] for which `error` [deg] is 0, by secants; `change_deg` tells the side and about how far."""
-    last, push = 0.0, curvature_of(change_deg) * LOOK_AHEAD_M**2 / 2
-    error_last = error(last)
-    for _ in range(30):
-        error_here = error(push)
-        if abs(error_here) < 1e-6:
-            return push
-        if error_here == error_last:
-            break
-        last, push, error_last = push, push - error_here * (push - last) / (error_here - error_last), error_here
-    raise OptionError(
+    impossible = OptionError(
         "a change of the label that the road can make", f"{change_deg:g} degrees", "give a smaller one"
     )
+    if abs(change_deg) > _LARGEST_DEG:
+        raise impossible
+    last, push = 0.0, curvature_of(change_deg) * LOOK_AHEAD_M**2 / 2
+    try:
+        error_last = error(last)
+        for _ in range(30):
+            error_here = error(push)
+            if abs(error_here) < 1e-6:
+                return push
+            if error_here == error_last:
+                break
+            step = error_here * (push - last) / (error_here - error_last)
+            last, push, error_last = push, push - step, error_here
+    except ValueError:  # pushed so far that the road ends within the look-ahead
+        raise impossible from None
+    raise impossible
 
 
 class Drive:
@@ -219,7 +228,7 @@ class Drive:
             raise OptionError("a rate from 1 to 240 frames a second", f"{rate:g}", "choose another")
         scene = scene or Scene.drawn(np.random.default_rng([seed, 0]))
         self.rate, self.frames = rate, max(1, round(seconds * rate))
-        self.world = World(scene, seed, seconds * scene.speed_m_s + _BEYOND_M, size, road)
+        self.world = World(scene, seed, self.frames / rate * scene.speed_m_s + _BEYOND_M, size, road)
         rng = np.random.default_rng([seed, 3])
         motion = drive(self.world.road, scene, self.frames, rate, rng)
         clouds = _clouds(scene, self.frames, rate, rng)
@@ -235,17 +244,29 @@ class Drive:
 def stills(
     seed: int, count: int, size: tuple[int, int] = (640, 480), **held: Any
 ) -> Iterator[tuple[World, Moment]]:
-    """`count` single frames in shuffled order, for training: `STILLS_PER_SCENE` of every scene drawn.
+    """`count` single frames for training: `STILLS_PER_SCENE` of every scene drawn, one scene after another.
 
-    The car stands up to about a metre off the lane's centre and some degrees turned. `held` are parameters of
-    the `Scene` that are not drawn. Raises `OptionError` for a count below 1 and an unknown parameter.
+    Their `index` is their place in a shuffled order. The car stands up to a metre off the lane's centre,
+    turned by some degrees. `held` are parameters of the `Scene` that are not drawn. Raises `OptionError` for a
+    count below 1 or above ten million, and for an unknown parameter.
     """
-    if count < 1:
-        raise OptionError("one frame or more", f"{count}", "choose another number")
+    if not 1 <= count <= _MOST_STILLS:
+        raise OptionError(f"one frame or more, up to {_MOST_STILLS}", f"{count}", "choose another number")
     order = np.random.default_rng([seed, 4]).permutation(count)
-    cached = lru_cache(maxsize=64)(lambda number: _still_world(seed, number, size, held))
-    for index, frame in enumerate(order):
-        yield _still(cached(int(frame) // STILLS_PER_SCENE), seed, index, int(frame))
+    for number in range(-(-count // STILLS_PER_SCENE)):
+        for world, moment in scene_stills(seed, number, size, **held):
+            if moment.index < count:
+                yield world, replace(moment, index=int(order[moment.index]))
+
+
+def scene_stills(
+    seed: int, number: int, size: tuple[int, int] = (640, 480), **held: Any
+) -> Iterator[tuple[World, Moment]]:
+    """The `STILLS_PER_SCENE` frames of scene `number` of `stills`, for whoever draws many scenes at once."""
+    world = _still_world(seed, number, size, held)
+    first = number * STILLS_PER_SCENE
+    for frame in range(first, first + STILLS_PER_SCENE):
+        yield _still(world, seed, frame, frame)
 
 
 def _still_world(seed: int, number: int, size: tuple[int, int], held: dict[str, Any]) -> World:
@@ -257,7 +278,7 @@ def _still(world: World, seed: int, index: int, frame: int) -> tuple[World, Mome
     rng = np.random.default_rng([seed, 6, frame])
     # with a smaller chance in bends than on the straight, most frames would be straight ones
     along = rng.uniform(10, world.road.length_m - _BEYOND_M, 2)
-    bends = [abs(world.road.at(place + 8).curvature) for place in along]
+    bends = [abs(world.road.at(place + 15).curvature) for place in along]
     place = float(along[int(np.argmax(bends))])
     left = float(np.clip(rng.normal(0, 0.3), -1.0, 1.0))
     pose = pose_beside(world.road, place, left, float(np.radians(np.clip(rng.normal(0, 1.5), -6, 6))))

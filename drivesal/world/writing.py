@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivesal import __version__
-from drivesal.errors import OptionError
+from drivesal.errors import InputError, OptionError
 from drivesal.outputs import new_folder, writing
 from drivesal.video import VideoWriter
 from drivesal.world.car import LOOK_AHEAD_M, STEERING_RATIO, WHEELBASE_M
@@ -65,7 +65,7 @@ def write_drive(
             for moment, image in _in_order(draw, drive.moments):
                 video.write(image, float(moment.index / rate))
                 progress(1)
-        rows = (f"{m.index},{m.time_s:.4f},{m.steering_deg + 0.0:.4f}" for m in drive.moments)
+        rows = (f"{m.index},{m.time_s:.4f},{round(m.steering_deg, 4) + 0.0:.4f}" for m in drive.moments)
         _write_lines(folder / "run.csv", "frame,time_s,steering_angle_deg", rows)
         facts = _facts(drive.world.seed, drive.world.size, evidence)
         facts |= {"rate": drive.rate, "frames": drive.frames, "scene": dataclasses.asdict(drive.world.scene)}
@@ -94,28 +94,28 @@ def write_stills(
         if evidence:
             (folder / "evidence").mkdir()
 
-        def draw(still: tuple[World, Moment]) -> str:
+        def draw(still: tuple[World, Moment]) -> tuple[int, str]:
             world, moment = still
             name = f"frames/{moment.index:06d}.jpg"
             _write_picture(folder / name, world.image(moment)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
             if evidence:
                 _write_evidence(folder, moment.index, world.evidence(moment))
-            return f"{name},{moment.steering_deg + 0.0:.4f},{world.seed}"
+            return moment.index, f"{name},{round(moment.steering_deg, 4) + 0.0:.4f},{world.seed}"
 
-        rows = []
+        rows: list[tuple[int, str]] = []
         for row in _in_order(draw, stills(seed, count, size, **held)):
             rows.append(row)
             progress(1)
-        _write_lines(folder / "labels.csv", "image,steering_angle_deg,scene", rows)
+        _write_lines(folder / "labels.csv", "image,steering_angle_deg,scene", (row for _, row in sorted(rows)))
         _write_json(folder / "scene.json", _facts(seed, size, evidence) | {"frames": count, "held": held})
 
 
 def read_evidence(path: Path) -> Floats32:
-    """(height, width) float32 0..255: the evidence that was kept as a picture. Raises `OutputError`."""
-    with writing(path):
-        levels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        if levels is None:
-            raise OSError(f"{path} is no picture")
+    """(height, width) float32 0..255: the evidence that was kept as a picture. Raises `InputError`."""
+    packed = np.fromfile(path, np.uint8) if path.is_file() else np.zeros(0, np.uint8)
+    levels = cv2.imdecode(packed, cv2.IMREAD_UNCHANGED) if packed.size else None
+    if levels is None or levels.dtype != np.uint16 or levels.ndim != 2:
+        raise InputError("evidence as 16-bit grey PNG", f"{path} is none", "draw it again with --evidence")
     return levels.astype(np.float32) / EVIDENCE_SCALE  # type: ignore[no-any-return]
 
 

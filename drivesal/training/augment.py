@@ -1,0 +1,189 @@
+"""Pictures as another day, another camera or another car might have shown them.
+
+All take and give (h, w, 3) uint8 RGB, and a `numpy.random.Generator` that decides. None changes the label but
+`change_view`, which gives what to add to it.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+Floats32 = NDArray[np.float32]
+
+
+def change_light(picture: Image, rng: np.random.Generator) -> Image:
+    """Another exposure, contrast, gamma and white balance."""
+    level = np.linspace(0, 1, 256)[:, None] ** math.exp(rng.normal(0, 0.3))
+    gain = math.exp(rng.normal(0, 0.3)) * np.exp(rng.normal(0, 0.06, 3))
+    table = np.clip(255 * gain * level + rng.normal(0, 12), 0, 255).astype(np.uint8)
+    return cv2.LUT(picture, table[None])  # type: ignore[no-any-return]
+
+
+def cast_shadow(picture: Image, rng: np.random.Generator) -> Image:
+    """One soft-edged band across the picture, darker than it was or brighter."""
+    height, width = picture.shape[:2]
+    top, bottom = rng.uniform(-0.3 * width, 1.3 * width, (2, 1))
+    corners = np.array([[top[0], 0], [top[0], 0], [bottom[0], height], [bottom[0], height]])
+    corners[1:3, 0] += rng.uniform(0.1, 0.6, 2) * width
+    if rng.random() < 0.5:  # a band that lies across the road: a pole's or a tree's shadow
+        corners = corners[:, ::-1] * [width / height, height / width]
+    mask = cv2.fillPoly(np.zeros((height, width), np.float32), [corners.astype(np.int32)], 1.0)
+    mask = cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.5, 3))[..., None]
+    factor = math.exp(rng.uniform(-1.2, 0.5))
+    shaded: Image = np.clip(picture * (1 + (factor - 1) * mask), 0, 255).astype(np.uint8)
+    return shaded
+
+
+def blur(picture: Image, rng: np.random.Generator) -> Image:
+    """A lens out of focus, up to 1.2 pixels."""
+    return cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 1.2))  # type: ignore[no-any-return]
+
+
+def add_noise(picture: Image, rng: np.random.Generator) -> Image:
+    """A sensor's noise, up to 10 levels."""
+    sheet = _noise(picture.size)
+    start = int(rng.integers(len(sheet) - picture.size))
+    noise = sheet[start : start + picture.size].reshape(picture.shape)
+    noisy: Image = np.clip(picture + noise * np.float32(rng.uniform(0, 10)), 0, 255).astype(np.uint8)
+    return noisy
+
+
+@functools.lru_cache(maxsize=2)
+def _noise(size: int) -> Floats32:
+    """Normal numbers, ten pictures' worth to cut from: drawing them anew is half of all augmentation's time."""
+    return np.random.default_rng(0).standard_normal(10 * size, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """A camera over flat ground, in shares of the frame: `focal` = (fx / width, fy / height), `horizon` /
+    height.
+
+    `height_m` of the camera; `wheelbase_m` and `steering_ratio` of the car.
+    """
+
+    focal: tuple[float, float]
+    horizon: float
+    height_m: float
+    wheelbase_m: float
+    steering_ratio: float
+
+    def wheel_deg(self, curvature: float) -> float:
+        """The steering-wheel angle [deg] that drives this curvature [1/m] (kinematic bicycle)."""
+        return self.steering_ratio * math.degrees(math.atan(self.wheelbase_m * curvature))
+
+    def curvature(self, wheel_deg: float) -> float:
+        """The curvature [1/m] that this steering-wheel angle [deg] drives."""
+        return math.tan(math.radians(wheel_deg / self.steering_ratio)) / self.wheelbase_m
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """How views are changed: standard deviations, and the look-aheads [m] that the corrected label goes by."""
+
+    bend_deg: float = 6.0
+    yaw_deg: float = 0.0
+    shift_m: float = 0.0
+    yaw_ahead_m: float = 41.0
+    shift_ahead_m: float = 27.0
+    bend_to_m: float = 60.0
+
+
+def change_view(
+    frame: Image,
+    seen: tuple[float, float],
+    size: tuple[int, int],
+    filler: Image,
+    geometry: Geometry,
+    views: Views,
+    rng: np.random.Generator,
+) -> tuple[Image, float]:
+    """What the model would have seen of a road bent otherwise, from a car elsewhere; what to add to the label
+    [deg].
+
+    `frame` is the whole frame at any size, `seen` the rows of it that the model sees as shares, `size` (h, w)
+    of the model's picture. Where the changed view looks past the frame's edge, `filler`, a picture of another
+    frame, shows. The camera is moved a little too: pitched, rolled and shifted so little that the label holds.
+
+    The ground is a plane. A bend of the road by Δκ moves what lies at depth Z sideways by Δκ·Z²/2, so in the
+    picture by fx·Δκ·Z/2, and adds the wheel angle of Δκ. A shift by y and a rotation by ψ (both to the left)
+    are those of section 5.2 of Bojarski et al. 2016; their labels are corrected by pure pursuit, κ =
+    −2·sin(α)/L, with L fitted to what a network trained without them answers.
+    """
+    bend, yaw, shift = (
+        float(rng.normal(0, spread)) for spread in (views.bend_deg, views.yaw_deg, views.shift_m)
+    )
+    columns, rows = _moved_camera(frame.shape, seen, size, rng)
+    focal_x, focal_y = geometry.focal[0] * frame.shape[1], geometry.focal[1] * frame.shape[0]
+    middle, horizon = frame.shape[1] / 2, geometry.horizon * frame.shape[0]
+    x, y = (columns - middle) / focal_x, (rows - horizon) / focal_y
+    turn = math.radians(yaw)
+    away = x * math.sin(turn) + math.cos(turn)
+    x, y = (x * math.cos(turn) - math.sin(turn)) / away, y / away
+    below = np.maximum(y, 0)
+    x = x - below * np.float32(shift / geometry.height_m)
+    depth = np.minimum(geometry.height_m / np.maximum(y, 1e-4), views.bend_to_m)
+    bent = x + np.float32(geometry.curvature(bend) / 2) * depth
+    picture = cv2.remap(
+        frame,
+        (middle + focal_x * bent - 0.5).astype(np.float32),
+        (horizon + focal_y * y - 0.5).astype(np.float32),
+        cv2.INTER_LINEAR,
+        dst=filler.copy(),
+        borderMode=cv2.BORDER_TRANSPARENT,
+    )
+    # the edge that some other bend would have left, so that an edge does not tell the bend
+    other = x + np.float32(geometry.curvature(float(rng.normal(0, views.bend_deg))) / 2) * depth
+    past = np.abs(other * focal_x) > middle
+    picture[past] = filler[past]
+    label = bend - geometry.wheel_deg(2 * math.sin(turn) / views.yaw_ahead_m)
+    return picture, label - geometry.wheel_deg(2 * shift / views.shift_ahead_m**2)
+
+
+def _moved_camera(
+    shape: tuple[int, ...], seen: tuple[float, float], size: tuple[int, int], rng: np.random.Generator
+) -> tuple[Floats32, Floats32]:
+    """(h, w) columns and rows of the frame that a slightly moved camera's pixels see."""
+    top, bottom = seen[0] * shape[0], seen[1] * shape[0]
+    across = (np.arange(size[1], dtype=np.float32) + 0.5) / size[1] * shape[1] - shape[1] / 2
+    down = ((np.arange(size[0], dtype=np.float32) + 0.5) / size[0] - 0.5) * (bottom - top)
+    roll, zoom = math.radians(rng.normal(0, 0.7)), math.exp(rng.normal(0, 0.03))
+    pixel = shape[1] / size[1]
+    right, lower = (float(value) for value in rng.normal(0, 1.5 * pixel, 2))
+    columns = shape[1] / 2 + (across[None] * math.cos(roll) - down[:, None] * math.sin(roll)) / zoom + right / 2
+    rows = (top + bottom) / 2 + (across[None] * math.sin(roll) + down[:, None] * math.cos(roll)) / zoom + lower
+    return columns.astype(np.float32), rows.astype(np.float32)
+
+
+def move_camera(picture: Image, rng: np.random.Generator) -> Image:
+    """A camera pitched, rolled and shifted by so little that the label still holds, of a picture alone."""
+    columns, rows = _moved_camera(picture.shape, (0.0, 1.0), picture.shape[:2], rng)
+    return cv2.remap(  # type: ignore[no-any-return]
+        picture, columns - 0.5, rows - 0.5, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+
+
+def change_look(picture: Image, rng: np.random.Generator) -> Image:
+    """Shadow, light, blur and noise, each in some of the pictures."""
+    for change, share in ((cast_shadow, 0.5), (change_light, 0.8), (blur, 0.3), (add_noise, 0.5)):
+        if rng.random() < share:
+            picture = change(picture, rng)
+    return picture
+
+
+def balanced(angles: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(n,) how often each frame is drawn, summing to 1, so that bends are not drowned by straight road.
+
+    One over the root of how common an angle [deg] of that size is, over bins of 2 degrees.
+    """
+    bins = (np.abs(angles) // 2).astype(int)
+    weights = 1 / np.sqrt(np.bincount(bins)[bins])
+    shares: NDArray[np.float64] = weights / weights.sum()
+    return shares

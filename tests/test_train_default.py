@@ -1,0 +1,120 @@
+"""The script that trains the default model, on a drive and a world so small that it takes seconds."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from drivesal.card import card_path, read_card
+from drivesal.loading import load_model
+from drivesal.world.scene import Scene
+from drivesal.world.world import Drive
+from drivesal.world.writing import write_drive
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def script():
+    sys.path.insert(0, str(ROOT / "scripts"))  # by its name, so that processes that draw find it too
+    try:
+        import train_default
+    finally:
+        sys.path.remove(str(ROOT / "scripts"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train_default, "WORLD_SCENES", 2)
+        patch.setattr(train_default, "UNSEEN_SCENES", 1)
+        patch.setattr(train_default, "EVIDENCE_SCENES", 1)
+        patch.setattr(train_default, "BATCH", 8)
+        patch.setattr(train_default, "PLAN", dataclasses.replace(train_default.PLAN, every=10))
+        patch.setattr(sys, "path", [str(ROOT / "scripts"), *sys.path])
+        yield train_default
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("drive") / "drive"
+    write_drive(Drive(5, 150, 1, (160, 120), Scene()), out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def trained(script, folder, tmp_path_factory):
+    """What a whole training leaves, and what it said."""
+    work = tmp_path_factory.mktemp("trained")
+    arguments = [str(folder), "--out", str(work / "net.keras"), "--work", str(work / "kept")]
+    arguments += ["--seed", "1", "--seed", "2", "--steps", "20"]
+    ran = CliRunner().invoke(script.main, arguments)
+    assert ran.exit_code == 0, ran.output
+    return work, arguments, ran
+
+
+def test_it_leaves_a_model_with_its_card_curves_and_worst_frames(trained):
+    work, _, ran = trained
+    model = load_model(work / "net.keras")
+    assert model.assumed == ()
+    training = read_card(card_path(work / "net.keras")).training
+    assert training["seeds"] == [1, 2]
+    assert set(training["networks"]) == {"seed 1", "seed 2", "student"}
+    assert training["split"]["training"] == "0 to 110 s, 110 frames"
+    assert training["validation"]["frames"] == 20
+    assert training["wall_time_s"] > 0
+    assert 0 < training["share_on_evidence"]["uniform"] < 1
+    assert {"curves.png", "worst.jpg"} <= {path.name for path in (work / "kept").iterdir()}
+    assert "student" in ran.stderr
+
+
+def test_called_again_it_takes_up_what_there_is_and_ends_the_same(script, trained):
+    work, arguments, _ = trained
+    before = load_model(work / "net.keras").network.get_weights()
+    (work / "kept" / "default-student.npz").unlink()  # as if it had been stopped before the student
+    ran = CliRunner().invoke(script.main, arguments)
+    assert ran.exit_code == 0, ran.output
+    assert "drawn" not in ran.stderr
+    assert ran.stderr.count("step") == 2  # the student's alone
+    for one, other in zip(before, load_model(work / "net.keras").network.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_a_batch_follows_from_seed_and_step(script, folder):
+    real = script.read_drive(folder)
+    world = script.Frames(real.pictures[::3], real.angles[::3])
+    draws = [script.batches(real, world, 10.0, seed) for seed in (1, 1, 2)]
+    for one, other in zip(draws[0](7), draws[1](7), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert (draws[0](7)[0] != draws[0](8)[0]).any()
+    assert (draws[0](7)[0] != draws[2](7)[0]).any()
+    inputs, targets = draws[0](7)
+    assert inputs.shape == (8, 66, 200, 3)
+    assert targets.shape == (8, 1)
+    assert -1 <= inputs[..., 0].min() < inputs[..., 0].max() <= 1
+
+
+def test_what_teachers_say_is_odd_under_the_mirror(script, folder):
+    real = script.read_drive(folder)
+    draw = script.batches(real, script.Frames(real.pictures, real.angles), 10.0, 1)
+    teachers = [script.pilotnet((66, 200), 3, 0.0) for _ in range(2)]
+
+    def mirrored(step):
+        inputs, targets = draw(step)
+        return inputs[:, :, ::-1], -targets
+
+    one, other = (script.taught(which, teachers, 10.0)(3)[1] for which in (draw, mirrored))
+    np.testing.assert_allclose(one, -other, atol=1e-5)
+    share = script.TRUTH_SHARE
+    said = (one - share * draw(3)[1]) / (1 - share) * 10.0
+    expected = np.mean([np.asarray(t(draw(3)[0]) - t(draw(3)[0][:, :, ::-1])) / 2 for t in teachers], axis=0)
+    np.testing.assert_allclose(said, expected, atol=1e-3)
+
+
+def test_a_short_drive_is_refused_in_one_line(script, tmp_path):
+    write_drive(Drive(1, 2, 5, (64, 64)), tmp_path / "short")
+    ran = CliRunner().invoke(script.main, [str(tmp_path / "short"), "--work", str(tmp_path / "kept")])
+    assert ran.exit_code == 1
+    assert ran.stderr.count("\n") == 1
+    assert "longer than 130 s" in ran.stderr

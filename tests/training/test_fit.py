@@ -1,0 +1,100 @@
+"""The training loop: it learns, it repeats, and stopped it goes on to the same end."""
+
+import numpy as np
+import pytest
+
+from drivesal.backend import keras
+from drivesal.training.fit import Plan, fit, seeded
+from drivesal.training.networks import pilotnet, scale_head
+
+PLAN = Plan(steps=60, learning_rate=0.02, weight_decay=0.0, average=0.9, every=20)
+SLOPE = np.array([[2.0], [-1.0], [0.5]], np.float32)
+
+
+def small():
+    layers = keras().layers
+    network = keras().Sequential([layers.Input((3,)), layers.Dense(8), layers.Dropout(0.1), layers.Dense(1)])
+    return network
+
+
+def draw(step):
+    inputs = np.random.default_rng([7, step]).standard_normal((32, 3)).astype(np.float32)
+    return inputs, inputs @ SLOPE
+
+
+def measure(network):
+    inputs = np.eye(3, dtype=np.float32)
+    return {"off": float(np.abs(np.asarray(network(inputs)) - SLOPE).max())}
+
+
+class StopError(Exception):
+    """Raised in the middle of a training."""
+
+
+def run(kept, report=lambda _: None, draw=draw, plan=PLAN):
+    seeded(5)
+    network = small()
+    history = fit(network, draw, plan, measure, report, kept)
+    assert all(row["seconds"] > 0 for row in history)
+    figures = [{name: value for name, value in row.items() if name != "seconds"} for row in history]
+    return [weight.copy() for weight in network.get_weights()], figures
+
+
+def test_it_learns_and_says_so(tmp_path):
+    rows = []
+    _, history = run(tmp_path / "kept.npz", rows.append, plan=Plan(400, 0.02, 0.0, 0.9, 100))
+    assert [row["off"] for row in rows] == [row["off"] for row in history]
+    assert [row["step"] for row in history] == [100, 200, 300, 400]
+    assert history[-1]["off"] < 0.25 < history[0]["off"] + 0.25
+    assert history[-1]["loss"] < history[0]["loss"]
+
+
+def test_it_repeats_from_the_seed(tmp_path):
+    first, second = run(tmp_path / "a.npz"), run(tmp_path / "b.npz")
+    assert first[1] == second[1]
+    for one, other in zip(first[0], second[0], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_stopped_it_goes_on_to_the_same_end(tmp_path):
+    def stop(row):
+        if row["step"] == 20:
+            raise StopError
+
+    whole = run(tmp_path / "whole.npz")
+    with pytest.raises(StopError):  # after the measurement, before it is kept: that part is done again
+        run(tmp_path / "part.npz", stop)
+
+    def fail(step):
+        if step == 47:
+            raise StopError
+        return draw(step)
+
+    with pytest.raises(StopError):
+        run(tmp_path / "part.npz", draw=fail)
+    seen = []
+    taken_up = run(tmp_path / "part.npz", draw=lambda step: (seen.append(step), draw(step))[1])
+    assert min(seen) == 40
+    assert taken_up[1] == whole[1]
+    for one, other in zip(taken_up[0], whole[0], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_another_plan_kept_is_not_taken_up(tmp_path):
+    run(tmp_path / "kept.npz")
+    seen = []
+    run(
+        tmp_path / "kept.npz",
+        draw=lambda step: (seen.append(step), draw(step))[1],
+        plan=Plan(40, 0.02, 0, 0.9, 20),
+    )
+    assert min(seen) == 0
+
+
+def test_the_head_is_scaled_in_its_weights():
+    network = pilotnet((66, 200), 3, 0.2)
+    pictures = np.random.default_rng(0).uniform(-1, 1, (2, 66, 200, 3)).astype(np.float32)
+    before = np.asarray(network(pictures))
+    scale_head(network, 11.5)
+    np.testing.assert_allclose(np.asarray(network(pictures)), 11.5 * before, rtol=1e-4)
+    assert network.count_params() == 252_219
