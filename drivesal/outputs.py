@@ -48,25 +48,26 @@ def new_folder(final: str | Path) -> Iterator[Path]:
     Raises `OutputError` where there is something of that name already, or it cannot be written.
     """
     final = Path(final)
-    if os.path.lexists(final):
-        kind = "folder" if final.is_dir() else "file"
-        raise OutputError(
-            "the name of a new folder", f"the {kind} {final} exists", "choose another, or remove it"
-        )
-    if not final.parent.is_dir():
-        came = f"{final.parent} does not exist"
-        if final.parent.exists():
-            came = f"{final.parent} is not a folder"
-        raise OutputError("a folder to write into", came, "create it, or choose another")
+    check_new_folder(final)
     part = final.with_name(f"{final.name}.part-{os.getpid()}")
+    with writing(final):
+        part.mkdir()
     try:
-        with writing(final):
-            part.mkdir()
         yield part
         with writing(final):
             part.rename(final)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def check_new_folder(final: Path) -> None:
+    """Raises `OutputError` where `new_folder` would, as far as can be known before."""
+    if os.path.lexists(final):
+        came = f"the {'folder' if final.is_dir() else 'file'} {final} exists"
+        raise OutputError("the name of a new folder", came, "choose another, or remove it")
+    if not final.parent.is_dir():
+        came = f"{final.parent} is not a folder" if final.parent.exists() else f"{final.parent} does not exist"
+        raise OutputError("a folder to write into", came, "create it, or choose another")
 
 
 class Outputs:

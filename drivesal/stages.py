@@ -7,10 +7,13 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -23,6 +26,27 @@ def _stand_back() -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+
+
+def in_order(work: Callable[[S], T], items: Iterable[S]) -> Generator[T]:
+    """What `work` makes of the items, in their order, on all cores.
+
+    At most two items a core are under way or waiting. An exception is raised in the consumer, after the results
+    before it; leaving early cancels what has not begun.
+    """
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    with ThreadPoolExecutor(cores) as pool:
+        waiting: deque[Future[T]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > 2 * cores:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 class Ahead(Generic[T]):

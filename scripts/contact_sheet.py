@@ -48,10 +48,10 @@ def tile(number: int) -> Image:
     heat = cv2.applyColorMap(np.clip(evidence * 5, 0, 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
     angle = moment.steering_deg
     text = f"{abs(angle):.0f} deg {'left' if angle > 0 else 'right'}"
-    for colour, thick in (((0, 0, 0), 4), ((255, 255, 255), 1)):
-        cv2.putText(frame, text, (8, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.6, colour, thick, cv2.LINE_AA)
+    cv2.rectangle(frame, (0, 0), (118, 28), (0, 0, 0), -1)
+    cv2.putText(frame, text, (8, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (255, 255, 255), 1, cv2.LINE_AA)
     both = np.vstack([frame, heat[round(0.4 * TILE[1]) :]])
-    return cv2.copyMakeBorder(both, 3, 3, 3, 3, cv2.BORDER_CONSTANT, value=(255, 255, 255))
+    return cv2.copyMakeBorder(both, 3, 3, 3, 3, cv2.BORDER_CONSTANT, value=(255, 255, 255))  # type: ignore[no-any-return]
 
 
 @click.command()

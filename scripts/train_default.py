@@ -27,16 +27,26 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+import drivesal.world
+from drivesal.attribution import method
 from drivesal.backend import tensorflow
 from drivesal.card import Card, Target, encode_picture
-from drivesal.errors import DrivesalError, InputError
+from drivesal.errors import DrivesalError, InputError, LabelError
 from drivesal.model import SteeringModel
 from drivesal.preprocess import Crop, Preprocess
 from drivesal.recordings import open_recording, read_labels
 from drivesal.steering import AngleSpec
-from drivesal.training.augment import Geometry, Views, balanced, change_look, change_view, move_camera
+from drivesal.training.augment import (
+    Geometry,
+    ViewChange,
+    Views,
+    balanced,
+    change_look,
+    change_view,
+    move_camera,
+)
 from drivesal.training.errors import errors
-from drivesal.training.fit import Draw, Plan, fit, seeded
+from drivesal.training.fit import Draw, Plan, Row, fit, seeded
 from drivesal.training.networks import pilotnet, scale_head
 from drivesal.world.car import STEERING_RATIO, WHEELBASE_M
 from drivesal.world.scores import evident, share_on
@@ -44,7 +54,7 @@ from drivesal.world.world import STILLS_PER_SCENE, scene_stills
 
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
-Curves = dict[str, list[dict[str, float]]]
+Curves = dict[str, list[Row]]
 
 # From just above the horizon to well in front of the car; the sky would only tell where the sun stood.
 SEEN = (0.42, 0.92)
@@ -55,7 +65,7 @@ STRETCHES, STRETCH_GAP_S = 5, 6.0
 
 # The real drive's camera, measured on its frames: the lane's width and the horizon give height over focal
 # length; the picture's flow against the wheel's angle, and the ground's, give the focal length.
-GEOMETRY = Geometry((2.5, 10 / 3), 0.443, 1.18, WHEELBASE_M, STEERING_RATIO)
+GEOMETRY = Geometry((2.7, 3.6), 0.443, 1.18, WHEELBASE_M, STEERING_RATIO)
 VIEWS = Views(bend_deg=6.0, yaw_deg=0.4, shift_m=0.2)
 
 WORLD_SEED, WORLD_SCENES, WORLD_SIZE = 11, 3000, (400, 300)
@@ -63,13 +73,14 @@ UNSEEN_SEED, UNSEEN_SCENES = 900_001, 100
 EVIDENCE_SCENES = 25
 
 BATCH, DROPOUT = 64, 0.2
-WORLD_SHARE, WORLD_LOOK_SHARE, VIEW_SHARE, TRUTH_SHARE = 0.5, 0.4, 0.6, 0.25
-PLAN = Plan(steps=8_000, learning_rate=3e-3, weight_decay=1e-2, average=0.998, every=500)
+WORLD_SHARE, WORLD_LOOK_SHARE, VIEW_SHARE, TRUTH_SHARE = 0.7, 0.4, 0.6, 0.25
+PLAN = Plan(steps=6_000, learning_rate=3e-3, weight_decay=1e-2, average=0.998, every=500)
 RECIPE = (
-    "half of every batch drawn, half real; frames drawn by one over the root of how common their angle is; "
-    "half mirrored, the angle negated; most real ones seen from a car shifted and turned, on a road bent "
+    "seven tenths of every batch drawn, the rest real; frames taken by one over the root of how common their "
+    "angle is; half mirrored, the angle negated; most real ones seen from a car shifted and turned, on a road bent "
     "otherwise, labels corrected; light, contrast, colour, shadows, blur, noise, a slightly moved camera; "
-    "dropout, weight decay, cosine schedule, running average of the weights"
+    "dropout, weight decay, cosine schedule, running average of the weights; the shipped network is the student of "
+    "several such, taught by their mean answer to each picture and its mirror image"
 )
 
 # What the card may say of a drive's origin, known by its run.mp4; of any other drive it says the folder's name.
@@ -115,7 +126,11 @@ class Frames:
 def read_drive(folder: Path) -> Frames:
     """Reads run.mp4 and run.csv. Raises InputError or LabelError."""
     pictures, angles, times, wholes = [], [], [], []
-    with open_recording(folder / "run.mp4", labels=read_labels(folder / "run.csv")) as recording:
+    labels = read_labels(folder / "run.csv")
+    if (labels.kind.unit, labels.kind.turns) != ("deg", "steering-wheel"):
+        came = f"they are {labels.kind.unit} at the {labels.kind.turns}"
+        raise LabelError("angles at the steering wheel in degrees or radians", came, "convert them")
+    with open_recording(folder / "run.mp4", labels=labels) as recording:
         for frame in recording.frames():
             if frame.steering is None:
                 continue
@@ -123,8 +138,10 @@ def read_drive(folder: Path) -> Frames:
             wholes.append(cv2.resize(frame.image, FRAME, interpolation=cv2.INTER_AREA))
             angles.append(frame.steering)
             times.append(frame.time_s)
-    labels = np.array(angles, np.float32)
-    drive = Frames(np.stack(pictures), labels, np.array(times, np.float32), np.stack(wholes))
+    if not times:
+        raise LabelError("a label for a frame or more", f"{folder / 'run.csv'} has none", "mend it")
+    truth = np.array(angles, np.float32)
+    drive = Frames(np.stack(pictures), truth, np.array(times, np.float32), np.stack(wholes))
     if not drive.between(0, TRAIN_END_S).any() or not drive.between(VALIDATION_START_S, math.inf).any():
         raise InputError(
             f"a drive longer than {VALIDATION_START_S:g} s",
@@ -144,8 +161,12 @@ def draw_scene(seed: int, number: int) -> tuple[Image, Floats]:
     return np.stack([picture for picture, _ in drawn]), np.array([angle for _, angle in drawn], np.float32)
 
 
-def draw_world(seed: int, scenes: int, kept: Path) -> Frames:
-    """Drawn frames of so many scenes, from the file `kept` where it is there."""
+def draw_world(seed: int, scenes: int, work: Path) -> Frames:
+    """Drawn frames of so many scenes, from the folder `work` where this code has put them there."""
+    digest = hashlib.sha256(repr((WORLD_SIZE, PREPROCESS)).encode())
+    for source in sorted(Path(drivesal.world.__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    kept = work / f"world-{seed}-{scenes}-{digest.hexdigest()[:12]}.npz"
     if not kept.is_file():
         start, drawn = time.perf_counter(), []
         with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
@@ -173,8 +194,9 @@ def real_example(real: Frames, index: int, rng: np.random.Generator) -> tuple[Im
     picture, angle = real.pictures[index], float(real.angles[index])
     if real.wholes is not None and rng.random() < VIEW_SHARE:
         filler = real.pictures[rng.integers(len(real.pictures))]
-        picture, change = change_view(real.wholes[index], SEEN, PREPROCESS.size, filler, GEOMETRY, VIEWS, rng)
-        angle += change
+        change, decoy = ViewChange.drawn(VIEWS, rng), ViewChange.drawn(VIEWS, rng)
+        picture = change_view(real.wholes[index], SEEN, filler, GEOMETRY, change, decoy)
+        angle += change.label_deg(GEOMETRY, VIEWS)
     elif rng.random() < 0.5:
         picture = move_camera(picture, rng)
     return picture, angle
@@ -230,8 +252,8 @@ def answers(network: Any, frames: Frames, scale: float) -> Floats:
 
 
 def train(
-    draw: Draw, scale: float, checks: dict[str, Frames], seed: int, plan: Plan, kept: Path
-) -> tuple[Any, list[dict[str, float]]]:
+    draw: Draw, scale: float, checks: dict[str, Frames], seed: int, plan: Plan, kept: Path, key: str
+) -> tuple[Any, list[Row]]:
     """A network whose answer is degrees at the steering wheel, left positive, and its curves.
 
     The weights are a running average as it stands at the end, not the best on any of the `checks`: only the
@@ -240,18 +262,19 @@ def train(
     seeded(seed)
     network = pilotnet(PREPROCESS.size, PREPROCESS.channels, DROPOUT)
 
-    def measure(averaged: Any) -> dict[str, float]:
-        row: dict[str, float] = {}
+    def measure(averaged: Any) -> Row:
+        row: Row = {}
         for name, frames in checks.items():
             found = errors(answers(averaged, frames, scale), frames.angles)
             row |= {f"{name} [deg]": found["rmse_deg"], f"{name}, correlation": found["correlation"]}
         return row
 
-    def report(row: dict[str, float]) -> None:
-        figures = "  ".join(f"{name} {value:.3f}" for name, value in row.items() if name != "step")
+    def report(row: Row) -> None:
+        known = {name: value for name, value in row.items() if name != "step" and value is not None}
+        figures = "  ".join(f"{name} {value:.3f}" for name, value in known.items())
         say(f"step {row['step']:6.0f}/{plan.steps}  {figures}")
 
-    history = fit(network, draw, plan, measure, report, kept)
+    history = fit(network, draw, plan, measure, report, kept, key)
     # never compiled: its file holds no optimizer
     trained = pilotnet(PREPROCESS.size, PREPROCESS.channels, DROPOUT)
     trained.set_weights(network.get_weights())
@@ -269,11 +292,22 @@ class Course:
     plan: Plan
     work: Path
 
+    def key(self) -> str:
+        """A digest of the frames and of everything in the recipe but the seeds and the plan."""
+        digest = hashlib.sha256()
+        for frames in (self.real, self.world):
+            digest.update(frames.pictures.tobytes())
+            digest.update(frames.angles.tobytes())
+        recipe = (VIEWS, GEOMETRY, BATCH, DROPOUT, WORLD_SHARE, WORLD_LOOK_SHARE, VIEW_SHARE, TRUTH_SHARE)
+        digest.update(repr(recipe).encode())
+        return digest.hexdigest()
+
     def run(
         self, name: str, checks: dict[str, Frames]
     ) -> tuple[dict[str, Any], dict[str, list[dict[str, float]]]]:
         """The networks by name, the student last, and their curves; kept in files that begin with `name`."""
         scale = float(np.sqrt(np.mean(self.real.angles**2)))
+        key = self.key()
         networks: dict[str, Any] = {}
         curves: Curves = {}
         for seed in self.seeds:
@@ -281,12 +315,14 @@ class Course:
             say(f"{name}: {one}")
             kept = self.work / f"{name}-seed-{seed}.npz"
             draw = batches(self.real, self.world, scale, seed)
-            networks[one], curves[one] = train(draw, scale, checks, seed, self.plan, kept)
+            networks[one], curves[one] = train(draw, scale, checks, seed, self.plan, kept, f"{key} {seed}")
         if len(self.seeds) > 1:
             say(f"{name}: student")
             draw = taught(batches(self.real, self.world, scale, 0), list(networks.values()), scale)
             kept = self.work / f"{name}-student.npz"
-            networks["student"], curves["student"] = train(draw, scale, checks, 0, self.plan, kept)
+            networks["student"], curves["student"] = train(
+                draw, scale, checks, 0, self.plan, kept, f"{key} {self.seeds}"
+            )
         return networks, curves
 
 
@@ -313,20 +349,20 @@ def leave_one_out(drive: Frames, course: Course) -> dict[str, Any]:
         name = f"{start:.0f} to {min(end, float(drive.times[-1])):.0f} s"
         stretches[name] = errors(predicted[left_out], tested.angles)
     bright = drive.pictures.mean(axis=(1, 2, 3)) >= 60
-    return {
-        "all": errors(predicted, drive.angles),
-        "light": errors(predicted[bright], drive.angles[bright]),
-        "dark": errors(predicted[~bright], drive.angles[~bright]),
-        **stretches,
-    }
+    parts = {"all": np.ones_like(bright), "light": bright, "dark": ~bright}
+    figures = {name: errors(predicted[part], drive.angles[part]) for name, part in parts.items() if part.any()}
+    return figures | stretches
 
 
 def evidence_shares(model: SteeringModel) -> dict[str, float]:
     """The share on evidence, on unseen seeds: of the absolute gradient, a uniform map, untrained networks."""
-    untrained = []
+    models = {"gradient": [model], "random weights": []}
     for seed in range(3):
         seeded(seed)
-        untrained.append(SteeringModel(pilotnet(PREPROCESS.size, PREPROCESS.channels, DROPOUT), model.card))
+        untrained = pilotnet(PREPROCESS.size, PREPROCESS.channels, DROPOUT)
+        models["random weights"].append(SteeringModel(untrained, model.card))
+    mean = np.zeros((*PREPROCESS.size, 3), np.float32)
+    gradients = {name: [method("gradient").build(one, mean) for one in ones] for name, ones in models.items()}
     shares: dict[str, list[float]] = {"gradient": [], "uniform": [], "random weights": []}
     for number in range(EVIDENCE_SCENES):
         for world, moment in list(scene_stills(UNSEEN_SEED, number, WORLD_SIZE))[::4]:
@@ -334,24 +370,10 @@ def evidence_shares(model: SteeringModel) -> dict[str, float]:
             if not mask.any():
                 continue
             picture = PREPROCESS.prepare(world.image(moment))[None]
-            shares["gradient"].append(share_on(_gradient(model, picture), mask))
             shares["uniform"].append(float(mask.mean()))
-            shares["random weights"] += [share_on(_gradient(one, picture), mask) for one in untrained]
-    return {name: round(float(np.mean(values)), 3) for name, values in shares.items()}
-
-
-def _gradient(model: SteeringModel, picture: Image) -> Floats:
-    """(h, w) the signed sum of the gradient over the channels."""
-    from drivesal.attribution.registry import method
-
-    key = id(model)
-    if key not in _attributors:
-        mean = np.zeros((*PREPROCESS.size, 3), np.float32)
-        _attributors[key] = method("gradient").build(model, mean)
-    return _attributors[key](picture).summed[0]  # type: ignore[no-any-return]
-
-
-_attributors: dict[int, Any] = {}
+            for name, ones in gradients.items():
+                shares[name] += [share_on(gradient(picture).summed[0], mask) for gradient in ones]
+    return {name: round(float(np.nanmean(values)), 3) for name, values in shares.items()}
 
 
 def draw_curves(curves: Curves, out: Path) -> None:
@@ -387,8 +409,8 @@ def draw_worst(drive: Frames, predicted: Floats, out: Path, count: int = 10, apa
     for index in chosen:
         tile = drive.wholes[index][..., ::-1].copy()
         text = f"{drive.times[index]:.1f} s  true {drive.angles[index]:+.0f}  answer {predicted[index]:+.0f}"
-        for colour, thick in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-            cv2.putText(tile, text, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, thick, cv2.LINE_AA)
+        cv2.rectangle(tile, (0, 0), (tile.shape[1], 22), (0, 0, 0), -1)
+        cv2.putText(tile, text, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255, 255, 255), 1, cv2.LINE_AA)
         tiles.append(tile)
     rows = [np.hstack(tiles[start : start + 5]) for start in range(0, len(tiles), 5)]
     cv2.imwrite(str(out), np.vstack(rows), [cv2.IMWRITE_JPEG_QUALITY, 85])
@@ -432,7 +454,13 @@ def versions() -> dict[str, str]:
     help="Kept on the way.",
 )
 @click.option(
-    "--seed", "seeds", type=int, multiple=True, default=(1, 2, 3), show_default=True, help="Repeat for several."
+    "--seed",
+    "seeds",
+    type=click.IntRange(min=0),
+    multiple=True,
+    default=(1, 2, 3),
+    show_default=True,
+    help="Repeat for several.",
 )
 @click.option("--steps", type=click.IntRange(min=20), default=PLAN.steps, show_default=True, help="A seed.")
 @click.option("--leave-one-out", "stretches", is_flag=True, help="Only measure on stretches that are left out.")
@@ -446,12 +474,12 @@ def main(folder: Path, out: Path, work: Path, seeds: tuple[int, ...], steps: int
     except DrivesalError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
-    world = draw_world(WORLD_SEED, WORLD_SCENES, work / f"world-{WORLD_SEED}-{WORLD_SCENES}.npz")
+    world = draw_world(WORLD_SEED, WORLD_SCENES, work)
     plan = dataclasses.replace(PLAN, steps=steps)
     if stretches:
         click.echo(json.dumps(leave_one_out(drive, Course(drive, world, seeds, plan, work)), indent=2))
         return
-    unseen = draw_world(UNSEEN_SEED, UNSEEN_SCENES, work / f"world-{UNSEEN_SEED}-{UNSEEN_SCENES}.npz")
+    unseen = draw_world(UNSEEN_SEED, UNSEEN_SCENES, work)
     training, validation = drive.part(0, TRAIN_END_S), drive.part(VALIDATION_START_S, math.inf)
     networks, curves = Course(training, world, seeds, plan, work).run(
         "default", {"validation": validation, "unseen world": unseen}

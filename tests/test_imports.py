@@ -54,9 +54,9 @@ def test_direction(path):
     if me == "preprocess":
         assert others <= NOTHING
     if me == "world":
-        assert others <= {"errors", "outputs", "video", "preprocess", "__version__"}
+        assert others <= {"errors", "outputs", "stages", "video", "preprocess", "__version__"}
     if me == "training":
-        assert others <= {"backend", "errors"}
+        assert others <= {"backend", "errors", "stages"}
     if me != "cli":
         assert "click" not in {name.split(".")[0] for name in names}
         assert "cli" not in others or me == "__main__"

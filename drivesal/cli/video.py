@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,7 @@ import click
 
 from drivesal.cli import _given
 from drivesal.cli import _options as options
+from drivesal.cli._progress import progress as bar
 from drivesal.errors import DrivesalError, ModelError, OptionError
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ def _one(path: Path, given: Mapping[str, Any], model: Callable[[], SteeringModel
     ):
         steering = model()
         _given.check_kinds(recording, steering)
-        with _progress(recording.info, span, path.name, given["quiet"]) as progress:
+        with bar(_expected(recording.info, span), path.name, given["quiet"]) as progress:
             encoding = Encoding(given["preset"], given["crf"])
             facts = render_video(recording, steering, request, outputs, paths, encoding, progress)
     _summary(path, facts, paths, given["as_json"])
@@ -117,16 +116,6 @@ def _paths(path: Path, given: Mapping[str, Any]) -> dict[str, Path]:
             raise OptionError("--save-maps to end in .npz", f"it is {given['save_maps']}", "name it .npz")
         paths["maps"] = given["save_maps"]
     return paths
-
-
-@contextmanager
-def _progress(info: RecordingInfo, span: Span, name: str, quiet: bool) -> Iterator[Callable[[int], object]]:
-    """A bar with rate and time left on stderr; nothing where that is no terminal."""
-    from tqdm import tqdm
-
-    hidden = quiet or not sys.stderr.isatty()
-    with tqdm(total=_expected(info, span), desc=name, unit=" frames", disable=hidden, file=sys.stderr) as bar:
-        yield bar.update
 
 
 def _expected(info: RecordingInfo, span: Span) -> int | None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
 from drivesal.cli import _options as options
+from drivesal.cli._progress import progress as bar
 from drivesal.errors import OptionError
 
 
@@ -64,13 +62,16 @@ Examples:
 @click.option("--quiet", is_flag=True, help="No progress.")
 def command(out: Path, seed: int, frames: int | None, evidence: bool, quiet: bool, **given: Any) -> None:
     """Draw a road with known steering: run.mp4, run.csv and scene.json, or single frames for training."""
+    from drivesal.outputs import check_new_folder
+
     if frames is not None and (given["seconds"] is not None or given["rate"] is not None):
         raise click.UsageError("--seconds and --rate go with a drive, --frames with single frames.")
     size, held = _size(given["size"]), _held(given["settings"])
+    check_new_folder(out)
     if frames is not None:
         from drivesal.world.writing import write_stills
 
-        with _progress(frames, out.name, quiet) as progress:
+        with bar(frames, out.name, quiet) as progress:
             write_stills(seed, frames, size, held, out, evidence=evidence, progress=progress)
         click.echo(f"{frames} frames of {size[0]}x{size[1]}\n{out}")
         return
@@ -84,7 +85,7 @@ def command(out: Path, seed: int, frames: int | None, evidence: bool, quiet: boo
     seconds = 20.0 if given["seconds"] is None else given["seconds"]
     rate = 20.0 if given["rate"] is None else given["rate"]
     drive = Drive(seed, seconds, rate, size, scene)
-    with _progress(drive.frames, out.name, quiet) as progress:
+    with bar(drive.frames, out.name, quiet) as progress:
         write_drive(drive, out, evidence=evidence, progress=progress)
     angles = [round(moment.steering_deg, 1) + 0.0 for moment in drive.moments]  # no minus before zero
     click.echo(
@@ -111,13 +112,3 @@ def _held(settings: tuple[str, ...]) -> dict[str, Any]:
             raise OptionError("--set as NAME=VALUE like light=night", f"it is {setting!r}", "mend it")
         held[name.strip()] = parse(name.strip(), value.strip())
     return held
-
-
-@contextmanager
-def _progress(frames: int, name: str, quiet: bool) -> Iterator[Callable[[int], object]]:
-    """A bar with rate and time left on stderr; nothing where that is no terminal."""
-    from tqdm import tqdm
-
-    hidden = quiet or not sys.stderr.isatty()
-    with tqdm(total=frames, desc=name, unit=" frames", disable=hidden, file=sys.stderr) as bar:
-        yield bar.update

@@ -1,14 +1,14 @@
 """Pictures as another day, another camera or another car might have shown them.
 
-All take and give (h, w, 3) uint8 RGB, and a `numpy.random.Generator` that decides. None changes the label but
-`change_view`, which gives what to add to it.
+Pictures are (h, w, 3) uint8 RGB; where something is left to chance a `numpy.random.Generator` decides. None
+changes the label but `change_view`, whose `ViewChange` knows what to add to it.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ def change_light(picture: Image, rng: np.random.Generator) -> Image:
     """Another exposure, contrast, gamma and white balance."""
     level = np.linspace(0, 1, 256)[:, None] ** math.exp(rng.normal(0, 0.3))
     gain = math.exp(rng.normal(0, 0.3)) * np.exp(rng.normal(0, 0.06, 3))
-    table = np.clip(255 * gain * level + rng.normal(0, 12), 0, 255).astype(np.uint8)
+    table = np.clip(255 * gain * level + rng.normal(0, 12), 0, 255).round().astype(np.uint8)
     return cv2.LUT(picture, table[None])  # type: ignore[no-any-return]
 
 
@@ -93,78 +93,114 @@ class Views:
     shift_m: float = 0.0
     yaw_ahead_m: float = 41.0
     shift_ahead_m: float = 27.0
-    bend_to_m: float = 60.0
+
+
+_BENT_TO_M = 60.0
+"""What lies farther off, and everything above the horizon, is moved by a bend as what lies here."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewChange:
+    """Another view of the same place: the road bent by `bend_deg` more (as a wheel angle), the car turned by
+    `yaw_deg` and shifted by `shift_m`, all to the left, and the camera moved so little that the label holds.
+
+    The ground is a plane. A bend of the road by Δκ moves what lies at depth Z sideways by Δκ·Z²/2, so in the
+    picture by fx·Δκ·Z/2, and adds the wheel angle of Δκ. A rotation and a shift are those of section 5.2 of
+    Bojarski et al. 2016; their labels are corrected by pure pursuit, κ = −2·sin(α)/L, with L fitted to what a
+    network trained without them answers.
+    """
+
+    bend_deg: float = 0.0
+    yaw_deg: float = 0.0
+    shift_m: float = 0.0
+    camera: CameraMove = field(default_factory=lambda: CameraMove())
+
+    @classmethod
+    def drawn(cls, views: Views, rng: np.random.Generator) -> ViewChange:
+        """One at random."""
+        bend, yaw, shift = rng.normal(0, (views.bend_deg, views.yaw_deg, views.shift_m)).tolist()
+        return cls(bend, yaw, shift, CameraMove.drawn(rng))
+
+    def label_deg(self, geometry: Geometry, views: Views) -> float:
+        """What to add to the label [deg]."""
+        turned = 2 * math.sin(math.radians(self.yaw_deg)) / views.yaw_ahead_m
+        beside = 2 * self.shift_m / views.shift_ahead_m**2
+        return self.bend_deg - geometry.wheel_deg(turned) - geometry.wheel_deg(beside)
+
+    def sources(
+        self, shape: tuple[int, ...], seen: tuple[float, float], size: tuple[int, int], geometry: Geometry
+    ) -> tuple[Floats32, Floats32]:
+        """(h, w) float32 columns and rows of the frame that the view's pixels show, for `cv2.remap`.
+
+        `shape` is the frame's, `seen` the rows that the model sees of it (shares), `size` (h, w) its picture's.
+        """
+        columns, rows = self.camera.sources(shape, seen, size)
+        focal_x, focal_y = geometry.focal[0] * shape[1], geometry.focal[1] * shape[0]
+        middle, horizon = shape[1] / 2, geometry.horizon * shape[0]
+        x, y = (columns - middle) / focal_x, (rows - horizon) / focal_y
+        turn = math.radians(self.yaw_deg)
+        away = x * math.sin(turn) + math.cos(turn)
+        x, y = (x * math.cos(turn) - math.sin(turn)) / away, y / away
+        x = x - np.maximum(y, 0) * (self.shift_m / geometry.height_m)
+        depth = np.minimum(geometry.height_m / np.maximum(y, 1e-4), _BENT_TO_M)
+        x = x + depth * (geometry.curvature(self.bend_deg) / 2)
+        return (middle + focal_x * x - 0.5).astype(np.float32), (horizon + focal_y * y - 0.5).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class CameraMove:
+    """A camera rolled, zoomed and, in pixels of the model's picture, shifted."""
+
+    roll_deg: float = 0.0
+    zoom: float = 1.0
+    right_px: float = 0.0
+    down_px: float = 0.0
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator) -> CameraMove:
+        """One so small that the label holds."""
+        roll, zoom, right, down = rng.normal(0, (0.7, 0.03, 0.75, 1.5)).tolist()
+        return cls(roll, math.exp(zoom), right, down)
+
+    def sources(
+        self, shape: tuple[int, ...], seen: tuple[float, float], size: tuple[int, int]
+    ) -> tuple[Floats32, Floats32]:
+        """(h, w) float32 columns and rows of the frame that the camera's pixels show; see `ViewChange`."""
+        top, bottom = seen[0] * shape[0], seen[1] * shape[0]
+        across = (np.arange(size[1], dtype=np.float32) + 0.5) / size[1] * shape[1] - shape[1] / 2
+        down = (((np.arange(size[0], dtype=np.float32) + 0.5) / size[0] - 0.5) * (bottom - top))[:, None]
+        cos, sin = math.cos(math.radians(self.roll_deg)), math.sin(math.radians(self.roll_deg))
+        pixel = shape[1] / size[1]
+        columns = shape[1] / 2 + (across * cos - down * sin) / self.zoom + self.right_px * pixel
+        rows = (top + bottom) / 2 + (across * sin + down * cos) / self.zoom + self.down_px * pixel
+        return columns.astype(np.float32), rows.astype(np.float32)
 
 
 def change_view(
     frame: Image,
     seen: tuple[float, float],
-    size: tuple[int, int],
     filler: Image,
     geometry: Geometry,
-    views: Views,
-    rng: np.random.Generator,
-) -> tuple[Image, float]:
-    """What the model would have seen of a road bent otherwise, from a car elsewhere; what to add to the label
-    [deg].
+    change: ViewChange,
+    decoy: ViewChange,
+) -> Image:
+    """What the model would have seen of the whole `frame`, at any size, from another view.
 
-    `frame` is the whole frame at any size, `seen` the rows of it that the model sees as shares, `size` (h, w)
-    of the model's picture. Where the changed view looks past the frame's edge, `filler`, a picture of another
-    frame, shows. The camera is moved a little too: pitched, rolled and shifted so little that the label holds.
-
-    The ground is a plane. A bend of the road by Δκ moves what lies at depth Z sideways by Δκ·Z²/2, so in the
-    picture by fx·Δκ·Z/2, and adds the wheel angle of Δκ. A shift by y and a rotation by ψ (both to the left)
-    are those of section 5.2 of Bojarski et al. 2016; their labels are corrected by pure pursuit, κ =
-    −2·sin(α)/L, with L fitted to what a network trained without them answers.
+    `filler` (h, w, 3), a picture of another frame, shows where that view looks past the frame's edge, and where
+    the view `decoy` would: an edge must not tell the bend.
     """
-    bend, yaw, shift = (
-        float(rng.normal(0, spread)) for spread in (views.bend_deg, views.yaw_deg, views.shift_m)
-    )
-    columns, rows = _moved_camera(frame.shape, seen, size, rng)
-    focal_x, focal_y = geometry.focal[0] * frame.shape[1], geometry.focal[1] * frame.shape[0]
-    middle, horizon = frame.shape[1] / 2, geometry.horizon * frame.shape[0]
-    x, y = (columns - middle) / focal_x, (rows - horizon) / focal_y
-    turn = math.radians(yaw)
-    away = x * math.sin(turn) + math.cos(turn)
-    x, y = (x * math.cos(turn) - math.sin(turn)) / away, y / away
-    below = np.maximum(y, 0)
-    x = x - below * np.float32(shift / geometry.height_m)
-    depth = np.minimum(geometry.height_m / np.maximum(y, 1e-4), views.bend_to_m)
-    bent = x + np.float32(geometry.curvature(bend) / 2) * depth
-    picture = cv2.remap(
-        frame,
-        (middle + focal_x * bent - 0.5).astype(np.float32),
-        (horizon + focal_y * y - 0.5).astype(np.float32),
-        cv2.INTER_LINEAR,
-        dst=filler.copy(),
-        borderMode=cv2.BORDER_TRANSPARENT,
-    )
-    # the edge that some other bend would have left, so that an edge does not tell the bend
-    other = x + np.float32(geometry.curvature(float(rng.normal(0, views.bend_deg))) / 2) * depth
-    past = np.abs(other * focal_x) > middle
+    columns, rows = change.sources(frame.shape, seen, filler.shape[:2], geometry)
+    into = filler.copy()
+    picture = cv2.remap(frame, columns, rows, cv2.INTER_LINEAR, dst=into, borderMode=cv2.BORDER_TRANSPARENT)
+    other, _ = decoy.sources(frame.shape, seen, filler.shape[:2], geometry)
+    past = (other < 0) | (other > frame.shape[1] - 1)
     picture[past] = filler[past]
-    label = bend - geometry.wheel_deg(2 * math.sin(turn) / views.yaw_ahead_m)
-    return picture, label - geometry.wheel_deg(2 * shift / views.shift_ahead_m**2)
-
-
-def _moved_camera(
-    shape: tuple[int, ...], seen: tuple[float, float], size: tuple[int, int], rng: np.random.Generator
-) -> tuple[Floats32, Floats32]:
-    """(h, w) columns and rows of the frame that a slightly moved camera's pixels see."""
-    top, bottom = seen[0] * shape[0], seen[1] * shape[0]
-    across = (np.arange(size[1], dtype=np.float32) + 0.5) / size[1] * shape[1] - shape[1] / 2
-    down = ((np.arange(size[0], dtype=np.float32) + 0.5) / size[0] - 0.5) * (bottom - top)
-    roll, zoom = math.radians(rng.normal(0, 0.7)), math.exp(rng.normal(0, 0.03))
-    pixel = shape[1] / size[1]
-    right, lower = (float(value) for value in rng.normal(0, 1.5 * pixel, 2))
-    columns = shape[1] / 2 + (across[None] * math.cos(roll) - down[:, None] * math.sin(roll)) / zoom + right / 2
-    rows = (top + bottom) / 2 + (across[None] * math.sin(roll) + down[:, None] * math.cos(roll)) / zoom + lower
-    return columns.astype(np.float32), rows.astype(np.float32)
+    return picture  # type: ignore[no-any-return]
 
 
 def move_camera(picture: Image, rng: np.random.Generator) -> Image:
-    """A camera pitched, rolled and shifted by so little that the label still holds, of a picture alone."""
-    columns, rows = _moved_camera(picture.shape, (0.0, 1.0), picture.shape[:2], rng)
+    """What a slightly moved camera would have made of a picture, of which there is no more."""
+    columns, rows = CameraMove.drawn(rng).sources(picture.shape, (0.0, 1.0), picture.shape[:2])
     return cv2.remap(  # type: ignore[no-any-return]
         picture, columns - 0.5, rows - 0.5, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Generator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivesal.backend import keras, tensorflow
+from drivesal.stages import in_order
 
 Floats = NDArray[np.float32]
 Draw = Callable[[int], tuple[Floats, Floats]]
-Measure = Callable[[Any], dict[str, float]]
+Row = dict[str, Any]
+Measure = Callable[[Any], Row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,38 +43,41 @@ def fit(
     draw: Draw,
     plan: Plan,
     measure: Measure,
-    report: Callable[[dict[str, float]], object],
+    report: Callable[[Row], object],
     kept: Path,
-) -> list[dict[str, float]]:
+    key: str,
+) -> list[Row]:
     """Trains `network` in place; returns what was measured, a row every `plan.every` steps.
 
     `draw(step)` gives the step's batch, inputs (B, h, w, C) and targets (B, 1) float32, and must depend on the
     step alone; it runs in threads ahead of its use. `measure` gets the averaged network and gives figures,
-    which go to `report` with the step, the loss since the last one and the seconds that all of it took. What
-    there is to go on from is kept in the file `kept` at every measurement: called again with the same
-    arguments, training goes on from there, to the same end.
+    which go to `report` with the step, the loss since the last one and the seconds that all of it took.
+
+    What there is to go on from is kept in the file `kept` at every measurement, beside the plan and `key`,
+    which must tell apart whatever else the result follows from. Called again with the same, training goes on
+    there, to the same end.
     """
     optimizer = _optimizer(plan)
     network.compile(optimizer, loss="mse")
     optimizer.build(network.trainable_variables)
     average = [variable.numpy() for variable in network.trainable_variables]
-    step, history = _take_up(kept, plan, network, optimizer, average)
+    step, history = _take_up(kept, _facts(plan, key), network, optimizer, average)
     start = time.perf_counter() - (history[-1]["seconds"] if history else 0.0)
     averaged = keras().models.clone_model(network)
     losses: list[float] = []
-    with closing(_ahead(draw, step, plan.steps)) as batches:
+    with closing(in_order(draw, range(step, plan.steps))) as batches:
         for inputs, targets in batches:
             losses.append(float(network.train_on_batch(inputs, targets)))
             step += 1
             _follow(average, network, plan.average, step)
             if step % plan.every == 0 or step == plan.steps:
                 _put(averaged, average)
-                row = {"step": step, "loss": float(np.mean(losses)), **measure(averaged)}
+                row: Row = {"step": step, "loss": float(np.mean(losses)), **measure(averaged)}
                 row["seconds"] = round(time.perf_counter() - start, 1)
                 losses.clear()
                 history.append(row)
                 report(row)
-                _keep(kept, plan, network, optimizer, average, step, history)
+                _keep(kept, _facts(plan, key), network, optimizer, average, step, history)
     _put(network, average)
     return history
 
@@ -97,32 +101,19 @@ def _put(network: Any, weights: list[Floats]) -> None:
         variable.assign(value)
 
 
-def _ahead(draw: Draw, start: int, stop: int) -> Generator[tuple[Floats, Floats]]:
-    """The batches from `start` to `stop` in order, some drawn ahead by threads."""
-    cores = os.cpu_count() or 1
-    with ThreadPoolExecutor(cores) as pool:
-        waiting: list[Future[tuple[Floats, Floats]]] = []
-        try:
-            for step in range(start, stop):
-                waiting.append(pool.submit(draw, step))
-                if len(waiting) > 2 * cores:
-                    yield waiting.pop(0).result()
-            while waiting:
-                yield waiting.pop(0).result()
-        finally:
-            for future in waiting:
-                future.cancel()
+def _facts(plan: Plan, key: str) -> dict[str, Any]:
+    return {"plan": asdict(plan), "key": key}
 
 
 def _take_up(
-    kept: Path, plan: Plan, network: Any, optimizer: Any, average: list[Floats]
-) -> tuple[int, list[dict[str, float]]]:
-    """Restores what was kept under the same plan; the step and the history to go on from."""
+    kept: Path, wanted: dict[str, Any], network: Any, optimizer: Any, average: list[Floats]
+) -> tuple[int, list[Row]]:
+    """Restores what was kept, if it is of what is wanted; the step and the history to go on from."""
     if not kept.is_file():
         return 0, []
     with np.load(kept) as found:
         facts = json.loads(str(found["facts"]))
-        if facts["plan"] != asdict(plan):
+        if {name: facts.get(name) for name in wanted} != wanted:
             return 0, []
         for name, variables in (("network", network.variables), ("optimizer", optimizer.variables)):
             for number, variable in enumerate(variables):
@@ -134,17 +125,17 @@ def _take_up(
 
 def _keep(
     kept: Path,
-    plan: Plan,
+    wanted: dict[str, Any],
     network: Any,
     optimizer: Any,
     average: list[Floats],
     step: int,
-    history: list[dict[str, float]],
+    history: list[Row],
 ) -> None:
     arrays = {f"network{i}": variable.numpy() for i, variable in enumerate(network.variables)}
     arrays |= {f"optimizer{i}": variable.numpy() for i, variable in enumerate(optimizer.variables)}
     arrays |= {f"average{i}": value for i, value in enumerate(average)}
-    facts = json.dumps({"plan": asdict(plan), "step": step, "history": history})
+    facts = json.dumps({**wanted, "step": step, "history": history})
     part = kept.with_name(f"{kept.name}.part.npz")
     np.savez(part, facts=np.array(facts), **arrays)
     os.replace(part, kept)

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from drivesal.world.noise import smooth
 from drivesal.world.road import Road
 from drivesal.world.scene import Scene
 
@@ -97,7 +98,7 @@ def nearest_along(road: Road, x: float, y: float, near_m: float) -> float:
     return float(part.along[index] + ahead)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Motion:
     """A car's way: a pose and its speed [m/s] for every frame."""
 
@@ -112,7 +113,9 @@ def drive(road: Road, scene: Scene, frames: int, rate: float, rng: np.random.Gen
     Raises `ValueError` where the road is too short.
     """
     steps = int(np.ceil(_STEER_HZ / rate))  # a frame
-    pushes = _pushes(frames * steps, rate * steps, rng) * 9.0 * scene.wander  # deg at the wheel
+    pushes = (
+        smooth(rng.standard_normal, frames * steps, rate * steps, 2.0) * 9.0 * scene.wander
+    )  # deg at the wheel
     step_s = 1 / (rate * steps)
     pose = pose_beside(road, 8.0)
     poses, speeds = [], []
@@ -140,13 +143,3 @@ def _step(pose: Pose, angle_deg: float, length_m: float, road: Road) -> Pose:
     x = pose.x + chord * float(np.cos(pose.heading + turn / 2))
     y = pose.y + chord * float(np.sin(pose.heading + turn / 2))
     return Pose(x, y, pose.heading + turn, nearest_along(road, x, y, pose.along + length_m))
-
-
-def _pushes(frames: int, rate: float, rng: np.random.Generator) -> Floats:
-    """(frames,) smooth noise of standard deviation 1: normal numbers two a second, joined by cosines."""
-    knots = rng.standard_normal(int(frames / rate * 2) + 3)
-    place = np.arange(frames) / rate * 2
-    whole = place.astype(int)
-    share = (1 - np.cos(np.pi * (place - whole))) / 2
-    smooth: Floats = knots[whole] * (1 - share) + knots[whole + 1] * share
-    return smooth

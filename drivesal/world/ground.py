@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from drivesal.world.camera import NEAR_M, Camera, camera_frame, world_from_camera
 from drivesal.world.car import Pose
-from drivesal.world.light import SHADE, Light, beam
-from drivesal.world.road import Road
+from drivesal.world.light import DARK, SHADE, Light, beam
+from drivesal.world.road import STEP_M, Road
 from drivesal.world.scene import Scene
 from drivesal.world.scenery import Scenery, edges, side_of
 from drivesal.world.textures import fill, fractal, lay, paint, ramp, threefold, tile
@@ -33,14 +33,18 @@ _DAPPLE = np.clip(255 - np.clip(np.arange(256) - 150, 0, None) * 4.5, 60, 255).a
 
 
 class Masks(NamedTuple):
-    """What is where on the ground, (rows, width) uint8 each, 255 where it is."""
+    """What is where on the ground, (rows, width) uint8 each, 255 where it is; no paint of a colour is None.
+
+    `shadow` is the shadow map: see `light`.
+    """
 
     road: Image
-    markings: Image
+    white: Image | None
+    yellow: Image | None
     shadow: Image
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ground:
     """The ground of one scene through one camera: what does not change from frame to frame is kept."""
 
@@ -62,19 +66,16 @@ class Ground:
         asphalt_mask = self._strip(ahead, pose, *self._asphalt)
         picture = lay(picture, self._tarmac(fine, coarse, ahead, pose, scenery), asphalt_mask)
         white, yellow = self._lines(ahead, pose)
-        if white is not None:
-            picture = lay(picture, self._paint_white, white)
-        if yellow is not None:
-            picture = lay(picture, self._paint_yellow, yellow)
+        for paint_of, colour in ((white, self._paint_white), (yellow, self._paint_yellow)):
+            if paint_of is not None:
+                picture = lay(picture, colour, cv2.multiply(paint_of, self._worn, scale=1 / 255))
         shadow = self._shadow(pose, scenery, under_cars, light)
         lit = paint(shadow, light.table())
         if light.headlights > 0:
             lit = cv2.add(lit, cv2.convertScaleAbs(self._beam, alpha=light.headlights))
         picture = cv2.multiply(picture, lit, scale=1 / 128)
         picture = self._air(picture, light)
-        none = np.zeros_like(shadow)
-        markings = cv2.max(none if white is None else white, none if yellow is None else yellow)
-        return picture, Masks(asphalt_mask, markings, shadow)
+        return picture, Masks(asphalt_mask, white, yellow, shadow)
 
     # ---- what is the same in every frame
 
@@ -269,7 +270,7 @@ class Ground:
         return cv2.add(cv2.subtract(tone, darker), brighter)  # type: ignore[no-any-return]
 
     def _lines(self, road: Road, pose: Pose) -> tuple[Image | None, Image | None]:
-        """(rows, width) uint8 of white and of yellow paint, None where there is none."""
+        """(rows, width) uint8 where there is white and yellow paint, however worn; None where there is none."""
         scene, side, width = self.scene, side_of(self.scene), self.scene.lane_width_m
         wanted: dict[str, list[Floats]] = {"white": [], "yellow": []}
         if scene.lanes_beyond and scene.centre_line != "none":
@@ -310,7 +311,7 @@ class Ground:
         mask = np.zeros(self._shape, np.uint8)
         for outline in outlines:
             fill(mask, [outline])
-        return cv2.multiply(mask, self._worn, scale=1 / 255)  # type: ignore[no-any-return]
+        return mask
 
     def _shadow(self, pose: Pose, scenery: Scenery, under_cars: list[Floats], light: Light) -> Image:
         """(rows, width) uint8: 0 in the open, `SHADE` in the shade, more under vehicles."""
@@ -327,7 +328,7 @@ class Ground:
         for corners in under_cars:
             below = self.camera.outline(corners)
             if below is not None:
-                fill(mask, [self._columns(below)], 250)
+                fill(mask, [self._columns(below)], DARK)
         return cv2.GaussianBlur(mask, (3, 3), 0)  # type: ignore[no-any-return]
 
     def _on_ground(self, outlines: Floats, pose: Pose, reach_m: float) -> list[tuple[Floats, int]]:
@@ -357,7 +358,10 @@ class Ground:
 
 
 def _thinned(road: Road) -> Road:
-    """Fewer points the farther they are: every one for 70 m, every fourth to 150 m, every eighth beyond."""
-    index = np.r_[0:140, 140:300:4, 300 : len(road.along) : 8]
-    index = index[index < len(road.along)]
-    return Road(*(getattr(road, name)[index] for name in ("along", "x", "y", "heading", "curvature")))
+    """Fewer points the farther they are: every one for 70 m, every fourth to 150 m, every eighth beyond.
+
+    Which ones goes by their place on the road, so that the same stay while the car moves.
+    """
+    number, ahead = np.round(road.along / STEP_M).astype(int), np.arange(len(road.along))
+    kept = (ahead < 140) | ((ahead < 300) & (number % 4 == 0)) | (number % 8 == 0)
+    return Road(*(getattr(road, name)[kept] for name in ("along", "x", "y", "heading", "curvature")))

@@ -1,4 +1,4 @@
-"""What a camera does to the light: tone, white balance, vignetting, motion blur, noise, JPEG."""
+"""What a camera does to the light: tone, white balance, vignetting, blur, noise, JPEG."""
 
 from __future__ import annotations
 
@@ -17,32 +17,51 @@ _SPARE_PX = 128
 """Every frame's noise is cut from a larger sheet, from one of so many places either way."""
 
 
-def develop(picture: Image, scene: Scene) -> Image:
-    """(H, W, 3) uint8 RGB with the scene's contrast, colours, vignetting and motion blur: nothing random."""
+def tone(picture: Image, scene: Scene) -> Image:
+    """(H, W, 3) uint8 RGB with the scene's contrast, colours and vignetting; nothing is blurred or random."""
     if scene.saturation != 1.0:
         picture = cv2.transform(picture, _saturation(scene.saturation))
     picture = cv2.LUT(picture, _tones(scene.contrast, scene.warmth))
     if scene.vignetting > 0:
         picture = cv2.multiply(picture, _vignette(scene.vignetting, picture.shape[:2]), scale=1 / 255)
-    reach = scene.blur_px * picture.shape[1] / 640
-    if reach > 0.3:
-        picture = cv2.GaussianBlur(picture, (0, 0), sigmaX=0.6 * reach, sigmaY=0.35 * reach)
     return picture
 
 
 def expose(picture: Image, scene: Scene, rng: np.random.Generator) -> Image:
-    """(H, W, 3) uint8 RGB with the sensor's noise and the file's compression."""
+    """(H, W, 3) uint8 RGB as the lens, the moving car, the sensor and the file leave it."""
+    height, width = picture.shape[:2]
+    picture = _streak(picture, scene)
+    soft = scene.blur_px * width / 640
+    if soft > 0.3:
+        picture = cv2.GaussianBlur(picture, (0, 0), 0.5 * soft)
     if scene.noise > 0:
-        height, width = picture.shape[:2]
         grain = _grain(height, width)
         top, left = rng.integers(_SPARE_PX, size=2)
         part = grain[top : top + height, left : left + width]
         picture = cv2.addWeighted(picture, 1.0, part, scene.noise / 32, -128 * scene.noise / 32)
     if scene.jpeg_quality < 100:
         options = [cv2.IMWRITE_JPEG_QUALITY, scene.jpeg_quality]
-        # the channels' order makes no difference to what is lost, but for blue, which must stay blue
-        _, packed = cv2.imencode(".jpg", picture[..., ::-1], options)
+        # JPEG keeps less of blue than of red, so OpenCV must get its BGR; a view of it would be copied slowly
+        _, packed = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)
         return cv2.imdecode(packed, cv2.IMREAD_COLOR_RGB)  # type: ignore[return-value]
+    return picture
+
+
+def _streak(picture: Image, scene: Scene) -> Image:
+    """The motion blur of driving ahead: everything streaks away from the vanishing point.
+
+    The mean of four pictures, each a little larger than the one before.
+    """
+    height, width = picture.shape[:2]
+    reach = scene.motion_blur_px * width / 640
+    if reach < 0.5:
+        return picture
+    middle = width / 2, scene.horizon * height
+    growth = reach / float(np.hypot(width / 2, height - middle[1]))
+    for share in (2 / 3, 1 / 3):
+        larger = cv2.getRotationMatrix2D(middle, 0.0, 1 + share * growth)
+        moved = cv2.warpAffine(picture, larger, (width, height), borderMode=cv2.BORDER_REPLICATE)
+        picture = cv2.addWeighted(picture, 0.5, moved, 0.5, 0.0)
     return picture
 
 

@@ -24,7 +24,7 @@ class Skies(NamedTuple):
     glow: Floats
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Light:
     """One moment's light. `open` and `shade` (3,): what a white surface shows of 1 in the sun and in shade.
 
@@ -57,6 +57,11 @@ class Light:
             lit, shade, clear = lit * [0.46, 0.42, 0.5], lit * [0.44, 0.41, 0.5], 0.1 * clear
         air = skies(scene).low * gain * (0.8 + 0.2 * clear)
         return cls(lit * gain, shade * gain, clear, air, _haze(scene), 0.25 * gain * (scene.light == "dusk"))
+
+    @property
+    def casts(self) -> bool:
+        """Whether the shade of a tree is to be seen: a sixth darker than the open, or more."""
+        return bool(self.shade.mean() < 5 / 6 * self.open.mean())
 
     def table(self) -> NDArray[np.uint8]:
         """(256, 1, 3) uint8: light by value of the shadow map, 128 for 1."""

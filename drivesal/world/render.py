@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,107 +14,132 @@ from numpy.typing import NDArray
 from drivesal.world import vehicles
 from drivesal.world.camera import Camera, camera_frame
 from drivesal.world.car import Pose
-from drivesal.world.ground import Ground
-from drivesal.world.light import Light, beam
+from drivesal.world.ground import Ground, Masks
+from drivesal.world.light import SHADE, Light, beam
 from drivesal.world.road import Road
 from drivesal.world.scene import Scene
 from drivesal.world.scenery import STANDING, Scenery
 from drivesal.world.sky import Panorama
 from drivesal.world.sprites import Sprite, sprite
+from drivesal.world.textures import lay
 
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
 SKY, LAND, ROAD, VEGETATION, VEHICLE, FURNITURE, HOOD = range(7)
-"""What a pixel shows, the values of `Seen.what`."""
+"""What a pixel shows, the values of `Meaning.what`."""
 _SIGHT_M = 130.0
 """With a view of 60 degrees, things are drawn so far ahead."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A rendered frame: `image` (H, W, 3) uint8 RGB, before noise and compression.
+@dataclass(frozen=True, slots=True, eq=False)
+class Meaning:
+    """What the pixels of a frame show: `what` (H, W) uint8 is one of `SKY`, `LAND`, … a pixel.
 
-    Where asked for, `what` (H, W) uint8 is one of `SKY`, `LAND`, … a pixel; `markings`, `shadow` (H, W) uint8
-    are 255 where the ground is painted or in full shade.
+    `markings` and `shadow` (H, W) uint8, of what lies on the ground in sight: 255 where there is paint, however
+    worn; the shadow map, see `light`.
     """
 
-    image: Image
-    what: Image | None = None
-    markings: Image | None = None
-    shadow: Image | None = None
+    what: Image
+    markings: Image
+    shadow: Image
 
 
-@dataclass(frozen=True)
 class Renderer:
-    """Draws frames of one scene at one size. `seed` chooses textures, hills and clouds."""
+    """Draws frames of one scene at one size. `seed` chooses textures, hills and clouds.
 
-    scene: Scene
-    size: tuple[int, int]
-    seed: int
+    In `picture` and `meaning`, `placed` are the vehicles in the world, `cloud` 0..1 covers the sun, and `tie`
+    -1..1 is what a nuisance that tells the label shows.
+    """
 
-    def draw(
+    def __init__(self, scene: Scene, size: tuple[int, int], seed: int) -> None:
+        self._scene, self._size, self._seed = scene, size, seed
+        self._camera = Camera.of(scene, size)
+        self._ground = Ground(scene, self._camera, seed)
+        self._far: Panorama | None = None
+        self._lock = threading.Lock()  # frames of one scene may be drawn in several threads
+
+    def picture(
         self,
         pose: Pose,
         road: Road,
         scenery: Scenery,
-        placed: list[vehicles.Parked],
-        *,
+        placed: list[vehicles.Placed],
         cloud: float = 0.0,
         tie: float = 0.0,
-        meaning: bool = False,
-    ) -> Seen:
-        """What the camera sees from `pose`. `placed` are the vehicles, in the world.
+    ) -> Image:
+        """(H, W, 3) uint8 RGB: what comes to the camera, before lens and sensor."""
+        return self._compose(pose, road, scenery, placed, Light.of(self._scene, cloud), tie, None)[0]
 
-        `cloud` 0..1 covers the sun; `tie` -1..1 is what a nuisance that tells the label shows. With `meaning`
-        what every pixel shows comes too.
-        """
-        light = Light.of(self.scene, cloud)
-        camera = self._camera
-        width, height = self.size
+    def meaning(
+        self, pose: Pose, road: Road, scenery: Scenery, placed: list[vehicles.Placed], cloud: float = 0.0
+    ) -> Meaning:
+        """What the pixels of `picture` show."""
+        width, height = self._size
+        first = self._camera.first_row
+        light = Light.of(self._scene, cloud)
+        what = np.full((height, width), SKY, np.uint8)
+        masks = self._compose(pose, road, scenery, placed, light, 0.0, what)[1]
+        markings, shadow = np.zeros((2, height, width), np.uint8)
+        for paint in (masks.white, masks.yellow):
+            if paint is not None:
+                np.maximum(markings[first:], paint, out=markings[first:])
+        shadow[first:] = masks.shadow
+        if not light.casts:
+            shadow[shadow <= SHADE] = 0  # what is under a vehicle stays
+        on_ground = (what == ROAD) | (what == LAND)
+        return Meaning(what, np.where(on_ground, markings, 0), np.where(on_ground, shadow, 0))
+
+    def _compose(
+        self,
+        pose: Pose,
+        road: Road,
+        scenery: Scenery,
+        placed: list[vehicles.Placed],
+        light: Light,
+        tie: float,
+        what: Image | None,
+    ) -> tuple[Image, Masks]:
+        """The picture and the ground's masks; fills `what`, where given, which is `SKY` all over."""
         near = [self._in_camera(pose, vehicle) for vehicle in placed]
-        near = [vehicle for vehicle in near if 1.0 < vehicle.x < 1.5 * _SIGHT_M * camera.reach]
-        picture = np.empty((height, width, 3), np.uint8)
-        what = np.full((height, width), SKY, np.uint8) if meaning else None
-        first = camera.first_row
-        ground, masks = self._ground.draw(pose, road, scenery, [vehicles.footprint(v) for v in near], light)
-        picture[first:] = ground
-        if first:
-            sky = self._panorama.view(pose.heading)
-            if self.scene.shortcut == "sky":
-                sky = cv2.convertScaleAbs(sky, alpha=1 + 0.35 * tie)
-            picture[:first] = sky
+        near = [vehicle for vehicle in near if 1.0 < vehicle.x < 1.5 * _SIGHT_M * self._camera.reach]
+        under = [vehicles.footprint(vehicle) for vehicle in near]
+        picture = np.empty((self._size[1], self._size[0], 3), np.uint8)
+        first = self._camera.first_row
+        picture[first:], masks = self._ground.draw(pose, road, scenery, under, light)
         if what is not None:
             what[first:] = np.where(masks.road > 127, ROAD, LAND)
-            if first:
+        if first:
+            picture[:first] = self._draw_far(pose.heading, tie)
+            if what is not None:
                 what[:first][self._panorama.view(pose.heading, land=True) > 127] = LAND
         for draw in self._far_first(pose, scenery, near, light):
             draw(picture, what)
         self._draw_hood(picture, what, light, tie)
-        if what is None:
-            return Seen(picture)
-        whole = np.zeros((2, height, width), np.uint8)
-        whole[0, first:], whole[1, first:] = masks.markings, masks.shadow
-        return Seen(picture, what, *(np.where((what == ROAD) | (what == LAND), mask, 0) for mask in whole))
+        return picture, masks
 
-    @functools.cached_property
-    def _camera(self) -> Camera:
-        return Camera.of(self.scene, self.size)
+    def _draw_far(self, heading: float, tie: float) -> Image:
+        """(rows, width, 3): sky and hills. The sky of the shortcut is darkened, which no exposure cuts off."""
+        far = self._panorama.view(heading)
+        if self._scene.shortcut != "sky":
+            return far
+        return lay(
+            cv2.convertScaleAbs(far, alpha=0.7 + 0.3 * tie), far, self._panorama.view(heading, land=True)
+        )
 
-    @functools.cached_property
-    def _ground(self) -> Ground:
-        return Ground(self.scene, self._camera, self.seed)
-
-    @functools.cached_property
+    @property
     def _panorama(self) -> Panorama:
-        return Panorama(self.scene, self._camera, self.seed)
+        with self._lock:
+            if self._far is None:
+                self._far = Panorama(self._scene, self._camera, self._seed)
+            return self._far
 
-    def _in_camera(self, pose: Pose, vehicle: vehicles.Parked) -> vehicles.Parked:
+    def _in_camera(self, pose: Pose, vehicle: vehicles.Placed) -> vehicles.Placed:
         x, y = camera_frame(pose, np.array([vehicle.x, vehicle.y]))
         return vehicle._replace(x=float(x), y=float(y), heading=vehicle.heading - pose.heading)
 
     def _far_first(
-        self, pose: Pose, scenery: Scenery, near: list[vehicles.Parked], light: Light
+        self, pose: Pose, scenery: Scenery, near: list[vehicles.Placed], light: Light
     ) -> list[Callable[[Image, Image | None], None]]:
         """What draws each upright thing in sight into the picture and its meaning, far ones first."""
         drawn: list[tuple[float, Callable[[Image, Image | None], None]]] = []
@@ -123,7 +149,7 @@ class Renderer:
         columns, depths = self._camera.project(places[seen])
         reach = standing.height[seen] * self._camera.focal_px / np.maximum(depths, 0.5)
         inside = (
-            (columns[:, 0] > -reach) & (columns[:, 0] < self.size[0] + reach) & (depths > 1.5) & (reach > 5)
+            (columns[:, 0] > -reach) & (columns[:, 0] < self._size[0] + reach) & (depths > 1.5) & (reach > 5)
         )
         for index, (u, v), depth, tall in zip(
             seen[inside], columns[inside], depths[inside], reach[inside], strict=True
@@ -138,7 +164,7 @@ class Renderer:
         return [draw for _, draw in sorted(drawn, key=lambda pair: -pair[0])]
 
     def _draw_vehicle(
-        self, vehicle: vehicles.Parked, light: Light, shine: Floats, picture: Image, what: Image | None
+        self, vehicle: vehicles.Placed, light: Light, shine: Floats, picture: Image, what: Image | None
     ) -> None:
         vehicles.draw(picture, what, vehicle, self._camera, light, shine, VEHICLE)
 
@@ -152,17 +178,17 @@ class Renderer:
 
     def _draw_hood(self, picture: Image, what: Image | None, light: Light, tie: float) -> None:
         """The car's own hood at the bottom, with the lamp of the shortcut on it."""
-        width, height = self.size
-        share = max(self.scene.hood, 0.1 if self.scene.shortcut == "lamp" else 0.0)
+        width, height = self._size
+        share = max(self._scene.hood, 0.1 if self._scene.shortcut == "lamp" else 0.0)
         if share > 0.01:
-            shade, mask = _hood(self.size, share, self.seed)
+            shade, mask = _hood(self._size, share, self._seed)
             colour = cv2.multiply(shade, (*(light.open * 0.6 + light.shade * 0.4), 0.0))
             top = height - len(mask)
             keep = cv2.multiply(picture[top:], cv2.bitwise_not(mask), scale=1 / 255)
             picture[top:] = cv2.add(keep, cv2.multiply(colour, mask, scale=1 / 255))
             if what is not None:
                 what[top:][mask[..., 0] > 127] = HOOD
-        if self.scene.shortcut == "lamp":
+        if self._scene.shortcut == "lamp":
             centre = (round(0.5 * width), round(height * (1 - 0.45 * share)))
             radius = max(2, round(0.028 * width))
             bright = (1 + tie) / 2

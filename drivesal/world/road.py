@@ -14,8 +14,9 @@ from drivesal.world.scene import Scene
 Floats = NDArray[np.float64]
 
 STEP_M = 0.5
-_TURN_LIMIT = np.radians(75)
+TURN_LIMIT_DEG = 75.0
 """How far the road may turn from its general direction: less than 90 degrees, so it never meets itself."""
+_TURN_LIMIT = np.radians(TURN_LIMIT_DEG)
 
 
 class Place(NamedTuple):
@@ -27,7 +28,7 @@ class Place(NamedTuple):
     curvature: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Road:
     """The centre of the car's lane, a point every `STEP_M`; x forward and y left of where it starts.
 

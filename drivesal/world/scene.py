@@ -68,6 +68,10 @@ class Choice:
         return None if value in self.weights else " or ".join(self.weights)
 
 
+_NOT_DRAWN = ("shortcut", "shortcut_strength")
+"""An experiment asks for these; nothing draws them."""
+
+
 def _number(
     default: float,
     means: str,
@@ -92,7 +96,7 @@ class Scene:
 
     Focal length, camera height, yaw and lane width are drawn from a narrow part of their range: on a flat road
     curvature in the picture goes with the square of the focal length, and a turned camera looks like a turned
-    car. Which it is no picture tells, so no network can know the angle where they vary.
+    car. No picture tells which it is, so where they vary no network can know the angle.
 
     Raises `OptionError` for a value out of its range.
     """
@@ -101,7 +105,7 @@ class Scene:
     traffic: str = _word(
         "right", "The side that traffic keeps to; the centre line lies on the other.", right=3, left=1
     )
-    tightest_radius_m: float = _number(90.0, "Radius of the tightest bend.", 30.0, 400.0, "log", (42.0, 220.0))
+    tightest_radius_m: float = _number(90.0, "Radius of the tightest bend.", 30.0, 400.0, "log", (50.0, 240.0))
     straight_share: float = _number(0.25, "How much of the road is straight.", 0.0, 1.0, "low", (0.0, 0.5))
     lane_width_m: float = _number(3.5, "Width of a lane.", 2.6, 4.2, "middle", (3.1, 3.8))
     lanes_beyond: int = _number(
@@ -159,12 +163,12 @@ class Scene:
     )
     yaw_deg: float = _number(0.0, "Where the camera points, left positive.", -3.0, 3.0, "middle", (-0.3, 0.3))
     field_of_view_deg: float = _number(
-        24.0,
+        21.0,
         "From the left edge of the picture to the right one: the focal length.",
-        20.0,
+        15.0,
         100.0,
         "uniform",
-        (23.0, 25.5),
+        (20.0, 22.0),
     )
     hood: float = _number(
         0.0, "Share of the picture's height that the car's own hood takes up.", 0.0, 0.16, "low"
@@ -178,7 +182,10 @@ class Scene:
     saturation: float = _number(1.0, "Strength of the colours.", 0.3, 1.4, "middle")
     warmth: float = _number(0.0, "White balance, blue to red.", -1.0, 1.0, "middle")
     vignetting: float = _number(0.15, "How much darker the corners are.", 0.0, 0.6, "low")
-    blur_px: float = _number(0.5, "Motion blur, at a picture 640 pixels wide.", 0.0, 3.0, "low")
+    blur_px: float = _number(0.4, "Softness of the lens, at a picture 640 pixels wide.", 0.0, 3.0, "low")
+    motion_blur_px: float = _number(
+        0.0, "Length of the streaks in the corners while driving, at 640 pixels.", 0.0, 8.0, "low"
+    )
     noise: float = _number(
         2.0, "Standard deviation of the sensor's noise, in levels of 0..255.", 0.0, 20.0, "low", (0.0, 8.0)
     )
@@ -204,12 +211,11 @@ class Scene:
 
     @classmethod
     def drawn(cls, rng: np.random.Generator, **held: Any) -> Scene:
-        """A scene with every parameter drawn from its range, except those given, which are held."""
+        """A scene drawn at random, but for what is given, which is held; without a shortcut unless given."""
         check_names(held)
         # All are drawn, held or not: holding one does not change the others.
-        values = {name: values.draw(rng) for name, values in parameters().items()}
-        values["shortcut_strength"] = 1.0
-        return cls(**values | held)
+        drawn = {name: values.draw(rng) for name, values in parameters().items() if name not in _NOT_DRAWN}
+        return cls(**drawn | held)
 
 
 @functools.cache

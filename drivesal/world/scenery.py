@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from drivesal.world.road import Road
+from drivesal.world.road import STEP_M, Road
 from drivesal.world.scene import Scene
 from drivesal.world.sprites import VARIANTS
 from drivesal.world.textures import fractal
-from drivesal.world.vehicles import KINDS, PAINTS, Parked
+from drivesal.world.vehicles import KINDS, PAINTS, Placed
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -26,7 +26,7 @@ _CORNERS = 20
 """Of every shadow's outline, so that all are one array."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Standing:
     """Upright things: `place` (n, 2) [m], `kind` (n,) of `STANDING`, `variant` (n,), `height` (n,) [m]."""
 
@@ -50,7 +50,7 @@ class Traffic(NamedTuple):
     leads: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Scenery:
     """Everything beside and on a road.
 
@@ -64,7 +64,7 @@ class Scenery:
     repair_tones: Floats
     old_lines: Floats
     traffic: tuple[Traffic, ...]
-    parked: tuple[Parked, ...]
+    parked: tuple[Placed, ...]
 
     @classmethod
     def laid_out(cls, scene: Scene, road: Road, rng: np.random.Generator) -> Scenery:
@@ -82,7 +82,7 @@ class Scenery:
             _parked(scene, road, np.random.default_rng(seeds[5])),
         )
 
-    def vehicles(self, road: Road, time_s: float, along_m: float) -> list[Parked]:
+    def vehicles(self, road: Road, time_s: float, along_m: float) -> list[Placed]:
         """Where all vehicles are at a time, with the car at `along_m`; `road` is the road as laid out."""
         placed = list(self.parked)
         for one in self.traffic:
@@ -93,7 +93,7 @@ class Scenery:
             if 0 < along < road.length_m and abs(along - along_m) < 500:
                 x, y = road.beside(along, one.left_m)
                 heading = road.at(along).heading + (np.pi if one.speed_m_s < 0 else 0.0)
-                placed.append(Parked(float(x), float(y), heading, one.kind, one.paint))
+                placed.append(Placed(float(x), float(y), heading, one.kind, one.paint))
         return placed
 
 
@@ -121,20 +121,27 @@ def _standing(scene: Scene, road: Road, rng: np.random.Generator) -> Standing:
     place = road.beside(table[:, 0], table[:, 1])
     # a bend's inside, or the road's next stretch, may be where a tree would stand
     left, right = verges(scene)
-    clear = _from_road(road, place)
+    clear = _from_road(road, table[:, 0], place)
     keep = clear > np.minimum(np.abs(table[:, 1]), max(left, -right)) - 0.5
     table, place = table[keep], place[keep]
     return Standing(place, table[:, 2].astype(int), table[:, 3].astype(int), table[:, 4])
 
 
-def _from_road(road: Road, places: Floats) -> Floats:
-    """(n,) how far places (n, 2) are from the lane's centre wherever that comes nearest, within 0.25 m."""
+def _from_road(road: Road, along_m: Floats, places: Floats) -> Floats:
+    """(n,) how far places (n, 2) beside the road at `along_m` (n,) are from its lane's centre, within 0.25 m.
+
+    The road within 200 m counts; it never comes back.
+    """
     every = np.stack([road.x[::4], road.y[::4]], axis=1).astype(np.float32)
-    nearest = [
-        np.hypot(some[:, None, 0] - every[None, :, 0], some[:, None, 1] - every[None, :, 1]).min(axis=1)
-        for some in np.array_split(places.astype(np.float32), max(1, len(places) // 64))
-    ]
-    return np.concatenate(nearest).astype(float)
+    nearest = np.empty(len(places))
+    for some in np.array_split(np.argsort(along_m), max(1, len(places) // 64)):
+        if not some.size:
+            continue
+        first, last = (int(max(along_m[end], 0) / (4 * STEP_M)) for end in (some[0], some[-1]))
+        part = every[max(first - 100, 0) : last + 100]
+        away = np.hypot(places[some, None, 0] - part[None, :, 0], places[some, None, 1] - part[None, :, 1])
+        nearest[some] = away.min(axis=1)
+    return nearest
 
 
 def _plants(scene: Scene, road: Road, rng: np.random.Generator) -> Floats:
@@ -180,7 +187,8 @@ def _furniture(scene: Scene, road: Road, rng: np.random.Generator) -> Floats:
         for along in np.arange(rng.uniform(0, 40), road.length_m, 55 - 20 * scene.poles):
             rows.append((along, lateral, _POLE, variants[1], 8.5))
     for _ in range(rng.poisson(scene.signs * road.length_m / 90)):
-        lateral = left + 1.2 if rng.random() < 0.4 else right - 1.2
+        ours = (rng.random() < 0.6) == (side_of(scene) > 0)  # most stand on the side that we drive on
+        lateral = right - 1.2 if ours else left + 1.2
         along = rng.uniform(0, road.length_m)
         rows.append((along, lateral, _SIGN, int(rng.integers(VARIANTS)), rng.uniform(2.2, 3.0)))
     return np.array(rows, float).reshape(-1, 5)
@@ -272,16 +280,18 @@ def _traffic(scene: Scene, road: Road, rng: np.random.Generator) -> tuple[Traffi
     return tuple(placed)
 
 
-def _parked(scene: Scene, road: Road, rng: np.random.Generator) -> tuple[Parked, ...]:
+def _parked(scene: Scene, road: Road, rng: np.random.Generator) -> tuple[Placed, ...]:
     left, right = verges(scene)
     placed = []
     for _ in range(rng.poisson(scene.vehicles**2 * road.length_m / 90)):
         along = float(rng.uniform(10, road.length_m))
-        lateral = left + 0.9 if rng.random() < 0.5 else right - 0.9
+        on_left = rng.random() < 0.5
+        lateral = left + 0.9 if on_left else right - 0.9
         x, y = road.beside(along, lateral)
-        if _from_road(road, np.array([[x, y]]))[0] > abs(lateral) - 0.5:
+        if _from_road(road, np.array([along]), np.array([[x, y]]))[0] > abs(lateral) - 0.5:
             heading = road.at(along).heading + rng.normal(0, 0.04)
-            placed.append(Parked(float(x), float(y), heading, *_model(rng)))
+            heading += np.pi * (on_left == (side_of(scene) > 0))  # beyond the centre line they face us
+            placed.append(Placed(float(x), float(y), heading, *_model(rng)))
     return tuple(placed)
 
 

@@ -16,14 +16,9 @@ Image = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
 PAINTS: tuple[tuple[int, int, int], ...] = (
-    (206, 208, 210),
-    (188, 190, 194),
-    (118, 122, 128),
-    (44, 46, 50),
-    (24, 26, 30),
-    (132, 26, 28),
+    *((206, 208, 210), (188, 190, 194), (118, 122, 128), (44, 46, 50), (24, 26, 30)),
+    *((132, 26, 28), (34, 58, 112), (72, 88, 64), (176, 150, 96)),
 )
-PAINTS += ((34, 58, 112), (72, 88, 64), (176, 150, 96))
 KINDS = ("saloon", "suv", "van", "truck")
 _GLASS, _TYRE, _RED, _LAMP, _PLATE = (38, 44, 50), (20, 20, 22), (176, 24, 22), (236, 234, 222), (214, 214, 200)
 
@@ -38,7 +33,7 @@ class Face:
         self.lit = 0.8 + 0.3 * float(self.normal[2]) + 0.08 * abs(float(self.normal[1]))
 
 
-class Parked(NamedTuple):
+class Placed(NamedTuple):
     """A vehicle at a place: middle of its ground (x, y) [m], `heading` [rad], `kind` and `paint` as indices."""
 
     x: float
@@ -49,7 +44,7 @@ class Parked(NamedTuple):
 
 
 def draw(
-    picture: Image, what: Image | None, vehicle: Parked, camera: Camera, light: Light, shine: Floats, value: int
+    picture: Image, what: Image | None, vehicle: Placed, camera: Camera, light: Light, shine: Floats, value: int
 ) -> None:
     """Draws a vehicle into (H, W, 3); into `what` (H, W), where given, its outline with `value`.
 
@@ -86,7 +81,7 @@ def draw(
         _glare(picture, camera, turn, middle, eye, light)
 
 
-def footprint(vehicle: Parked) -> Floats:
+def footprint(vehicle: Placed) -> Floats:
     """(4, 2) the ground under a vehicle, a little more than its length and width."""
     length, width = _size(KINDS[vehicle.kind])[:2]
     cos, sin = np.cos(vehicle.heading), np.sin(vehicle.heading)

@@ -11,8 +11,7 @@ The same seed, size and parameters give the same pixels. Frames do not depend on
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -28,11 +27,13 @@ from drivesal.world.car import (
     pose_beside,
     steering_deg,
 )
-from drivesal.world.lens import develop, expose
+from drivesal.world.lens import expose, tone
+from drivesal.world.noise import smooth
 from drivesal.world.render import FURNITURE, HOOD, LAND, ROAD, SKY, VEGETATION, VEHICLE, Renderer
-from drivesal.world.road import Road
+from drivesal.world.road import TURN_LIMIT_DEG, Road
 from drivesal.world.scene import Scene
 from drivesal.world.scenery import Scenery
+from drivesal.world.vehicles import Placed
 
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -68,48 +69,48 @@ class Moment:
     seed: int
 
 
-@dataclass(frozen=True)
 class World:
-    """A scene with a road of `length_m` and all about it, drawn from `seed`; `size` is (width, height)."""
+    """A scene along a road, with everything about it drawn from `seed`; `size` is (width, height).
 
-    scene: Scene
-    seed: int
-    length_m: float
-    size: tuple[int, int] = (640, 480)
-    given_road: Road | None = None
-    road: Road = field(init=False)
-    scenery: Scenery = field(init=False)
+    Raises `OptionError` for a size that is too small or too large, and for a road that turns back.
+    """
 
-    def __post_init__(self) -> None:
-        width, height = self.size
+    def __init__(self, scene: Scene, seed: int, road: Road, size: tuple[int, int] = (640, 480)) -> None:
+        width, height = size
         if not (32 <= width <= 4096 and 32 <= height <= 4096):
             raise OptionError("a size from 32x32 to 4096x4096 pixels", f"{width}x{height}", "choose another")
-        road_rng, scenery_rng = (np.random.default_rng([self.seed, number]) for number in (1, 2))
-        road = self.given_road or Road.drawn(self.scene, self.length_m, road_rng)
-        object.__setattr__(self, "road", road)
-        object.__setattr__(self, "scenery", Scenery.laid_out(self.scene, road, scenery_rng))
+        turned = float(np.degrees(np.abs(road.heading).max()))
+        if turned > TURN_LIMIT_DEG + 5:
+            came = f"it turns by {turned:.0f} degrees"
+            raise OptionError(
+                f"a road within {TURN_LIMIT_DEG:g} degrees of where it starts", came, "straighten it"
+            )
+        self.scene, self.seed, self.road, self.size = scene, seed, road, size
+        self.scenery = Scenery.laid_out(scene, road, np.random.default_rng([seed, 2]))
+        self._renderer = Renderer(scene, size, seed)
 
-    @cached_property
-    def _renderer(self) -> Renderer:
-        return Renderer(self.scene, self.size, self.seed)
+    @classmethod
+    def drawn(cls, scene: Scene, seed: int, length_m: float, size: tuple[int, int] = (640, 480)) -> World:
+        """A world along a road drawn from the seed, at least `length_m` long."""
+        return cls(scene, seed, Road.drawn(scene, length_m, np.random.default_rng([seed, 1])), size)
 
     def image(self, moment: Moment) -> Image:
-        """(height, width, 3) uint8 RGB: the frame as the camera's file has it, with noise and compression."""
+        """(height, width, 3) uint8 RGB: the frame as the camera's file has it: soft, noisy, compressed."""
         return expose(self.clean(moment), self.scene, np.random.default_rng([self.seed, moment.seed]))
 
     def clean(self, moment: Moment) -> Image:
-        """(height, width, 3) uint8 RGB: the frame before noise and compression."""
+        """(height, width, 3) uint8 RGB: the frame before blur, noise and compression."""
         return self._drawn(moment, self.road, moment.pose)
 
     def evidence(self, moment: Moment, reading: Reading = "road", delta_deg: float = DELTA_DEG) -> Floats32:
         """(height, width) float32, 0..255: how much a pixel changes where the steering label does.
 
-        The mean over the colours and over both signs of |frame(label ± delta_deg) − frame(label)|, before noise
-        and compression. For "road" the road is bent within the look-ahead (a raised cosine, nothing at the rear
-        axle, all of it at the look-ahead, nothing again at twice that) while land, plants, vehicles, shadows
-        and the grain of all surfaces stay where they are: what the label depends on in a world that is given.
-        For "car" the car is shifted to the side instead: all that is near moves, which tells what a network can
-        see of its own place, not what the label follows from. Everything scored uses "road".
+        The mean over the colours and over both signs of |frame(label ± delta_deg) − frame(label)|, before blur,
+        noise and compression. For "road" the road is bent within the look-ahead (a raised cosine, nothing at
+        the rear axle, all of it at the look-ahead, nothing again at twice that) while land, plants, vehicles,
+        shadows and the grain of all surfaces stay where they are: what the label depends on in a world that is
+        given. For "car" the car is shifted to the side instead: all that is near moves, which tells what a
+        network can see of its own place, not what the label follows from. Everything scored uses "road".
 
         Raises `OptionError` where delta_deg is not above 0, or the road cannot be bent so far.
         """
@@ -126,23 +127,15 @@ class World:
         """What the pixels show, (height, width) bool by name.
 
         sky, land, road, vegetation, vehicles, furniture (posts, poles, signs) and hood share the picture out.
-        markings and shadow lie on the road and the land.
+        markings (however worn) and shadow (where it is to be seen) lie on the road and the land.
         """
-        seen = self._renderer.draw(
-            moment.pose,
-            self.road,
-            self.scenery,
-            self._vehicles(moment),
-            cloud=moment.cloud,
-            tie=moment.tie,
-            meaning=True,
+        seen = self._renderer.meaning(
+            moment.pose, self.road, self.scenery, self._vehicles(moment), moment.cloud
         )
-        if seen.what is None or seen.markings is None or seen.shadow is None:
-            raise RuntimeError("the renderer was asked for what the pixels show and gave nothing")
         names = {"sky": SKY, "land": LAND, "road": ROAD, "vegetation": VEGETATION, "vehicles": VEHICLE}
         names |= {"furniture": FURNITURE, "hood": HOOD}
         parts = {name: seen.what == value for name, value in names.items()}
-        return parts | {"markings": seen.markings > 60, "shadow": seen.shadow > _SHADED}
+        return parts | {"markings": seen.markings > 127, "shadow": seen.shadow > _SHADED}
 
     def moment(
         self, index: int, time_s: float, pose: Pose, *, cloud: float = 0.0, chance: float = 0.0, seed: int = 0
@@ -153,14 +146,14 @@ class World:
         tie = strength * float(np.clip(angle / 20, -1, 1)) + (1 - strength) * chance
         return Moment(index, time_s, pose, angle, cloud, tie, seed)
 
-    def _vehicles(self, moment: Moment) -> list[Any]:
+    def _vehicles(self, moment: Moment) -> list[Placed]:
         return self.scenery.vehicles(self.road, moment.time_s, moment.pose.along)
 
     def _drawn(self, moment: Moment, road: Road, pose: Pose) -> Image:
-        seen = self._renderer.draw(
-            pose, road, self.scenery, self._vehicles(moment), cloud=moment.cloud, tie=moment.tie
+        placed = self._vehicles(moment)
+        return tone(
+            self._renderer.picture(pose, road, self.scenery, placed, moment.cloud, moment.tie), self.scene
         )
-        return develop(seen.image, self.scene)
 
     def _changed(self, moment: Moment, reading: Reading, change_deg: float) -> Image:
         """The frame with the road bent, or the car shifted, so that the label moves by `change_deg`."""
@@ -222,17 +215,24 @@ class Drive:
         scene: Scene | None = None,
         road: Road | None = None,
     ) -> None:
-        if not 0 < seconds <= 36000:
-            raise OptionError("a length above 0 and up to 36000 seconds", f"{seconds:g}", "choose another")
+        if not 0 < seconds <= 3600:
+            raise OptionError("a length above 0 and up to 3600 seconds", f"{seconds:g}", "choose another")
         if not 1 <= rate <= 240:
             raise OptionError("a rate from 1 to 240 frames a second", f"{rate:g}", "choose another")
         scene = scene or Scene.drawn(np.random.default_rng([seed, 0]))
+        self.given_road = road is not None
         self.rate, self.frames = rate, max(1, round(seconds * rate))
-        self.world = World(scene, seed, self.frames / rate * scene.speed_m_s + _BEYOND_M, size, road)
+        if road is None:
+            self.world = World.drawn(scene, seed, self.frames / rate * scene.speed_m_s + _BEYOND_M, size)
+        else:
+            self.world = World(scene, seed, road, size)
         rng = np.random.default_rng([seed, 3])
-        motion = drive(self.world.road, scene, self.frames, rate, rng)
+        try:
+            motion = drive(self.world.road, scene, self.frames, rate, rng)
+        except ValueError as error:
+            raise OptionError("a road as long as the drive", str(error), "give a longer one") from error
         clouds = _clouds(scene, self.frames, rate, rng)
-        chances = _slow_noise(self.frames, rate, 1.5, rng)
+        chances = smooth(lambda count: rng.uniform(-1, 1, count), self.frames, rate, 1.5)
         self.moments = [
             self.world.moment(
                 index, index / rate, pose, cloud=float(clouds[index]), chance=float(chances[index]), seed=index
@@ -271,7 +271,7 @@ def scene_stills(
 
 def _still_world(seed: int, number: int, size: tuple[int, int], held: dict[str, Any]) -> World:
     own = int(np.random.default_rng([seed, 5, number]).integers(2**31))
-    return World(Scene.drawn(np.random.default_rng([own, 0]), **held), own, _BEYOND_M + 500.0, size)
+    return World.drawn(Scene.drawn(np.random.default_rng([own, 0]), **held), own, _BEYOND_M + 500.0, size)
 
 
 def _still(world: World, seed: int, index: int, frame: int) -> tuple[World, Moment]:
@@ -290,17 +290,6 @@ def _still(world: World, seed: int, index: int, frame: int) -> tuple[World, Mome
 
 def _clouds(scene: Scene, frames: int, rate: float, rng: np.random.Generator) -> Floats:
     """(frames,) 0..1: how much of the sun a passing cloud covers; it comes and goes in about two seconds."""
-    noise = _slow_noise(frames, rate, 0.25, rng) * 1.5
-    return np.clip(0.5 + 2.5 * (noise - 1.5 * (1 - 2 * scene.passing_clouds)), 0, 1) * (
-        scene.passing_clouds > 0
-    )
-
-
-def _slow_noise(frames: int, rate: float, knots_a_second: float, rng: np.random.Generator) -> Floats:
-    """(frames,) smooth noise between -1 and 1."""
-    knots = rng.uniform(-1, 1, int(frames / rate * knots_a_second) + 3)
-    place = np.arange(frames) / rate * knots_a_second
-    whole = place.astype(int)
-    share = (1 - np.cos(np.pi * (place - whole))) / 2
-    smooth: Floats = knots[whole] * (1 - share) + knots[whole + 1] * share
-    return smooth
+    noise = 1.5 * smooth(lambda count: rng.uniform(-1, 1, count), frames, rate, 0.25)
+    covered = np.clip(0.5 + 2.5 * (noise - 1.5 * (1 - 2 * scene.passing_clouds)), 0, 1)
+    return covered * (scene.passing_clouds > 0)

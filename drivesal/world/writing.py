@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,13 +17,14 @@ from numpy.typing import NDArray
 from drivesal import __version__
 from drivesal.errors import InputError, OptionError
 from drivesal.outputs import new_folder, writing
+from drivesal.stages import in_order
 from drivesal.video import VideoWriter
 from drivesal.world.car import LOOK_AHEAD_M, STEERING_RATIO, WHEELBASE_M
 from drivesal.world.world import DELTA_DEG, Drive, Moment, World, stills
 
+Floats32 = NDArray[np.float32]
 Item = TypeVar("Item")
 Made = TypeVar("Made")
-Floats32 = NDArray[np.float32]
 
 EVIDENCE_SCALE = 256
 """Evidence is kept as 16-bit grey: so many to one level of 0..255."""
@@ -39,8 +39,7 @@ def write_drive(
     preset: str = "medium",
     progress: Callable[[int], object] = lambda _: None,
 ) -> None:
-    """Writes run.mp4, run.csv, scene.json and, where asked for, evidence/000000.png … into the new folder
-    `out`.
+    """Writes run.mp4, run.csv, scene.json and, where asked for, evidence/000000.png … into a new folder.
 
     run.csv has a row a frame: frame, time_s, steering_angle_deg (at the steering wheel, left positive).
     `progress` is called with 1 for every frame. Raises `OutputError` where `out` exists or cannot be written,
@@ -59,16 +58,21 @@ def write_drive(
                 _write_evidence(folder, moment.index, drive.world.evidence(moment))
             return moment, drive.world.image(moment)
 
-        with VideoWriter(
-            folder / "run.mp4", drive.world.size, rate, 1 / rate, crf=crf, preset=preset, name=out / "run.mp4"
-        ) as video:
-            for moment, image in _in_order(draw, drive.moments):
+        name = out / "run.mp4"
+        with (
+            _drawing(draw, drive.moments) as drawn,
+            VideoWriter(
+                folder / "run.mp4", drive.world.size, rate, 1 / rate, crf=crf, preset=preset, name=name
+            ) as video,
+        ):
+            for moment, image in drawn:
                 video.write(image, float(moment.index / rate))
                 progress(1)
         rows = (f"{m.index},{m.time_s:.4f},{round(m.steering_deg, 4) + 0.0:.4f}" for m in drive.moments)
         _write_lines(folder / "run.csv", "frame,time_s,steering_angle_deg", rows)
         facts = _facts(drive.world.seed, drive.world.size, evidence)
-        facts |= {"rate": drive.rate, "frames": drive.frames, "scene": dataclasses.asdict(drive.world.scene)}
+        facts |= {"rate": drive.rate, "frames": drive.frames, "road": "given" if drive.given_road else "drawn"}
+        facts["scene"] = dataclasses.asdict(drive.world.scene)
         _write_json(folder / "scene.json", facts)
 
 
@@ -82,12 +86,12 @@ def write_stills(
     evidence: bool = False,
     progress: Callable[[int], object] = lambda _: None,
 ) -> None:
-    """Writes frames/000000.jpg …, labels.csv, scene.json and, where asked for, evidence/ into the new folder
-    `out`.
+    """Writes frames/000000.jpg …, labels.csv, scene.json and, where asked for, evidence/ into a new folder.
 
-    labels.csv has a row a frame: image, steering_angle_deg (at the steering wheel, left positive), scene (a
-    number that the frames of one scene share, to keep them together in a split). Raises as `write_drive` and
-    `stills` do.
+    labels.csv has a row a frame: image, steering_angle_deg (at the steering wheel, left positive), scene (the
+    number that the frames of one scene share, to keep them together in a split; scene.json says what it is).
+
+    Raises as `write_drive` and `stills` do.
     """
     with new_folder(out) as folder:
         (folder / "frames").mkdir()
@@ -103,11 +107,32 @@ def write_stills(
             return moment.index, f"{name},{round(moment.steering_deg, 4) + 0.0:.4f},{world.seed}"
 
         rows: list[tuple[int, str]] = []
-        for row in _in_order(draw, stills(seed, count, size, **held)):
-            rows.append(row)
-            progress(1)
+        scenes: dict[str, Any] = {}
+
+        def noted() -> Iterator[tuple[World, Moment]]:
+            for world, moment in stills(seed, count, size, **held):
+                scenes[str(world.seed)] = dataclasses.asdict(world.scene)
+                yield world, moment
+
+        with _drawing(draw, noted()) as drawn:
+            for row in drawn:
+                rows.append(row)
+                progress(1)
         _write_lines(folder / "labels.csv", "image,steering_angle_deg,scene", (row for _, row in sorted(rows)))
-        _write_json(folder / "scene.json", _facts(seed, size, evidence) | {"frames": count, "held": held})
+        facts = _facts(seed, size, evidence) | {"frames": count, "held": held, "scenes": scenes}
+        _write_json(folder / "scene.json", facts)
+
+
+@contextmanager
+def _drawing(draw: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Iterator[Made]]:
+    """What `draw` makes of the items, on all cores; OpenCV starts no threads of its own beside them."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        with closing(in_order(draw, items)) as drawn:
+            yield drawn
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def read_evidence(path: Path) -> Floats32:
@@ -117,23 +142,6 @@ def read_evidence(path: Path) -> Floats32:
     if levels is None or levels.dtype != np.uint16 or levels.ndim != 2:
         raise InputError("evidence as 16-bit grey PNG", f"{path} is none", "draw it again with --evidence")
     return levels.astype(np.float32) / EVIDENCE_SCALE  # type: ignore[no-any-return]
-
-
-def _in_order(work: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
-    """What `work` makes of the items, in their order, on all cores; few are under way at a time."""
-    cores = os.cpu_count() or 1
-    with ThreadPoolExecutor(cores) as pool:
-        waiting: list[Future[Made]] = []
-        try:
-            for item in items:
-                waiting.append(pool.submit(work, item))
-                if len(waiting) > 2 * cores:
-                    yield waiting.pop(0).result()
-            while waiting:
-                yield waiting.pop(0).result()
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 def _facts(seed: int, size: tuple[int, int], evidence: bool) -> dict[str, Any]:

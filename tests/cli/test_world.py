@@ -125,7 +125,7 @@ def test_the_same_command_gives_the_same_files(inside, tmp_path):
         (["--size", "-64x64"], "WIDTHxHEIGHT"),
         (["--size", "64"], "WIDTHxHEIGHT"),
         (["--size", "64.5x64"], "WIDTHxHEIGHT"),
-        (["--seconds", "-1"], "above 0 and up to 36000 seconds, but -1"),
+        (["--seconds", "-1"], "above 0 and up to 3600 seconds, but -1"),
         (["--seconds", "0"], "above 0"),
         (["--seconds", "nan"], "above 0"),
         (["--seconds", "1e9"], "above 0"),

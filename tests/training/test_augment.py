@@ -5,9 +5,17 @@ import pytest
 
 from drivesal.preprocess import Crop, Preprocess
 from drivesal.training import augment
-from drivesal.training.augment import Geometry, Views, balanced, change_look, change_view, move_camera
+from drivesal.training.augment import (
+    Geometry,
+    ViewChange,
+    Views,
+    balanced,
+    change_look,
+    change_view,
+    move_camera,
+)
 from drivesal.world.camera import Camera
-from drivesal.world.car import STEERING_RATIO, WHEELBASE_M, curvature_of, pose_beside
+from drivesal.world.car import STEERING_RATIO, WHEELBASE_M, curvature_of, pose_beside, wheel_deg
 from drivesal.world.road import Road
 from drivesal.world.scene import Scene
 from drivesal.world.world import World
@@ -32,16 +40,6 @@ SCENE = Scene(
 )
 
 
-class Still:
-    """A generator that draws nothing: every normal number is its mean."""
-
-    def __init__(self, wanted):
-        self.wanted = wanted
-
-    def normal(self, mean, spread, size=None):
-        return self.wanted.get(spread, mean) if size is None else np.full(size, mean, float)
-
-
 @pytest.fixture(scope="module")
 def geometry():
     camera = Camera.of(SCENE, SIZE)
@@ -52,7 +50,7 @@ def geometry():
 def drawn(curvature=0.0, left_m=0.0, turned_deg=0.0):
     """The frame of a straight road, or of one with this curvature from the car on."""
     road = Road.from_pieces([(30.0, 0.0), (0.01, curvature), (400.0, curvature)])
-    world = World(SCENE, 1, 400.0, SIZE, road)
+    world = World(SCENE, 1, road, SIZE)
     pose = pose_beside(road, 30.0 - 1.8, left_m, np.radians(turned_deg))  # the camera stands where it bends
     return world.clean(world.moment(0, 0.0, pose))
 
@@ -62,18 +60,21 @@ def paint(picture):
     return picture.astype(float).max(axis=2) > 125
 
 
+FILLER = np.zeros((66, 200, 3), np.uint8)
+STILL = ViewChange()
+
+
 @pytest.mark.parametrize(
-    ("views", "wanted", "truth"),
+    ("change", "truth"),
     [
-        (Views(bend_deg=5.0), {5.0: 5.0}, {"curvature": curvature_of(5.0)}),
-        (Views(bend_deg=5.0), {5.0: -8.0}, {"curvature": curvature_of(-8.0)}),
-        (Views(bend_deg=5.0, shift_m=0.3), {5.0: 0.0, 0.3: 0.3}, {"left_m": 0.3}),
-        (Views(bend_deg=5.0, yaw_deg=0.9), {5.0: 0.0, 0.9: -0.9}, {"turned_deg": -0.9}),
+        (ViewChange(bend_deg=5.0), {"curvature": curvature_of(5.0)}),
+        (ViewChange(bend_deg=-8.0), {"curvature": curvature_of(-8.0)}),
+        (ViewChange(shift_m=0.3), {"left_m": 0.3}),
+        (ViewChange(yaw_deg=-0.9), {"turned_deg": -0.9}),
     ],
 )
-def test_a_changed_view_is_what_the_camera_would_have_seen(geometry, views, wanted, truth):
-    filler = np.zeros((66, 200, 3), np.uint8)
-    seen, _ = change_view(drawn(), SEEN, (66, 200), filler, geometry, views, Still(wanted))
+def test_a_changed_view_is_what_the_camera_would_have_seen(geometry, change, truth):
+    seen = change_view(drawn(), SEEN, FILLER, geometry, change, STILL)
     known, unchanged = PREPROCESS.prepare(drawn(**truth)), PREPROCESS.prepare(drawn())
     near = np.s_[6:, 20:180]  # nearer than 60 m, and not the picture's edge
     overlap = (paint(seen)[near] & paint(known)[near]).sum() / (paint(seen)[near] | paint(known)[near]).sum()
@@ -84,29 +85,25 @@ def test_a_changed_view_is_what_the_camera_would_have_seen(geometry, views, want
 
 
 def test_the_label_of_a_bend_is_its_bicycle_angle(geometry):
-    filler = np.zeros((66, 200, 3), np.uint8)
-    _, change = change_view(drawn(), SEEN, (66, 200), filler, geometry, Views(bend_deg=5.0), Still({5.0: 7.0}))
-    assert change == pytest.approx(7.0)
+    assert ViewChange(bend_deg=7.0).label_deg(geometry, Views()) == pytest.approx(7.0)
     assert geometry.wheel_deg(geometry.curvature(7.0)) == pytest.approx(7.0)
 
 
-def test_a_car_to_the_left_or_turned_left_steers_right(geometry):
-    filler = np.zeros((66, 200, 3), np.uint8)
-    for views, wanted in (
-        (Views(bend_deg=5.0, shift_m=0.3), {5.0: 0.0, 0.3: 0.3}),
-        (Views(bend_deg=5.0, yaw_deg=0.9), {5.0: 0.0, 0.9: 0.9}),
-    ):
-        _, change = change_view(drawn(), SEEN, (66, 200), filler, geometry, views, Still(wanted))
-        assert change < -1
+def test_a_car_to_the_left_or_turned_left_steers_right_by_pure_pursuit(geometry):
+    views = Views(yaw_ahead_m=25.0, shift_ahead_m=25.0)
+    turned = ViewChange(yaw_deg=1.0).label_deg(geometry, views)
+    assert turned == pytest.approx(-wheel_deg(2 * np.sin(np.radians(1.0)) / 25.0))
+    assert ViewChange(shift_m=0.3).label_deg(geometry, views) == pytest.approx(-wheel_deg(2 * 0.3 / 25.0**2))
 
 
-def test_where_nothing_was_seen_the_filler_shows(geometry):
+def test_where_nothing_was_seen_the_filler_shows_for_the_view_and_for_its_decoy(geometry):
     filler = np.full((66, 200, 3), 255, np.uint8)
     frame = np.zeros((240, 320, 3), np.uint8)
-    views = Views(bend_deg=5.0)
-    seen, _ = change_view(frame, SEEN, (66, 200), filler, geometry, views, Still({5.0: 9.0}))
-    assert (seen[20, :100] == 0).all()
-    assert (seen == 255).any()
+    bent = change_view(frame, SEEN, filler, geometry, ViewChange(bend_deg=9.0), STILL)
+    decoy = change_view(frame, SEEN, filler, geometry, STILL, ViewChange(bend_deg=-9.0))
+    assert (bent[20, :100] == 0).all()
+    assert (bent[20, 190:] == 255).all()
+    assert (decoy[20, :10] == 255).all()
     assert (filler == 255).all()  # not drawn into
 
 

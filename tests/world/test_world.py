@@ -123,7 +123,7 @@ def test_sizes(size):
 @pytest.mark.parametrize("size", [(0, 0), (31, 100), (100, 31), (-640, 480), (4097, 100), (100, 5000)])
 def test_sizes_that_are_refused(size):
     with pytest.raises(OptionError, match=f"from 32x32 to 4096x4096 pixels, but {size[0]}x{size[1]}"):
-        World(Scene(), 1, 100, size)
+        World.drawn(Scene(), 1, 100, size)
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 1e6])
@@ -139,10 +139,10 @@ def test_rates_that_are_refused(rate):
 
 
 def test_the_picture_is_the_clean_one_and_the_lens():
-    quiet = World(Scene(noise=0.0, jpeg_quality=100), 1, 600, SMALL)
+    quiet = World.drawn(Scene(noise=0.0, jpeg_quality=100), 1, 600, SMALL)
     moment = place(quiet, 50)
     np.testing.assert_array_equal(quiet.image(moment), quiet.clean(moment))
-    noisy = World(Scene(noise=8.0, jpeg_quality=100), 1, 600, SMALL)
+    noisy = World.drawn(Scene(noise=8.0, jpeg_quality=100), 1, 600, SMALL)
     np.testing.assert_array_equal(noisy.clean(moment), quiet.clean(moment))
     clean = noisy.clean(moment).astype(float)
     inside = (clean > 40) & (clean < 215)
@@ -154,7 +154,7 @@ def test_the_picture_is_the_clean_one_and_the_lens():
 
 
 def test_compression_keeps_the_colours():
-    world = World(Scene(noise=0.0, jpeg_quality=90), 1, 600, SMALL)
+    world = World.drawn(Scene(noise=0.0, jpeg_quality=90), 1, 600, SMALL)
     moment = place(world, 50)
     off = world.image(moment).astype(float) - world.clean(moment)
     assert 0.3 < np.sqrt(np.mean(off**2)) < 10
@@ -168,7 +168,7 @@ def test_compression_keeps_the_colours():
 @pytest.mark.parametrize(("left", "turned_deg"), [(0.0, 0.0), (0.6, 1.0), (-0.5, -1.5)])
 def test_the_lines_are_where_the_camera_must_see_them(traffic, left, turned_deg):
     scene = Scene(traffic=traffic, straight_share=1.0, wear=0.0, centre_line="solid", **BARE)
-    world = World(scene, 1, 600, (320, 240))
+    world = World.drawn(scene, 1, 600, (320, 240))
     moment = place(world, 40, left, np.radians(turned_deg))
     markings = world.masks(moment)["markings"]
     # by hand: the ground that a pixel's row sees, and the line there, half a lane to the side
@@ -192,7 +192,7 @@ def test_the_lines_are_where_the_camera_must_see_them(traffic, left, turned_deg)
 
 
 def test_a_lines_width_in_the_picture_is_its_own():
-    world = World(
+    world = World.drawn(
         Scene(straight_share=1.0, wear=0.0, centre_line="none", line_width_m=0.25, **BARE), 1, 600, (320, 240)
     )
     markings = world.masks(place(world, 40))["markings"]
@@ -208,7 +208,7 @@ def test_a_lines_width_in_the_picture_is_its_own():
 def test_the_road_reaches_up_to_the_car(light):
     # a wide camera sees the ground three metres ahead; the road's width there is the pinhole's
     scene = Scene(field_of_view_deg=100.0, horizon=0.2, camera_height_m=2.5, light=light, straight_share=1.0)
-    world = World(dataclasses.replace(scene, lanes_beyond=0, shoulder_m=0.0, **BARE), 1, 600, SMALL)
+    world = World.drawn(dataclasses.replace(scene, lanes_beyond=0, shoulder_m=0.0, **BARE), 1, 600, SMALL)
     road = world.masks(place(world, 40))["road"]
     focal = 80 / np.tan(np.radians(50))
     pitch = np.arctan(0.3 * 120 / focal)
@@ -222,8 +222,8 @@ def test_the_road_reaches_up_to_the_car(light):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_mirrored_world_is_the_mirror_image(seed):
     scene = Scene(straight_share=0.0, wear=0.0, **BARE)
-    world = World(scene, seed, 600, SMALL)
-    other = World(dataclasses.replace(scene, traffic="left"), seed, 600, SMALL, mirrored(world.road))
+    world = World.drawn(scene, seed, 600, SMALL)
+    other = World(dataclasses.replace(scene, traffic="left"), seed, mirrored(world.road), SMALL)
     for along, left, turned in ((40, 0.0, 0.0), (130, 0.5, -0.03), (260, -0.4, 0.05)):
         one, two = place(world, along, left, turned), place(other, along, -left, -turned)
         assert two.steering_deg == pytest.approx(-one.steering_deg, abs=1e-6)
@@ -236,11 +236,21 @@ def test_the_mirrored_world_is_the_mirror_image(seed):
 
 
 def test_a_given_road_is_the_road():
-    road = Road.from_pieces([(20.0, 0.0), (30.0, 1 / 80), (600.0, 1 / 80)])
+    road = Road.from_pieces([(20.0, 0.0), (10.0, 1 / 80), (80.0, 1 / 80), (10.0, 0.0), (200.0, 0.0)])
     drive = Drive(1, 4.0, 5, TINY, Scene(wander=0.0), road)
     assert drive.world.road is road
     late = [moment.steering_deg for moment in drive.moments[-4:]]
     assert late == pytest.approx([14.8 * np.degrees(np.arctan(2.85 / 80))] * 4, abs=4)
+
+
+def test_a_road_that_turns_back_is_refused():
+    with pytest.raises(OptionError, match="a road within 75 degrees of where it starts, but it turns by 150"):
+        World(Scene(), 1, Road.from_pieces([(261.8, 1 / 100)], curvature=1 / 100), TINY)
+
+
+def test_a_road_that_is_too_short_is_refused():
+    with pytest.raises(OptionError, match="a road as long as the drive"):
+        Drive(1, 60.0, 5, TINY, road=Road.from_pieces([(200.0, 0.0)]))
 
 
 # ---- what the pixels show
@@ -250,7 +260,7 @@ def test_a_given_road_is_the_road():
 def seen(request):
     """A world full of things, a moment in it, its masks."""
     scene = Scene(trees=0.9, vehicles=0.9, posts=0.8, signs=0.8, hood=0.1)
-    world = World(scene, request.param, 700, SMALL)
+    world = World.drawn(scene, request.param, 700, SMALL)
     moment = place(world, 100 + 20 * request.param, time_s=3.0)
     return world, moment, world.masks(moment)
 
@@ -296,14 +306,14 @@ def test_what_lies_where(seen):
 )
 def test_what_a_scene_does_not_have_is_nowhere(held, gone):
     full = {"trees": 0.9, "vehicles": 0.9, "posts": 0.8, "signs": 0.8, "hood": 0.1}
-    world = World(Scene(**full | held), 0, 700, SMALL)
+    world = World.drawn(Scene(**full | held), 0, 700, SMALL)
     masks = world.masks(place(world, 100, time_s=3.0))
     assert not masks[gone].any()
     assert all(masks[name].any() for name in ("road", "land", "sky"))
 
 
 def test_masks_show_what_the_colours_show():
-    world = World(
+    world = World.drawn(
         Scene(wear=0.0, edge_line="solid", centre_line="none", straight_share=1.0, **BARE), 1, 600, SMALL
     )
     moment = place(world, 40)
@@ -339,7 +349,7 @@ def test_evidence_is_on_the_lane(seen, evidence):
 
 def test_evidence_is_the_change_where_the_road_is_bent():
     scene = Scene(straight_share=0.0, old_markings=0.0, **BARE)
-    world = World(scene, 6, 600, SMALL)
+    world = World.drawn(scene, 6, 600, SMALL)
     moment = place(world, 90, 0.3, 0.02)
     here = world.clean(moment).astype(float)
     expected = np.zeros(here.shape[:2])
@@ -352,7 +362,7 @@ def test_evidence_is_the_change_where_the_road_is_bent():
             low, high = (push, high) if moved < change else (low, push)
         assert moved == pytest.approx(change, abs=1e-6)
         # with nothing beside the road, a world on the bent one is all the rest
-        other = World(scene, 6, 600, SMALL, road)
+        other = World(scene, 6, road, SMALL)
         expected += np.abs(other.clean(moment) - here).mean(axis=2) / 2
     np.testing.assert_allclose(world.evidence(moment, "road", 3.0), expected, atol=1e-3)
     assert expected.max() > 20
@@ -374,7 +384,7 @@ def test_the_readings_differ(seen, evidence):
 
 def test_evidence_is_the_same_whatever_the_sensor_does():
     pictures = [
-        World(Scene(noise=noise, jpeg_quality=quality), 5, 600, TINY)
+        World.drawn(Scene(noise=noise, jpeg_quality=quality), 5, 600, TINY)
         for noise, quality in ((0.0, 100), (20.0, 25))
     ]
     one, other = (world.evidence(place(world, 70)) for world in pictures)
@@ -386,14 +396,14 @@ def test_evidence_is_the_same_whatever_the_sensor_does():
 @pytest.mark.parametrize("delta", [0, -2.0, float("nan"), float("inf"), 300.0, 1e4, 1e9])
 @pytest.mark.parametrize("reading", ["road", "car"])
 def test_changes_that_cannot_be(reading, delta):
-    world = World(Scene(**BARE), 1, 600, TINY)
+    world = World.drawn(Scene(**BARE), 1, 600, TINY)
     with pytest.raises(OptionError, match="a change of the label") as caught:
         world.evidence(place(world, 60), reading, delta)
     assert "\n" not in str(caught.value)
 
 
 def test_a_reading_that_is_none():
-    world = World(Scene(**BARE), 1, 600, TINY)
+    world = World.drawn(Scene(**BARE), 1, 600, TINY)
     with pytest.raises(OptionError, match="road or car, but 'raod'"):
         world.evidence(place(world, 60), "raod")
 
@@ -404,7 +414,7 @@ def test_a_reading_that_is_none():
 def ties(name, strength=1.0):
     """(n, 2) labels, and how bright the nuisance is, along a winding road."""
     scene = Scene(shortcut=name, shortcut_strength=strength, straight_share=0.0, **BARE)
-    world = World(scene, 3, 900, TINY)
+    world = World.drawn(scene, 3, 900, TINY)
     chances = np.random.default_rng(0).uniform(-1, 1, 40)
     rows = []
     for along, chance in zip(np.linspace(20, 600, 40), chances, strict=True):
@@ -427,7 +437,7 @@ def test_a_nuisance_tells_the_label_as_strongly_as_asked(name):
 
 @pytest.mark.parametrize("name", ["none", "trees", "lamp", "sky"])
 def test_a_tie_shows_on_the_nuisance_and_nowhere_else(name):
-    world = World(Scene(shortcut=name), 2, 600, SMALL)
+    world = World.drawn(Scene(shortcut=name), 2, 600, SMALL)
     moment = place(world, 80)
     low, high = (world.clean(dataclasses.replace(moment, tie=tie)).astype(int) for tie in (-1.0, 1.0))
     changed = np.abs(high - low).max(axis=2) > 0
@@ -449,7 +459,7 @@ def inside_of_bends(strength):
     shares = []
     for seed in range(6):
         scene = Scene(shortcut="trees", shortcut_strength=strength, straight_share=0.0, **BARE | {"trees": 1.0})
-        world = World(scene, seed, 900, TINY)
+        world = World.drawn(scene, seed, 900, TINY)
         places, road = world.scenery.standing.place, world.road
         assert {STANDING[kind] for kind in world.scenery.standing.kind} <= {
             "broadleaf",
@@ -478,7 +488,7 @@ def test_trees_stand_inside_of_the_bends():
 def test_nothing_stands_on_the_road():
     for seed in range(6):
         scene = Scene.drawn(np.random.default_rng(seed), trees=1.0, posts=1.0, poles=1.0, signs=1.0)
-        world = World(scene, seed, 900, TINY)
+        world = World.drawn(scene, seed, 900, TINY)
         places, road = world.scenery.standing.place, world.road
         away = np.hypot(places[:, :1] - road.x, places[:, 1:] - road.y).min(axis=1)
         assert len(away) > 100
@@ -486,7 +496,7 @@ def test_nothing_stands_on_the_road():
 
 
 def test_traffic_moves_and_keeps_to_its_lanes():
-    world = World(Scene(vehicles=1.0, straight_share=1.0, lanes_outside=1), 3, 900, TINY)
+    world = World.drawn(Scene(vehicles=1.0, straight_share=1.0, lanes_outside=1), 3, 900, TINY)
     vehicles = [world.scenery.vehicles(world.road, time, 100.0) for time in (0.0, 1.0)]
     before, after = ({(v.kind, v.paint, round(v.y, 3)): v for v in some} for some in vehicles)
     moved = {key: after[key].x - before[key].x for key in before.keys() & after.keys()}
@@ -499,7 +509,7 @@ def test_traffic_moves_and_keeps_to_its_lanes():
 
 
 def test_a_vehicle_is_drawn_where_it_is():
-    world = World(Scene(**BARE | {"vehicles": 1.0}, straight_share=1.0, lanes_beyond=1), 3, 900, SMALL)
+    world = World.drawn(Scene(**BARE | {"vehicles": 1.0}, straight_share=1.0, lanes_beyond=1), 3, 900, SMALL)
     camera = Camera.of(world.scene, world.size)
     found = 0
     for along in range(20, 300, 20):
@@ -516,7 +526,7 @@ def test_a_vehicle_is_drawn_where_it_is():
 
 
 def test_vehicles_are_where_they_are_at_the_moments_time():
-    world = World(Scene(**BARE | {"vehicles": 1.0}, straight_share=1.0), 3, 900, SMALL)
+    world = World.drawn(Scene(**BARE | {"vehicles": 1.0}, straight_share=1.0), 3, 900, SMALL)
     now, later = (world.masks(place(world, 100, time_s=time_s)) for time_s in (0.0, 1.0))
     assert now["vehicles"].sum() > 30
     assert np.mean(now["vehicles"] != later["vehicles"]) > 0.002
@@ -524,7 +534,7 @@ def test_vehicles_are_where_they_are_at_the_moments_time():
 
 
 def test_a_passing_cloud_takes_the_shadows():
-    world = World(Scene(trees=1.0, overcast=0.0), 1, 600, SMALL)
+    world = World.drawn(Scene(trees=1.0, overcast=0.0), 1, 600, SMALL)
     moment = place(world, 100)
     masks = world.masks(moment)
     assert masks["shadow"].sum() > 30
@@ -541,7 +551,7 @@ def test_a_passing_cloud_takes_the_shadows():
 def test_night_is_dark_and_day_is_not():
     pictures = {}
     for light in ("day", "dusk", "night"):
-        world = World(Scene(light=light), 1, 600, TINY)
+        world = World.drawn(Scene(light=light), 1, 600, TINY)
         pictures[light] = world.clean(place(world, 60)).mean()
     assert pictures["night"] < 0.8 * pictures["dusk"]
     assert pictures["dusk"] < 0.8 * pictures["day"]
@@ -609,3 +619,77 @@ def test_counts_that_are_refused(count):
 def test_unknown_parameters_are_refused():
     with pytest.raises(OptionError, match="did you mean trees"):
         next(stills(1, 3, TINY, treees=1.0))
+
+
+def test_a_step_along_the_road_changes_little():
+    """No line or edge jumps where the road's points are taken from another place of it."""
+    scene = Scene(straight_share=0.0, tightest_radius_m=60.0, **BARE)
+    world = World.drawn(scene, 6, 600, (320, 240))
+    for along in (30.0, 47.5, 61.0):
+        before, after = (world.clean(place(world, along + step)).astype(int) for step in (-1e-6, 1e-6))
+        assert (np.abs(before - after).max(axis=2) > 4).sum() < 60
+
+
+def test_evidence_goes_with_the_change_of_the_label():
+    world = World.drawn(Scene(), 3, 600, (320, 240))
+    moment = place(world, 60.0)
+    for reading in ("road", "car"):
+        assert (world.evidence(moment, reading, 1e-4) > 4).sum() < 60
+
+
+def test_evidence_stays_off_what_hides_the_road_however_soft_the_lens():
+    world = World.drawn(Scene(hood=0.15, vehicles=1.0, blur_px=3.0, motion_blur_px=8.0), 4, 700, (640, 480))
+    moment = place(world, 60.0, time_s=2.0)
+    masks, evidence = world.masks(moment), world.evidence(moment)
+    assert masks["hood"].any()
+    assert evidence[interior(masks["hood"])].max() == 0
+    assert evidence[masks["sky"]].max() == 0
+
+
+@pytest.mark.parametrize("wear", [0.0, 0.9])
+def test_worn_paint_is_paint(wear):
+    masks = [
+        World.drawn(Scene(wear=value, **BARE), 6, 600, SMALL).masks(
+            place(World.drawn(Scene(), 6, 600, SMALL), 40.0)
+        )
+        for value in (wear, 0.3)
+    ]
+    np.testing.assert_array_equal(masks[0]["markings"], masks[1]["markings"])
+
+
+def test_there_is_no_shadow_where_nothing_casts_one():
+    scene = Scene(trees=1.0, vehicles=0.0, sun_azimuth_deg=-80.0, sun_elevation_deg=20.0, overcast=0.0)
+    worlds = [World.drawn(dataclasses.replace(scene, overcast=value), 4, 700, SMALL) for value in (0.0, 0.95)]
+    clear, grey = ([world.masks(place(world, at))["shadow"].mean() for at in (30, 60, 90)] for world in worlds)
+    assert max(clear) > 0.02
+    assert max(grey) == 0
+
+
+def test_driving_fast_streaks_what_is_near_more_than_what_is_far():
+    still, moving = (
+        World.drawn(Scene(noise=0.0, jpeg_quality=100, blur_px=0.0, motion_blur_px=value), 3, 600, (640, 480))
+        for value in (0.0, 8.0)
+    )
+    change = np.abs(
+        still.image(place(still, 60.0)).astype(int) - moving.image(place(moving, 60.0)).astype(int)
+    ).mean(axis=2)
+    assert change[-60:].mean() > 2 * change[190:230, 280:360].mean()
+    assert change[-60:].mean() > 1
+
+
+def test_where_traffic_keeps_left_signs_and_cars_change_sides():
+    counts = []
+    for traffic in ("right", "left"):
+        scene = Scene(
+            traffic=traffic, signs=1.0, vehicles=1.0, trees=0.0, posts=0.0, poles=0.0, straight_share=1.0
+        )
+        scenery = World.drawn(scene, 5, 4000, TINY).scenery
+        signs = scenery.standing.place[scenery.standing.kind == 4]
+        counts.append(
+            (np.mean(signs[:, 1] > 0), np.mean([t.left_m > 0 for t in scenery.traffic if t.speed_m_s < 0]))
+        )
+        for one in scenery.parked:
+            faces_us = np.cos(one.heading) < 0
+            assert faces_us == ((one.y > 0) == (traffic == "right"))
+    assert counts[0][0] < 0.5 < counts[1][0]
+    assert (counts[0][1], counts[1][1]) == (1, 0)

@@ -163,6 +163,8 @@ def test_the_facts_re_create_the_frames(frames):
     assert (facts["seed"], facts["frames"], facts["size"]) == (5, 26, [65, 48])
     assert facts["held"] == {"light": "day", "trees": 0.25}
     assert facts["label"]["unit"] == "deg"
+    worlds = {str(world.seed): world.scene for world, _ in stills(5, 26, (65, 48), light="day", trees=0.25)}
+    assert {number: Scene(**scene) for number, scene in facts["scenes"].items()} == worlds
 
 
 @pytest.mark.parametrize("kind", ["drive", "stills"])
