@@ -46,7 +46,7 @@ from drivesal.training.augment import (
     move_camera,
 )
 from drivesal.training.errors import errors
-from drivesal.training.fit import Draw, Plan, Row, fit, seeded
+from drivesal.training.fit import Batch, Draw, Plan, Reasons, Row, fit, seeded
 from drivesal.training.networks import pilotnet, scale_head
 from drivesal.world.car import STEERING_RATIO, WHEELBASE_M
 from drivesal.world.scores import evident, share_on
@@ -71,16 +71,17 @@ VIEWS = Views(bend_deg=6.0, yaw_deg=0.4, shift_m=0.2)
 WORLD_SEED, WORLD_SCENES, WORLD_SIZE = 11, 3000, (400, 300)
 UNSEEN_SEED, UNSEEN_SCENES = 900_001, 100
 EVIDENCE_SCENES = 25
+REASON_SEED, REASON_SCENES, REASONED, REASON_STRENGTH = 12, 250, 16, 0.25
 
 BATCH, DROPOUT = 64, 0.2
 WORLD_SHARE, WORLD_LOOK_SHARE, VIEW_SHARE, TRUTH_SHARE = 0.7, 0.4, 0.6, 0.25
 PLAN = Plan(steps=6_000, learning_rate=3e-3, weight_decay=1e-2, average=0.998, every=500)
 RECIPE = (
     "seven tenths of every batch drawn, the rest real; frames taken by one over the root of how common their "
-    "angle is; half mirrored, the angle negated; most real ones seen from a car shifted and turned, on a road bent "
-    "otherwise, labels corrected; light, contrast, colour, shadows, blur, noise, a slightly moved camera; "
-    "dropout, weight decay, cosine schedule, running average of the weights; the shipped network is the student of "
-    "several such, taught by their mean answer to each picture and its mirror image"
+    "angle is; half mirrored, the angle negated; most real ones seen from a car shifted and turned, on a road "
+    "bent otherwise, labels corrected; light, contrast, colour, shadows, blur, noise, a slightly moved camera; "
+    "dropout, weight decay, cosine schedule, running average of the weights; the shipped network is the "
+    "student of several such, taught by their mean answer to each picture and its mirror image"
 )
 
 # What the card may say of a drive's origin, known by its run.mp4; of any other drive it says the folder's name.
@@ -97,7 +98,8 @@ class Frames:
     """Labelled frames at the model's size.
 
     `pictures` (N, h, w, 3) uint8 RGB; `angles` (N,) [deg at the wheel, left positive]; `times` (N,) [s], and
-    `wholes` (N, 240, 320, 3), of the real drive only; `seconds` that drawing took, of drawn ones.
+    `wholes` (N, 240, 320, 3), of the real drive only; `seconds` that drawing took and, where asked
+    for, `evidence` (N, h, w), of drawn ones.
     """
 
     pictures: Image
@@ -105,6 +107,7 @@ class Frames:
     times: Floats | None = None
     wholes: Image | None = None
     seconds: float = 0.0
+    evidence: NDArray[np.bool_] | None = None
 
     def where(self, mask: NDArray[np.bool_]) -> Frames:
         """Those of the frames for which `mask` (N,) is True."""
@@ -127,7 +130,7 @@ def read_drive(folder: Path) -> Frames:
     """Reads run.mp4 and run.csv. Raises InputError or LabelError."""
     pictures, angles, times, wholes = [], [], [], []
     labels = read_labels(folder / "run.csv")
-    if (labels.kind.unit, labels.kind.turns) != ("deg", "steering-wheel"):
+    if labels.kind.unit != "deg" or labels.kind.turns == "road-wheels":
         came = f"they are {labels.kind.unit} at the {labels.kind.turns}"
         raise LabelError("angles at the steering wheel in degrees or radians", came, "convert them")
     with open_recording(folder / "run.mp4", labels=labels) as recording:
@@ -151,17 +154,20 @@ def read_drive(folder: Path) -> Frames:
     return drive
 
 
-def draw_scene(seed: int, number: int) -> tuple[Image, Floats]:
-    """The pictures and angles of one drawn scene."""
+def draw_scene(seed: int, number: int, evidence: bool) -> dict[str, NDArray[Any]]:
+    """The pictures and angles of one drawn scene and, where asked for, where its evidence is."""
     cv2.setNumThreads(1)  # one process a core
-    drawn = [
-        (PREPROCESS.prepare(world.image(moment)), moment.steering_deg)
-        for world, moment in scene_stills(seed, number, WORLD_SIZE)
-    ]
-    return np.stack([picture for picture, _ in drawn]), np.array([angle for _, angle in drawn], np.float32)
+    pictures, angles, masks = [], [], []
+    for world, moment in scene_stills(seed, number, WORLD_SIZE):
+        pictures.append(PREPROCESS.prepare(world.image(moment)))
+        angles.append(moment.steering_deg)
+        if evidence:
+            masks.append(evident(world.evidence(moment), PREPROCESS))
+    drawn: dict[str, NDArray[Any]] = {"pictures": np.stack(pictures), "angles": np.array(angles, np.float32)}
+    return drawn | ({"evidence": np.stack(masks)} if evidence else {})
 
 
-def draw_world(seed: int, scenes: int, work: Path) -> Frames:
+def draw_world(seed: int, scenes: int, work: Path, evidence: bool = False) -> Frames:
     """Drawn frames of so many scenes, from the folder `work` where this code has put them there."""
     digest = hashlib.sha256(repr((WORLD_SIZE, PREPROCESS)).encode())
     for source in sorted(Path(drivesal.world.__file__).parent.glob("*.py")):
@@ -170,16 +176,18 @@ def draw_world(seed: int, scenes: int, work: Path) -> Frames:
     if not kept.is_file():
         start, drawn = time.perf_counter(), []
         with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-            for done, one in enumerate(pool.map(draw_scene, [seed] * scenes, range(scenes), chunksize=4), 1):
+            wanted = ([seed] * scenes, range(scenes), [evidence] * scenes)
+            for done, one in enumerate(pool.map(draw_scene, *wanted, chunksize=4), 1):
                 drawn.append(one)
                 if done % 100 == 0 or done == scenes:
                     say(f"drawn: {done * STILLS_PER_SCENE} frames of {done} scenes")
         part = kept.with_suffix(".part.npz")
-        pictures, angles = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
-        np.savez(part, pictures=pictures, angles=angles, seconds=time.perf_counter() - start)
+        arrays = {name: np.concatenate([one[name] for one in drawn]) for name in drawn[0]}
+        np.savez(part, seconds=np.array(time.perf_counter() - start), **arrays)  # type: ignore[arg-type]
         os.replace(part, kept)
     with np.load(kept) as found:
-        return Frames(found["pictures"], found["angles"], seconds=float(found["seconds"]))
+        masks = found["evidence"] if evidence else None
+        return Frames(found["pictures"], found["angles"], seconds=float(found["seconds"]), evidence=masks)
 
 
 def network_input(pictures: Image) -> Floats:
@@ -207,7 +215,7 @@ def batches(real: Frames, world: Frames, scale: float, seed: int) -> Draw:
     often_real, often_world = balanced(real.angles), balanced(world.angles)
     drawn = round(BATCH * WORLD_SHARE)
 
-    def draw(step: int) -> tuple[Floats, Floats]:
+    def draw(step: int) -> Batch:
         rng = np.random.default_rng([seed, step])
         chosen = rng.choice(len(world.angles), drawn, p=often_world)
         made = [(world.pictures[i], float(world.angles[i]), WORLD_LOOK_SHARE) for i in chosen]
@@ -219,7 +227,7 @@ def batches(real: Frames, world: Frames, scale: float, seed: int) -> Draw:
                 picture, angle = np.ascontiguousarray(picture[:, ::-1]), -angle
             pictures.append(change_look(picture, rng) if rng.random() < look else picture)
             angles.append(angle / scale)
-        return network_input(np.stack(pictures)), np.array(angles, np.float32)[:, None]
+        return Batch(network_input(np.stack(pictures)), np.array(angles, np.float32)[:, None])
 
     return draw
 
@@ -238,11 +246,34 @@ def taught(draw: Draw, teachers: list[Any], scale: float) -> Draw:
         both = [teacher(inputs, training=False) - teacher(mirrored, training=False) for teacher in teachers]
         return tf.add_n(both) / (2 * len(both) * scale)
 
-    def draw_taught(step: int) -> tuple[Floats, Floats]:
-        inputs, targets = draw(step)
-        return inputs, TRUTH_SHARE * targets + (1 - TRUTH_SHARE) * answer(inputs).numpy()
+    def draw_taught(step: int) -> Batch:
+        inputs, targets, _ = draw(step)
+        return Batch(inputs, TRUTH_SHARE * targets + (1 - TRUTH_SHARE) * answer(inputs).numpy())
 
     return draw_taught
+
+
+def with_reasons(draw: Draw, known: Frames, scale: float) -> Draw:
+    """The same batches, before them `REASONED` drawn frames whose evidence is known, mirrored or not."""
+    if known.evidence is None:
+        raise ValueError("frames with evidence are needed")
+    evidence = known.evidence
+
+    def draw_reasoned(step: int) -> Batch:
+        rng = np.random.default_rng([step, 17])
+        pictures, angles, masks = [], [], []
+        for index in rng.integers(len(known.angles), size=REASONED):
+            turn = slice(None, None, -1 if rng.random() < 0.5 else 1)
+            picture = np.ascontiguousarray(known.pictures[index][:, turn])
+            pictures.append(change_look(picture, rng) if rng.random() < WORLD_LOOK_SHARE else picture)
+            angles.append(known.angles[index] * (turn.step or 1) / scale)
+            masks.append(evidence[index][:, turn])
+        rest = draw(step)
+        inputs = np.concatenate([network_input(np.stack(pictures)), rest.inputs])
+        targets = np.concatenate([np.array(angles, np.float32)[:, None], rest.targets])
+        return Batch(inputs, targets, np.stack(masks))
+
+    return draw_reasoned
 
 
 def answers(network: Any, frames: Frames, scale: float) -> Floats:
@@ -251,46 +282,71 @@ def answers(network: Any, frames: Frames, scale: float) -> Floats:
     return found
 
 
-def train(
-    draw: Draw, scale: float, checks: dict[str, Frames], seed: int, plan: Plan, kept: Path, key: str
-) -> tuple[Any, list[Row]]:
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What one network learns: batches of targets in units of `scale` degrees, as long as `plan` says.
+
+    It starts at random from `seed`, or from the network `start`, and keeps what there is in a file of this
+    `name` under `key`.
+    """
+
+    name: str
+    draw: Draw
+    scale: float
+    plan: Plan
+    key: str
+    seed: int = 0
+    start: Any = None
+    reasons: Reasons | None = None
+
+
+def train(lesson: Lesson, checks: dict[str, Frames], work: Path) -> tuple[Any, list[Row]]:
     """A network whose answer is degrees at the steering wheel, left positive, and its curves.
 
     The weights are a running average as it stands at the end, not the best on any of the `checks`: only the
     choice of the recipe has looked at them.
     """
-    seeded(seed)
+    say(lesson.name)
+    seeded(lesson.seed)
     network = pilotnet(PREPROCESS.size, PREPROCESS.channels, DROPOUT)
+    if lesson.start is not None:
+        network.set_weights(lesson.start.get_weights())
+        scale_head(network, 1 / lesson.scale)
 
     def measure(averaged: Any) -> Row:
         row: Row = {}
         for name, frames in checks.items():
-            found = errors(answers(averaged, frames, scale), frames.angles)
+            found = errors(answers(averaged, frames, lesson.scale), frames.angles)
             row |= {f"{name} [deg]": found["rmse_deg"], f"{name}, correlation": found["correlation"]}
         return row
 
     def report(row: Row) -> None:
         known = {name: value for name, value in row.items() if name != "step" and value is not None}
         figures = "  ".join(f"{name} {value:.3f}" for name, value in known.items())
-        say(f"step {row['step']:6.0f}/{plan.steps}  {figures}")
+        say(f"step {row['step']:6.0f}/{lesson.plan.steps}  {figures}")
 
-    history = fit(network, draw, plan, measure, report, kept, key)
+    kept = work / f"{lesson.name.replace(' ', '-')}.npz"
+    history = fit(network, lesson.draw, lesson.plan, measure, report, kept, lesson.key, lesson.reasons)
     # never compiled: its file holds no optimizer
     trained = pilotnet(PREPROCESS.size, PREPROCESS.channels, DROPOUT)
     trained.set_weights(network.get_weights())
-    scale_head(trained, scale)
+    scale_head(trained, lesson.scale)
     return trained, history
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What networks learn from and how: several teachers, each from a seed of its own, then their student."""
+    """What networks learn from and how: several teachers, each from a seed of its own, then their student.
+
+    The student is at last held to the evidence of the drawn frames `known`, where given.
+    """
 
     real: Frames
     world: Frames
     seeds: tuple[int, ...]
     plan: Plan
     work: Path
+    known: Frames | None = None
 
     def key(self) -> str:
         """A digest of the frames and of everything in the recipe but the seeds and the plan."""
@@ -302,26 +358,32 @@ class Course:
         digest.update(repr(recipe).encode())
         return digest.hexdigest()
 
-    def run(
-        self, name: str, checks: dict[str, Frames]
-    ) -> tuple[dict[str, Any], dict[str, list[dict[str, float]]]]:
-        """The networks by name, the student last, and their curves; kept in files that begin with `name`."""
-        scale = float(np.sqrt(np.mean(self.real.angles**2)))
-        key = self.key()
+    def run(self, name: str, checks: dict[str, Frames]) -> tuple[dict[str, Any], Curves]:
+        """The networks by name, the one to use last, and their curves; kept in files that begin with `name`."""
+        scale, key = float(np.sqrt(np.mean(self.real.angles**2))), self.key()
         networks: dict[str, Any] = {}
         curves: Curves = {}
+
+        def learn(kind: str, draw: Draw, part: str, **more: Any) -> None:
+            lesson = Lesson(f"{name} {kind}", draw, scale, self.plan, f"{key} {part}")
+            networks[kind], curves[kind] = train(dataclasses.replace(lesson, **more), checks, self.work)
+
         for seed in self.seeds:
-            one = f"seed {seed}"
-            say(f"{name}: {one}")
-            kept = self.work / f"{name}-seed-{seed}.npz"
-            draw = batches(self.real, self.world, scale, seed)
-            networks[one], curves[one] = train(draw, scale, checks, seed, self.plan, kept, f"{key} {seed}")
+            learn(f"seed {seed}", batches(self.real, self.world, scale, seed), f"{seed}", seed=seed)
         if len(self.seeds) > 1:
-            say(f"{name}: student")
-            draw = taught(batches(self.real, self.world, scale, 0), list(networks.values()), scale)
-            kept = self.work / f"{name}-student.npz"
-            networks["student"], curves["student"] = train(
-                draw, scale, checks, 0, self.plan, kept, f"{key} {self.seeds}"
+            usual = taught(batches(self.real, self.world, scale, 0), list(networks.values()), scale)
+            learn("student", usual, f"{self.seeds}")
+        if self.known is not None:
+            start = list(networks.values())[-1]
+            usual = taught(batches(self.real, self.world, scale, 99), [start], scale)
+            part = f"{self.seeds} {REASONED} {REASON_STRENGTH} {len(self.known.angles)}"
+            learn(
+                "held to evidence",
+                with_reasons(usual, self.known, scale),
+                part,
+                start=start,
+                plan=dataclasses.replace(self.plan, steps=max(20, self.plan.steps // 2), learning_rate=1e-3),
+                reasons=Reasons(REASON_STRENGTH, PREPROCESS.colour_map()[0].T.sum(axis=1)),
             )
         return networks, curves
 
@@ -395,25 +457,47 @@ def draw_curves(curves: Curves, out: Path) -> None:
     plt.close(figure)
 
 
-def draw_worst(drive: Frames, predicted: Floats, out: Path, count: int = 10, apart_s: float = 1.0) -> None:
-    """The frames where the model errs most, at least `apart_s` from one another, with both angles."""
-    if drive.wholes is None or drive.times is None:
-        raise ValueError("only the real drive's frames are kept whole")
+def worst(predicted: Floats, frames: Frames, count: int = 10, apart_s: float = 1.0) -> list[int]:
+    """The frames with the largest errors, of a drive at least `apart_s` from one another."""
     chosen: list[int] = []
-    for index in np.argsort(-np.abs(predicted - drive.angles)):
-        if all(abs(drive.times[index] - drive.times[other]) >= apart_s for other in chosen):
-            chosen.append(int(index))
+    for index in np.argsort(-np.abs(predicted - frames.angles)).tolist():
+        times = frames.times
+        if times is None or all(abs(times[index] - times[other]) >= apart_s for other in chosen):
+            chosen.append(index)
         if len(chosen) == count:
             break
+    return chosen
+
+
+def draw_frames(frames: list[tuple[Image, str]], out: Path) -> None:
+    """Pictures (h, w, 3) uint8 RGB in rows of five, each with a line of text above."""
     tiles = []
-    for index in chosen:
-        tile = drive.wholes[index][..., ::-1].copy()
-        text = f"{drive.times[index]:.1f} s  true {drive.angles[index]:+.0f}  answer {predicted[index]:+.0f}"
-        cv2.rectangle(tile, (0, 0), (tile.shape[1], 22), (0, 0, 0), -1)
-        cv2.putText(tile, text, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255, 255, 255), 1, cv2.LINE_AA)
+    for picture, text in frames:
+        tile = cv2.resize(picture[..., ::-1], FRAME, interpolation=cv2.INTER_AREA)
+        tile = cv2.copyMakeBorder(tile, 24, 2, 1, 1, cv2.BORDER_CONSTANT, value=(0, 0, 0))
+        cv2.putText(tile, text, (6, 17), cv2.FONT_HERSHEY_SIMPLEX, 0.48, (255, 255, 255), 1, cv2.LINE_AA)
         tiles.append(tile)
     rows = [np.hstack(tiles[start : start + 5]) for start in range(0, len(tiles), 5)]
     cv2.imwrite(str(out), np.vstack(rows), [cv2.IMWRITE_JPEG_QUALITY, 85])
+
+
+def draw_worst(model: SteeringModel, validation: Frames, unseen: Frames, work: Path) -> None:
+    """The ten worst frames of either as worst-real.jpg and worst-drawn.jpg, with both angles."""
+
+    def text(frames: Frames, predicted: Floats, index: int) -> str:
+        return f"true {frames.angles[index]:+.0f} deg, answer {predicted[index]:+.0f} deg"
+
+    predicted = model.predict(validation.pictures)
+    if validation.wholes is not None:
+        chosen = worst(predicted, validation)
+        pictures = [(validation.wholes[i], text(validation, predicted, i)) for i in chosen]
+        draw_frames(pictures, work / "worst-real.jpg")
+    predicted, pictures = model.predict(unseen.pictures), []
+    for index in worst(predicted, unseen):
+        scene, number = divmod(index, STILLS_PER_SCENE)
+        world, moment = list(scene_stills(UNSEEN_SEED, scene, WORLD_SIZE))[number]
+        pictures.append((world.image(moment), text(unseen, predicted, index)))
+    draw_frames(pictures, work / "worst-drawn.jpg")
 
 
 def describe(
@@ -480,11 +564,14 @@ def main(folder: Path, out: Path, work: Path, seeds: tuple[int, ...], steps: int
         click.echo(json.dumps(leave_one_out(drive, Course(drive, world, seeds, plan, work)), indent=2))
         return
     unseen = draw_world(UNSEEN_SEED, UNSEEN_SCENES, work)
+    known = draw_world(REASON_SEED, REASON_SCENES, work, evidence=True)
     training, validation = drive.part(0, TRAIN_END_S), drive.part(VALIDATION_START_S, math.inf)
-    networks, curves = Course(training, world, seeds, plan, work).run(
+    networks, curves = Course(training, world, seeds, plan, work, known).run(
         "default", {"validation": validation, "unseen world": unseen}
     )
-    seconds = world.seconds + unseen.seconds + sum(rows[-1]["seconds"] for rows in curves.values())
+    seconds = (
+        world.seconds + known.seconds + unseen.seconds + sum(rows[-1]["seconds"] for rows in curves.values())
+    )
     draw_curves(curves, work / "curves.png")
     mean = encode_picture(training.pictures.mean(axis=0).round().astype(np.uint8))
     card = Card(PREPROCESS, Target(AngleSpec("deg", "steering-wheel", "left")), mean)
@@ -505,7 +592,7 @@ def main(folder: Path, out: Path, work: Path, seeds: tuple[int, ...], steps: int
         "networks": {name: rows[-1] for name, rows in curves.items()},
         "share_on_evidence": evidence_shares(model),
     }
-    draw_worst(validation, model.predict(validation.pictures), work / "worst.jpg")
+    draw_worst(model, validation, unseen, work)
     model = SteeringModel(model.network, dataclasses.replace(card, training=notes))
     model.save(out)
     click.echo(json.dumps({name: notes[name] for name in list(notes)[-6:]}, indent=2))

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 
 from drivesal import assets
+from drivesal.attribution import method
 from drivesal.card import card_path, read_card
 from drivesal.loading import load_model
 from drivesal.model import SteeringModel
+from drivesal.world.scores import evident, share_on
+from drivesal.world.world import Drive, scene_stills
 
 DRIVE = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "udacity_ch2"
 
@@ -55,10 +58,39 @@ def test_the_card_states_data_split_and_errors(model):
     training = read_card(card_path(assets.default_model())).training
     assert training["data"]["frames"] == 3400
     assert training["data"]["licence"] == "MIT"
-    assert {"split", "seed", "epochs", "wall_time_s", "versions"} <= set(training)
+    assert {"split", "world", "recipe", "seeds", "steps", "networks", "versions"} <= set(training)
+    assert training["wall_time_s"] <= 3600
     validation = training["validation"]
     assert validation["rmse_deg"] < 0.6 * validation["rmse_always_0_deg"]
-    assert "rmse_always_training_mean_deg" in validation
+
+
+def test_it_knows_the_drawn_world_and_looks_at_its_evidence(model):
+    training = model.card.training
+    assert training["unseen_world"]["rmse_deg"] <= 4
+    assert training["unseen_world"]["correlation"] >= 0.97
+    share = training["share_on_evidence"]
+    assert share["gradient"] >= 2 * share["uniform"]
+    assert share["gradient"] > share["random weights"]
+
+
+def test_on_scenes_that_nobody_chose_it_errs_as_its_card_says(model):
+    stills = [still for number in range(12) for still in scene_stills(77_001, number, (400, 300))]
+    pictures = np.stack([model.prepare(world.image(moment)) for world, moment in stills])
+    truth = np.array([moment.steering_deg for _, moment in stills])
+    off = model.predict(pictures) - truth
+    assert np.sqrt(np.mean(off**2)) < 5.5
+    assert np.corrcoef(off + truth, truth)[0, 1] > 0.95
+
+
+def test_its_gradient_falls_on_the_evidence_of_a_drive(model):
+    drive = Drive(78_001, 30, 1, (400, 300))
+    gradient = method("gradient").build(model, np.zeros((66, 200, 3), np.float32))
+    shares = []
+    for moment in drive.moments[::3]:
+        mask = evident(drive.world.evidence(moment), model.preprocess)
+        picture = model.prepare(drive.world.image(moment))
+        shares.append(share_on(gradient(picture[None]).summed[0], mask) / mask.mean())
+    assert np.mean(shares) > 1.7
 
 
 def test_the_mean_picture_is_of_the_models_size(model):

@@ -30,6 +30,8 @@ def script():
         patch.setattr(train_default, "WORLD_SCENES", 2)
         patch.setattr(train_default, "UNSEEN_SCENES", 1)
         patch.setattr(train_default, "EVIDENCE_SCENES", 1)
+        patch.setattr(train_default, "REASON_SCENES", 1)
+        patch.setattr(train_default, "REASONED", 4)
         patch.setattr(train_default, "BATCH", 8)
         patch.setattr(train_default, "PLAN", dataclasses.replace(train_default.PLAN, every=10))
         patch.setattr(sys, "path", [str(ROOT / "scripts"), *sys.path])
@@ -60,23 +62,27 @@ def test_it_leaves_a_model_with_its_card_curves_and_worst_frames(trained):
     assert model.assumed == ()
     training = read_card(card_path(work / "net.keras")).training
     assert training["seeds"] == [1, 2]
-    assert set(training["networks"]) == {"seed 1", "seed 2", "student"}
+    assert set(training["networks"]) == {"seed 1", "seed 2", "student", "held to evidence"}
     assert training["split"]["training"] == "0 to 110 s, 110 frames"
     assert training["validation"]["frames"] == 20
     assert training["wall_time_s"] > 0
     assert 0 < training["share_on_evidence"]["uniform"] < 1
-    assert {"curves.png", "worst.jpg"} <= {path.name for path in (work / "kept").iterdir()}
+    assert {"curves.png", "worst-real.jpg", "worst-drawn.jpg"} <= {
+        path.name for path in (work / "kept").iterdir()
+    }
     assert "student" in ran.stderr
 
 
 def test_called_again_it_takes_up_what_there_is_and_ends_the_same(script, trained):
     work, arguments, _ = trained
     before = load_model(work / "net.keras").network.get_weights()
-    (work / "kept" / "default-student.npz").unlink()  # as if it had been stopped before the student
+    (
+        work / "kept" / "default-held-to-evidence.npz"
+    ).unlink()  # as if it had been stopped before the last lesson
     ran = CliRunner().invoke(script.main, arguments)
     assert ran.exit_code == 0, ran.output
     assert "drawn" not in ran.stderr
-    assert ran.stderr.count("step") == 2  # the student's alone
+    assert ran.stderr.count("step") == 2  # the last lesson's alone
     for one, other in zip(before, load_model(work / "net.keras").network.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
@@ -85,11 +91,11 @@ def test_a_batch_follows_from_seed_and_step(script, folder):
     real = script.read_drive(folder)
     world = script.Frames(real.pictures[::3], real.angles[::3])
     draws = [script.batches(real, world, 10.0, seed) for seed in (1, 1, 2)]
-    for one, other in zip(draws[0](7), draws[1](7), strict=True):
+    for one, other in zip(draws[0](7)[:2], draws[1](7)[:2], strict=True):
         np.testing.assert_array_equal(one, other)
     assert (draws[0](7)[0] != draws[0](8)[0]).any()
     assert (draws[0](7)[0] != draws[2](7)[0]).any()
-    inputs, targets = draws[0](7)
+    inputs, targets, _ = draws[0](7)
     assert inputs.shape == (8, 66, 200, 3)
     assert targets.shape == (8, 1)
     assert -1 <= inputs[..., 0].min() < inputs[..., 0].max() <= 1
@@ -101,8 +107,8 @@ def test_what_teachers_say_is_odd_under_the_mirror(script, folder):
     teachers = [script.pilotnet((66, 200), 3, 0.0) for _ in range(2)]
 
     def mirrored(step):
-        inputs, targets = draw(step)
-        return inputs[:, :, ::-1], -targets
+        inputs, targets, _ = draw(step)
+        return script.Batch(inputs[:, :, ::-1], -targets)
 
     one, other = (script.taught(which, teachers, 10.0)(3)[1] for which in (draw, mirrored))
     np.testing.assert_allclose(one, -other, atol=1e-5)
@@ -110,6 +116,34 @@ def test_what_teachers_say_is_odd_under_the_mirror(script, folder):
     said = (one - share * draw(3)[1]) / (1 - share) * 10.0
     expected = np.mean([np.asarray(t(draw(3)[0]) - t(draw(3)[0][:, :, ::-1])) / 2 for t in teachers], axis=0)
     np.testing.assert_allclose(said, expected, atol=1e-3)
+
+
+def test_frames_with_evidence_come_first_and_are_mirrored_with_it(script):
+    pictures = np.zeros((1, 66, 200, 3), np.uint8)
+    pictures[:, :, :50] = 200
+    evidence = pictures[..., 0] > 0
+    known = script.Frames(pictures, np.array([9.0], np.float32), evidence=evidence)
+    usual = script.Batch(np.zeros((2, 66, 200, 3), np.float32), np.zeros((2, 1), np.float32))
+    batches = [script.with_reasons(lambda _: usual, known, 10.0)(step) for step in range(6)]
+    seen = set()
+    for batch in batches:
+        assert batch.inputs.shape == (6, 66, 200, 3)
+        for inputs, target, mask in zip(batch.inputs, batch.targets[:4, 0], batch.evidence, strict=False):
+            bright = inputs[..., 0]
+            assert bright[mask].mean() > bright[~mask].mean() + 0.2
+            assert target == pytest.approx(0.9 if mask[0, 0] else -0.9)
+            seen.add(bool(mask[0, 0]))
+    assert seen == {True, False}
+
+
+def test_angles_of_road_wheels_are_refused(script, folder, tmp_path):
+    for name in ("run.mp4", "run.csv"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    text = (tmp_path / "run.csv").read_text().replace("steering_angle_deg", "steering_norm")
+    (tmp_path / "run.csv").write_text(text)
+    ran = CliRunner().invoke(script.main, [str(tmp_path), "--work", str(tmp_path / "kept")])
+    assert ran.exit_code == 1
+    assert "in degrees or radians" in ran.stderr
 
 
 def test_a_short_drive_is_refused_in_one_line(script, tmp_path):

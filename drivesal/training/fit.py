@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,31 @@ from drivesal.backend import keras, tensorflow
 from drivesal.stages import in_order
 
 Floats = NDArray[np.float32]
-Draw = Callable[[int], tuple[Floats, Floats]]
 Row = dict[str, Any]
 Measure = Callable[[Any], Row]
+
+
+class Batch(NamedTuple):
+    """Inputs (B, h, w, C) and targets (B, 1) float32; `evidence` (R, h, w) bool of the first R of them."""
+
+    inputs: Floats
+    targets: Floats
+    evidence: NDArray[np.bool_] | None = None
+
+
+Draw = Callable[[int], Batch]
+
+
+@dataclass(frozen=True, slots=True)
+class Reasons:
+    """Holds the network to evidence: the share of the absolute gradient that lies off it, `strength` times, is
+    added to the loss (after Ross, Hughes and Doshi-Velez 2017, arXiv:1703.03717, who take squares, no share).
+
+    The gradient is that of the answer at the inputs, summed over the channels with `channels` (C,).
+    """
+
+    strength: float
+    channels: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +68,12 @@ def fit(
     report: Callable[[Row], object],
     kept: Path,
     key: str,
+    reasons: Reasons | None = None,
 ) -> list[Row]:
     """Trains `network` in place; returns what was measured, a row every `plan.every` steps.
 
-    `draw(step)` gives the step's batch, inputs (B, h, w, C) and targets (B, 1) float32, and must depend on the
-    step alone; it runs in threads ahead of its use. `measure` gets the averaged network and gives figures,
+    `draw(step)` gives the step's batch and must depend on the step alone; it runs in threads ahead of its use.
+    With `reasons` every batch brings evidence. `measure` gets the averaged network and gives figures,
     which go to `report` with the step, the loss since the last one and the seconds that all of it took.
 
     What there is to go on from is kept in the file `kept` at every measurement, beside the plan and `key`,
@@ -65,9 +88,10 @@ def fit(
     start = time.perf_counter() - (history[-1]["seconds"] if history else 0.0)
     averaged = keras().models.clone_model(network)
     losses: list[float] = []
+    learn = _learn(network) if reasons is None else _learn_reasons(network, optimizer, reasons)
     with closing(in_order(draw, range(step, plan.steps))) as batches:
-        for inputs, targets in batches:
-            losses.append(float(network.train_on_batch(inputs, targets)))
+        for batch in batches:
+            losses.append(learn(batch))
             step += 1
             _follow(average, network, plan.average, step)
             if step % plan.every == 0 or step == plan.steps:
@@ -80,6 +104,38 @@ def fit(
                 _keep(kept, _facts(plan, key), network, optimizer, average, step, history)
     _put(network, average)
     return history
+
+
+def _learn(network: Any) -> Callable[[Batch], float]:
+    return lambda batch: float(network.train_on_batch(batch.inputs, batch.targets))
+
+
+def _learn_reasons(network: Any, optimizer: Any, reasons: Reasons) -> Callable[[Batch], float]:
+    """What learns one batch and holds the gradient to its evidence; gives the squared error alone."""
+    tf = tensorflow()
+    channels = tf.constant(reasons.channels, tf.float32)
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def learn(inputs: Any, targets: Any, off: Any) -> Any:
+        held = inputs[: tf.shape(off)[0]]
+        with tf.GradientTape() as tape:
+            error = tf.reduce_mean((network(inputs, training=True) - targets) ** 2)
+            with tf.GradientTape() as inner:
+                inner.watch(held)
+                answer = network(held, training=False)
+            absolute = tf.abs(tf.reduce_sum(inner.gradient(answer, held) * channels, -1))
+            shares = tf.reduce_sum(absolute * off, (1, 2)) / (tf.reduce_sum(absolute, (1, 2)) + 1e-9)
+            loss = error + reasons.strength * tf.reduce_mean(shares)
+        variables = network.trainable_variables
+        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        return error
+
+    def learn_batch(batch: Batch) -> float:
+        if batch.evidence is None:
+            raise ValueError("a batch without evidence")
+        return float(learn(batch.inputs, batch.targets, (~batch.evidence).astype(np.float32)))
+
+    return learn_batch
 
 
 def _optimizer(plan: Plan) -> Any:

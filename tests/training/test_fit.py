@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from drivesal.backend import keras
-from drivesal.training.fit import Plan, fit, seeded
+from drivesal.training.fit import Batch, Plan, Reasons, fit, seeded
 from drivesal.training.networks import pilotnet, scale_head
 
 PLAN = Plan(steps=60, learning_rate=0.02, weight_decay=0.0, average=0.9, every=20)
@@ -19,7 +19,7 @@ def small():
 
 def draw(step):
     inputs = np.random.default_rng([7, step]).standard_normal((32, 3)).astype(np.float32)
-    return inputs, inputs @ SLOPE
+    return Batch(inputs, inputs @ SLOPE)
 
 
 def measure(network):
@@ -86,6 +86,41 @@ def test_what_is_kept_of_another_training_is_not_taken_up(tmp_path, other):
     seen = []
     run(tmp_path / "kept.npz", draw=lambda step: (seen.append(step), draw(step))[1], **other)
     assert min(seen) == 0
+
+
+def test_held_to_evidence_the_gradient_leaves_what_is_no_evidence(tmp_path):
+    """Two pixels tell the same; evidence is the first alone."""
+    evidence = np.zeros((8, 1, 4), bool)
+    evidence[:, 0, 0] = True
+
+    def draw_twins(step):
+        told = np.random.default_rng([3, step]).standard_normal((32, 1, 1, 1)).astype(np.float32)
+        rest = np.random.default_rng([4, step]).standard_normal((32, 1, 2, 1)).astype(np.float32)
+        return Batch(np.concatenate([told, told, rest], axis=2), told[:, 0, 0] * 2, evidence)
+
+    def shares(reasons):
+        seeded(5)
+        layers = keras().layers
+        network = keras().Sequential([layers.Input((1, 4, 1)), layers.Flatten(), layers.Dense(1)])
+        name = tmp_path / f"{reasons is None}.npz"
+        history = fit(
+            network, draw_twins, Plan(400, 0.05, 0.0, 0.9, 400), lambda _: {}, print, name, "", reasons
+        )
+        weights = np.abs(network.get_weights()[0][:, 0])
+        return weights / weights.sum(), history[-1]["loss"]
+
+    free, free_loss = shares(None)
+    held, held_loss = shares(Reasons(1.0, np.ones(1, np.float32)))
+    assert free[0] < 0.8
+    assert held[0] > 0.95
+    assert held_loss < 1.0  # it still learns the target, from the first pixel
+    assert free_loss < 1.0
+
+
+def test_reasons_need_evidence(tmp_path):
+    network = keras().Sequential([keras().layers.Input((3,)), keras().layers.Dense(1)])
+    with pytest.raises(ValueError, match="without evidence"):
+        fit(network, draw, PLAN, measure, print, tmp_path / "a.npz", "", Reasons(1.0, np.ones(1, np.float32)))
 
 
 def test_the_head_is_scaled_in_its_weights():
