@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 
@@ -13,6 +12,8 @@ from drivesal.attribution import method
 from drivesal.card import card_path, read_card
 from drivesal.loading import load_model
 from drivesal.model import SteeringModel
+from drivesal.recordings import open_recording, read_labels
+from drivesal.types import Span
 from drivesal.world.scores import evident, share_on
 from drivesal.world.world import Drive, scene_stills
 
@@ -109,16 +110,9 @@ def test_answers_are_the_same_alone_and_in_a_batch(model):
 def test_on_the_real_drive_it_errs_as_its_card_says(model):
     if not (DRIVE / "run.mp4").is_file():
         pytest.skip("the real drive is not part of the project, and ../shared/data does not have it here")
-    labels = np.genfromtxt(DRIVE / "run.csv", delimiter=",", names=True)
-    chosen = set(np.flatnonzero(labels["time_s"] >= 130)[::10].tolist())
-    with av.open(DRIVE / "run.mp4") as container:
-        container.streams.video[0].thread_type = "AUTO"
-        pictures = [
-            model.preprocess.prepare(frame.to_ndarray(format="rgb24"))
-            for index, frame in enumerate(container.decode(video=0))
-            if index in chosen
-        ]
-    truth = np.degrees(labels["steering_angle_rad"][sorted(chosen)])
+    with open_recording(DRIVE / "run.mp4", labels=read_labels(DRIVE / "run.csv")) as recording:
+        seen = [(model.prepare(frame.image), frame.steering) for frame in recording.frames(Span(start=130.0))]
+    pictures, truth = [picture for picture, _ in seen], np.array([angle for _, angle in seen])
     rmse = np.sqrt(np.mean((model.predict(np.stack(pictures)) - truth) ** 2))
-    assert rmse == pytest.approx(model.card.training["validation"]["rmse_deg"], abs=0.3)
+    assert rmse == pytest.approx(model.card.training["validation"]["rmse_deg"], abs=0.05)
     assert rmse < 0.6 * np.sqrt(np.mean(truth**2))
