@@ -42,6 +42,7 @@ def cli() -> None:
     drivesal image run.mp4 --at 1:13            one frame as a figure
     drivesal model my.keras                     what a model expects and gives
     drivesal methods                            the attribution methods
+    drivesal world --seed 7 --out drive/        a drawn drive with known steering
     """
 
 
