@@ -81,7 +81,8 @@ RECIPE = (
     "angle is; half mirrored, the angle negated; most real ones seen from a car shifted and turned, on a road "
     "bent otherwise, labels corrected; light, contrast, colour, shadows, blur, noise, a slightly moved camera; "
     "dropout, weight decay, cosine schedule, running average of the weights; the shipped network is the "
-    "student of several such, taught by their mean answer to each picture and its mirror image"
+    "student of several such, taught by their mean answer to each picture and its mirror image, and then held "
+    "to the evidence of drawn frames: the share of its absolute gradient that lies off it counts into the loss"
 )
 
 # What the card may say of a drive's origin, known by its run.mp4; of any other drive it says the folder's name.
@@ -263,11 +264,11 @@ def with_reasons(draw: Draw, known: Frames, scale: float) -> Draw:
         rng = np.random.default_rng([step, 17])
         pictures, angles, masks = [], [], []
         for index in rng.integers(len(known.angles), size=REASONED):
-            turn = slice(None, None, -1 if rng.random() < 0.5 else 1)
-            picture = np.ascontiguousarray(known.pictures[index][:, turn])
+            side = -1 if rng.random() < 0.5 else 1
+            picture = np.ascontiguousarray(known.pictures[index][:, ::side])
             pictures.append(change_look(picture, rng) if rng.random() < WORLD_LOOK_SHARE else picture)
-            angles.append(known.angles[index] * (turn.step or 1) / scale)
-            masks.append(evidence[index][:, turn])
+            angles.append(side * known.angles[index] / scale)
+            masks.append(evidence[index][:, ::side])
         rest = draw(step)
         inputs = np.concatenate([network_input(np.stack(pictures)), rest.inputs])
         targets = np.concatenate([np.array(angles, np.float32)[:, None], rest.targets])
@@ -351,7 +352,7 @@ class Course:
     def key(self) -> str:
         """A digest of the frames and of everything in the recipe but the seeds and the plan."""
         digest = hashlib.sha256()
-        for frames in (self.real, self.world):
+        for frames in (self.real, self.world, *([] if self.known is None else [self.known])):
             digest.update(frames.pictures.tobytes())
             digest.update(frames.angles.tobytes())
         recipe = (VIEWS, GEOMETRY, BATCH, DROPOUT, WORLD_SHARE, WORLD_LOOK_SHARE, VIEW_SHARE, TRUTH_SHARE)
@@ -376,7 +377,7 @@ class Course:
         if self.known is not None:
             start = list(networks.values())[-1]
             usual = taught(batches(self.real, self.world, scale, 99), [start], scale)
-            part = f"{self.seeds} {REASONED} {REASON_STRENGTH} {len(self.known.angles)}"
+            part = f"{self.seeds} {REASONED} {REASON_STRENGTH}"
             learn(
                 "held to evidence",
                 with_reasons(usual, self.known, scale),
@@ -510,6 +511,7 @@ def describe(
     return {
         "data": {"name": name, "frames": len(drive.angles), "licence": licence, "video_sha256": digest},
         "world": {"seed": WORLD_SEED, "scenes": WORLD_SCENES, "frames": len(world.angles)},
+        "evidence": {"seed": REASON_SEED, "scenes": REASON_SCENES, "strength": REASON_STRENGTH},
         "split": {
             "training": f"0 to {TRAIN_END_S:g} s, {len(training.angles)} frames",
             "left out": f"{TRAIN_END_S:g} to {VALIDATION_START_S:g} s",

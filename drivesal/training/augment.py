@@ -63,8 +63,7 @@ def _noise(size: int) -> Floats32:
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """A camera over flat ground, in shares of the frame: `focal` = (fx / width, fy / height), `horizon` /
-    height.
+    """A camera over flat ground: `focal` (fx / width, fy / height) and `horizon` (row / height) as shares.
 
     `height_m` of the camera; `wheelbase_m` and `steering_ratio` of the car.
     """

@@ -37,9 +37,7 @@ _STEER_HZ = 20.0
 
 
 class Pose(NamedTuple):
-    """Where the rear axle is: `x`, `y` [m], `heading` [rad, left positive], `along` [m] the nearest of the
-    road.
-    """
+    """Where the rear axle is: `x`, `y` [m], `heading` [rad, left positive], `along` [m] next to it."""
 
     x: float
     y: float

@@ -89,9 +89,7 @@ class Ground:
         return {size_m: self._fading(size_m) for size_m in (_FINE_M, _COARSE_M, _LEAVES_M)}
 
     def _fading(self, size_m: float) -> tuple[Image, Image, int]:
-        """How much of a texture that repeats every `size_m` is left a row, the grey for the rest, the first
-        row.
-        """
+        """What is left of a texture that repeats every `size_m`, a row, the grey of the rest, its first row."""
         depth = self.camera.row_depths
         row_m = np.hypot(depth**2 / (self.camera.focal_px * self.camera.height_m), depth / self.camera.focal_px)
         share = np.clip(1.3 - row_m / (size_m / 40), 0, 1)
@@ -237,7 +235,7 @@ class Ground:
             return land
         left, right = self._asphalt
         rough = fractal(self.seed % 8, 0.5, (4, 2048))
-        index = np.round(road.along / 0.5).astype(int) % 2048
+        index = np.round(road.along / STEP_M).astype(int) % 2048
         wide = self.scene.gravel_m * (1 + 0.22 * np.clip(rough[:2, index], -2, 2))
         mask = self._strip(road, pose, left + wide[0], right - wide[1])
         gravel = cv2.multiply(self._gravel_colour, threefold(fine), scale=1 / 128)
