@@ -1,3 +1,51 @@
-"""drivesal shows what a steering network looks at."""
+"""drivesal shows what a steering network looks at.
+
+    import drivesal
+
+    model = drivesal.load_model("my.keras")               # or the shipped PilotNet without a path
+    with drivesal.Recording("run.mp4") as run:            # frames with index, time, image and label
+        heat = drivesal.attribute(model, run, method="gradient", case="increase")
+    drivesal.render("run.mp4", model, "overlay.mp4")      # what `drivesal video` does
+
+`methods()` are the attribution methods by name, `target` what can be explained beside the steering angle, and
+`saliency` serves code that was written for keras-vis.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import drivesal.saliency as saliency
+    import drivesal.target as target
+    from drivesal.api import Recording, attribute, explain, load_model, methods, render
+    from drivesal.errors import DrivesalError
 
 __version__ = "0.1.0"
+__all__ = [
+    "DrivesalError",
+    "Recording",
+    "attribute",
+    "explain",
+    "load_model",
+    "methods",
+    "render",
+    "saliency",
+    "target",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """What the API names is imported when it is first used: `import drivesal` costs nothing."""
+    if name in ("saliency", "target"):
+        return import_module(f"drivesal.{name}")
+    if name == "DrivesalError":
+        return import_module("drivesal.errors").DrivesalError
+    if name in __all__:
+        return getattr(import_module("drivesal.api"), name)
+    raise AttributeError(f"module 'drivesal' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

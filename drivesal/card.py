@@ -14,26 +14,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from drivesal.errors import ModelError
 from drivesal.preprocess import Preprocess
-from drivesal.steering import AngleSpec
+from drivesal.target import Target
 
 if TYPE_CHECKING:
     from drivesal.types import Image
 
 VERSION = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What is explained: one number of the model's answer and what it means.
-
-    `output` names one of the model's outputs, or counts it from 0 (or one number of a single output's vector);
-    None where there is only one. `angle` says unit, what turns and which sign is left.
-    """
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-
-    angle: AngleSpec
-    output: str | int | None = None
 
 
 @dataclass(frozen=True, slots=True)

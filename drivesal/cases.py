@@ -1,7 +1,7 @@
-"""The cases of a regression: what increases the angle, what decreases it, what it ignores, what holds it.
+"""The cases of a regression: what increases the answer, what decreases it, what it ignores, what holds it.
 
 A case turns one frame's `Explained` into heat, (h, w) float32 ≥ 0, unsmoothed and unscaled. "Increase" is
-always to the left, because inside drivesal left is positive.
+always to the left, because inside drivesal left is positive. Magnitude is the one case of a map without a sign.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from drivesal.errors import OptionError, nearest
 if TYPE_CHECKING:
     from drivesal.types import ClipStatistics, Explained, Floats, Image
 
-Map = Literal["signed", "gradient", "contribution"]
+Map = Literal["push", "pull", "map", "gradient", "contribution"]
 
 PATCH = 5
 """Side [model px] of the patch over which maintain takes its means; stride-2 checkerboards average out."""
@@ -26,22 +26,33 @@ PATCH = 5
 class Case:
     """A case as it declares itself.
 
-    `reads`: which maps of `Explained` it needs; `scale`: cases with the same word share one scale; `title`
-    with its side; `meaning` by the kind of the method's unit, with "" for every other kind; `relative`: what
-    its heat is where that has no unit, else "".
+    `reads`: which maps of `Explained` it needs ("push" and "pull" need a sign, "map" does not); `scale`: cases
+    with the same word share one scale; `side` the way it pushes an angle, "" for neither; `meaning` by the kind
+    of the method's unit, with "" for every other kind, names in braces standing for where it pushes;
+    `relative`: what its heat is where that has no unit, else "".
     """
 
     name: str
-    title: str
     reads: Map
     scale: str
     meaning: Mapping[str, str]
     heat: Callable[[Explained, ClipStatistics], Floats]
+    side: Literal["left", "right", ""] = ""
     relative: str = ""
 
-    def means(self, kind: str) -> str:
-        """What bright means under a method of this unit kind."""
-        return self.meaning.get(kind, self.meaning[""])
+    def title(self, sided: bool) -> str:
+        """The case as the picture names it, with its side where the score is an angle: "increase (left)"."""
+        return f"{self.name} ({self.side})" if sided and self.side else self.name
+
+    def means(self, kind: str, sided: bool) -> str:
+        """What bright means under a method of this unit kind, for an angle or for another score."""
+        meaning = self.meaning.get(kind, self.meaning[""])
+        if sided:
+            return meaning.format(more=f"more {self.side}", to=self.side, side=self.side)
+        up = self.side == "left"
+        return meaning.format(
+            more="higher" if up else "lower", to="up" if up else "down", side="more" if up else "less"
+        )
 
 
 def patch_mean(values: Floats) -> Floats:
@@ -78,7 +89,14 @@ def _increase(explained: Explained, _: ClipStatistics) -> Floats:
 def _decrease(explained: Explained, _: ClipStatistics) -> Floats:
     import cv2
 
-    return cv2.max(-explained.push, 0)  # type: ignore[no-any-return]
+    pull = -explained.push if explained.pull is None else explained.pull
+    return cv2.max(pull, 0)  # type: ignore[no-any-return]
+
+
+def _magnitude(explained: Explained, _: ClipStatistics) -> Floats:
+    import numpy as np
+
+    return np.abs(explained.push)
 
 
 def insensitivity(explained: Explained, clip: ClipStatistics) -> Floats:
@@ -108,52 +126,61 @@ def _support(explained: Explained, _: ClipStatistics) -> Floats:
     import cv2
 
     assert explained.contribution is not None
-    assert explained.baseline_angle is not None
-    towards = 1.0 if explained.angle >= explained.baseline_angle else -1.0
+    assert explained.baseline_score is not None
+    towards = 1.0 if explained.score >= explained.baseline_score else -1.0
     return cv2.max(explained.contribution * towards, 0)  # type: ignore[no-any-return]
 
 
 _CASES = (
     Case(
         "increase",
-        "increase (left)",
-        "signed",
+        "push",
         "push",
         {
-            "sensitivity": "brighter here → more left",
-            "contribution": "what is here pushes left",
-            "": "speaks for left",
+            "sensitivity": "brighter here → {more}",
+            "contribution": "what is here pushes {to}",
+            "": "speaks for {side}",
         },
         _increase,
+        "left",
     ),
     Case(
         "decrease",
-        "decrease (right)",
-        "signed",
+        "pull",
         "push",
         {
-            "sensitivity": "brighter here → more right",
-            "contribution": "what is here pushes right",
-            "": "speaks for right",
+            "sensitivity": "brighter here → {more}",
+            "contribution": "what is here pushes {to}",
+            "": "speaks for {side}",
         },
         _decrease,
+        "right",
     ),
     Case(
-        "maintain",
         "maintain",
         "gradient",
         "maintain",
-        {"": "structure the angle does not react to"},
+        {"": "structure the answer does not react to"},
         _maintain,
-        "contrast × insensitivity",
+        relative="contrast × insensitivity",
     ),
     Case(
         "support",
-        "support",
         "contribution",
         "support",
-        {"": "holds the angle away from the mean picture's"},
+        {"": "holds the answer away from the mean picture's"},
         _support,
+    ),
+    Case(
+        "magnitude",
+        "map",
+        "magnitude",
+        {
+            "sensitivity": "brightness matters here, either way",
+            "contribution": "counts, either way",
+            "": "counts, whichever way",
+        },
+        _magnitude,
     ),
 )
 
@@ -162,12 +189,12 @@ MAINTAIN: Mapping[str, Case] = {
     "product": _CASES[2],
     "insensitivity": dataclasses.replace(
         _CASES[2],
-        meaning={"": "where the angle does not react"},
+        meaning={"": "where the answer does not react"},
         heat=insensitivity,
         relative="insensitivity",
     ),
     "contrast": dataclasses.replace(
-        _CASES[2], meaning={"": "structure, whatever the angle does"}, heat=_contrast, relative="contrast"
+        _CASES[2], meaning={"": "structure, whatever the answer does"}, heat=_contrast, relative="contrast"
     ),
 }
 """What maintain shows: contrast times insensitivity, or one of the two factors alone."""
@@ -176,6 +203,12 @@ MAINTAIN: Mapping[str, Case] = {
 def cases() -> dict[str, Case]:
     """All cases by name, in their usual order."""
     return {case.name: case for case in _CASES}
+
+
+SIGNED = ("increase", "decrease", "maintain")
+"""What is shown of a signed map where nobody says."""
+UNSIGNED = ("magnitude",)
+"""The same of a map without a sign."""
 
 
 def choose(names: Iterable[str], maintain: str = "product") -> tuple[Case, ...]:

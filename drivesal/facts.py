@@ -6,9 +6,10 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from drivesal import __version__
+from drivesal.target import describe
 
 if TYPE_CHECKING:
-    from drivesal.explain import Explainer
+    from drivesal.explainer import Explainer
     from drivesal.model import SteeringModel
     from drivesal.painter import Look, Request
     from drivesal.scale import Scale
@@ -24,7 +25,8 @@ def model_facts(model: SteeringModel) -> dict[str, Any]:
         "file": model.name,
         "sha256": model.sha256,
         "output": model.output_name,
-        "angle": dataclasses.asdict(model.kind) | {"positive": "left"},
+        "explained": describe(model.target),
+        "angle": dataclasses.asdict(model.kind) | {"positive": "left" if model.kind.sided else None},
         "assumed": list(model.assumed),
         "card": card,
     }
@@ -39,6 +41,9 @@ def method_facts(explainer: Explainer) -> dict[str, Any]:
         "kind": method.kind,
         "paper": method.paper,
         "equation": method.equation,
+        "caution": method.caution or None,
+        "reduce": explainer.question.reduce,
+        "seed": explainer.question.seed,
     }
 
 

@@ -5,24 +5,27 @@ from __future__ import annotations
 import dataclasses
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from drivesal.backend import keras
-from drivesal.card import Card, Target, card_path, read_card
+from drivesal.card import Card, card_path, read_card
 from drivesal.errors import ModelError
-from drivesal.model import SteeringModel, input_shape
+from drivesal.model import SteeringModel
+from drivesal.network import signature
 from drivesal.preprocess import Colour, Crop, Interpolation, Preprocess
 from drivesal.steering import AngleSpec, Side, Turns, Unit
+from drivesal.target import Bins, Explainable, Target
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
     """What a person says of a model; None leaves it to the card or to an assumption that is told.
 
-    `size` is (height, width) [px] of the network's input, `input_scale` (scale, offset) of `Preprocess`.
+    `size` is (height, width) [px] of the network's input, `input_scale` (scale, offset) of `Preprocess`, `bins`
+    the first and last centre of a distribution over angles.
     """
 
     crop: Crop | None = None
@@ -30,6 +33,8 @@ class Declared:
     colour: Colour | None = None
     input_scale: tuple[float, float] | None = None
     output: str | None = None
+    bins: tuple[float, float] | None = None
+    pre_activation: bool = False
     unit: Unit | None = None
     turns: Turns | None = None
     positive: Side | None = None
@@ -37,23 +42,54 @@ class Declared:
     size: tuple[int, int] | None = None
 
 
-def load_model(path: Path, declared: Declared | None = None, *, unsafe: bool = False) -> SteeringModel:
+def load_model(
+    path: Path,
+    declared: Declared | None = None,
+    *,
+    unsafe: bool = False,
+    target: Explainable | None = None,
+    feed: Mapping[str, float | str] | None = None,
+) -> SteeringModel:
     """Reads a `.keras` file with its card; what `declared` says goes before the card.
 
-    No code from the file runs unless `unsafe`. Raises ModelError.
+    `target` is what is explained in place of the steering answer, `feed` where inputs beside the picture come
+    from. No code from the file runs unless `unsafe`. Raises ModelError.
     """
-    declared = declared or Declared()
     network = _read_network(path, unsafe)
     given = card_path(path)
     card = read_card(given) if given.is_file() else None
+    return join(network, card, declared, path=path, target=target, feed=feed)
+
+
+def join(
+    network: Any,
+    card: Card | None = None,
+    declared: Declared | None = None,
+    *,
+    path: Path | None = None,
+    target: Explainable | None = None,
+    feed: Mapping[str, float | str] | None = None,
+) -> SteeringModel:
+    """A network, also one in memory, with its card and what was declared; what neither says is assumed."""
+    declared = declared or Declared()
     preprocess, assumed = _preprocess(network, card, declared)
     angle, more = _angle(card, declared)
-    output: str | int | None = card.target.output if card else None
-    if declared.output is not None:
-        output = int(declared.output) if declared.output.isdigit() else declared.output
-    base = card or Card(preprocess, Target(angle))
-    card = dataclasses.replace(base, preprocess=preprocess, target=Target(angle, output))
-    return SteeringModel(network, card, path=path, assumed=assumed + more)
+    stated = card.target if card else Target(angle)
+    steering = Target(
+        angle,
+        stated.output if declared.output is None else _output(declared.output),
+        stated.bins if declared.bins is None else Bins(*declared.bins),
+        stated.pre_activation or declared.pre_activation,
+    )
+    card = dataclasses.replace(card or Card(preprocess, steering), preprocess=preprocess, target=steering)
+    model = SteeringModel(network, card, path=path, assumed=assumed, target=target, feed=feed)
+    if model.steering is not None:  # nothing is assumed of an angle that is not there
+        model.assumed += more
+    return model
+
+
+def _output(text: str) -> str | int:
+    return int(text) if text.isdigit() else text
 
 
 def _read_network(path: Path, unsafe: bool) -> Any:
@@ -112,7 +148,7 @@ def _preprocess(network: Any, card: Card | None, declared: Declared) -> tuple[Pr
     if card is not None:
         base = card.preprocess
     else:
-        height, width, channels = input_shape(network)
+        height, width, channels = signature(network).shape
         height, width = declared.size or (height, width)
         if height is None or width is None:
             raise ModelError(

@@ -2,43 +2,63 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drivesal.backend import tensorflow
 from drivesal.card import Card, card_path, card_text
-from drivesal.errors import ModelError
+from drivesal.errors import InputError, ModelError
+from drivesal.network import Call, Signature, forward, signature
 from drivesal.preprocess import Preprocess
+from drivesal.score import check, express, locate, looked_at
 from drivesal.steering import AngleKind
+from drivesal.target import Explainable, Target, describe, terms
 
 if TYPE_CHECKING:
-    from drivesal.types import Floats, Image
+    from drivesal.types import Floats, Frame, Image
 
 
 class SteeringModel:
-    """A Keras 3 model joined to its `Preprocess` and its steering `Target`.
+    """A Keras 3 model joined to its `Preprocess` and to what is explained of it, by default its steering.
 
-    `network` is never changed. `assumed` names what neither the card nor the person said ("input scaling",
-    "unit", "sign"). Build one with `load_model`, or directly from a network in memory.
+    `network` is never changed. `target` is what maps explain; the angle that a picture gives stays the card's
+    steering answer, where the network has one. `feed` says where inputs beside the picture come from: a number
+    that is held, or the name of a value that the recording carries; by default the one of the input's own name.
+    `assumed` names what neither the card nor the person said ("input scaling", "unit", "sign"). Build one with
+    `load_model`, or directly from a network in memory.
 
-    Raises ModelError where the network takes no single picture, gives no single number under the target, or
-    holds weights that are not finite.
+    Raises ModelError where the network takes no single picture, has not what the target names, or holds weights
+    that are not finite.
     """
 
     def __init__(
-        self, network: Any, card: Card, *, path: Path | None = None, assumed: tuple[str, ...] = ()
+        self,
+        network: Any,
+        card: Card,
+        *,
+        path: Path | None = None,
+        assumed: tuple[str, ...] = (),
+        target: Explainable | None = None,
+        feed: Mapping[str, float | str] | None = None,
     ) -> None:
         self.network = network
         self.card = card
         self.path = path
         self.assumed = assumed
         self.preprocess = card.preprocess
-        self.target = card.target
         _check_finite(network)
-        _check_input(network, card.preprocess)
-        self._output, self._element = _locate(network, card.target.output)
+        self.signature: Signature = signature(network, (*card.preprocess.size, card.preprocess.channels))
+        _check_input(self.signature, card.preprocess)
+        self.feed = _checked_feed(self.signature, feed or {})
+        self._functions: dict[str, Any] = {}
+        self._sign = 1.0
+        self.target: Explainable = card.target if target is None else target
+        check(self.target, network, self.signature)
+        self.steering: Target | None = _steering(self.target, card.target, network, self.signature)
 
     @property
     def name(self) -> str:
@@ -47,8 +67,20 @@ class SteeringModel:
 
     @property
     def kind(self) -> AngleKind:
-        """What the model's angles are inside drivesal."""
-        return self.target.angle.kind
+        """What the angle of a picture is inside drivesal; the explained number's where there is no angle."""
+        return self.target.kind if self.steering is None else self.steering.angle.kind
+
+    @property
+    def unit(self) -> str:
+        """The unit of the explained number: "deg", "norm" or "score"."""
+        return self.target.kind.unit
+
+    @property
+    def explains_its_answer(self) -> bool:
+        """Whether the explained number is the angle itself."""
+        if self.steering is None:
+            return True
+        return self.target == self.steering and not self.steering.pre_activation
 
     @functools.cached_property
     def sha256(self) -> str | None:
@@ -60,53 +92,129 @@ class SteeringModel:
 
     @property
     def output_name(self) -> str:
-        """Which output is explained, by name, with the element where it gives several numbers."""
-        name, shape = _outputs(self.network)[self._output]
-        return name if _width(shape) == 1 else f"{name}[{self._element}]"
+        """Which output steers, by name, with the element where it gives several numbers."""
+        if self.steering is None:
+            return describe(self.target)
+        return _output_name(self.steering, self.signature)
 
-    def score(self, pictures: Any) -> Any:
-        """The steering angle as a differentiable TensorFlow expression, for use inside a compiled function.
+    @functools.cached_property
+    def negated(self) -> SteeringModel:
+        """The same model with the explained number's sign turned, for methods that are not odd in it."""
+        other = copy.copy(self)
+        other._sign, other._functions = -self._sign, {}
+        return other
 
-        pictures: (N, h, w, 3) float tensor, RGB 0..255. Returns (N,) in drivesal's convention (`kind`, left
-        positive), so that a gradient is degrees (or norm) per 1/255 of brightness. It is
-        `answer(inputs(pictures))`.
+    def explaining(self, target: Explainable) -> SteeringModel:
+        """The same model with another target. Raises ModelError."""
+        return SteeringModel(
+            self.network, self.card, path=self.path, assumed=self.assumed, target=target, feed=self.feed
+        )
+
+    def compiled(self, name: str, make: Callable[[], Any]) -> Any:
+        """What `make` gave when it was first asked for under this name: functions are compiled once a model."""
+        if name not in self._functions:
+            self._functions[name] = make()
+        return self._functions[name]
+
+    def score(self, pictures: Any, others: Any = None) -> Any:
+        """The explained number as a differentiable TensorFlow expression, for use inside a compiled function.
+
+        pictures: (N, h, w, 3) float tensor, RGB 0..255. Returns (N,), an angle in drivesal's convention
+        (`kind`, left positive), so that a gradient is degrees (or norm) per 1/255 of brightness. It is
+        `answer(inputs(pictures), others)`.
         """
-        return self.answer(self.inputs(pictures))
+        return self.answer(self.inputs(pictures), others)
 
     def inputs(self, pictures: Any) -> Any:
-        """(N, h, w, 3) float tensor, RGB 0..255, to the network's input (N, h, w, C)."""
+        """(N, h, w, 3) float tensor, RGB 0..255, to the network's picture input (N, h, w, C)."""
         matrix, shift = self.preprocess.colour_map()
         if self.preprocess.colour == "RGB":
             return pictures * matrix[0, 0] + shift
         # a 1x1 convolution costs half of what a matrix product costs
         return tensorflow().nn.conv2d(pictures, matrix[None, None], 1, "VALID") + shift
 
-    def answer(self, values: Any) -> Any:
-        """The network's input (N, h, w, C) to the angle (N,), differentiable."""
+    def answer(self, values: Any, others: Any = None) -> Any:
+        """The network's picture input (N, h, w, C), with what `others_of` gives beside it, to (N,)."""
+        return self.inside(values, others, ())[0]
+
+    def inside(self, values: Any, others: Any, layers: Iterable[Any]) -> tuple[Any, list[Call]]:
+        """`answer`, with the calls of these layers in the same forward pass, in order."""
+        wanted = list(layers)
+        outputs, calls = forward(
+            self.network, self._arguments(values, others), [*wanted, *looked_at(self.target, self.network)]
+        )
+        score = express(self.target, self.signature, outputs, calls, self.network)
+        kept = [call for call in calls if any(call.layer is one for one in wanted)]
+        return (score if self._sign > 0 else -score), kept
+
+    def _arguments(self, values: Any, others: Any) -> list[Any]:
+        """The inputs in the network's order."""
+        if not self.signature.others:
+            return [values]
         tf = tensorflow()
-        answers = tf.nest.flatten(self.network(values, training=False))
-        answer = tf.reshape(answers[self._output], [tf.shape(values)[0], -1])[:, self._element]
-        return tf.cast(answer, tf.float32) * self.target.angle.factor
+        arguments = list(tf.split(others, [size for _, size in self.signature.others], axis=1))
+        arguments.insert(self.signature.picture, values)
+        return arguments
+
+    def others_of(self, frames: Sequence[Frame]) -> Floats:
+        """What goes beside the pictures of these frames, (N, numbers) float32; (N, 0) for most networks.
+
+        Raises InputError where a frame does not carry a value that an input needs.
+        """
+        import numpy as np
+
+        rows = [[self._fed(name, frame) for name, _ in self.signature.others] for frame in frames]
+        sizes = [size for _, size in self.signature.others]
+        return np.repeat(np.array(rows, np.float32).reshape(len(frames), len(sizes)), sizes, axis=1)
+
+    def _fed(self, name: str, frame: Frame) -> float:
+        source = self.feed.get(name, name)
+        if not isinstance(source, str):
+            return source
+        value = frame.extras.get(source)
+        if value is None:
+            carried = ", ".join(frame.extras) or "nothing beside the picture"
+            raise InputError(
+                f"a value for the model's input {name}",
+                f"frame {frame.index} carries {carried}",
+                f"name a column of the labels with --feed {name}=COLUMN or hold it with --feed {name}=NUMBER",
+            )
+        return float(value)
 
     @property
     def to_rgb(self) -> Floats:
         """(C, 3) float32 that takes a gradient at the network's input to one at RGB 0..255: the chain rule."""
         return self.preprocess.colour_map()[0].T
 
-    @functools.cached_property
-    def _predict(self) -> Any:
+    def _angles(self, pictures: Any, others: Any) -> Any:
+        """(N, h, w, 3) uint8 pictures to the angle, not what is explained."""
+        tf = tensorflow()
+        values = self.inputs(tf.cast(pictures, tf.float32))
+        if self.steering is None:
+            return self.answer(values, others)
+        plain = Target(self.steering.angle, self.steering.output, self.steering.bins)
+        outputs, _ = forward(self.network, self._arguments(values, others))
+        return express(plain, self.signature, outputs, (), self.network)
+
+    def predict(self, pictures: Image, others: Floats | None = None) -> Floats:
+        """(N, h, w, 3) uint8 RGB pictures of the model's size to (N,) float32 angles, left positive.
+
+        `others` is what `others_of` gives, for a network with more inputs than the picture.
+        """
+        from drivesal.types import Frame
+
         tf = tensorflow()
         height, width = self.preprocess.size
-
-        @tf.function(input_signature=[tf.TensorSpec([None, height, width, 3], tf.uint8)])  # type: ignore[untyped-decorator]
-        def predict(pictures: Any) -> Any:
-            return self.score(tf.cast(pictures, tf.float32))
-
-        return predict
-
-    def predict(self, pictures: Image) -> Floats:
-        """(N, h, w, 3) uint8 RGB pictures of the model's size to (N,) float32 angles, left positive."""
-        answers: Floats = self._predict(pictures).numpy()
+        signature = [
+            tf.TensorSpec([None, height, width, 3], tf.uint8),
+            tf.TensorSpec([None, sum(size for _, size in self.signature.others)], tf.float32),
+        ]
+        function = self.compiled(
+            "predict", lambda: tf.function(self._angles, input_signature=signature, autograph=False)
+        )
+        if others is None:
+            others = self.others_of([Frame(i, 0.0, picture) for i, picture in enumerate(pictures)])
+        answers: Floats = function(pictures, others).numpy()
         return answers
 
     def prepare(self, image: Image) -> Image:
@@ -119,22 +227,44 @@ class SteeringModel:
         card_path(path).write_text(card_text(self.card), encoding="utf-8")
 
 
-def input_shape(network: Any) -> tuple[int | None, ...]:
-    """(height, width, channels) of the network's one picture input."""
-    inputs = getattr(network, "inputs", None) or []  # a Sequential that was never built has none
-    shapes = [tuple(one.shape[1:]) for one in inputs]
-    if len(shapes) != 1 or len(shapes[0]) != 3 or shapes[0][2] not in (1, 3):
-        came = "; ".join(f"{one.name} {shape}" for one, shape in zip(inputs, shapes, strict=True))
-        raise ModelError(
-            "a model with one picture as input, (height, width, 1 or 3 channels)",
-            f"its inputs are {came}" if came else "it has no fixed inputs",
-            "give a model that maps one camera frame to steering",
-        )
-    return shapes[0]
+def _steering(target: Explainable, stated: Target, network: Any, signature: Signature) -> Target | None:
+    """The steering answer: the target itself, or the card's where the network has it."""
+    if isinstance(target, Target):
+        return target
+    try:
+        check(stated, network, signature)
+    except ModelError:
+        return None
+    return stated
 
 
-def _check_input(network: Any, preprocess: Preprocess) -> None:
-    height, width, channels = input_shape(network)
+def _output_name(target: Target, signature: Signature) -> str:
+    names = []
+    for term in terms(target.output):
+        if target.bins is not None:
+            names.append(f"expected angle of {term.output or signature.outputs[0][0]}")
+            continue
+        which, element = locate(signature, term.output, term.element)
+        name, shape = signature.outputs[which]
+        text = name if all(size == 1 for size in shape) else f"{name}[{element}]"
+        names.append(text if term.weight == 1 else f"{term.weight:g}*{text}")
+    return "+".join(names)
+
+
+def _checked_feed(signature: Signature, feed: Mapping[str, float | str]) -> dict[str, float | str]:
+    known = [name for name, _ in signature.others]
+    for name in feed:
+        if name not in known:
+            raise ModelError(
+                f"one of the model's inputs beside the picture ({', '.join(known) or 'it has none'})",
+                f"a value for {name!r} was given",
+                "leave it out",
+            )
+    return dict(feed)
+
+
+def _check_input(found: Signature, preprocess: Preprocess) -> None:
+    height, width, channels = found.shape
     size = preprocess.size
     if channels != preprocess.channels or height not in (None, size[0]) or width not in (None, size[1]):
         raise ModelError(
@@ -152,49 +282,3 @@ def _check_finite(network: Any) -> None:
             raise ModelError(
                 "finite weights", f"{weight.path} holds NaN or infinity", "train or export the model again"
             )
-
-
-def _outputs(network: Any) -> list[tuple[str, tuple[int | None, ...]]]:
-    """Name and shape without the batch of every output, in order."""
-    outputs = tensorflow().nest.flatten(network.outputs)
-    # a Sequential has no output_names: its output is its last layer's
-    names = getattr(network, "output_names", None) or [network.layers[-1].name]
-    return [(str(name), tuple(one.shape[1:])) for name, one in zip(names, outputs, strict=True)]
-
-
-def _width(shape: tuple[int | None, ...]) -> int:
-    """How many numbers an output of this shape gives; 0 where that is not fixed."""
-    width = 1
-    for size in shape:
-        width *= size or 0
-    return width
-
-
-def _locate(network: Any, wanted: str | int | None) -> tuple[int, int]:
-    """(which output, which of its numbers) the target means. Raises ModelError that lists them."""
-    outputs = _outputs(network)
-    listed = ", ".join(f"{i}: {name} {shape}" for i, (name, shape) in enumerate(outputs))
-    single = len(outputs) == 1
-    names = [name for name, _ in outputs]
-    chosen = (0 if single else None) if wanted is None else (names.index(wanted) if wanted in names else None)
-    element = 0
-    if isinstance(wanted, int):
-        inside = single and 0 <= wanted < _width(outputs[0][1])
-        element = wanted if inside else 0
-        chosen = 0 if inside else (wanted if not single and 0 <= wanted < len(outputs) else None)
-    if chosen is None:
-        raise ModelError(
-            "one output to explain",
-            f"none is chosen of {listed}"
-            if wanted is None
-            else f"there is no output {wanted!r} among {listed}",
-            "choose one with --output NAME or its number",
-        )
-    width = _width(outputs[chosen][1])
-    if width != 1 and not (single and isinstance(wanted, int)):
-        raise ModelError(
-            "an output that is one number, the steering angle",
-            f"{names[chosen]} gives {width or 'an unknown number of'} numbers",
-            "choose one by its number with --output, or give a model that regresses the angle",
-        )
-    return chosen, element

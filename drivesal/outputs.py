@@ -8,9 +8,12 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from drivesal.errors import OutputError
+from drivesal.errors import OptionError, OutputError
+
+if TYPE_CHECKING:
+    from drivesal.types import Image
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -167,3 +170,20 @@ def _same(one: Path, other: Path) -> bool:
         return one.samefile(other)
     except OSError:  # one of them is not there
         return one.resolve() == other.resolve()
+
+
+def check_picture_name(path: Path) -> None:
+    """Raises OptionError where a picture's name ends in nothing that can be written."""
+    if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise OptionError("--out to end in .png or .jpg", f"it is {path}", "name it so")
+
+
+def encode_picture(path: Path, canvas: Image) -> bytes:
+    """(H, W, 3) uint8 RGB as the file that `path` names, .png or .jpg. Raises OptionError, OutputError."""
+    import cv2
+
+    check_picture_name(path)
+    done, data = cv2.imencode(path.suffix, cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR))
+    if not done:
+        raise OutputError("a picture that can be coded", f"{path.suffix} cannot", "use .png")
+    return data.tobytes()

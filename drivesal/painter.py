@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from drivesal.cases import Case
-from drivesal.explain import Study
+from drivesal.explainer import Question, Study
 from drivesal.overlay.palette import case_colour
 from drivesal.overlay.renderer import Renderer
 from drivesal.overlay.scene import Layout, Legend, Scene, Shown
 from drivesal.scale import Scale, fit, smooth
+from drivesal.target import describe
 from drivesal.types import WHOLE, Explained, Recording, Span
 
 if TYPE_CHECKING:
     from drivesal.attribution import Method
     from drivesal.model import SteeringModel
+    from drivesal.steering import AngleKind
     from drivesal.types import Floats, Image
 
 
@@ -42,11 +44,14 @@ class Look:
 class Request:
     """What to explain and how to show it."""
 
-    cases: tuple[Case, ...]
-    method: str = "gradient"
-    options: Mapping[str, Any] = field(default_factory=dict)
+    question: Question
     look: Look = Look()
     span: Span = WHOLE
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """The cases that are shown."""
+        return self.question.cases
 
 
 CURVE = 0.5
@@ -103,14 +108,14 @@ class Painter:
 
 def _units(cases: tuple[Case, ...], method: Method, unit: str) -> dict[str, str]:
     """Each case's unit of heat, or in words what it is where it has none."""
-    kinds = {"signed": method.kind, "gradient": "sensitivity", "contribution": "contribution"}
+    kinds = {"gradient": "sensitivity", "contribution": "contribution"}
     words = {"sensitivity": f"{unit} per 1/255", "contribution": unit, "relative": "relative"}
-    return {case.name: case.relative or words[kinds[case.reads]] for case in cases}
+    return {case.name: case.relative or words[kinds.get(case.reads, method.kind)] for case in cases}
 
 
 def _scale(model: SteeringModel, studied: Study, request: Request) -> Scale:
     """The clip's scale from the probe, or the one that was given."""
-    units = _units(request.cases, studied.explainer.method, model.kind.unit)
+    units = _units(request.cases, studied.explainer.method, model.unit)
     if request.look.scale is not None:
         return Scale.from_json(request.look.scale, units)
     groups = {
@@ -123,16 +128,16 @@ def _scale(model: SteeringModel, studied: Study, request: Request) -> Scale:
     return fit(groups, units)
 
 
-def _legend(case: Case, method: Method, scale: Scale, symbol: str, look: Look) -> Legend:
+def _legend(case: Case, method: Method, scale: Scale, kind: AngleKind, look: Look) -> Legend:
     unit = scale.unit[case.name]
-    has_unit = unit.startswith(("deg", "norm"))
+    has_unit = unit.startswith(("deg", "norm", "score"))
     full = "relative"
     if has_unit:
-        full = f"{scale.full[case.name]:.2g}{symbol}{' per 1/255' if 'per 1/255' in unit else ''}"
+        full = f"{scale.full[case.name]:.2g}{kind.symbol}{' per 1/255' if 'per 1/255' in unit else ''}"
     return Legend(
         case.name,
-        case.title,
-        case.means(method.kind),
+        case.title(kind.sided),
+        case.means(method.kind, kind.sided),
         "this frame" if look.per_frame else full,
         case_colour(case.name),
         CURVE if has_unit and look.layout != "single" else 1.0,
@@ -158,18 +163,25 @@ def _scene(
         whose = "scale of another run"
     elif method.kind == "sensitivity" and info.format != "picture":
         whose += " (frames that glow are those it is more sensitive in)"
+    explained = [] if model.explains_its_answer else [describe(model.target)]
+    title = method.title if method.title[:2].isupper() else method.title[:1].lower() + method.title[1:]
     return Scene(
         frame_size=(info.width, info.height),
         box=model.preprocess.crop.box(info.width, info.height),
         kind=model.kind,
-        legends=tuple(_legend(case, method, scale, model.kind.symbol, look) for case in request.cases),
+        legends=tuple(_legend(case, method, scale, model.target.kind, look) for case in request.cases),
         angle_range=max(abs(angle) for angle in angles),
         has_truth=info.angle is not None,
         layout=look.layout,
         width=look.width,
         opacity=look.opacity,
         colormap=look.colormap,
-        caption=f"{model.name} · {method.title.lower()} · {whose}",
-        warnings=(*((f"assumed: {', '.join(model.assumed)}",) if model.assumed else ()), *notes),
+        caption=" · ".join([model.name, *explained, title, whose]),
+        warnings=(
+            *((f"assumed: {', '.join(model.assumed)}",) if model.assumed else ()),
+            *((f"{method.title}: {method.caution}",) if method.caution else ()),
+            *notes,
+        ),
         trace=trace,
+        answer="predicted" if model.kind.sided else describe(model.target),
     )

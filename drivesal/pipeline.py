@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar
 import cv2
 import numpy as np
 
-from drivesal.explain import Batch, Explainer, batches, nothing_decoded, study
+from drivesal.errors import LabelError
+from drivesal.explainer import Batch, Explainer, batches, nothing_decoded, study
 from drivesal.facts import result_facts, run_facts
 from drivesal.maps import MapsWriter
 from drivesal.outputs import Outputs, writing
@@ -106,12 +107,13 @@ def render_video(
     `paths` holds the final names under "video", "table", "facts" and, where maps are kept, "maps"; all are of
     `outputs`. `progress` is called with 1 for every frame written.
     """
+    check_kinds(recording, model)
     clock = Clock()
     started = time.perf_counter()
     with clock.measure("probe"):
-        studied = study(recording, model, request.cases, request.method, request.options, request.span)
+        studied = study(recording, model, request.question, request.span)
         painter = Painter(recording, model, studied, request)
-        explainer, contributions = studied.explainer, studied.probe[0].baseline_angle is not None
+        explainer, contributions = studied.explainer, studied.probe[0].baseline_score is not None
         del studied  # the probe's maps are not needed any more
     parts = {name: outputs.part(path) for name, path in paths.items()}
     recording.losses.clear()
@@ -119,7 +121,8 @@ def render_video(
         stack.enter_context(_one_opencv_thread())
         file = stack.enter_context(_text(parts["table"], paths["table"]))
         names = [case.name for case in request.cases]
-        table = Table(file, model.kind.unit, names, model.preprocess, contributions)
+        units = (model.kind.unit, None if model.explains_its_answer else model.unit)
+        table = Table(file, units, names, model.preprocess, contributions)
 
         def add_row(one: Explained, heats: Mapping[str, Floats]) -> None:
             with writing(paths["table"]):
@@ -147,6 +150,17 @@ def render_video(
     with writing(paths["facts"]):
         parts["facts"].write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return facts
+
+
+def check_kinds(recording: Recording, model: SteeringModel) -> None:
+    """Raises LabelError where labels and model measure different things."""
+    labels, answer = recording.info.angle, model.kind
+    if labels is not None and not labels.comparable(answer):
+        raise LabelError(
+            f"labels in the model's kind of angle, {answer.unit} at {answer.turns}",
+            f"they are {labels.unit} at {labels.turns}",
+            "say --full-lock, --angle-unit or --model-angle-unit, or leave them with --no-labels",
+        )
 
 
 @contextlib.contextmanager
@@ -275,8 +289,9 @@ def render_image(recording: Recording, model: SteeringModel, request: Request, w
 
     `where` is a frame's index (int) or a time [s] (float). Scale and statistics are the whole recording's.
     """
+    check_kinds(recording, model)
     frame = recording.at(where)
-    studied = study(recording, model, request.cases, request.method, request.options, request.span)
+    studied = study(recording, model, request.question, request.span)
     painter = Painter(recording, model, studied, request, trace=False)
     explained = next(studied.explainer.explain([frame]))
     heats = painter.heats(explained)

@@ -164,13 +164,18 @@ class Preprocess:
 
 def scale_from_range(text: str) -> tuple[float, float]:
     """ "LOW..HIGH", what 0..255 becomes ("0..1", "-1..1"), to (scale, offset). Raises OptionError."""
+    expected = "an input scale LOW..HIGH like 0..1 or -1..1"
+    start, stop = numbers_from_range(text, expected, "say what black and white become")
+    return (stop - start) / 255, start
+
+
+def numbers_from_range(text: str, expected: str, do: str) -> tuple[float, float]:
+    """ "LOW..HIGH" to two numbers that differ. Raises OptionError that expects `expected`."""
     low, _, high = text.partition("..")
     try:
         start, stop = float(low), float(high)
         if not (math.isfinite(start) and math.isfinite(stop)) or start == stop:
             raise ValueError
     except ValueError:
-        raise OptionError(
-            "an input scale LOW..HIGH like 0..1 or -1..1", f"it is {text!r}", "say what black and white become"
-        ) from None
-    return (stop - start) / 255, start
+        raise OptionError(expected, f"it is {text!r}", do) from None
+    return start, stop

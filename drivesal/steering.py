@@ -18,19 +18,27 @@ Side = Literal["left", "right"]
 class AngleKind:
     """What an angle inside drivesal measures. Two kinds that differ are never compared.
 
-    `unit` is "deg" or "norm"; `turns` says what the angle is measured at.
+    `unit` is "deg" or "norm", or "score" for a number that is no angle (an activation, a class's score);
+    `turns` says what the angle is measured at.
     """
 
-    unit: Literal["deg", "norm"]
+    unit: Literal["deg", "norm", "score"]
     turns: Turns = "unknown"
 
     @property
+    def sided(self) -> bool:
+        """Whether it has a left and a right: an angle."""
+        return self.unit != "score"
+
+    @property
     def symbol(self) -> str:
-        """What follows a number on screen: "°" or " norm"."""
-        return "°" if self.unit == "deg" else " norm"
+        """What follows a number on screen: "°", " norm" or nothing."""
+        return {"deg": "°", "norm": " norm", "score": ""}[self.unit]
 
     def text(self, value: float) -> str:
-        """The angle as a person reads it, its side written out: "12.3° L", "0.42 norm R", "0.0°"."""
+        """The angle as a person reads it, its side written out: "12.3° L", "0.42 norm R", "0.0°"; "1.43"."""
+        if not self.sided:
+            return f"{value:.4g}"
         digits = 1 if self.unit == "deg" else 3
         number = f"{abs(value):.{digits}f}"
         side = "" if float(number) == 0 else (" L" if value > 0 else " R")

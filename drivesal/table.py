@@ -16,25 +16,36 @@ if TYPE_CHECKING:
     from drivesal.types import Explained, Floats
 
 
-def columns(unit: str, cases: Iterable[str], contributions: bool) -> list[str]:
-    """The table's header; `unit` is "deg" or "norm"."""
+def columns(unit: str, explained: str | None, cases: Iterable[str], contributions: bool) -> list[str]:
+    """The table's header; `unit` is "deg", "norm" or "score", of the angle, `explained` of another score."""
     head = ["frame", "time_s", f"predicted_{unit}", f"truth_{unit}", f"error_{unit}"]
+    if explained is not None:
+        head.append(f"explained_{explained}")
     if contributions:
-        head += [f"baseline_{unit}", f"completeness_error_{unit}"]
+        head += [f"baseline_{explained or unit}", f"completeness_error_{explained or unit}"]
     return head + [f"{case}_{what}" for case in cases for what in ("total", "x", "y")]
 
 
 class Table:
-    """Writes rows as they come; nothing is kept but the sums for the errors' summary."""
+    """Writes rows as they come; nothing is kept but the sums for the errors' summary.
+
+    `units` are the angle's and, where another score than the angle is explained, that one's.
+    """
 
     def __init__(
-        self, file: TextIO, unit: str, cases: Iterable[str], preprocess: Preprocess, contributions: bool
+        self,
+        file: TextIO,
+        units: tuple[str, str | None],
+        cases: Iterable[str],
+        preprocess: Preprocess,
+        contributions: bool,
     ) -> None:
         self._cases = tuple(cases)
         self._preprocess = preprocess
         self._contributions = contributions
         self._writer = csv.writer(file, lineterminator="\n")
-        self._writer.writerow(columns(unit, self._cases, contributions))
+        self._explained = units[1] is not None
+        self._writer.writerow(columns(*units, self._cases, contributions))
         self.rows = 0
         self.labelled = 0
         self._sums = np.zeros(3)
@@ -46,8 +57,10 @@ class Table:
         error = None if truth is None else explained.angle - truth
         row: list[object] = [frame.index, f"{frame.time_s:.6f}", _number(explained.angle), _number(truth)]
         row.append(_number(error))
+        if self._explained:
+            row.append(_number(explained.score))
         if self._contributions:
-            row += [_number(explained.baseline_angle), _number(explained.completeness_error)]
+            row += [_number(explained.baseline_score), _number(explained.completeness_error)]
             missed = explained.completeness_error or 0.0
             self._completeness += (missed, 0)
             self._completeness[1] = max(self._completeness[1], missed)

@@ -120,28 +120,31 @@ class AudioSource:
 class Explained:
     """One frame with its answer and its attributions, all at the model's size (h, w).
 
-    `picture` (h, w, 3) uint8 RGB; `angle` the prediction in drivesal's convention. Maps summed over
-    the channels are (h, w) float32, positive pushes the angle left: `push` of the method's own map, `gradient`
-    and `contribution` only where a case needs them. `raw` (h, w, C) float32 is the method's map over the
-    network's channels, and `signed` the same at the RGB picture. `baseline_angle` f(x0) and
-    `completeness_error` |Σ contribution − (f(x) − f(x0))|, in the angle's unit, where contributions were
-    computed.
+    `picture` (h, w, 3) uint8 RGB; `angle` the prediction in drivesal's convention, `score` what is explained,
+    the angle itself unless another target was asked for. Maps with one number a pixel are (h, w) float32,
+    positive pushes the score up (an angle left): `push` of the method's own map, `pull` of the negated score's
+    where that is not −push, `gradient` and `contribution` only where a case needs them. `raw` (h, w, C) float32
+    is the method's map over the network's channels, and `signed` the same at the RGB picture. `baseline_score`
+    f(x0) and `completeness_error` |Σ contribution − (f(x) − f(x0))|, in the score's unit, where contributions
+    were computed.
     """
 
     frame: Frame
     picture: Image
     angle: float
+    score: float
     raw: Floats
     to_rgb: Floats | None
     push: Floats
+    pull: Floats | None = None
     gradient: Floats | None = None
     contribution: Floats | None = None
-    baseline_angle: float | None = None
+    baseline_score: float | None = None
     completeness_error: float | None = None
 
     @property
     def signed(self) -> Floats:
-        """(h, w, 3) float32: the method's signed map at the RGB picture."""
+        """(h, w, 3) float32: the method's signed map at the RGB picture; (h, w, 1) where it has no channels."""
         return self.raw if self.to_rgb is None else self.raw @ self.to_rgb
 
 

@@ -54,9 +54,10 @@ def ratio(taken: dict[str, list[float]], name: str, base: str) -> float:
 def attribution(rounds: int, batch: int = 32) -> list[Row]:
     """Cases on pictures of the model's size against a bare gradient of the same network."""
     from drivesal.assets import default_model
+    from drivesal.attribution import Seen
     from drivesal.backend import tensorflow
     from drivesal.cases import choose
-    from drivesal.explain import Batch, Explainer
+    from drivesal.explainer import Batch, Explainer, Question
     from drivesal.loading import load_model
     from drivesal.types import ClipStatistics, Frame
 
@@ -77,8 +78,8 @@ def attribution(rounds: int, batch: int = 32) -> list[Row]:
 
     def run(names: str) -> Callable[[], object]:
         cases = choose(names.split(","))
-        explainer = Explainer(model, cases, clip.mean_picture)
-        given = Batch(frames, pictures)
+        explainer = Explainer(model, Question(cases), clip.mean_picture, pictures)
+        given = Batch(frames, Seen(pictures, np.arange(batch), np.zeros((batch, 0), np.float32)))
         return lambda: [[case.heat(e, clip) for case in cases] for e in explainer.explain_batch(given)]
 
     taken = interleaved(
@@ -95,6 +96,74 @@ def attribution(rounds: int, batch: int = 32) -> list[Row]:
         ("increase and decrease / bare gradient", ratio(taken, "two", "bare"), "times", "≤ 1.1"),
         ("with maintain / bare gradient", ratio(taken, "three", "bare"), "times", "≤ 1.25"),
     ]
+
+
+METHODS: tuple[tuple[str, dict[str, Any], str, float | None], ...] = (
+    ("gradient", {}, "g", None),
+    ("gradient-x-input", {}, "g", None),
+    ("guided", {}, "g", 1.3),
+    ("rectified", {}, "g", 1.3),
+    ("integrated-gradients", {"steps": 32}, "g", 1.1),
+    ("expected-gradients", {"samples": 32}, "g", None),
+    ("smoothgrad", {"samples": 25}, "g", 1.1),
+    ("squared-smoothgrad", {"samples": 25}, "g", None),
+    ("vargrad", {"samples": 25}, "g", None),
+    ("grad-cam", {}, "g", 1.3),
+    ("grad-cam++", {}, "g", 1.3),
+    ("layer-cam", {}, "g", 1.3),
+    ("score-cam", {}, "f", None),
+    ("visualbackprop", {}, "f", 2.0),
+    ("occlusion", {}, "f", 1.1),
+    ("rise", {"masks": 500}, "f", 1.2),
+    ("lrp", {}, "g", None),
+)
+"""Every method: its options, whether its passes are gradients (g) or forward passes (f), and the most of
+them that a pass may cost."""
+
+
+def by_method(rounds: int, batch: int = 32) -> list[Row]:
+    """Every method, a pass, against one bare compiled gradient or forward pass of the same pictures."""
+    from drivesal.assets import default_model
+    from drivesal.attribution import Context, Seen, method
+    from drivesal.attribution.cam import convolution
+    from drivesal.backend import tensorflow
+    from drivesal.loading import load_model
+
+    tf = tensorflow()
+    model = load_model(default_model())
+    height, width = model.preprocess.size
+    pictures = np.random.default_rng(0).integers(0, 256, (batch, height, width, 3), dtype=np.uint8)
+    context = Context(pictures.mean(axis=0).astype(np.float32), pictures, batch)
+    seen = Seen(pictures, np.arange(batch), np.zeros((batch, 0), np.float32))
+    inputs = tf.constant(pictures.astype(np.float32) / 127.5 - 1)
+    spec = [tf.TensorSpec([None, height, width, 3], tf.float32)]
+
+    @tf.function(input_signature=spec)  # type: ignore[untyped-decorator]
+    def gradient(x: Any) -> Any:
+        return tf.gradients(model.network(x, training=False), x)[0]
+
+    forward = tf.function(lambda x: model.network(x, training=False), input_signature=spec)
+    rows: list[Row] = []
+    for name, options, base, most in METHODS:
+        chosen = method(name)
+        settings = chosen.settings(options)
+        attribute = chosen.build(model, context, **settings)
+        passes = chosen.passes_of(settings, (height, width))
+        if name == "score-cam":
+            passes = convolution(model, context, "").filters + 1
+        # about as many passes for each, so that all are measured alike
+        few = slice(0, max(1, batch // max(passes // 16, 1)))
+        some = Seen(seen.pictures[few], seen.indices[few], seen.others[few])
+        bare = {"g": gradient, "f": forward}[base]
+        taken = interleaved(
+            {"bare": lambda bare=bare: bare(inputs).numpy(), "ours": lambda a=attribute, s=some: a(s)},  # type: ignore[misc]
+            rounds,
+        )
+        a_pass = [ours / len(some) / passes * batch for ours in taken["ours"]]
+        times = statistics.median(a / b for a, b in zip(a_pass, taken["bare"], strict=True))
+        label = f"{name}, {passes} passes / {passes} {base}" if passes > 1 else f"{name} / {base}"
+        rows.append((label, times, "times", f"≤ {most:g}" if most else ""))
+    return rows
 
 
 def make_clip(source: Path, path: Path, seconds: float) -> None:
@@ -292,9 +361,12 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, {cpu}, Python {platform.python_version()}, {packages}"
 
 
+PARTS = ["start", "attribution", "methods", "video", "memory", "world"]
+
+
 @click.command()
 @click.option("--clip", type=click.Path(path_type=Path, exists=True), help="A drive for the video rows.")
-@click.option("--only", type=click.Choice(["attribution", "video", "memory", "start", "world"]), multiple=True)
+@click.option("--only", type=click.Choice(PARTS), multiple=True)
 @click.option("--rounds", default=3, show_default=True, help="Of the video rows; others take more.")
 @click.option("--json", "as_json", is_flag=True)
 def main(clip: Path | None, only: tuple[str, ...], rounds: int, as_json: bool) -> None:
@@ -308,6 +380,7 @@ def main(clip: Path | None, only: tuple[str, ...], rounds: int, as_json: bool) -
         parts: dict[str, Callable[[], list[Row]]] = {
             "start": lambda: starting(10),
             "attribution": lambda: attribution(40),
+            "methods": lambda: by_method(12),
             "video": lambda: [
                 r for layout in ("single", "grid") for r in video(source, folder, layout, rounds)
             ],

@@ -28,14 +28,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 import drivesal.world
-from drivesal.attribution import method
+from drivesal.attribution import Context, Seen, method
 from drivesal.backend import tensorflow
-from drivesal.card import Card, Target, encode_picture
+from drivesal.card import Card, encode_picture
 from drivesal.errors import DrivesalError, InputError, LabelError
 from drivesal.model import SteeringModel
 from drivesal.preprocess import Crop, Preprocess
 from drivesal.recordings import open_recording, read_labels
 from drivesal.steering import AngleSpec
+from drivesal.target import Target
 from drivesal.training.augment import (
     Geometry,
     ViewChange,
@@ -425,17 +426,21 @@ def evidence_shares(model: SteeringModel) -> dict[str, float]:
         untrained = pilotnet(PREPROCESS.size, PREPROCESS.channels, DROPOUT)
         models["random weights"].append(SteeringModel(untrained, model.card))
     mean = np.zeros((*PREPROCESS.size, 3), np.float32)
-    gradients = {name: [method("gradient").build(one, mean) for one in ones] for name, ones in models.items()}
+    context = Context(mean, np.zeros((0, *mean.shape), np.uint8))
+    gradients = {
+        name: [method("gradient").build(one, context) for one in ones] for name, ones in models.items()
+    }
+    index, others = np.zeros(1, np.int64), np.zeros((1, 0), np.float32)
     shares: dict[str, list[float]] = {"gradient": [], "uniform": [], "random weights": []}
     for number in range(EVIDENCE_SCENES):
         for world, moment in list(scene_stills(UNSEEN_SEED, number, WORLD_SIZE))[::4]:
             mask = evident(world.evidence(moment), PREPROCESS)
             if not mask.any():
                 continue
-            picture = PREPROCESS.prepare(world.image(moment))[None]
+            seen = Seen(PREPROCESS.prepare(world.image(moment))[None], index, others)
             shares["uniform"].append(float(mask.mean()))
             for name, ones in gradients.items():
-                shares[name] += [share_on(gradient(picture).summed[0], mask) for gradient in ones]
+                shares[name] += [share_on(gradient(seen).summed[0], mask) for gradient in ones]
     return {name: round(float(np.nanmean(values)), 3) for name, values in shares.items()}
 
 

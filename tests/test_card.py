@@ -3,10 +3,11 @@ import json
 import numpy as np
 import pytest
 
-from drivesal.card import Card, Target, card_path, card_text, encode_picture, read_card
+from drivesal.card import Card, card_path, card_text, encode_picture, read_card
 from drivesal.errors import ModelError
 from drivesal.preprocess import Crop, Preprocess
 from drivesal.steering import AngleSpec
+from drivesal.target import Bins, Target
 
 CARD = Card(
     Preprocess((4, 6), Crop("pixel", (60, -25)), "area", "YUV", 1 / 127.5, -1.0),
@@ -27,6 +28,24 @@ def test_a_card_comes_back_as_it_was(tmp_path):
     assert read_card(write(tmp_path, lambda data: None)) == CARD
 
 
+def test_a_card_of_a_distribution_and_of_a_linearised_head_comes_back(tmp_path):
+    for target in (
+        Target(CARD.target.angle, "angle", Bins(-1.0, 1.0)),
+        Target(CARD.target.angle, "0.5*left+0.5*right", pre_activation=True),
+        Target(CARD.target.angle, 3),
+    ):
+        path = tmp_path / "other.keras.card.json"
+        path.write_text(card_text(Card(CARD.preprocess, target)))
+        assert read_card(path).target == target
+
+
+def test_a_card_that_does_not_know_bins_is_read(tmp_path):
+    def older(data):
+        del data["target"]["bins"], data["target"]["pre_activation"]
+
+    assert read_card(write(tmp_path, older)) == CARD
+
+
 def test_the_card_lies_beside_the_weights(tmp_path):
     assert card_path(tmp_path / "m.keras") == tmp_path / "m.keras.card.json"
 
@@ -40,6 +59,10 @@ def test_the_card_lies_beside_the_weights(tmp_path):
         (lambda d: d["preprocess"].update(scale=0), "preprocess"),
         (lambda d: d["target"]["angle"].update(unit="gon"), "target.angle.unit"),
         (lambda d: d["target"]["angle"].update(full_lock_deg=-3), "target.angle"),
+        (lambda d: d["target"].update(bins={"low": -1.0}), "target.bins"),
+        (lambda d: d["target"].update(bins={"low": -1.0, "high": 1.0, "count": 3}), "target.bins"),
+        (lambda d: d["target"].update(pre_activation="maybe"), "target.pre_activation"),
+        (lambda d: d["target"].update(layer="conv1"), "target.layer"),
         (lambda d: d.update(colour="RGB"), "colour"),
         (lambda d: d.update(drivesal_card=99), "version 1"),
     ],

@@ -2,19 +2,21 @@ import cv2
 import numpy as np
 import pytest
 
-from drivesal.cases import PATCH, choose, insensitivity, local_contrast
+from drivesal.cases import PATCH, SIGNED, UNSIGNED, cases, choose, insensitivity, local_contrast
 from drivesal.errors import OptionError
 from drivesal.types import ClipStatistics, Explained, Frame
 
 SHAPE = (12, 16)
 
 
-def explained(push=None, gradient=None, contribution=None, picture=None, angle=3.0, base=1.0):
+def explained(push=None, gradient=None, contribution=None, picture=None, score=3.0, base=1.0, pull=None):
     picture = np.zeros((*SHAPE, 3), np.uint8) if picture is None else picture
     push = np.zeros(SHAPE, np.float32) if push is None else push
-    signed = np.zeros((*SHAPE, 3), np.float32)
+    raw = np.zeros((*SHAPE, 3), np.float32)
+    maps = {"pull": pull, "gradient": gradient, "contribution": contribution}
+    # the angle is another number than the score: no case may take it for that
     return Explained(
-        Frame(0, 0.0, picture), picture, angle, signed, None, push, gradient, contribution, base, 0.0
+        Frame(0, 0.0, picture), picture, -score, score, raw, None, push, **maps, baseline_score=base
     )
 
 
@@ -35,10 +37,23 @@ def test_increase_and_decrease_split_the_signed_sum():
     assert not (up * down).any()
 
 
-def test_support_holds_the_angle_on_its_side_of_the_baseline():
+def test_decrease_is_the_negated_scores_own_map_where_the_method_is_not_odd():
+    push, pull = random_map(), random_map(1)
+    one = explained(push, pull=pull)
+    assert np.array_equal(heat("increase", one), np.maximum(push, 0))
+    assert np.array_equal(heat("decrease", one), np.maximum(pull, 0))
+
+
+def test_magnitude_is_the_size_of_the_map_whatever_its_sign():
+    push = random_map()
+    assert np.array_equal(heat("magnitude", explained(push)), np.abs(push))
+    assert np.array_equal(heat("magnitude", explained(np.abs(push))), np.abs(push))
+
+
+def test_support_holds_the_score_on_its_side_of_the_baseline():
     contribution = random_map()
-    left = heat("support", explained(contribution=contribution, angle=3, base=1))
-    right = heat("support", explained(contribution=contribution, angle=-3, base=1))
+    left = heat("support", explained(contribution=contribution, score=3, base=1))
+    right = heat("support", explained(contribution=contribution, score=-3, base=1))
     assert left == pytest.approx(np.maximum(contribution, 0))
     assert right == pytest.approx(np.maximum(-contribution, 0))
 
@@ -90,7 +105,7 @@ def test_factors_of_maintain_alone():
     assert parts["product"] == pytest.approx(parts["insensitivity"] * parts["contrast"], rel=1e-5)
 
 
-@pytest.mark.parametrize("case", ["increase", "decrease", "maintain", "support"])
+@pytest.mark.parametrize("case", ["increase", "decrease", "maintain", "support", "magnitude"])
 def test_every_heat_is_float32_not_negative_and_model_sized(case):
     found = heat(case, explained(random_map(), random_map(1), random_map(2)))
     assert found.shape == SHAPE
@@ -107,3 +122,57 @@ def test_unknown_cases_name_the_known():
         choose(["incraese"])
     with pytest.raises(OptionError, match="at least one"):
         choose([])
+
+
+def test_what_each_case_reads():
+    reads = {name: case.reads for name, case in cases().items()}
+    assert reads == {
+        "increase": "push",
+        "decrease": "pull",
+        "maintain": "gradient",
+        "support": "contribution",
+        "magnitude": "map",
+    }
+    # the two sides of one map are on one scale
+    assert cases()["increase"].scale == cases()["decrease"].scale
+    assert len({case.scale for case in cases().values()}) == 4
+
+
+def test_the_usual_cases_are_there():
+    assert set(SIGNED) | set(UNSIGNED) <= cases().keys()
+    assert not {cases()[name].reads for name in UNSIGNED} & {"push", "pull"}
+
+
+@pytest.mark.parametrize(
+    ("case", "sided", "title"),
+    [
+        ("increase", True, "increase (left)"),
+        ("increase", False, "increase"),
+        ("decrease", True, "decrease (right)"),
+        ("decrease", False, "decrease"),
+        ("maintain", True, "maintain"),
+        ("magnitude", True, "magnitude"),
+    ],
+)
+def test_the_side_is_named_where_there_is_one(case, sided, title):
+    assert cases()[case].title(sided) == title
+
+
+@pytest.mark.parametrize(
+    ("case", "kind", "sided", "says"),
+    [
+        ("increase", "sensitivity", True, "brighter here → more left"),
+        ("decrease", "sensitivity", True, "brighter here → more right"),
+        ("increase", "sensitivity", False, "brighter here → higher"),
+        ("decrease", "contribution", False, "what is here pushes down"),
+        ("decrease", "relative", True, "speaks for right"),
+        ("increase", "relative", False, "speaks for more"),
+        ("decrease", "relative", False, "speaks for less"),
+        ("decrease", "sensitivity", False, "brighter here → lower"),
+        ("maintain", "sensitivity", True, "structure the answer does not react to"),
+        ("magnitude", "sensitivity", False, "brightness matters here, either way"),
+        ("magnitude", "relative", True, "counts, whichever way"),
+    ],
+)
+def test_what_bright_means(case, kind, sided, says):
+    assert cases()[case].means(kind, sided) == says

@@ -16,6 +16,7 @@ from drivesal.recordings import open_recording, read_labels
 from drivesal.types import Span
 from drivesal.world.scores import evident, share_on
 from drivesal.world.world import Drive, scene_stills
+from tests.models import context, seen
 
 DRIVE = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "udacity_ch2"
 
@@ -85,12 +86,12 @@ def test_on_scenes_that_nobody_chose_it_errs_as_its_card_says(model):
 
 def test_its_gradient_falls_on_the_evidence_of_a_drive(model):
     drive = Drive(78_001, 30, 1, (400, 300))
-    gradient = method("gradient").build(model, np.zeros((66, 200, 3), np.float32))
+    gradient = method("gradient").build(model, context(np.zeros((66, 200, 3), np.float32)))
     shares = []
     for moment in drive.moments[::3]:
         mask = evident(drive.world.evidence(moment), model.preprocess)
         picture = model.prepare(drive.world.image(moment))
-        shares.append(share_on(gradient(picture[None]).summed[0], mask) / mask.mean())
+        shares.append(share_on(gradient(seen(picture[None])).summed[0], mask) / mask.mean())
     assert np.mean(shares) > 1.7
 
 

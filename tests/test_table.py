@@ -5,22 +5,25 @@ import numpy as np
 import pytest
 
 from drivesal.preprocess import Crop, Preprocess
-from drivesal.table import Table
+from drivesal.table import Table, columns
 from drivesal.types import Explained, Frame
 
 PREPROCESS = Preprocess((10, 20), Crop("pixel", (50, 100), (0, 200)))
 
 
-def explained(index=0, angle=2.0, truth=None, base=None, error=None):
+def explained(index=0, angle=2.0, truth=None, base=None, error=None, score=None):
     frame = Frame(index, index / 20, np.zeros((100, 200, 3), np.uint8), truth)
     empty = np.zeros((10, 20, 3), np.float32)
     seen, push = empty.astype(np.uint8), empty[..., 0]
-    return Explained(frame, seen, angle, empty, None, push, baseline_angle=base, completeness_error=error)
+    score = angle if score is None else score
+    return Explained(
+        frame, seen, angle, score, empty, None, push, baseline_score=base, completeness_error=error
+    )
 
 
-def rows(fill, unit="deg", contributions=False):
+def rows(fill, units=("deg", None), contributions=False):
     file = io.StringIO()
-    table = Table(file, unit, ["increase"], PREPROCESS, contributions)
+    table = Table(file, units, ["increase"], PREPROCESS, contributions)
     fill(table)
     return table, list(csv.DictReader(io.StringIO(file.getvalue())))
 
@@ -65,7 +68,32 @@ def test_contributions_bring_their_baseline_and_completeness():
         table.add(explained(0, base=0.5, error=0.1), heat)
         table.add(explained(1, base=0.5, error=0.3), heat)
 
-    table, found = rows(fill, "norm", contributions=True)
+    table, found = rows(fill, ("norm", None), contributions=True)
     assert found[1]["completeness_error_norm"] == "0.3"
     assert found[0]["baseline_norm"] == "0.5"
     assert table.completeness() == {"mean": pytest.approx(0.2), "largest": pytest.approx(0.3)}
+
+
+def test_another_score_stands_beside_the_angle():
+    heat = {"increase": np.ones((10, 20), np.float32)}
+    one = explained(angle=2.0, truth=5.0, score=0.25, base=0.125, error=0.5)
+    table, (row,) = rows(lambda table: table.add(one, heat), ("deg", "score"), contributions=True)
+    assert (row["predicted_deg"], row["truth_deg"], row["error_deg"]) == ("2", "5", "-3")
+    assert row["explained_score"] == "0.25"
+    assert (row["baseline_score"], row["completeness_error_score"]) == ("0.125", "0.5")
+    assert table.errors() == {"rmse": 3, "mean_absolute": 3, "bias": -3}
+
+
+@pytest.mark.parametrize(
+    ("explained", "contributions", "more"),
+    [
+        (None, False, []),
+        (None, True, ["baseline_deg", "completeness_error_deg"]),
+        ("score", False, ["explained_score"]),
+        ("score", True, ["explained_score", "baseline_score", "completeness_error_score"]),
+    ],
+)
+def test_columns(explained, contributions, more):
+    head = ["frame", "time_s", "predicted_deg", "truth_deg", "error_deg"]
+    tail = [f"{case}_{what}" for case in ("increase", "support") for what in ("total", "x", "y")]
+    assert columns("deg", explained, ["increase", "support"], contributions) == head + more + tail

@@ -1,13 +1,10 @@
-"""Vanilla saliency: the gradient of the angle at the picture."""
+"""The gradient of the score at the picture, and its product with the picture."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from drivesal.attribution.registry import Attributed, Attributor, Scorable, register
-
-if TYPE_CHECKING:
-    from drivesal.types import Floats, Image
+from drivesal.attribution.registry import Attributed, Attributor, Context, Scorable, Seen, register
 
 
 @register(
@@ -20,26 +17,56 @@ if TYPE_CHECKING:
     odd=True,
     uses_head=True,
 )
-def gradient(model: Scorable, mean: Floats) -> Attributor:
-    """A = ∂S/∂x, in the angle's unit per 1/255 of a channel's brightness."""
-    import numpy as np
+def gradient(model: Scorable, context: Context) -> Attributor:
+    """A = ∂S/∂x, in the score's unit per 1/255 of a channel's brightness."""
+    from drivesal.attribution.kernels import shared
 
+    differentiate = _compiled(model, context)
+
+    def attribute(seen: Seen) -> Attributed:
+        scores, raw = differentiate(seen.pictures, seen.others)
+        return Attributed(scores.numpy(), shared(raw), model.to_rgb)
+
+    return attribute
+
+
+@register(
+    name="gradient-x-input",
+    title="Gradient × input",
+    paper="Shrikumar, Greenside and Kundaje 2017, arXiv:1704.02685",
+    equation="A = x · ∂S/∂x",
+    kind="contribution",
+    signed=True,
+    odd=True,
+    uses_head=True,
+)
+def gradient_x_input(model: Scorable, context: Context) -> Attributor:
+    """A = x · ∂S/∂x with x in RGB 0..255: what the picture adds over black, were the score linear."""
+    from drivesal.attribution.kernels import shared
+
+    differentiate = _compiled(model, context)
+
+    def attribute(seen: Seen) -> Attributed:
+        scores, raw = differentiate(seen.pictures, seen.others)
+        return Attributed(scores.numpy(), (shared(raw) @ model.to_rgb) * seen.pictures)
+
+    return attribute
+
+
+def _compiled(model: Scorable, context: Context) -> Any:
+    """(uint8 pictures, others) → scores, gradients at the network's input, in one compiled function."""
+    from drivesal.attribution.kernels import slope
     from drivesal.backend import tensorflow
 
     tf = tensorflow()
-    height, width, _ = mean.shape
+    height, width, _ = context.mean.shape
 
-    @tf.function(input_signature=[tf.TensorSpec([None, height, width, 3], tf.uint8)])  # type: ignore[untyped-decorator]
-    def differentiate(pictures: Any) -> Any:
+    def differentiate(pictures: Any, others: Any) -> Any:
         x = model.inputs(tf.cast(pictures, tf.float32))
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            score = model.answer(x)
-        return score, tape.gradient(score, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        score = model.answer(x, others)
+        return score, slope(score, x)
 
-    def attribute(pictures: Image) -> Attributed:
-        score, raw = differentiate(pictures)
-        # numpy() would copy; the tensor is nobody else's
-        return Attributed(score.numpy(), np.asarray(memoryview(raw)), model.to_rgb)
-
-    return attribute
+    signature = [tf.TensorSpec([None, height, width, 3], tf.uint8), tf.TensorSpec([None, None], tf.float32)]
+    return model.compiled(
+        "gradient of pictures", lambda: tf.function(differentiate, input_signature=signature, autograph=False)
+    )

@@ -1,18 +1,16 @@
-"""Integrated gradients: what each pixel adds to the angle on the way from a baseline to the picture."""
+"""Integrated gradients: what each pixel adds to the score on the way from a baseline to the picture."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from drivesal.attribution.registry import Attributed, Attributor, Option, Scorable, register
+from drivesal.attribution.registry import Attributed, Attributor, Context, Option, Scorable, Seen, register
 
 if TYPE_CHECKING:
-    from drivesal.types import Floats, Image
+    from drivesal.types import Floats
 
 MOST = 4096
 """Steps beyond which a person has mistyped."""
-CHUNK = 32
-"""Pictures in one gradient call: frames × steps are flattened into batches of this size."""
 
 
 @register(
@@ -24,67 +22,71 @@ CHUNK = 32
     signed=True,
     odd=True,
     uses_head=True,
-    samples="steps",
+    passes=lambda options, size: options["steps"],
     options=(
-        Option("steps", int, 32, "points of the midpoint rule on the path from the baseline"),
+        Option("steps", int, 32, "points of the midpoint rule on the path from the baseline", low=1, high=MOST),
         Option("baseline", str, "mean", "black, mean (of the clip), blur, or a picture's path"),
     ),
 )
-def integrated_gradients(model: Scorable, mean: Floats, *, steps: int, baseline: str) -> Attributor:
-    """Contributions in the angle's unit; their sum over a frame misses S(x) − S(x0) by the completeness error.
+def integrated_gradients(model: Scorable, context: Context, *, steps: int, baseline: str) -> Attributor:
+    """Contributions in the score's unit; their sum over a frame misses S(x) − S(x0) by the completeness error.
 
-    Raises OptionError for fewer than one step or an unknown baseline.
+    The path runs at the network's input, which is linear in the picture. Raises OptionError for an unknown
+    baseline.
     """
     import numpy as np
 
-    from drivesal.attribution import baselines
-    from drivesal.errors import OptionError
+    from drivesal.attribution import baselines, kernels
 
-    if not 1 <= steps <= MOST:
-        raise OptionError(f"1 to {MOST} steps", f"--steps is {steps}", "32 is the default, 200 is a lot")
-    start_of = baselines.baseline(baseline, model, mean)
-    path_gradients, score = _compile(model, (mean.shape[0], mean.shape[1]))
+    start_of = baselines.baseline(baseline, model, context.mean)
+    path = _path(model)
+    share = ((np.arange(steps) + 0.5) / steps).astype(np.float32)
 
-    def attribute(pictures: Image) -> Attributed:
-        start = start_of(pictures)
-        count = len(pictures)
-        which = np.repeat(np.arange(count, dtype=np.int32), steps)
-        share = np.tile((np.arange(steps, dtype=np.float32) + np.float32(0.5)) / steps, count)
-        total = np.zeros(pictures.shape, np.float32)
-        for at in range(0, len(which), CHUNK):
-            chunk = which[at : at + CHUNK]
-            rows = slice(chunk[0], chunk[-1] + 1)
-            total[rows] += path_gradients(pictures[rows], start[rows], chunk - chunk[0], share[at : at + CHUNK])
-        signed = (pictures - start) * (total / np.float32(steps))
-        angles, from_angles = score(pictures.astype(np.float32)).numpy(), score(start).numpy()
-        error = np.abs(signed.sum(axis=(1, 2, 3), dtype=np.float64) - (angles - from_angles))
-        return Attributed(angles, signed, None, from_angles, error.astype(np.float32))
+    def attribute(seen: Seen) -> Attributed:
+        start = start_of(seen.pictures)
+        x = kernels.network_inputs(model, seen.pictures)
+        once = kernels.network_inputs(model, kernels.distinct(start))
+        x0 = np.broadcast_to(once, x.shape)
+        way = x - x0
+        total = np.zeros_like(x)
+        for frames, samples in kernels.chunks(len(seen), steps, context.batch):
+            rows = slice(frames[0], frames[-1] + 1)
+            which = frames - frames[0]
+            total[rows] += path(x0[rows], way[rows], seen.others[frames], which, share[samples])
+        signed = (seen.pictures - start) * (total @ (model.to_rgb / np.float32(steps)))
+        scores = kernels.scores_of(model, x, seen.others, context.batch)
+        if len(once) < len(seen) and not seen.others.shape[1]:
+            from_scores = np.repeat(kernels.scores_of(model, once, seen.others[:1], context.batch), len(seen))
+        else:
+            from_scores = kernels.scores_of(model, x0, seen.others, context.batch)
+        return Attributed(scores, signed, None, from_scores, missed(signed, scores - from_scores))
 
     return attribute
 
 
-def _compile(model: Scorable, size: tuple[int, int]) -> tuple[Any, Any]:
-    """Two compiled functions: summed gradients at points of the paths, and the plain score."""
+def missed(signed: Floats, expected: Floats) -> Floats:
+    """The completeness error |Σ − expected| of maps (N, h, w, C), (N,)."""
+    import numpy as np
+
+    error: Floats = np.abs(signed.sum(axis=(1, 2, 3), dtype=np.float64) - expected).astype(np.float32)
+    return error
+
+
+def _path(model: Scorable) -> Any:
+    """(x0, way, others, which, share) → gradients at points of the paths, summed by frame; compiled."""
+    from drivesal.attribution.kernels import slope, specs
     from drivesal.backend import tensorflow
 
     tf = tensorflow()
-    floats = tf.TensorSpec([None, *size, 3], tf.float32)
-    signature = [
-        tf.TensorSpec([None, *size, 3], tf.uint8),
-        floats,
-        tf.TensorSpec([None], tf.int32),
-        tf.TensorSpec([None], tf.float32),
-    ]
+    picture = (None, None, len(model.to_rgb))
 
-    @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
-    def path_gradients(pictures: Any, start: Any, which: Any, share: Any) -> Any:
-        origin = tf.gather(start, which)
-        end = tf.gather(tf.cast(pictures, tf.float32), which)
-        x = origin + share[:, None, None, None] * (end - origin)
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            score = model.score(x)
-        slope = tape.gradient(score, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return tf.math.unsorted_segment_sum(slope, which, tf.shape(pictures)[0])
+    def make() -> Any:
+        def path(start: Any, way: Any, others: Any, which: Any, share: Any) -> Any:
+            x = tf.gather(start, which) + share[:, None, None, None] * tf.gather(way, which)
+            found = slope(model.answer(x, others), x)
+            return tf.math.unsorted_segment_sum(found, which, tf.shape(start)[0])
 
-    return path_gradients, tf.function(model.score, input_signature=[floats])
+        places = [tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)]
+        return tf.function(path, input_signature=[*specs(picture, picture, (None,)), *places], autograph=False)
+
+    return model.compiled("path", make)

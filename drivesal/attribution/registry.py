@@ -5,60 +5,108 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from drivesal.errors import OptionError, nearest
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from drivesal.network import Call
     from drivesal.types import Floats, Image
 
 Kind = Literal["sensitivity", "contribution", "relative"]
-"""sensitivity: angle per 1/255 of brightness; contribution: a share of the angle; relative: no unit."""
+"""sensitivity: score per 1/255 of brightness; contribution: a share of the score; relative: no unit."""
+HEADLESS = "the map hardly changes when the steering head is random"
+"""The caution of methods that score_methods.py found so (docs/methods.md)."""
+Reduction = Literal["sum", "sum-abs", "max-abs"]
+"""From channels to one number a pixel: signed sum, sum of absolute values, largest absolute value."""
 
 
 class Scorable(Protocol):
-    """What a method needs of a model: the angle as a differentiable expression.
+    """What a method needs of a model: the explained number as a differentiable expression.
 
-    score = answer(inputs(pictures)); inputs is linear, and `to_rgb` (C, 3) takes a gradient back through it.
+    answer(inputs(pictures), others) is the score; inputs is linear, and `to_rgb` (C, 3) takes a gradient back
+    through it. `others` (N, numbers) float32 is what goes beside the picture, (N, 0) for most networks.
     """
 
-    def score(self, pictures: Any) -> Any:
-        """(N, h, w, 3) float tensor RGB 0..255 to (N,) angles."""
+    network: Any
 
     def inputs(self, pictures: Any) -> Any:
-        """(N, h, w, 3) float tensor RGB 0..255 to the network's input (N, h, w, C)."""
+        """(N, h, w, 3) float tensor RGB 0..255 to the network's picture input (N, h, w, C)."""
 
-    def answer(self, values: Any) -> Any:
-        """The network's input to (N,) angles."""
+    def answer(self, values: Any, others: Any) -> Any:
+        """The network's picture input and what goes beside it to (N,) scores."""
+
+    def inside(self, values: Any, others: Any, layers: Iterable[Any]) -> tuple[Any, list[Call]]:
+        """`answer`, with the calls of these layers in the same forward pass."""
+
+    def compiled(self, name: str, make: Callable[[], Any]) -> Any:
+        """What `make` gave when first asked under this name: compiled once a model, whatever the options."""
 
     @property
     def to_rgb(self) -> Floats:
         """(C, 3)."""
+
+    @property
+    def explains_its_answer(self) -> bool:
+        """Whether the score is the network's own answer, not a layer's activation or a sum of several."""
 
     def prepare(self, image: Image) -> Image:
         """A frame (H, W, 3) uint8 RGB to the picture (h, w, 3) that the model sees of it."""
 
 
 @dataclass(frozen=True)
-class Attributed:
-    """A batch of answers and maps, read-only.
+class Seen:
+    """What the model is given of N frames.
 
-    `angles` (N,) float32; `raw` (N, h, w, C) float32, a map over the network's own channels, which `to_rgb`
-    (C, 3) takes to the picture's, None where it is there already; for contributions `baseline_angles` f(x0)
-    and `completeness_errors` |Σ − (f(x) − f(x0))|, each (N,) in the angle's unit.
+    `pictures` (N, h, w, 3) uint8 RGB; `indices` (N,) int64, the frames' own, which key the seeds of noisy
+    methods; `others` (N, numbers) float32, what goes beside the picture.
     """
 
-    angles: Floats
+    pictures: Image
+    indices: NDArray[np.int64]
+    others: Floats
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a method may know beforehand.
+
+    `mean` (h, w, 3) float32, the clip's mean picture; `pictures` (M, h, w, 3) uint8 spread over the clip;
+    `batch` the most pictures in one call of the network; `seed` of everything random.
+    """
+
+    mean: Floats
+    pictures: Image
+    batch: int = 32
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Attributed:
+    """A batch of scores and maps, read-only.
+
+    `scores` (N,) float32; `raw` (N, h, w, C) float32, a map over the network's own channels, which `to_rgb`
+    (C, 3) takes to the picture's, None where it is there already or has one channel; for contributions
+    `baseline_scores` f(x0) and `completeness_errors` |Σ − (f(x) − f(x0))|, each (N,) in the score's unit.
+    """
+
+    scores: Floats
     raw: Floats
     to_rgb: Floats | None = None
-    baseline_angles: Floats | None = None
+    baseline_scores: Floats | None = None
     completeness_errors: Floats | None = None
 
     @functools.cached_property
     def signed(self) -> Floats:
-        """(N, h, w, 3) float32: the map at the RGB picture, computed when it is asked for."""
+        """(N, h, w, 3 or 1) float32: the map at the RGB picture, computed when it is asked for."""
         return self.raw if self.to_rgb is None else self.raw @ self.to_rgb
 
     @functools.cached_property
@@ -68,29 +116,61 @@ class Attributed:
         import numpy as np
 
         count, height, width, channels = self.raw.shape
+        if channels == 1 and self.to_rgb is None:
+            return self.raw[..., 0]
         weights = np.ones(channels, np.float32) if self.to_rgb is None else self.to_rgb.sum(axis=1)
         # a tenth of what a matrix product takes
         total: Floats = cv2.transform(self.raw.reshape(count * height, width, channels), weights[None])
         return total.reshape(count, height, width)
 
+    def reduced(self, how: Reduction) -> Floats:
+        """(N, h, w) float32: the channels as one number."""
+        import numpy as np
 
-Attributor = Callable[["Image"], Attributed]
-"""(N, h, w, 3) uint8 RGB pictures to their attributions; compiled once, whatever N is."""
+        if how == "sum":
+            return self.summed
+        absolute: Floats = np.abs(self.signed)
+        reduced: Floats = absolute.sum(axis=3) if how == "sum-abs" else absolute.max(axis=3)
+        return reduced
+
+
+Attributor = Callable[[Seen], Attributed]
+"""What the model is given of some frames to their attributions; compiled once, whatever N is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A method's own option: its name as a Python keyword, type, default, and help for people."""
+    """A method's own option: its name as a Python keyword, type, default, and help for people.
+
+    `choices` where only these are valid; `low` and `high` bound a number, both inclusive.
+    """
 
     name: str
     type: type
     default: Any
     help: str
+    choices: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
 
     @staticmethod
     def flag_of(name: str) -> str:
         """The option on the command line."""
         return f"--{name.replace('_', '-')}"
+
+    def check(self, value: Any) -> None:
+        """Raises OptionError where the value is none that the option takes."""
+        flag = self.flag_of(self.name)
+        if self.choices and value not in self.choices:
+            do = nearest(str(value), self.choices, "choose one of them")
+            raise OptionError(f"{flag} among {', '.join(self.choices)}", f"it is {value!r}", do)
+        low, high = self.low, self.high
+        if (low is not None and not value >= low) or (high is not None and not value <= high):
+            raise OptionError(
+                f"{flag} from {low:g} to {high:g}" if high is not None else f"{flag} of at least {low:g}",
+                f"it is {value:g}",
+                f"{self.default} is the default",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +179,8 @@ class Method:
 
     `signed`: positive and negative mean opposite pushes; `odd`: the map of −score is −map, so that one pass
     serves increase and decrease; `uses_head`: it depends on the layers behind the convolutions.
-    `build(model, mean, **options)` gives the attributor; `mean` is the clip's mean picture (h, w, 3) float32.
-    `samples` names the option that counts gradient calls a frame, None where there is one.
+    `build(model, context, **options)` gives the attributor. `passes(options, (h, w))` is how many gradient or
+    forward passes a frame takes, None for one. `caution` is what a person should know before believing the map.
     """
 
     name: str
@@ -113,19 +193,29 @@ class Method:
     uses_head: bool
     build: Callable[..., Attributor]
     options: tuple[Option, ...] = ()
-    samples: str | None = None
+    passes: Callable[[Mapping[str, Any], tuple[int, int]], int] | None = None
+    aliases: tuple[str, ...] = field(default=())
+    caution: str = ""
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The options with their defaults filled in. Raises OptionError for one the method does not have."""
-        known = {option.name: option.default for option in self.options}
-        for name in given:
+        """The options with their defaults filled in.
+
+        Raises OptionError for one the method does not have, or a value that it does not take.
+        """
+        known = {option.name: option for option in self.options}
+        for name, value in given.items():
             if name not in known:
                 raise OptionError(
                     f"options of the method {self.name} ({', '.join(known) or 'it has none'})",
                     f"{Option.flag_of(name)} was given",
-                    "leave it out or choose a method that has it, see `drivesal methods`",
+                    nearest(name, known, "leave it out or choose a method that has it, see `drivesal methods`"),
                 )
-        return known | dict(given)
+            known[name].check(value)
+        return {name: option.default for name, option in known.items()} | dict(given)
+
+    def passes_of(self, options: Mapping[str, Any], size: tuple[int, int]) -> int:
+        """How many passes one frame takes under these options, at least one."""
+        return max(self.passes(options, size), 1) if self.passes else 1
 
 
 _methods: dict[str, Method] = {}
@@ -151,9 +241,11 @@ def methods() -> dict[str, Method]:
 
 
 def method(name: str) -> Method:
-    """The method of this name. Raises OptionError with the valid names and the nearest one."""
+    """The method of this name or alias. Raises OptionError with the valid names and the nearest one."""
     known = methods()
-    if name in known:
-        return known[name]
-    do = nearest(name, known, "see `drivesal methods`")
+    aliases = {alias: one for one in known.values() for alias in one.aliases}
+    found = known.get(name) or aliases.get(name)
+    if found is not None:
+        return found
+    do = nearest(name, [*known, *aliases], "see `drivesal methods`")
     raise OptionError(f"a method among {', '.join(known)}", f"it is {name!r}", do)

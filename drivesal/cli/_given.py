@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from drivesal.model import SteeringModel
     from drivesal.painter import Request
     from drivesal.recordings import LabelTrack
+    from drivesal.target import Explainable
     from drivesal.types import Recording, Span
 
 
@@ -35,6 +36,8 @@ def declared(given: Mapping[str, Any], has_card: bool) -> Declared:
         size=_size(given["input_size"]),
         input_scale=scale_from_range(given["input_scale"]) if given["input_scale"] is not None else None,
         output=given["output"],
+        bins=_bins(given["bins"]),
+        pre_activation=given["pre_activation"],
         unit=unit if unit or has_card else given["angle_unit"],
         turns=given["turns"],
         positive=side if side or has_card else given["positive"],
@@ -49,6 +52,45 @@ def _size(text: str | None) -> tuple[int, int] | None:
     if found is None:
         raise OptionError("--input-size as HEIGHTxWIDTH like 66x200", f"it is {text!r}", "mend it")
     return int(found[1]), int(found[2])
+
+
+def _bins(text: str | None) -> tuple[float, float] | None:
+    from drivesal.preprocess import numbers_from_range
+
+    if text is None:
+        return None
+    return numbers_from_range(text, "bins LOW..HIGH like -1..1", "say the angles of the first and the last bin")
+
+
+def target(given: Mapping[str, Any]) -> Explainable | None:
+    """What is explained in place of the steering answer, None for that."""
+    from drivesal.target import Class, Filters, Weighted
+
+    layer, filters, classes = given.get("layer"), given.get("filters", ()), given.get("classes", ())
+    if filters and layer is None:
+        raise OptionError("--layer for --filter", "it was not given", "name the layer, see `drivesal model`")
+    if layer is not None and classes:
+        raise OptionError("one thing to explain", "--layer and --class were both given", "leave one out")
+    if layer is not None:
+        return Filters(layer, tuple(filters))
+    if classes:
+        named = [Class(index, given["output"]) for index in classes]
+        return named[0] if len(named) == 1 else Weighted(tuple((1.0, one) for one in named))
+    return None
+
+
+def feed(given: Mapping[str, Any]) -> dict[str, float | str]:
+    """Where the model's inputs beside the picture come from: numbers or names of what the recording carries."""
+    found: dict[str, float | str] = {}
+    for text in given.get("feed", ()):
+        name, equals, value = text.partition("=")
+        if not (equals and name.strip() and value.strip()):
+            raise OptionError("--feed as INPUT=NUMBER or INPUT=COLUMN", f"it is {text!r}", "mend it")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError:
+            found[name.strip()] = value.strip()
+    return found
 
 
 def load(given: Mapping[str, Any]) -> SteeringModel:
@@ -67,19 +109,21 @@ def load(given: Mapping[str, Any]) -> SteeringModel:
     use_device(given.get("device"))
     with Ahead(map(first_computation, [0.0])) as started:
         list(started)
-    return load_model(path, said, unsafe=given["unsafe"])
+    return load_model(path, said, unsafe=given["unsafe"], target=target(given), feed=feed(given))
 
 
 def request(given: Mapping[str, Any], span: Span) -> Request:
     """What to explain and how to show it, checked as far as it can be without a model."""
     from drivesal.attribution.registry import method
-    from drivesal.cases import choose
+    from drivesal.cases import SIGNED, UNSIGNED, choose
+    from drivesal.explainer import Question, check_cases
     from drivesal.painter import Look, Request
 
     options = {
         n.removeprefix("method_"): v for n, v in given.items() if n.startswith("method_") and v is not None
     }
-    method(given["method"]).settings(options)
+    chosen = method(given["method"])
+    chosen.settings(options)
     if given["scale_from"] is not None and given["scale"] == "frame":
         raise OptionError("one scale", "--scale frame and --scale-from were both given", "leave one out")
     look = Look(
@@ -91,8 +135,19 @@ def request(given: Mapping[str, Any], span: Span) -> Request:
         per_frame=given["scale"] == "frame",
         scale=_facts(given["scale_from"]),
     )
-    names = [name.strip() for name in given["cases"].split(",") if name.strip()]
-    return Request(choose(names, given["maintain"]), given["method"], options, look, span)
+    names: Sequence[str] = SIGNED if chosen.signed and given["reduce"] == "sum" else UNSIGNED
+    if given["cases"] is not None:
+        names = [name.strip() for name in given["cases"].split(",") if name.strip()]
+    question = Question(
+        choose(names, given["maintain"]),
+        chosen.name,
+        options,
+        given["reduce"],
+        given["batch_size"],
+        given["seed"],
+    )
+    check_cases(question)
+    return Request(question, look, span)
 
 
 def _facts(path: Path | None) -> Any:
@@ -130,7 +185,8 @@ def open_drive(path: Path, given: Mapping[str, Any]) -> Recording:
         raise OptionError("labels or none", "--labels and --no-labels were both given", "leave one out")
     if given["labels"] is not None:
         return open_recording(path, rate=rate, strict=strict, labels=_labels(given["labels"], given))
-    found = None if given["no_labels"] else beside(path)
+    # a class has no angle that labels could be compared with
+    found = None if given["no_labels"] or given["classes"] else beside(path)
     if found is not None:
         try:
             return open_recording(path, rate=rate, strict=strict, labels=_labels(found, given))
@@ -167,14 +223,3 @@ def _labels(path: Path, given: Mapping[str, Any]) -> LabelTrack:
         turns=given["label_turns"] or "unknown",
         offset_s=given["label_offset"] or 0.0,
     )
-
-
-def check_kinds(recording: Recording, model: SteeringModel) -> None:
-    """Raises LabelError where labels and model measure different things."""
-    labels, answer = recording.info.angle, model.kind
-    if labels is not None and not labels.comparable(answer):
-        raise LabelError(
-            f"labels in the model's kind of angle, {answer.unit} at {answer.turns}",
-            f"they are {labels.unit} at {labels.turns}",
-            "say --full-lock, --angle-unit or --model-angle-unit, or leave them with --no-labels",
-        )

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from drivesal.attribution.registry import methods
-from drivesal.cases import MAINTAIN, cases
+from drivesal.cases import MAINTAIN, SIGNED, UNSIGNED, cases
 
 FILE = click.Path(path_type=Path)
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -64,7 +64,17 @@ declared_options = _all_of(
     click.option(
         "--input-scale", metavar="LOW..HIGH", help="What 0..255 becomes for the model: 0..1, -1..1, 0..255."
     ),
-    click.option("--output", help="The model's output that steers, by name or number."),
+    click.option("--output", help="What steers: an output's NAME or number, NAME[1], or 0.5*left+0.5*right."),
+    click.option(
+        "--bins", metavar="LOW..HIGH", help="The output is a distribution over angles from LOW to HIGH."
+    ),
+    click.option("--pre-activation", is_flag=True, help="Explain what goes into the head's tanh or atan."),
+    click.option(
+        "--feed",
+        multiple=True,
+        metavar="INPUT=VALUE",
+        help="What an input beside the picture gets: a number, or a column of the labels.",
+    ),
     click.option(
         "--angle-unit",
         type=click.Choice(["deg", "rad", "norm"]),
@@ -108,22 +118,49 @@ def _method_option(name: str) -> Decorator:
     """One click option for a method's option; where several methods share a name, the first declares it."""
     shared = [(m.name, o) for m in methods().values() for o in m.options if o.name == name]
     first = shared[0][1]
-    whose = ", ".join(method for method, _ in shared)
-    text = f"{first.help[:1].upper()}{first.help[1:]} ({whose}).  [default: {first.default}]"
+    defaults: dict[Any, list[str]] = {}
+    for method, option in shared:
+        defaults.setdefault(option.default, []).append(method)
+    told = "; ".join(f"{value} ({', '.join(whose)})" for value, whose in defaults.items())
+    text = f"{first.help[:1].upper()}{first.help[1:]}.  [default: {told}]"
     return click.option(first.flag_of(name), f"method_{name}", type=first.type, help=text)
 
 
+target_options = _all_of(
+    click.option("--layer", metavar="NAME", help="Explain a layer's activation in place of the angle."),
+    click.option(
+        "--filter", "filters", type=int, multiple=True, metavar="N", help="Of --layer, again for several."
+    ),
+    click.option(
+        "--class", "classes", type=int, multiple=True, metavar="N", help="Explain a classifier's class."
+    ),
+)
+
 explain_options = _all_of(
+    target_options,
     click.option(
         "--method", default="gradient", show_default=True, metavar="NAME", help=f"{', '.join(methods())}."
     ),
     *(_method_option(name) for name in dict.fromkeys(o.name for m in methods().values() for o in m.options)),
+    click.option("--seed", type=int, default=0, show_default=True, help="Of methods that draw at random."),
+    click.option(
+        "--batch-size",
+        type=click.IntRange(1, 4096),
+        default=32,
+        show_default=True,
+        help="Most pictures in one call of the network, which bounds memory.",
+    ),
+    click.option(
+        "--reduce",
+        type=click.Choice(["sum", "sum-abs", "max-abs"]),
+        default="sum",
+        show_default=True,
+        help="From a map's channels to one number a pixel; only the sum keeps the sign.",
+    ),
     click.option(
         "--cases",
-        default="increase,decrease,maintain",
-        show_default=True,
         metavar="NAMES",
-        help=f"Of {', '.join(cases())}.",
+        help=f"Of {', '.join(cases())}.  [default: {','.join(SIGNED)}; {','.join(UNSIGNED)} without a sign]",
     ),
     click.option(
         "--maintain",

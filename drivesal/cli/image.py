@@ -10,7 +10,7 @@ import click
 
 from drivesal.cli import _given
 from drivesal.cli import _options as options
-from drivesal.errors import OptionError, OutputError
+from drivesal.errors import OptionError
 
 
 @click.command(
@@ -34,13 +34,13 @@ def command(source: Path, **given: Any) -> None:
 
     The scale is the whole video's; of a picture alone, its own.
     """
-    from drivesal.outputs import Outputs
+    from drivesal.outputs import Outputs, check_picture_name, encode_picture, writing
     from drivesal.pipeline import render_image
+    from drivesal.target import describe
     from drivesal.types import WHOLE
 
     out = given["out"] or Path(f"{source.stem}.saliency.png")
-    if out.suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise OptionError("--out to end in .png or .jpg", f"it is {out}", "name it so")
+    check_picture_name(out)
     request = _given.request(given, WHOLE)
     with (
         _given.open_drive(source, given) as recording,
@@ -51,9 +51,10 @@ def command(source: Path, **given: Any) -> None:
                 "--at for a video", "it was not given", "say which frame: --at 1:13 or --at '#1460'"
             )
         model = _given.load(given)
-        _given.check_kinds(recording, model)
         figure = render_image(recording, model, request, given["at"] if given["at"] is not None else 0)
-        _write(outputs.part(out), figure.canvas)
+        data = encode_picture(out, figure.canvas)
+        with writing(out):
+            outputs.part(out).write_bytes(data)
     explained, kind = figure.explained, model.kind
     truth = explained.frame.steering
     if given["as_json"]:
@@ -63,7 +64,8 @@ def command(source: Path, **given: Any) -> None:
             "unit": kind.unit,
             "predicted": explained.angle,
             "truth": truth,
-            "baseline": explained.baseline_angle,
+            "explained": explained.score,
+            "baseline": explained.baseline_score,
             "completeness_error": explained.completeness_error,
             "totals": dict(figure.totals),
             "output": str(out),
@@ -74,21 +76,12 @@ def command(source: Path, **given: Any) -> None:
     click.echo(
         f"frame {explained.frame.index} at {explained.frame.time_s:.2f} s: {kind.text(explained.angle)}{said}"
     )
-    if explained.baseline_angle is not None and explained.completeness_error is not None:
-        missed = f"{explained.completeness_error:.3g}{kind.symbol}"
-        click.echo(f"baseline {kind.text(explained.baseline_angle)}, completeness error {missed}")
+    if not model.explains_its_answer:
+        click.echo(f"explained, {describe(model.target)}: {model.target.kind.text(explained.score)}")
+    if explained.baseline_score is not None and explained.completeness_error is not None:
+        of = model.target.kind
+        missed = f"{explained.completeness_error:.3g}{of.symbol}"
+        click.echo(f"baseline {of.text(explained.baseline_score)}, completeness error {missed}")
     for line in (*recording.info.notes, *(f"assumed of the model: {one}" for one in model.assumed)):
         click.echo(line)
     click.echo(str(out))
-
-
-def _write(path: Path, canvas: Any) -> None:
-    import cv2
-
-    from drivesal.outputs import writing
-
-    done, data = cv2.imencode(path.suffix, cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR))
-    if not done:
-        raise OutputError("a picture that can be coded", f"{path.suffix} cannot", "use .png")
-    with writing(path):
-        path.write_bytes(data.tobytes())

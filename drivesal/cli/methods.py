@@ -17,7 +17,8 @@ def command(as_json: bool) -> None:
         rows = [
             {
                 **{name: getattr(m, name) for name in ("name", "title", "paper", "equation", "kind")},
-                **{name: getattr(m, name) for name in ("signed", "odd", "uses_head")},
+                **{name: getattr(m, name) for name in ("signed", "odd", "uses_head", "caution")},
+                "aliases": list(m.aliases),
                 "options": {o.name: {"default": o.default, "help": o.help} for o in m.options},
             }
             for m in methods().values()
@@ -27,6 +28,10 @@ def command(as_json: bool) -> None:
     for m in methods().values():
         traits = ["signed" if m.signed else "unsigned", "odd" if m.odd else "not odd"]
         traits.append("sees the head" if m.uses_head else "does not see the steering head")
-        click.echo(f"{m.name}\n  {m.title}: {m.kind}, {', '.join(traits)}\n  {m.equation}\n  {m.paper}")
+        named = " or ".join([m.name, *m.aliases])
+        click.echo(f"{named}\n  {m.title}: {m.kind}, {', '.join(traits)}\n  {m.equation}\n  {m.paper}")
+        if m.caution:
+            click.echo(f"  Caution: {m.caution}")
         for o in m.options:
-            click.echo(f"  --{o.name}  {o.help} [{o.default}]")
+            choices = f", one of {', '.join(o.choices)}" if o.choices else ""
+            click.echo(f"  {o.flag_of(o.name)}  {o.help}{choices} [{o.default}]")

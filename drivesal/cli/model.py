@@ -48,7 +48,7 @@ def command(path: Path | None, **given: Any) -> None:
 
 
 def _describe(model: SteeringModel) -> None:
-    preprocess, angle = model.preprocess, model.target.angle
+    preprocess, angle = model.preprocess, model.card.target.angle
     height, width = preprocess.size
     crop = preprocess.crop
     rows, columns = (

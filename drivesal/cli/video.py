@@ -97,7 +97,6 @@ def _one(path: Path, given: Mapping[str, Any], model: Callable[[], SteeringModel
         ) as outputs,
     ):
         steering = model()
-        _given.check_kinds(recording, steering)
         with bar(_expected(recording.info, span), path.name, given["quiet"]) as progress:
             encoding = Encoding(given["preset"], given["crf"])
             facts = render_video(recording, steering, request, outputs, paths, encoding, progress)

@@ -209,6 +209,6 @@ def _draw_bar(canvas: Image, rect: Rect, ramp: Image, curve: float) -> None:
     """The ramp from heat 0 at the left to 1, over a grey such as a road's."""
     heat = np.linspace(0, 1, rect.width)
     colours = ramp[(heat * 255).round().astype(int)].astype(np.float64)
-    covered = coverage(heat, curve)[:, None]
+    covered = coverage(heat, curve, 1.0, ramp)[:, None]
     shown = covered * colours + (1 - covered) * _ROAD
     rect.of(canvas)[:] = shown.round().astype(np.uint8)

@@ -36,6 +36,7 @@ CASES: dict[str, Colour] = {
     "decrease": (45, 135, 240),
     "maintain": (90, 215, 110),
     "support": (220, 160, 250),
+    "magnitude": (255, 245, 20),
 }
 _MORE: tuple[Colour, ...] = ((213, 94, 0), (86, 180, 233), (240, 228, 66), (190, 190, 190))
 
@@ -88,9 +89,14 @@ def ramp(colour: Colour, colormap: str | None, together: int = 1) -> Image:
     return own_ramp(colour) if together == 1 else own_ramp(colour, tint=0.1)
 
 
-def coverage(heat: NDArray[np.float64], curve: float) -> NDArray[np.float64]:
-    """How much heat 0..1 covers of the picture, 0..1: heat to the power `curve`, so that weak heat can be seen.
+def on_paper(colours: Image) -> bool:
+    """Whether a ramp (256, 3) begins bright, as for print (gray_r): over a picture that would be lost."""
+    return float(colours[0] @ np.array([0.299, 0.587, 0.114])) > 200
 
-    The legend's bar shows the same curve.
+
+def coverage(heat: NDArray[np.float64], curve: float, opacity: float, colours: Image) -> NDArray[np.float64]:
+    """How much heat 0..1 covers of the picture, 0..1: `opacity` · heat^`curve`, so that weak heat can be seen.
+
+    A ramp for paper covers it whole. The legend's bar shows the same curve.
     """
-    return np.power(heat, curve)
+    return np.ones_like(heat) if on_paper(colours) else opacity * np.power(heat, curve)

@@ -42,7 +42,7 @@ class Scene:
     `colormap` a Matplotlib name that replaces the cases' own colours, None for those; `caption` a short line
     (method and scale: "gradient · one scale for the clip"); `warnings` short sentences that must stay on
     screen ("unit and sign assumed"); `trace` False leaves the curve of the last seconds out, for a picture
-    without a history.
+    without a history; `answer` names the model's number.
     """
 
     frame_size: tuple[int, int]
@@ -58,6 +58,7 @@ class Scene:
     caption: str = ""
     warnings: tuple[str, ...] = ()
     trace: bool = True
+    answer: str = "predicted"
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,8 @@ class LabelledRecording(Recording):
     def _label(self, frame: Frame) -> Frame:
         if self._inner.info is not self._info_seen:
             self._take_info()
-        return replace(frame, steering=self._labels.at(frame.index, frame.time_s))
+        extras = {**frame.extras, **self._labels.extras_at(frame.index, frame.time_s)}
+        return replace(frame, steering=self._labels.at(frame.index, frame.time_s), extras=extras)
 
     def _take_info(self) -> None:
         # The inner recording replaces its info when reading teaches it something (a note).

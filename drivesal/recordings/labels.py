@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -66,6 +66,7 @@ class LabelTrack:
 
     `keys` (N,) float64 ascending: frame numbers or times in seconds, as `by` says; `values` (N,) float64;
     `skipped` rows were no finite numbers; `notes` are sentences for the person: what was assumed or left out.
+    `extras` are the table's other columns of numbers by name, (N,) float64 each, NaN where a row has none.
     """
 
     path: Path
@@ -75,19 +76,28 @@ class LabelTrack:
     kind: AngleKind
     skipped: int = 0
     notes: tuple[str, ...] = ()
+    extras: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def at(self, index: int, time_s: float) -> float | None:
         """The label of the frame with this index and time; None where there is none.
 
         By time, labels are interpolated linearly; nothing is invented outside their range.
         """
+        return self._at(self.values, index, time_s)
+
+    def extras_at(self, index: int, time_s: float) -> dict[str, float]:
+        """The other columns' numbers of that frame, those that there are; interpolated like labels."""
+        found = {name: self._at(column, index, time_s) for name, column in self.extras.items()}
+        return {name: value for name, value in found.items() if value is not None and np.isfinite(value)}
+
+    def _at(self, column: NDArray[np.float64], index: int, time_s: float) -> float | None:
         if self.by == "frame":
             place = int(np.searchsorted(self.keys, index))
             found = place < len(self.keys) and self.keys[place] == index
-            return float(self.values[place]) if found else None
+            return float(column[place]) if found else None
         if not self.keys[0] - _TOLERANCE_S <= time_s <= self.keys[-1] + _TOLERANCE_S:
             return None
-        return float(np.interp(time_s, self.keys, self.values))
+        return float(np.interp(time_s, self.keys, column))
 
     def overlaps(self, length: int | None, start_s: float, end_s: float | None) -> bool:
         """Whether a recording of `length` frames from `start_s` to `end_s` can have a labelled frame.
@@ -163,11 +173,26 @@ def read_labels(
         raise _no_row(table, key, angle, keys[finite])
     notes.extend(_skipped(path, finite, good))
     skipped = int(len(good) - good.sum())
-    keys, values = keys[good], values[good]
+    keys = keys[good]
     if key.by == "time":
         keys = _seconds(keys, key.scale, table.names[key.index], notes) + offset_s
-    keys, values = _ascending(keys, values, key.by, notes)
-    return LabelTrack(path, key.by, keys, values * spec.factor, spec.kind, skipped, tuple(notes))
+    keys, order = _ascending(keys, key.by, notes)
+    values = values[good][order] * spec.factor
+    extras = _extras(table, {key.index, angle.index}, good, order)
+    return LabelTrack(path, key.by, keys, values, spec.kind, skipped, tuple(notes), extras)
+
+
+def _extras(
+    table: Table, taken: set[int], good: NDArray[np.bool_], order: NDArray[np.intp]
+) -> dict[str, NDArray[np.float64]]:
+    """The columns that are not taken, count no frames or time and hold a number, by name; rows as labels'."""
+    columns = {
+        name: i
+        for i, (name, plain) in enumerate(zip(table.names, table.plain, strict=True))
+        if i not in taken and plain not in _FRAMES and not _TIME.fullmatch(plain)
+    }
+    found = {name: table.numbers(i)[good][order] for name, i in columns.items()}
+    return {name: column for name, column in found.items() if np.isfinite(column).any()}
 
 
 def _no_row(table: Table, key: _Key, angle: _Angle, odd: NDArray[np.float64]) -> LabelError:
@@ -305,13 +330,13 @@ def _seconds(
 
 
 def _ascending(
-    keys: NDArray[np.float64], values: NDArray[np.float64], by: str, notes: list[str]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Sorted by key; of rows with the same key the last one in the file stays."""
+    keys: NDArray[np.float64], by: str, notes: list[str]
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """The keys sorted, and which rows they are; of rows with the same key the last one in the file stays."""
     order = np.argsort(keys, kind="stable")
-    keys, values = keys[order], values[order]
+    keys = keys[order]
     last = np.append(keys[1:] != keys[:-1], True)
     if twice := int(len(keys) - last.sum()):
         what = "frame numbers" if by == "frame" else "times"
         notes.append(f"{twice} repeated {what} in the labels: the last row of each counts")
-    return keys[last], values[last]
+    return keys[last], order[last]

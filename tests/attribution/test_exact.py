@@ -4,39 +4,44 @@ import cv2
 import numpy as np
 import pytest
 
-from drivesal.attribution import method
+from drivesal.attribution import Option, method
 from drivesal.attribution.baselines import baseline
 from drivesal.backend import tensorflow
-from drivesal.card import Card, Target
+from drivesal.card import Card
 from drivesal.errors import OptionError
 from drivesal.model import SteeringModel
 from drivesal.preprocess import Crop, Preprocess
-from tests.models import DEGREES, SIZE, convolutional, linear, linear_weights, pictures, steering
+from drivesal.target import Target
+from tests.models import DEGREES, SIZE, context, convolutional, linear, linear_weights, pictures, seen, steering
 
 MEAN = np.full((*SIZE, 3), 100, np.float32)
 MEAN_LARGE = np.full((24, 32, 3), 100, np.float32)
 
 
+def explain(name, model, images, mean=MEAN, **options):
+    chosen = method(name)
+    return chosen.build(model, context(mean), **chosen.settings(options))(seen(images))
+
+
 def test_the_gradient_of_a_linear_model_is_its_weights_in_degrees_per_255th():
     model = steering(linear(), scale=1 / 255)
-    signed = method("gradient").build(model, MEAN)(pictures(2, SIZE)).signed
+    signed = explain("gradient", model, pictures(2, SIZE)).signed
     assert signed == pytest.approx(np.stack([linear_weights() / 255] * 2), rel=1e-5)
 
 
 def test_the_gradient_is_taken_at_rgb_also_through_yuv():
     model = steering(linear(), colour="YUV", scale=1 / 127.5, offset=-1)
-    seen = pictures(1, SIZE)
-    signed = method("gradient").build(model, MEAN)(seen).signed[0]
+    signed = explain("gradient", model, pictures(1, SIZE)).signed[0]
     matrix, _ = model.preprocess.colour_map()
     assert signed == pytest.approx(linear_weights() @ matrix.T, rel=1e-4, abs=1e-7)
 
 
 def test_the_gradient_predicts_a_small_change():
     model = steering(convolutional(), scale=1 / 255)
-    seen = pictures(1, (24, 32))
-    signed = method("gradient").build(model, np.zeros((24, 32, 3), np.float32))(seen).signed[0]
+    images = pictures(1, (24, 32))
+    signed = explain("gradient", model, images, MEAN_LARGE).signed[0]
     where = np.unravel_index(np.argmax(np.abs(signed)), signed.shape)
-    up, down = seen.astype(np.float32), seen.astype(np.float32)
+    up, down = images.astype(np.float32), images.astype(np.float32)
     up[0][where] += 0.5
     down[0][where] -= 0.5
     slope = model.score(up).numpy()[0] - model.score(down).numpy()[0]
@@ -46,37 +51,37 @@ def test_the_gradient_predicts_a_small_change():
 @pytest.mark.parametrize("steps", [1, 3, 40, 64])
 def test_contributions_of_a_linear_model_are_exact_for_any_steps(steps):
     model = steering(linear(), scale=1 / 255)
-    seen = pictures(3, SIZE)
-    found = method("integrated-gradients").build(model, MEAN, steps=steps, baseline="mean")(seen)
-    assert found.signed == pytest.approx((seen - MEAN) * linear_weights() / 255, rel=1e-4, abs=1e-6)
+    images = pictures(3, SIZE)
+    found = explain("integrated-gradients", model, images, steps=steps)
+    assert found.signed == pytest.approx((images - MEAN) * linear_weights() / 255, rel=1e-4, abs=1e-6)
     expected = (MEAN / 255 * linear_weights()).sum() + 0.5
-    assert found.baseline_angles == pytest.approx(np.full(3, expected), rel=1e-4)
+    assert found.baseline_scores == pytest.approx(np.full(3, expected), rel=1e-4)
     assert found.completeness_errors.max() < 1e-4
 
 
 def test_the_midpoint_rule_by_hand():
     tf = tensorflow()
     model = steering(convolutional(head="tanh"), scale=1 / 255)
-    seen, steps = pictures(3, (24, 32)), 13
-    found = method("integrated-gradients").build(model, MEAN_LARGE, steps=steps, baseline="mean")(seen)
-    total = np.zeros(seen.shape)
+    images, steps = pictures(3, (24, 32)), 13
+    found = explain("integrated-gradients", model, images, MEAN_LARGE, steps=steps)
+    total = np.zeros(images.shape)
     for k in range(steps):
-        x = tf.constant(MEAN_LARGE + (k + 0.5) / steps * (seen - MEAN_LARGE), tf.float32)
+        x = tf.constant(MEAN_LARGE + (k + 0.5) / steps * (images - MEAN_LARGE), tf.float32)
         with tf.GradientTape() as tape:
             tape.watch(x)
             score = model.score(x)
         total += tape.gradient(score, x).numpy()
-    expected = (seen - MEAN_LARGE) * total / steps
+    expected = (images - MEAN_LARGE) * total / steps
     assert np.allclose(found.signed, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
 
 
 def test_more_steps_miss_less():
     model = steering(convolutional(head="tanh"), scale=1 / 255)
-    seen, mean = pictures(4, (24, 32)), np.full((24, 32, 3), 120, np.float32)
+    images = pictures(4, (24, 32))
     errors = [
-        method("integrated-gradients")
-        .build(model, mean, steps=steps, baseline="black")(seen)
-        .completeness_errors
+        explain(
+            "integrated-gradients", model, images, MEAN_LARGE, steps=steps, baseline="black"
+        ).completeness_errors
         for steps in (2, 100)
     ]
     assert errors[1].max() < 0.2 * errors[0].max()
@@ -84,7 +89,7 @@ def test_more_steps_miss_less():
 
 @pytest.mark.parametrize("kind", ["black", "mean", "blur", "frame", "small"])
 def test_baselines(kind, tmp_path):
-    seen, name = pictures(2, SIZE), kind
+    images, name = pictures(2, SIZE), kind
     card = Card(Preprocess(SIZE, Crop("pixel", (20, 40)), "area"), Target(DEGREES))
     model = SteeringModel(linear(), card)
     if kind in ("frame", "small"):
@@ -93,12 +98,12 @@ def test_baselines(kind, tmp_path):
         if kind == "frame":
             picture[:20] = 255  # outside the crop
         cv2.imwrite(name, picture)
-    found = baseline(name, model, MEAN)(seen)
-    assert found.shape == seen.shape
+    found = baseline(name, model, MEAN)(images)
+    assert found.shape == images.shape
     assert found.dtype == np.float32
     if kind == "blur":
-        assert found.std() < 0.5 * seen.std()
-        assert found.mean(axis=(1, 2)) == pytest.approx(seen.mean(axis=(1, 2)), abs=25)
+        assert found.std() < 0.5 * images.std()
+        assert found.mean(axis=(1, 2)) == pytest.approx(images.mean(axis=(1, 2)), abs=25)
     else:
         expected = {"black": (0, 0, 0), "mean": (100, 100, 100)}.get(kind, (30, 20, 10))
         assert (found == np.array(expected, np.float32)).all()
@@ -107,12 +112,12 @@ def test_baselines(kind, tmp_path):
 @pytest.mark.parametrize("name", ["nowhere.png", "grey"])
 def test_a_baseline_that_is_none(name):
     with pytest.raises(OptionError, match="black, mean, blur or the path"):
-        method("integrated-gradients").build(steering(linear()), MEAN, steps=4, baseline=name)
+        explain("integrated-gradients", steering(linear()), pictures(1, SIZE), steps=4, baseline=name)
 
 
 def test_no_steps_are_refused():
-    with pytest.raises(OptionError, match="1 to 4096 steps"):
-        method("integrated-gradients").build(steering(linear()), MEAN, steps=0, baseline="black")
+    with pytest.raises(OptionError, match="--steps from 1 to 4096, but it is 0; 32 is the default"):
+        method("integrated-gradients").settings({"steps": 0})
 
 
 def test_unknown_methods_and_options_name_the_known():
@@ -120,3 +125,50 @@ def test_unknown_methods_and_options_name_the_known():
         method("gradent")
     with pytest.raises(OptionError, match="--steps was given"):
         method("gradient").settings({"steps": 3})
+    with pytest.raises(OptionError, match=r"choose a method that has it|did you mean steps"):
+        method("integrated-gradients").settings({"stepz": 3})
+
+
+def test_an_alias_is_the_method():
+    assert method("deconv") is method("rectified")
+    assert method("zeiler-fergus") is method("rectified")
+
+
+def test_an_options_bounds_and_choices():
+    choice = Option("kind", str, "a", "which", choices=("alpha", "beta"))
+    choice.check("alpha")
+    with pytest.raises(OptionError, match="--kind among alpha, beta, but it is 'alhpa'; did you mean alpha"):
+        choice.check("alhpa")
+    least = Option("patch_size", int, 4, "pixels", low=2)
+    least.check(2)
+    with pytest.raises(OptionError, match="--patch-size of at least 2, but it is 1; 4 is the default"):
+        least.check(1)
+    share = Option("noise", float, 0.1, "share", low=0.0, high=1.0)
+    share.check(1.0)
+    for value in (1.5, -0.1, float("nan")):
+        with pytest.raises(OptionError, match="--noise from 0 to 1"):
+            share.check(value)
+
+
+def test_passes_are_at_least_one():
+    assert method("gradient").passes_of({}, SIZE) == 1
+    assert method("integrated-gradients").passes_of({"steps": 7}, SIZE) == 7
+
+
+def test_gradient_x_input_of_a_linear_model_is_what_it_adds_over_black():
+    model = steering(linear(), colour="BGR", scale=1 / 255)
+    images = pictures(2, SIZE)
+    found = explain("gradient-x-input", model, images)
+    assert found.signed == pytest.approx(images * linear_weights()[..., ::-1] / 255, rel=1e-4, abs=1e-6)
+    assert found.signed.sum(axis=(1, 2, 3)) == pytest.approx(found.scores - 0.5, rel=1e-3)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 5, 64])
+def test_contributions_do_not_depend_on_the_batch(batch):
+    model = steering(convolutional(head="tanh"), scale=1 / 255)
+    images, chosen = pictures(4, (24, 32)), method("integrated-gradients")
+    options = chosen.settings({"steps": 7})
+    found = chosen.build(model, context(MEAN_LARGE, batch), **options)(seen(images))
+    whole = explain("integrated-gradients", model, images, MEAN_LARGE, steps=7)
+    assert np.allclose(found.signed, whole.signed, rtol=1e-3, atol=1e-5 * np.abs(whole.signed).max())
+    assert found.scores == pytest.approx(whole.scores, rel=1e-5)

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from drivesal.attribution import methods
 from drivesal.card import read_card
 from drivesal.preprocess import Crop
 from drivesal.steering import AngleSpec
@@ -60,11 +61,16 @@ def test_methods(inside, json_wanted):
     ran = inside("methods", *(["--json"] if json_wanted else []))
     assert ran.code == 0
     if json_wanted:
-        names = [row["name"] for row in json.loads(ran.out)]
-        assert names == ["gradient", "integrated-gradients"]
+        rows = {row["name"]: row for row in json.loads(ran.out)}
+        assert set(rows) == set(methods())
+        assert rows["rectified"]["aliases"] == ["deconv", "zeiler-fergus"]
+        assert rows["visualbackprop"]["caution"]
+        assert not rows["gradient"]["caution"]
     else:
         assert "arXiv:1312.6034" in ran.out
         assert "--steps" in ran.out
+        assert "rectified or deconv or zeiler-fergus" in ran.out
+        assert "Caution: " in ran.out
 
 
 def test_a_size_that_the_file_leaves_open_can_be_said(inside, tmp_path):

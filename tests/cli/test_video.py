@@ -302,13 +302,13 @@ def test_a_stop_leaves_nothing_behind(model_path, tmp_path, stop, code):
 
 @pytest.mark.parametrize("stage", ["prepare", "explain_batch", "paint", "write_planes", "add"])
 def test_whichever_stage_dies_ends_the_run(inside, model_path, clip, tmp_path, monkeypatch, stage):
-    from drivesal import explain, painter, table, video
+    from drivesal import explainer, painter, table, video
     from drivesal.errors import DrivesalError
     from drivesal.preprocess import Preprocess
 
     homes = {
         "prepare": Preprocess,
-        "explain_batch": explain.Explainer,
+        "explain_batch": explainer.Explainer,
         "paint": painter.Painter,
         "write_planes": video.VideoWriter,
         "add": table.Table,

@@ -52,6 +52,8 @@ def _layer(table: tuple[Image, Image], heat: Floats) -> tuple[Image, Image]:
 class Heat(Element):
     """The plain picture, and in the box: grey · (1 − a) + colour(heat) · a with a = opacity · heat^curve.
 
+    A colour map that begins bright is drawn as on paper, without the picture.
+
     Several cases add their colours, and each takes its share of the grey away, so that none hides another; a
     sum that is too bright to show is dimmed as a whole, so that it keeps its hue.
 
@@ -73,8 +75,8 @@ class Heat(Element):
 
     def _table(self, legend: Legend) -> tuple[Image, Image]:
         """By heat 0..255: the case's premultiplied colour (256, 1, 3), and 255 · (1 − a) (256,), both uint8."""
-        alpha = self.scene.opacity * coverage(np.linspace(0, 1, 256), legend.curve)
         colours = ramp(legend.colour, self.scene.colormap, len(self.area.legends))
+        alpha = coverage(np.linspace(0, 1, 256), legend.curve, self.scene.opacity, colours)
         return _premultiplied(colours, alpha), (255 * (1 - alpha)).round().astype(np.uint8)
 
     def draw(self, canvas: Image, moment: Moment) -> None:

@@ -36,8 +36,10 @@ def angle_parts(kind: AngleKind, value: float | None) -> tuple[str, str]:
     """`kind.text(value)` as ("12.3°", "L"): the side apart, so that digits stay in place when it goes."""
     if value is None or not math.isfinite(value):
         return UNKNOWN, ""
-    if abs(value) >= 10_000:
+    if abs(value) >= 10_000 and kind.sided:
         return f"> 9999{kind.symbol}", "L" if value > 0 else "R"
+    if not kind.sided:
+        return kind.text(value), ""
     number, symbol, side = kind.text(value).partition(kind.symbol)
     return number + symbol, side.strip()
 
@@ -62,7 +64,7 @@ class Numbers(Element):
 
     @staticmethod
     def _sample(scene: Scene) -> str:
-        return "-888.8" + scene.kind.symbol if scene.kind.unit == "deg" else "8.888" + scene.kind.symbol
+        return {"deg": "-888.8", "norm": "8.888", "score": "-8.888e-88"}[scene.kind.unit] + scene.kind.symbol
 
     @classmethod
     def _big(cls, scene: Scene, style: Style) -> int:
@@ -88,7 +90,7 @@ class Numbers(Element):
     @staticmethod
     def _head(scene: Scene) -> str:
         """What the large number is, and at which wheels where that is not the steering wheel."""
-        return "predicted" + (", road wheels" if scene.kind.turns == "road-wheels" else "")
+        return scene.answer + (", road wheels" if scene.kind.turns == "road-wheels" else "")
 
     def _rows(self) -> dict[str, int]:
         """The middle of every row [px], as a block in the middle of the strip."""

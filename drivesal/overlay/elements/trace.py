@@ -29,6 +29,7 @@ _SHIFT = 4
 _STEPS = {
     "deg": (1, 2, 3, 4, 6, 8, 10, 15, 20, 30, 45, 60, 90, 120, 180, 270, 360, 540, 720, 1080, 1440, 2880),
     "norm": (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 1.5, 2, 3, 4, 8, 16, 32, 64),
+    "score": tuple(step * 10.0**power for power in range(-6, 9) for step in (1, 2, 3, 5)),
 }
 _FULL = 0.9
 """The most of the range that a curve takes."""
@@ -89,6 +90,8 @@ class Trace(Element):
             self._remember(time_s, predicted, truth)
 
     def _label(self, value: float, side: str) -> str:
+        if not self.scene.kind.sided:
+            return f"{value if side == 'L' else -value:g}"
         return f"{value:g}{'°' if self.scene.kind.unit == 'deg' else ''} {side}"
 
     def static(self, canvas: Image) -> None:

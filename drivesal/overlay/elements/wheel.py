@@ -84,8 +84,8 @@ class Wheel(Element):
 
     @classmethod
     def width(cls, scene: Scene, style: Style, height: int) -> tuple[int, int]:
-        """As wide as the dashboard is high."""
-        return height, height
+        """As wide as the dashboard is high; nothing where there is no angle."""
+        return (height, height) if scene.kind.sided else (0, 0)
 
     def static(self, canvas: Image) -> None:
         """The tick that marks straight ahead, and the note on how far the wheel turns."""

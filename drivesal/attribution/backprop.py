@@ -1,0 +1,71 @@
+"""Guided and rectified backpropagation: the gradient with other rules for the activations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from drivesal.attribution.registry import HEADLESS, Attributed, Attributor, Context, Scorable, Seen, register
+
+if TYPE_CHECKING:
+    from drivesal.attribution.rules import Rule
+
+
+@register(
+    name="guided",
+    title="Guided backpropagation",
+    paper="Springenberg, Dosovitskiy, Brox and Riedmiller 2014, arXiv:1412.6806",
+    equation="A = ∂S/∂x with R ← R · 1[R > 0] · 1[y > 0] at every activation y",
+    kind="relative",
+    signed=True,
+    odd=False,
+    uses_head=True,
+    caution=HEADLESS,
+)
+def guided(model: Scorable, context: Context) -> Attributor:
+    """The gradient, only through positive activations and positive gradients; relative."""
+    return _modified("guided", model, context)
+
+
+@register(
+    name="rectified",
+    title="Rectified backpropagation (deconvolution)",
+    paper="Zeiler and Fergus 2014, arXiv:1311.2901",
+    equation="A = ∂S/∂x with R ← R · 1[R > 0] at every activation",
+    kind="relative",
+    signed=True,
+    odd=False,
+    uses_head=True,
+    aliases=("deconv", "zeiler-fergus"),
+)
+def rectified(model: Scorable, context: Context) -> Attributor:
+    """Only positive gradients are passed back, whatever the activations were; relative."""
+    return _modified("rectified", model, context)
+
+
+def _modified(rule: Rule, model: Scorable, context: Context) -> Attributor:
+    from drivesal.attribution.kernels import shared, slope
+    from drivesal.attribution.rules import check_passed, overridden
+    from drivesal.backend import tensorflow
+
+    tf = tensorflow()
+    height, width, _ = context.mean.shape
+
+    def differentiate(pictures: Any, others: Any) -> Any:
+        x = model.inputs(tf.cast(pictures, tf.float32))
+        with overridden(rule, model.network):
+            score = model.answer(x, others)
+        check_passed(rule, score)
+        return score, slope(score, x)
+
+    signature = [tf.TensorSpec([None, height, width, 3], tf.uint8), tf.TensorSpec([None, None], tf.float32)]
+    compute = model.compiled(
+        rule, lambda: tf.function(differentiate, input_signature=signature, autograph=False)
+    )
+    # built at once, so that a network that it cannot be used on is refused before any frame
+    compute.get_concrete_function()
+
+    def attribute(seen: Seen) -> Attributed:
+        scores, raw = compute(seen.pictures, seen.others)
+        return Attributed(scores.numpy(), shared(raw), model.to_rgb)
+
+    return attribute

@@ -1,0 +1,128 @@
+"""Compiled functions that several methods share: a gradient, a score, and summed gradients of samples.
+
+Each is compiled once a model (`Scorable.compiled`) for any number of pictures. Samples of frames are flattened
+into full batches, so that memory is bounded by the batch whatever the number of samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from drivesal.backend import tensorflow
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from drivesal.attribution.registry import Scorable
+    from drivesal.types import Floats
+
+
+def slope(score: Any, x: Any) -> Any:
+    """∂score/∂x, 0 where the score does not depend on x; inside a compiled function."""
+    tf = tensorflow()
+    found = tf.gradients(score, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)[0]
+    return tf.convert_to_tensor(found)
+
+
+def shared(tensor: Any) -> Floats:
+    """The tensor's own memory as an array: numpy() would copy, and it is nobody else's."""
+    import numpy as np
+
+    return np.asarray(memoryview(tensor))
+
+
+def specs(*shapes: tuple[int | None, ...]) -> list[Any]:
+    """float32 inputs of a compiled function, the batch open in front of each shape."""
+    tf = tensorflow()
+    return [tf.TensorSpec([None, *shape], tf.float32) for shape in shapes]
+
+
+def gradient(model: Scorable) -> Any:
+    """(network inputs (N, h, w, C), others) → scores (N,), gradients (N, h, w, C), compiled."""
+    tf = tensorflow()
+
+    def make() -> Any:
+        def differentiate(x: Any, others: Any) -> Any:
+            score = model.answer(x, others)
+            return score, slope(score, x)
+
+        return tf.function(
+            differentiate, input_signature=specs((None, None, len(model.to_rgb)), (None,)), autograph=False
+        )
+
+    return model.compiled("gradient", make)
+
+
+def summed_gradient(model: Scorable) -> Any:
+    """(inputs (N, h, w, C), others, which (N,) int32, count) → gradients summed by frame (count, h, w, C)."""
+    tf = tensorflow()
+
+    def make() -> Any:
+        def differentiate(x: Any, others: Any, which: Any, count: Any) -> Any:
+            found = slope(model.answer(x, others), x)
+            return tf.math.unsorted_segment_sum(found, which, count)
+
+        return tf.function(
+            differentiate,
+            input_signature=[
+                *specs((None, None, len(model.to_rgb)), (None,)),
+                tf.TensorSpec([None], tf.int32),
+                tf.TensorSpec([], tf.int32),
+            ],
+            autograph=False,
+        )
+
+    return model.compiled("summed gradient", make)
+
+
+def score(model: Scorable) -> Any:
+    """(network inputs (N, h, w, C), others) → scores (N,), compiled: a forward pass."""
+    tf = tensorflow()
+
+    def make() -> Any:
+        return tf.function(
+            model.answer, input_signature=specs((None, None, len(model.to_rgb)), (None,)), autograph=False
+        )
+
+    return model.compiled("score", make)
+
+
+def network_inputs(model: Scorable, pictures: NDArray[Any]) -> Floats:
+    """(N, h, w, 3) pictures, uint8 or float32, to the network's input (N, h, w, C) float32."""
+    import numpy as np
+
+    tf = tensorflow()
+
+    def make() -> Any:
+        return tf.function(model.inputs, input_signature=specs((None, None, 3)), autograph=False)
+
+    found: Floats = model.compiled("inputs", make)(pictures.astype(np.float32)).numpy()
+    return found
+
+
+def distinct(pictures: NDArray[Any]) -> NDArray[Any]:
+    """The one picture of an array (N, …) that repeats it without copies (np.broadcast_to), else all of them."""
+    return pictures[:1] if pictures.strides[0] == 0 else pictures
+
+
+def chunks(frames: int, samples: int, batch: int) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
+    """Frames × samples in full batches: (frame, sample) numbers, each (≤ batch,) int32, frames ascending."""
+    import numpy as np
+
+    total = frames * samples
+    for start in range(0, total, batch):
+        flat = np.arange(start, min(start + batch, total), dtype=np.int32)
+        yield flat // np.int32(samples), flat % np.int32(samples)
+
+
+def scores_of(model: Scorable, values: Floats, others: Floats, batch: int) -> Floats:
+    """Scores (N,) of the network's inputs (N, h, w, C), `batch` at a time."""
+    import numpy as np
+
+    compute = score(model)
+    parts = [
+        compute(values[i : i + batch], others[i : i + batch]).numpy() for i in range(0, len(values), batch)
+    ]
+    return np.concatenate(parts)

@@ -1,0 +1,183 @@
+"""What `import drivesal` gives."""
+
+import json
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+import drivesal
+from drivesal.card import Card
+from drivesal.errors import DrivesalError
+from drivesal.preprocess import Preprocess
+from drivesal.target import Class, Filters, Target
+from drivesal.types import Frame
+from tests.clips import make_clip
+from tests.models import DEGREES, convolutional, linear, linear_weights, pictures, steering
+
+SMALL = (24, 32)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return steering(convolutional(), scale=1 / 255)
+
+
+def test_importing_costs_nothing():
+    heavy = ("numpy", "tensorflow", "cv2")
+    code = f"import sys, drivesal; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_everything_named_is_there():
+    for name in drivesal.__all__:
+        assert getattr(drivesal, name) is not None
+        assert name in dir(drivesal)
+    with pytest.raises(AttributeError, match="nothing_like_it"):
+        _ = drivesal.nothing_like_it
+    assert callable(drivesal.attribute)
+    assert callable(drivesal.explain)
+
+
+def test_maps_of_a_linear_network_are_its_weights():
+    maps = drivesal.attribute(linear(), pictures(3, (6, 8)))
+    assert maps == pytest.approx(np.stack([linear_weights()] * 3), rel=1e-5)
+    one = drivesal.attribute(linear(), pictures(1, (6, 8))[0], "gradient-x-input")
+    assert one[0] == pytest.approx(linear_weights() * pictures(1, (6, 8))[0], rel=1e-4)
+
+
+def test_a_case_is_heat(model):
+    seen = pictures(4, SMALL)
+    summed = drivesal.attribute(model, seen).sum(axis=3)
+    assert drivesal.attribute(model, seen, case="increase") == pytest.approx(np.maximum(summed, 0), abs=1e-6)
+    assert drivesal.attribute(model, seen, case="decrease") == pytest.approx(np.maximum(-summed, 0), abs=1e-6)
+    assert drivesal.attribute(model, seen, case="magnitude") == pytest.approx(np.abs(summed), abs=1e-6)
+
+
+def test_decrease_of_guided_is_guided_of_the_negated_answer(model):
+    seen = pictures(3, SMALL)
+    right = drivesal.load_model(model.network, input_scale="0..1", angle_unit="deg", positive="right")
+    mirrored = drivesal.attribute(right, seen, "guided", "increase")
+    assert mirrored.any()
+    assert drivesal.attribute(model, seen, "guided", "decrease") == pytest.approx(mirrored, abs=1e-6)
+
+
+@pytest.mark.parametrize("reduce", ["sum-abs", "max-abs"])
+def test_channels_without_their_sign(model, reduce):
+    seen = pictures(2, SMALL)
+    raw = np.abs(drivesal.attribute(model, seen))
+    expected = raw.sum(axis=3) if reduce == "sum-abs" else raw.max(axis=3)
+    assert drivesal.attribute(model, seen, case="magnitude", reduce=reduce) == pytest.approx(expected, rel=1e-5)
+    with pytest.raises(DrivesalError, match="takes the sign away"):
+        drivesal.attribute(model, seen, case="increase", reduce=reduce)
+
+
+def test_frames_come_in_many_forms(model, tmp_path):
+    path = make_clip(tmp_path / "run.mp4", 6)
+    with drivesal.Recording(path) as run:
+        frames = list(run.frames())
+        maps = drivesal.attribute(model, run)
+    images = np.stack([frame.image for frame in frames])
+    for given in (path, str(path), frames, images, list(images), iter(frames)):
+        assert np.allclose(drivesal.attribute(model, given), maps, atol=1e-7)
+    assert np.allclose(drivesal.attribute(model, frames[2]), maps[2:3], atol=1e-7)
+
+
+def test_a_frames_noise_is_its_own_however_it_comes(model):
+    frames = [Frame(i, i / 20, image) for i, image in enumerate(pictures(5, SMALL))]
+    together = drivesal.attribute(model, frames, "smoothgrad", samples=4)
+    alone = drivesal.attribute(model, frames[3], "smoothgrad", samples=4)
+    assert np.allclose(alone[0], together[3], rtol=1e-3, atol=1e-6)
+    assert not np.allclose(drivesal.attribute(model, frames, "smoothgrad", samples=4, seed=1), together)
+
+
+def test_explain_tells_angle_and_contributions(model):
+    seen = pictures(3, SMALL)
+    found = list(drivesal.explain(model, seen, "integrated-gradients", ["support"], steps=8, baseline="mean"))
+    assert [one.angle for one in found] == pytest.approx(list(model.predict(seen)), rel=1e-5)
+    for one in found:
+        missed = abs(one.signed.sum() - (one.score - one.baseline_score))
+        assert missed == pytest.approx(one.completeness_error, abs=1e-3)
+        assert one.contribution is not None
+
+
+def test_a_filter_leaves_the_angle(model):
+    layer = model.network.layers[0].name
+    seen = pictures(2, SMALL)
+    asked = model.explaining(Filters(layer, (1,)))
+    found = list(drivesal.explain(asked, seen))
+    assert [one.angle for one in found] == pytest.approx(list(model.predict(seen)), rel=1e-5)
+    activation = model.network.layers[0](seen / np.float32(255)).numpy()[..., 1].mean(axis=(1, 2))
+    assert [one.score for one in found] == pytest.approx(list(activation), rel=1e-4)
+
+
+def test_a_classifier_needs_only_its_class():
+    from drivesal.backend import keras
+
+    layers = keras().layers
+    network = keras().Sequential(
+        [
+            layers.Input((*SMALL, 3)),
+            layers.Conv2D(3, 3),
+            layers.Flatten(),
+            layers.Dense(4, activation="softmax"),
+        ]
+    )
+    with pytest.raises(DrivesalError, match="gives 4 numbers"):
+        drivesal.load_model(network)
+    asked = drivesal.load_model(network, target=Class(2))
+    assert asked.steering is None
+    assert not asked.kind.sided
+    assert drivesal.attribute(asked, pictures(2, SMALL)).any()
+    canvas = drivesal.render(pictures(1, SMALL)[0], asked)
+    assert canvas.ndim == 3
+
+
+def test_a_card_and_options_say_what_a_network_in_memory_does_not():
+    network = linear()
+    card = Card(Preprocess((6, 8), scale=1 / 255), Target(DEGREES))
+    assert drivesal.load_model(network, card=card).assumed == ()
+    said = drivesal.load_model(
+        network, input_scale="0..1", color="BGR", angle_unit="rad", positive="right", crop="0:6"
+    )
+    assert said.assumed == ()
+    expected = -np.degrees(linear_weights()[..., ::-1] / 255)
+    assert drivesal.attribute(said, pictures(1, (6, 8)))[0] == pytest.approx(expected, rel=1e-4)
+
+
+def test_render_writes_a_video_or_gives_a_canvas(model, tmp_path):
+    path = make_clip(tmp_path / "run.mp4", 12)
+    facts = drivesal.render(path, model, tmp_path / "out.mp4", cases=["increase"], end=8)
+    assert facts["frames"] == 8
+    assert json.loads((tmp_path / "out.json").read_text())["cases"] == ["increase"]
+    with drivesal.Recording(tmp_path / "out.mp4") as written:
+        assert len(list(written.frames())) == 8
+    canvas = drivesal.render(path, model, tmp_path / "frame.png", at=3, method="vargrad", samples=3)
+    assert (cv2.imread(str(tmp_path / "frame.png"))[..., ::-1] == canvas).all()
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda m, s: drivesal.attribute(m, s, "gradent"), "did you mean gradient"),
+        (lambda m, s: drivesal.attribute(m, s, case="increse"), "did you mean increase"),
+        (lambda m, s: drivesal.attribute(m, s, "smoothgrad", sampels=3), "did you mean samples"),
+        (lambda m, s: drivesal.attribute(m, s, "smoothgrad", samples=0), "--samples from 1 to 4096"),
+        (lambda m, s: drivesal.attribute(m, s, "vargrad", "increase"), "vargrad is unsigned"),
+        (lambda m, s: drivesal.attribute(m, s / 255), "uint8 RGB"),
+        (lambda m, s: drivesal.attribute(m, []), "frames of one size"),
+        (lambda m, s: drivesal.attribute(m, s, batch_size=0), "batch_size of at least 1"),
+        (lambda m, s: drivesal.attribute(m, s[:1], "expected-gradients"), "a clip to draw baselines from"),
+        (lambda m, s: drivesal.attribute("no.keras", s), "does not exist"),
+        (lambda m, s: drivesal.render(s, m), "name of an .mp4"),
+        (lambda m, s: drivesal.render("nowhere.mp4", m, "x.mp4"), "does not exist"),
+    ],
+)
+def test_mistakes_are_one_line(model, call, says):
+    with pytest.raises(DrivesalError) as error:
+        call(model, pictures(3, SMALL))
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
