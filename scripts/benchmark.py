@@ -114,7 +114,7 @@ METHODS: tuple[tuple[str, dict[str, Any], str, float | None], ...] = (
     ("score-cam", {}, "f", None),
     ("visualbackprop", {}, "f", 2.0),
     ("occlusion", {}, "f", 1.1),
-    ("rise", {"masks": 500}, "f", 1.2),
+    ("rise", {"masks": 1000}, "f", 1.2),
     ("lrp", {}, "g", None),
 )
 """Every method: its options, whether its passes are gradients (g) or forward passes (f), and the most of
@@ -151,15 +151,18 @@ def by_method(rounds: int, batch: int = 32) -> list[Row]:
         passes = chosen.passes_of(settings, (height, width))
         if name == "score-cam":
             passes = convolution(model, context, "").filters + 1
-        # about as many passes for each, so that all are measured alike
-        few = slice(0, max(1, batch // max(passes // 16, 1)))
+        # some 256 passes of each, against four batches of bare ones, so that both take about as long
+        few = slice(0, max(1, min(batch, 256 // passes)))
         some = Seen(seen.pictures[few], seen.indices[few], seen.others[few])
         bare = {"g": gradient, "f": forward}[base]
         taken = interleaved(
-            {"bare": lambda bare=bare: bare(inputs).numpy(), "ours": lambda a=attribute, s=some: a(s)},  # type: ignore[misc]
+            {
+                "bare": lambda bare=bare: [bare(inputs).numpy() for _ in range(4)],  # type: ignore[misc]
+                "ours": lambda a=attribute, s=some: a(s),  # type: ignore[misc]
+            },
             rounds,
         )
-        a_pass = [ours / len(some) / passes * batch for ours in taken["ours"]]
+        a_pass = [ours / len(some) / passes * 4 * batch for ours in taken["ours"]]
         times = statistics.median(a / b for a, b in zip(a_pass, taken["bare"], strict=True))
         label = f"{name}, {passes} passes / {passes} {base}" if passes > 1 else f"{name} / {base}"
         rows.append((label, times, "times", f"≤ {most:g}" if most else ""))
@@ -380,7 +383,7 @@ def main(clip: Path | None, only: tuple[str, ...], rounds: int, as_json: bool) -
         parts: dict[str, Callable[[], list[Row]]] = {
             "start": lambda: starting(10),
             "attribution": lambda: attribution(40),
-            "methods": lambda: by_method(12),
+            "methods": lambda: by_method(25),
             "video": lambda: [
                 r for layout in ("single", "grid") for r in video(source, folder, layout, rounds)
             ],

@@ -1,9 +1,9 @@
-"""A batch of the network's inputs that is written to again and again, for methods of very many passes."""
+"""Batches of the network's inputs that are written to again and again, for methods of very many passes."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from drivesal.attribution.registry import Option
 from drivesal.backend import tensorflow
@@ -24,32 +24,49 @@ FILL = Option(
 """What stands where the picture is hidden. Not black by default: a black picture steers by itself."""
 
 
-class Reused:
-    """`inputs` (n, h, w, C) float32, to be written to between calls of `scores`, which reads this very memory.
+class Buffer:
+    """`inputs` (n, h, w, C) float32, to be written to between calls of a function that reads this memory.
 
     A new array for every pass, or pictures made inside the compiled function, would cost an eighth of the pass.
+    What reads the tensor must be done before the array is written to again: take its result with numpy().
     """
 
-    def __init__(self, model: Scorable, shape: tuple[int, ...]) -> None:
+    def __init__(self, shape: tuple[int, ...]) -> None:
         import numpy as np
-
-        from drivesal.attribution import kernels
 
         memory = np.empty(4 * math.prod(shape) + ALIGNMENT, np.uint8)
         start = -memory.ctypes.data % ALIGNMENT
         aligned = memory[start : start + 4 * math.prod(shape)]
         self.inputs: Floats = aligned.view(np.float32).reshape(shape)
-        self._tensor = tensorflow().experimental.dlpack.from_dlpack(self.inputs.__dlpack__())
-        self._score = kernels.score(model)
+        self._tensors: dict[int, Any] = {}
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    def tensor(self, count: int) -> Any:
+        """The first pictures as a tensor, without a copy."""
+        if count not in self._tensors:
+            first = self.inputs[:count].__dlpack__()
+            self._tensors[count] = tensorflow().experimental.dlpack.from_dlpack(first)
+        return self._tensors[count]
+
+
+class Reused(Buffer):
+    """A buffer whose pictures are scored."""
+
+    def __init__(self, model: Scorable, shape: tuple[int, ...]) -> None:
+        from drivesal.attribution import kernels
+
+        super().__init__(shape)
+        # its one signature, chosen once: finding it again costs a twentieth of the pass
+        self._score = kernels.score(model).get_concrete_function()
 
     def scores(self, count: int, others: Floats) -> Floats:
         """(count,) float32: scores of the first pictures, with the same numbers (E,) beside each of them."""
         import numpy as np
 
-        first = self._tensor if count == len(self) else self._tensor[:count]
+        first = self.tensor(count)
         # numpy() waits until the network is done with the pictures, which are written to next
-        found: Floats = self._score(first, np.broadcast_to(others, (count, len(others)))).numpy()
+        beside = tensorflow().constant(np.broadcast_to(others, (count, len(others))))
+        found: Floats = self._score(first, beside).numpy()
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from drivesal.attribution.registry import Attributed, Attributor, Context, Option, Scorable, Seen, register
 
@@ -37,9 +37,11 @@ def integrated_gradients(model: Scorable, context: Context, *, steps: int, basel
     import numpy as np
 
     from drivesal.attribution import baselines, kernels
+    from drivesal.attribution.buffers import Buffer
+    from drivesal.backend import tensorflow
 
     start_of = baselines.baseline(baseline, model, context.mean)
-    path = _path(model)
+    gradient = kernels.summed_gradient(model)
     share = ((np.arange(steps) + 0.5) / steps).astype(np.float32)
 
     def attribute(seen: Seen) -> Attributed:
@@ -49,10 +51,15 @@ def integrated_gradients(model: Scorable, context: Context, *, steps: int, basel
         x0 = np.broadcast_to(once, x.shape)
         way = x - x0
         total = np.zeros_like(x)
+        points = Buffer((min(context.batch, len(seen) * steps), *x.shape[1:]))
         for frames, samples in kernels.chunks(len(seen), steps, context.batch):
             rows = slice(frames[0], frames[-1] + 1)
-            which = frames - frames[0]
-            total[rows] += path(x0[rows], way[rows], seen.others[frames], which, share[samples])
+            for point, frame, sample in zip(points.inputs, frames, samples, strict=False):
+                np.multiply(way[frame], share[sample], out=point)
+                point += x0[frame]
+            beside = tensorflow().constant(seen.others[frames])
+            found = gradient(points.tensor(len(frames)), beside, kernels.belonging(frames))
+            total[rows] += found.numpy()
         signed = (seen.pictures - start) * (total @ (model.to_rgb / np.float32(steps)))
         scores = kernels.scores_of(model, x, seen.others, context.batch)
         if len(once) < len(seen) and not seen.others.shape[1]:
@@ -70,23 +77,3 @@ def missed(signed: Floats, expected: Floats) -> Floats:
 
     error: Floats = np.abs(signed.sum(axis=(1, 2, 3), dtype=np.float64) - expected).astype(np.float32)
     return error
-
-
-def _path(model: Scorable) -> Any:
-    """(x0, way, others, which, share) → gradients at points of the paths, summed by frame; compiled."""
-    from drivesal.attribution.kernels import slope, specs
-    from drivesal.backend import tensorflow
-
-    tf = tensorflow()
-    picture = (None, None, len(model.to_rgb))
-
-    def make() -> Any:
-        def path(start: Any, way: Any, others: Any, which: Any, share: Any) -> Any:
-            x = tf.gather(start, which) + share[:, None, None, None] * tf.gather(way, which)
-            found = slope(model.answer(x, others), x)
-            return tf.math.unsorted_segment_sum(found, which, tf.shape(start)[0])
-
-        places = [tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)]
-        return tf.function(path, input_signature=[*specs(picture, picture, (None,)), *places], autograph=False)
-
-    return model.compiled("path", make)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from drivesal.types import Floats
 
-BANK = 1 << 20
+BANK = 1 << 19
 """Pixels of noise that are drawn once. A sample is a stretch of them from a random place, with a random sign:
 each by itself is independent normal noise, and costs a hundredth of drawing it anew."""
 
@@ -43,19 +43,20 @@ class Noise:
 
 def copies(
     noise: Noise, x: Floats, indices: NDArray[np.int64], count: int, batch: int
-) -> Iterator[tuple[Floats, NDArray[np.int32]]]:
-    """`count` noisy copies of each frame's input x (N, h, w, C) in full batches, with their frame numbers.
+) -> Iterator[tuple[Any, NDArray[np.int32]]]:
+    """`count` noisy copies of each frame's input x (N, h, w, C) as tensors, full batches, with frame numbers.
 
-    The array is the same in every batch, overwritten when the next is asked for.
+    The memory is the same in every batch, overwritten when the next is asked for.
     """
     import numpy as np
 
+    from drivesal.attribution.buffers import Buffer
     from drivesal.attribution.kernels import chunks
 
     drawn = (one for index in indices for one in noise.samples(int(index), count))
-    noisy = np.empty((min(batch, len(x) * count), *x.shape[1:]), np.float32)
+    noisy = Buffer((min(batch, len(x) * count), *x.shape[1:]))
     for frames, _ in chunks(len(x), count, batch):
         for slot, frame in enumerate(frames):
             step, less = next(drawn)
-            (np.subtract if less else np.add)(x[frame], step, out=noisy[slot])
-        yield noisy[: len(frames)], frames
+            (np.subtract if less else np.add)(x[frame], step, out=noisy.inputs[slot])
+        yield noisy.tensor(len(frames)), frames

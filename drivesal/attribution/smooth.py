@@ -120,6 +120,7 @@ def _moments(model: Scorable, context: Context, samples: int, noise: float) -> M
 
     from drivesal.attribution import kernels
     from drivesal.attribution.noise import Noise, copies
+    from drivesal.backend import tensorflow
 
     plain, squared = kernels.summed_gradient(model), _with_squares(model)
     drawn = Noise(context.seed, context.mean.shape[:2], model.to_rgb.T, 255 * noise)
@@ -129,13 +130,13 @@ def _moments(model: Scorable, context: Context, samples: int, noise: float) -> M
         total, square = np.zeros_like(x), np.zeros(seen.pictures.shape if squares else 0, np.float32)
         for noisy, frames in copies(drawn, x, seen.indices, samples, context.batch):
             rows = slice(frames[0], frames[-1] + 1)
-            which, count = frames - frames[0], np.int32(frames[-1] - frames[0] + 1)
+            beside, belongs = tensorflow().constant(seen.others[frames]), kernels.belonging(frames)
             if squares:
-                found, found_square = squared(noisy, seen.others[frames], which, count)
-                square[rows] += found_square
+                found, found_square = squared(noisy, beside, belongs)
+                square[rows] += found_square.numpy()
             else:
-                found = plain(noisy, seen.others[frames], which, count)
-            total[rows] += found
+                found = plain(noisy, beside, belongs)
+            total[rows] += found.numpy()
         return kernels.scores_of(model, x, seen.others, context.batch), total, square
 
     return moments
@@ -143,20 +144,18 @@ def _moments(model: Scorable, context: Context, samples: int, noise: float) -> M
 
 def _with_squares(model: Scorable) -> Any:
     """`kernels.summed_gradient` that gives the sum of squares at RGB too."""
-    from drivesal.attribution.kernels import slope, specs
+    from drivesal.attribution.kernels import slope, specs, summed
     from drivesal.backend import tensorflow
 
     tf = tensorflow()
 
     def make() -> Any:
-        def differentiate(x: Any, others: Any, which: Any, count: Any) -> Any:
+        def differentiate(x: Any, others: Any, belongs: Any) -> Any:
             found = slope(model.answer(x, others), x)
             at_rgb = tf.nn.conv2d(found, model.to_rgb[None, None], 1, "VALID")
-            sums = [tf.math.unsorted_segment_sum(one, which, count) for one in (found, at_rgb * at_rgb)]
-            return tuple(sums)
+            return summed(found, belongs), summed(at_rgb * at_rgb, belongs)
 
-        places = [tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)]
-        picture = specs((None, None, len(model.to_rgb)), (None,))
-        return tf.function(differentiate, input_signature=[*picture, *places], autograph=False)
+        signature = specs((None, None, len(model.to_rgb)), (None,), (None,))
+        return tf.function(differentiate, input_signature=signature, autograph=False).get_concrete_function()
 
     return model.compiled("summed squares", make)
