@@ -164,7 +164,8 @@ def _scene(
     elif method.kind == "sensitivity" and info.format != "picture":
         whose += " (frames that glow are those it is more sensitive in)"
     explained = [] if model.explains_its_answer else [describe(model.target)]
-    title = method.title if method.title[:2].isupper() else method.title[:1].lower() + method.title[1:]
+    named = any(letter.isupper() for letter in method.title[1:])  # Grad-CAM, not vanilla saliency
+    title = method.title if named else method.title.lower()
     return Scene(
         frame_size=(info.width, info.height),
         box=model.preprocess.crop.box(info.width, info.height),

@@ -194,14 +194,15 @@ def _last_convolution(model: Scorable, context: Context) -> Any:
 def placed(model: Scorable, context: Context, layer: Any, how: str = "centres") -> Placement:
     """Where the layer's maps lie in the picture. Raises ModelError where it gives none, or several."""
     from drivesal.attribution.chain import leaves
-    from drivesal.attribution.placement import place
+    from drivesal.attribution.placement import place, stretch
+
+    def see(x: Any, calls: list[Call]) -> Placement:
+        maps = _only(calls, layer)
+        return place(maps, x, calls) if how == "centres" else stretch(maps, x)
 
     def make() -> Placement:
-        wanted = [layer, *leaves(model.network)]
-        found: Placement = _looked(
-            model, context, wanted, lambda x, calls: place(_only(calls, layer), x, calls)
-        )
-        return found
+        placement: Placement = _looked(model, context, [layer, *leaves(model.network)], see)
+        return placement
 
     found: Placement = model.compiled(f"placement {id(layer)}, {how}", make)
     return found

@@ -26,7 +26,7 @@ POOLINGS = ("MaxPooling2D", "AveragePooling2D")
     odd=False,
     uses_head=False,
     aliases=("vbp",),
-    caution="the steering head has no part in it: the map is the same whatever the dense layers are",
+    caution="the steering head has no part in the map",
 )
 def visualbackprop(model: Scorable, context: Context) -> Attributor:
     """The channel means of the convolutions' feature maps, from the deepest scaled up and multiplied; relative.

@@ -104,10 +104,14 @@ def test_a_bright_spot_is_hot_where_it_is():
     model = steering(network)
     picture = np.zeros((1, *SIZE, 3), np.uint8)
     picture[0, 10:13, 18:21] = 255
-    for name in ("grad-cam", "layer-cam"):
+    for name in ("grad-cam", "layer-cam", "score-cam"):
         chosen = method(name)
-        attribute = chosen.build(model, context(picture), **chosen.settings({}))
-        heat = attribute(seen(picture)).summed[0].astype(float)
-        down, across = np.mgrid[: SIZE[0], : SIZE[1]]
-        assert (heat * down).sum() / heat.sum() == pytest.approx(11, abs=1.5)
-        assert (heat * across).sum() / heat.sum() == pytest.approx(19, abs=1.5)
+        at = {}
+        for place in ("centres", "stretch"):
+            attribute = chosen.build(model, context(0 * picture), **chosen.settings({"place": place}))
+            heat = attribute(seen(picture)).summed[0].astype(float)
+            down, across = np.mgrid[: SIZE[0], : SIZE[1]]
+            at[place] = ((heat * down).sum() / heat.sum(), (heat * across).sum() / heat.sum())
+        assert at["centres"] == pytest.approx((11, 19), abs=1.5)
+        # stretched over the picture it is elsewhere
+        assert at["stretch"][0] < at["centres"][0] - 1
