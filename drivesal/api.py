@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import numbers
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,12 +16,14 @@ import numpy as np
 from drivesal import types
 from drivesal.attribution import method as method_named
 from drivesal.attribution import methods
+from drivesal.card import card_path
 from drivesal.cases import SIGNED, UNSIGNED, choose
 from drivesal.errors import InputError, LabelError, OptionError
 from drivesal.explainer import BATCH, Question, Study, check_cases, study
 from drivesal.loading import Declared, join
 from drivesal.loading import load_model as read_model
 from drivesal.model import SteeringModel
+from drivesal.outputs import Outputs, encode_picture, writing
 from drivesal.painter import Look, Request
 from drivesal.preprocess import Crop, scale_from_range
 from drivesal.recordings import LabelTrack, beside, open_recording, read_labels
@@ -65,7 +69,8 @@ def load_model(
     """A steering model from a `.keras` file with its card, from a Keras model in memory, or the shipped one.
 
     What is given here goes before the card, as on the command line: `size` (height, width) of the input,
-    `crop` "60:-25", `color` "YUV", `input_scale` "-1..1", `output` what steers, `angle_unit`, `positive` side.
+    `crop` "60:-25", `color` "YUV", `input_scale` "-1..1" or (-1, 1), what black and white become, `output` what
+    steers, `angle_unit`, `positive` side.
     `target` is what is explained in place of the steering answer (see `drivesal.target`). Raises ModelError,
     OptionError.
     """
@@ -75,7 +80,7 @@ def load_model(
         crop=Crop.parse(crop) if isinstance(crop, str) else crop,
         interpolation=interpolation,
         colour=color,
-        input_scale=scale_from_range(input_scale) if isinstance(input_scale, str) else input_scale,
+        input_scale=None if input_scale is None else scale_from_range(_range(input_scale)),
         output=None if output is None else str(output),
         bins=bins,
         pre_activation=pre_activation,
@@ -89,6 +94,16 @@ def load_model(
         path = default_model() if model is None else Path(model)
         return read_model(path, declared, unsafe=unsafe, target=target, feed=feed)
     return join(model, card, declared, target=target, feed=feed)
+
+
+def _range(given: str | tuple[float, float]) -> str:
+    return given if isinstance(given, str) else "..".join(str(float(bound)) for bound in given)
+
+
+def _place(at: float | int) -> float | int:
+    """A time [s] as a float, an index as an int, also where NumPy gave it."""
+    whole: Any = numbers.Integral
+    return int(at) if isinstance(at, whole) else float(at)
 
 
 class Recording(types.Recording):
@@ -144,7 +159,7 @@ class Recording(types.Recording):
 
     def at(self, where: float | int) -> Frame:
         """The frame with this index (int), or the one on screen at this time in seconds (float)."""
-        return self._inner.at(where)
+        return self._inner.at(_place(where))
 
     def sample(self, count: int, span: Span = WHOLE) -> Iterator[Frame]:
         """Up to `count` frames spread over the span."""
@@ -172,15 +187,15 @@ def attribute(
     pictures or of `Frame`. Without `case` gives the signed maps (N, h, w, C) float32 at the model's size,
     positive for more (to the left); C is 3, at the RGB picture, or 1. With `case` ("increase", "decrease",
     "maintain", "support", "magnitude") gives its heat (N, h, w) ≥ 0, neither smoothed nor scaled. `options` are
-    the method's own, see `methods()`. All maps are kept in memory: for a long drive use `explain`. Raises
-    DrivesalError.
+    the method's own, see `methods()`; `reduce` "sum-abs" or "max-abs" gives (N, h, w) without a sign. All maps
+    are kept in memory: for a long drive use `explain`. Raises DrivesalError.
     """
     names = () if case is None else (case,)
     with ExitStack() as stack:
         recording, studied = _study(stack, model, frames, names, method, reduce, batch_size, seed, options)
         explained = studied.explainer.explain(recording.frames())
         if case is None:
-            maps = [one.signed for one in explained]
+            maps = [one.signed if reduce == "sum" else one.push for one in explained]
         else:
             chosen = studied.explainer.cases[0]
             maps = [chosen.heat(one, studied.clip) for one in explained]
@@ -238,6 +253,11 @@ def render(
     """
     from drivesal.pipeline import render_image, render_video
 
+    if scale not in ("clip", "frame"):
+        raise OptionError("scale clip or frame", f"it is {scale!r}", "choose one of them")
+    if every < 1:
+        raise OptionError("every Nth frame with N of at least 1", f"N is {every}", "use 1 for all")
+    _check_batch(batch_size)
     chosen = method_named(method)
     if cases is None:
         cases = SIGNED if chosen.signed and reduce == "sum" else UNSIGNED
@@ -251,19 +271,22 @@ def render(
         recording = _recording(frames, stack)
         steering = _model(model)
         if at is not None or recording.info.length == 1:
-            figure = render_image(recording, steering, request, 0 if at is None else at)
+            figure = render_image(recording, steering, request, 0 if at is None else _place(at))
             if out is not None:
-                write_picture(Path(out), figure.canvas, overwrite=overwrite)
+                write_picture(Path(out), figure.canvas, overwrite, _read(recording, steering, options))
             return figure.canvas.copy()
         paths = _video_paths(out)
-        outputs = stack.enter_context(_outputs(list(paths.values()), recording, overwrite))
+        read = _read(recording, steering, options)
+        outputs = stack.enter_context(Outputs(list(paths.values()), overwrite=overwrite, inputs=read))
         return render_video(recording, steering, request, outputs, paths)
 
 
-def _outputs(paths: list[Path], recording: types.Recording, overwrite: bool) -> Any:
-    from drivesal.outputs import Outputs
-
-    return Outputs(paths, overwrite=overwrite, inputs=[recording.info.path])
+def _read(recording: types.Recording, model: SteeringModel, options: Mapping[str, Any]) -> list[Path]:
+    """Every file that a run may have read, so that no output replaces one."""
+    path = recording.info.path
+    others = [beside(path), *([model.path, card_path(model.path)] if model.path else ())]
+    others += [Path(one) for one in (options.get("baseline"),) if isinstance(one, str)]
+    return [path, *(one for one in others if one is not None)]
 
 
 def _video_paths(out: str | Path | None) -> dict[str, Path]:
@@ -275,12 +298,10 @@ def _video_paths(out: str | Path | None) -> dict[str, Path]:
     return {"video": video, "table": video.with_suffix(".csv"), "facts": video.with_suffix(".json")}
 
 
-def write_picture(path: Path, canvas: Image, *, overwrite: bool) -> None:
-    """Writes (H, W, 3) uint8 RGB as .png or .jpg. Raises OptionError, OutputError."""
-    from drivesal.outputs import Outputs, encode_picture, writing
-
+def write_picture(path: Path, canvas: Image, overwrite: bool, inputs: list[Path]) -> None:
+    """Writes (H, W, 3) uint8 RGB as .png or .jpg, never over an input. Raises OptionError, OutputError."""
     data = encode_picture(path, canvas)
-    with Outputs([path], overwrite=overwrite, inputs=[]) as outputs, writing(path):
+    with Outputs([path], overwrite=overwrite, inputs=inputs) as outputs, writing(path):
         outputs.part(path).write_bytes(data)
 
 
@@ -296,12 +317,16 @@ def _study(
     options: Mapping[str, Any],
 ) -> tuple[types.Recording, Study]:
     """The frames as a recording, open until the stack is left, and what a probe of it found."""
-    if batch_size < 1:
-        raise OptionError("a batch_size of at least 1", f"it is {batch_size}", f"{BATCH} is the default")
+    _check_batch(batch_size)
     question = Question(choose(cases) if cases else (), method, dict(options), reduce, batch_size, seed)
     check_cases(question)
     recording = _recording(frames, stack)
     return recording, study(recording, _model(model), question)
+
+
+def _check_batch(batch_size: int) -> None:
+    if batch_size < 1:
+        raise OptionError("a batch_size of at least 1", f"it is {batch_size}", f"{BATCH} is the default")
 
 
 def _model(model: SteeringModel | str | Path | Any) -> SteeringModel:
@@ -314,16 +339,22 @@ def _recording(frames: Frames, stack: ExitStack) -> types.Recording:
         return frames
     if isinstance(frames, str | Path):
         return stack.enter_context(Recording(frames))
-    pictures: Any = frames
-    if isinstance(frames, Frame) or (isinstance(frames, np.ndarray) and frames.ndim == 3):
-        pictures = [frames]
-    found = [one if isinstance(one, Frame) else Frame(i, i / 20, one) for i, one in enumerate(pictures)]
-    for frame in found:
-        image = np.asarray(frame.image)
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise InputError(
-                "frames as (H, W, 3) uint8 RGB",
-                f"frame {frame.index} is {image.shape} {image.dtype}",
-                "convert them, for floats in 0..1 with (255 * x).astype('uint8')",
-            )
-    return MemoryRecording(found)
+    if isinstance(frames, SteeringModel) or hasattr(frames, "predict"):
+        raise InputError("frames or a recording", "a model came in their place", "change the order")
+    pictures: Any = [frames] if isinstance(frames, Frame) else frames
+    if hasattr(frames, "__array__"):
+        array = np.asarray(frames)
+        pictures = [array] if array.ndim == 3 and array.shape[2] == 3 else array
+    given = [one if isinstance(one, Frame) else Frame(i, i / 20, one) for i, one in enumerate(pictures)]
+    return MemoryRecording([replace(one, image=_picture(one)) for one in given])
+
+
+def _picture(frame: Frame) -> Image:
+    """The frame's image as an array. Raises InputError where it is no picture."""
+    image = np.asarray(frame.image)
+    if image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8:
+        return image
+    do = "convert them, for floats in 0..1 with (255 * x).astype('uint8')"
+    if image.dtype == np.uint8:
+        do = "repeat a grey channel with np.repeat(x[..., None], 3, -1), drop an alpha channel"
+    raise InputError("frames as (H, W, 3) uint8 RGB", f"frame {frame.index} is {image.shape} {image.dtype}", do)

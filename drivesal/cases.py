@@ -217,6 +217,9 @@ def choose(names: Iterable[str], maintain: str = "product") -> tuple[Case, ...]:
     Raises OptionError with the valid names and the nearest one.
     """
     known = cases()
+    if maintain not in MAINTAIN:
+        do = nearest(maintain, MAINTAIN, "choose one of them")
+        raise OptionError(f"maintain among {', '.join(MAINTAIN)}", f"it is {maintain!r}", do)
     known["maintain"] = MAINTAIN[maintain]
     chosen: dict[str, Case] = {}
     for name in names:

@@ -6,18 +6,18 @@ import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import cv2
 import numpy as np
 
 from drivesal.attribution import Attributed, Attributor, Context, Method, Seen, method
+from drivesal.attribution.registry import Reduction
 from drivesal.cases import Case, patch_sensitivity
-from drivesal.errors import DrivesalError, InputError, OptionError
+from drivesal.errors import DrivesalError, InputError, OptionError, nearest
 from drivesal.types import WHOLE, ClipStatistics, Explained, Frame, Recording, Span
 
 if TYPE_CHECKING:
-    from drivesal.attribution.registry import Reduction
     from drivesal.model import SteeringModel
     from drivesal.types import Floats, Image
 
@@ -148,9 +148,10 @@ class Explainer:
         angles = main.scores
         if not self.model.explains_its_answer:
             angles = self.model.predict(batch.seen.pictures, batch.seen.others)
+        sided = self.model.kind.sided  # a number that is no angle is not compared with labels
         return [
             Explained(
-                frame,
+                frame if sided else dataclasses.replace(frame, steering=None),
                 batch.seen.pictures[i],
                 float(angles[i]),
                 float(main.scores[i]),
@@ -194,6 +195,10 @@ class Explainer:
 def check_cases(question: Question) -> None:
     """Raises OptionError where a case needs a sign that the method, or the reduction, does not give."""
     asked = method(question.method)
+    known = get_args(Reduction)
+    if question.reduce not in known:
+        do = nearest(str(question.reduce), known, "choose one of them")
+        raise OptionError(f"reduce among {', '.join(known)}", f"it is {question.reduce!r}", do)
     signed = [case.name for case in question.cases if case.reads in ("push", "pull")]
     if signed and not (asked.signed and question.reduce == "sum"):
         why = f"--reduce {question.reduce} takes the sign away" if asked.signed else f"{asked.name} is unsigned"
@@ -270,9 +275,9 @@ def _mean_picture(model: SteeringModel, pictures: Image, needed: bool) -> Floats
         return np.asarray(known, np.float32)
     if needed:
         raise OptionError(
-            "a mean picture as baseline: a clip, or a card with mean_picture",
+            "a mean picture: a clip, or a card with mean_picture",
             f"one picture came, and the card of {model.name} has none",
-            "use another --baseline and leave the case support out, or give a video with --at",
+            "use another --baseline or --fill and leave the case support out, or give a video with --at",
         )
     return np.asarray(pictures[0], np.float32)
 

@@ -26,6 +26,7 @@ def model_facts(model: SteeringModel) -> dict[str, Any]:
         "sha256": model.sha256,
         "output": model.output_name,
         "explained": describe(model.target),
+        "explained_unit": model.unit,
         "angle": dataclasses.asdict(model.kind) | {"positive": "left" if model.kind.sided else None},
         "assumed": list(model.assumed),
         "card": card,

@@ -8,16 +8,16 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from drivesal.backend import keras
 from drivesal.card import Card, card_path, read_card
-from drivesal.errors import ModelError
+from drivesal.errors import ModelError, OptionError, nearest
 from drivesal.model import SteeringModel
 from drivesal.network import signature
 from drivesal.preprocess import Colour, Crop, Interpolation, Preprocess
 from drivesal.steering import AngleSpec, Side, Turns, Unit
-from drivesal.target import Bins, Explainable, Target
+from drivesal.target import Bins, Class, Explainable, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,7 @@ def join(
 ) -> SteeringModel:
     """A network, also one in memory, with its card and what was declared; what neither says is assumed."""
     declared = declared or Declared()
+    _check_words(declared)
     preprocess, assumed = _preprocess(network, card, declared)
     angle, more = _angle(card, declared)
     stated = card.target if card else Target(angle)
@@ -81,11 +82,36 @@ def join(
         stated.bins if declared.bins is None else Bins(*declared.bins),
         stated.pre_activation or declared.pre_activation,
     )
+    if steering.bins is not None and steering.pre_activation:
+        raise ModelError(
+            "bins or a head before its activation",
+            "--bins and --pre-activation were both given",
+            "leave one out: an expected angle has no tanh or atan",
+        )
+    known = card is not None
     card = dataclasses.replace(card or Card(preprocess, steering), preprocess=preprocess, target=steering)
     model = SteeringModel(network, card, path=path, assumed=assumed, target=target, feed=feed)
+    if isinstance(target, Class) and not known:
+        model.steering = None  # a classifier's number is no angle, even where it is one number
     if model.steering is not None:  # nothing is assumed of an angle that is not there
         model.assumed += more
     return model
+
+
+def _check_words(declared: Declared) -> None:
+    """Raises OptionError for a word that means nothing; types alone do not stop Python."""
+    words = {
+        "color": (declared.colour, Colour),
+        "interpolation": (declared.interpolation, Interpolation),
+        "angle_unit": (declared.unit, Unit),
+        "turns": (declared.turns, Turns),
+        "positive": (declared.positive, Side),
+    }
+    for name, (given, allowed) in words.items():
+        known = get_args(allowed)
+        if given is not None and given not in known:
+            do = nearest(str(given), known, "choose one of them")
+            raise OptionError(f"{name} among {', '.join(known)}", f"it is {given!r}", do)
 
 
 def _output(text: str) -> str | int:
@@ -148,7 +174,10 @@ def _preprocess(network: Any, card: Card | None, declared: Declared) -> tuple[Pr
     if card is not None:
         base = card.preprocess
     else:
-        height, width, channels = signature(network).shape
+        shape = None
+        if declared.size is not None and declared.colour is not None:  # a subclassed model does not say it
+            shape = (*declared.size, 1 if declared.colour == "GREY" else 3)
+        height, width, channels = signature(network, shape).shape
         height, width = declared.size or (height, width)
         if height is None or width is None:
             raise ModelError(

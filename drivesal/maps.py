@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 class MapsWriter:
     """Keeps signed maps on disk and joins them into `path` in `finish`; memory does not grow with the clip.
 
-    The .npz holds `maps` (N, h, w, 3) float16 in the method's unit, `frame` (N,) int64, `time_s` (N,) float64
-    and `angle` (N,) float32.
+    The .npz holds `maps` (N, h, w, 3) float16 in the method's unit, float32 where `wide` says that numbers may
+    be of any size, `frame` (N,) int64, `time_s` (N,) float64 and `angle` (N,) float32.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wide: bool = False) -> None:
+        self._type = "<f4" if wide else "<f2"
         self._path = path
         self._raw = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 (closed in `close`)
         self._shape: tuple[int, ...] = ()
@@ -32,7 +33,7 @@ class MapsWriter:
         """One frame's map."""
         signed = explained.signed
         self._shape = signed.shape
-        self._raw.write(signed.astype("<f2").tobytes())
+        self._raw.write(signed.astype(self._type).tobytes())
         self._rows.extend((explained.frame.index, explained.frame.time_s, explained.angle))
 
     def finish(self) -> None:
@@ -43,7 +44,7 @@ class MapsWriter:
             "time_s": rows[:, 1],
             "angle": rows[:, 2].astype(np.float32),
         }
-        header = {"descr": "<f2", "fortran_order": False, "shape": (len(rows), *self._shape)}
+        header = {"descr": self._type, "fortran_order": False, "shape": (len(rows), *self._shape)}
         with zipfile.ZipFile(self._path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as out:
             with out.open("maps.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array_header_1_0(member, header)

@@ -57,6 +57,13 @@ def signature(network: Any, shape: tuple[int | None, int | None, int] | None = N
             f"its inputs are {came}" if came else "it has no fixed inputs",
             remedy,
         )
+    dtype = str(inputs[pictures[0]].dtype)
+    if "float" not in dtype:
+        raise ModelError(
+            "a model whose picture input is of a floating type",
+            f"it is {dtype}, which no gradient passes",
+            "build it again with Input(..., dtype='float32')",
+        )
     return Signature(
         pictures[0],
         shapes[pictures[0]],
@@ -130,8 +137,9 @@ def find_layer(network: Any, which: str | int) -> Any:
     named = [path for path in known if path.split("/")[-1] == which]
     if len(named) == 1:
         return known[named[0]]
+    first = ", ".join(list(known)[:20]) + (" and more" if len(known) > 20 else "")
     raise ModelError(
-        "the name of one layer",
+        f"the name of one layer ({first})",
         f"{which!r} is the name of {', '.join(named)}" if named else f"there is no layer {which!r}",
         "give the whole path" if named else nearest(which, known, "see `drivesal model` for the layers"),
     )

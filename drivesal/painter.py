@@ -109,13 +109,14 @@ class Painter:
 def _units(cases: tuple[Case, ...], method: Method, unit: str) -> dict[str, str]:
     """Each case's unit of heat, or in words what it is where it has none."""
     kinds = {"gradient": "sensitivity", "contribution": "contribution"}
-    words = {"sensitivity": f"{unit} per 1/255", "contribution": unit, "relative": "relative"}
+    words = {"sensitivity": f"{unit} per 1/255", "contribution": unit, "relative": f"relative ({method.name})"}
     return {case.name: case.relative or words[kinds.get(case.reads, method.kind)] for case in cases}
 
 
 def _scale(model: SteeringModel, studied: Study, request: Request) -> Scale:
     """The clip's scale from the probe, or the one that was given."""
-    units = _units(request.cases, studied.explainer.method, model.unit)
+    unit = model.unit if model.target.kind.sided else f"score of {describe(model.target)}"
+    units = _units(request.cases, studied.explainer.method, unit)
     if request.look.scale is not None:
         return Scale.from_json(request.look.scale, units)
     groups = {
@@ -172,7 +173,7 @@ def _scene(
         kind=model.kind,
         legends=tuple(_legend(case, method, scale, model.target.kind, look) for case in request.cases),
         angle_range=max(abs(angle) for angle in angles),
-        has_truth=info.angle is not None,
+        has_truth=info.angle is not None and model.kind.sided,
         layout=look.layout,
         width=look.width,
         opacity=look.opacity,

@@ -128,7 +128,11 @@ def render_video(
             with writing(paths["table"]):
                 table.add(one, heats)
 
-        maps = stack.enter_context(_maps(parts["maps"], paths["maps"])) if "maps" in parts else None
+        maps = (
+            stack.enter_context(_maps(parts["maps"], paths["maps"], explainer.method.kind == "relative"))
+            if "maps" in parts
+            else None
+        )
         explained = _explained(recording, model, explainer, request.span, stack, clock)
         drawn = stack.enter_context(Ahead(draw(explained, painter, add_row, clock)))
         film = Film(recording, request.span, parts["video"], paths["video"], painter.renderer.size, encoding)
@@ -155,7 +159,8 @@ def render_video(
 def check_kinds(recording: Recording, model: SteeringModel) -> None:
     """Raises LabelError where labels and model measure different things."""
     labels, answer = recording.info.angle, model.kind
-    if labels is not None and not labels.comparable(answer):
+    # a number that is no angle is not compared with labels
+    if labels is not None and answer.sided and not labels.comparable(answer):
         raise LabelError(
             f"labels in the model's kind of angle, {answer.unit} at {answer.turns}",
             f"they are {labels.unit} at {labels.turns}",
@@ -178,10 +183,10 @@ def _text(part: Path, final: Path) -> Iterator[TextIO]:
 
 
 @contextlib.contextmanager
-def _maps(part: Path, final: Path) -> Iterator[Callable[[Explained], None]]:
+def _maps(part: Path, final: Path, wide: bool) -> Iterator[Callable[[Explained], None]]:
     """What adds a frame's map; the .npz is written when the block ends well."""
     with writing(final):
-        maps = MapsWriter(part)
+        maps = MapsWriter(part, wide)
 
     def add(explained: Explained) -> None:
         with writing(final):

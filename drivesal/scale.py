@@ -70,8 +70,18 @@ def fit(groups: Mapping[str, tuple[str, Iterable[Floats]]], units: Mapping[str, 
     pooled: dict[str, list[Floats]] = {}
     for group, heats in groups.values():
         pooled.setdefault(group, []).extend(heats)
-    levels = {group: float(np.percentile(np.stack(heats), PERCENTILE)) for group, heats in pooled.items()}
+    levels = {group: _level(np.stack(heats)) for group, heats in pooled.items()}
     return Scale({case: levels[group] for case, (group, _) in groups.items()}, dict(units))
+
+
+def _level(heats: Floats) -> float:
+    """PERCENTILE of the heats; of those that are hot at all where hardly a pixel is."""
+    import numpy as np
+
+    level = float(np.percentile(heats, PERCENTILE))
+    if level > 0 or not (heats > 0).any():
+        return level
+    return float(np.percentile(heats[heats > 0], PERCENTILE))
 
 
 def smooth(heat: Floats, sigma: float) -> Floats:

@@ -11,7 +11,7 @@ from drivesal.network import Call, Signature, before, find_layer
 from drivesal.target import Class, Explainable, Filters, Function, Target, Weighted, terms
 
 HEADS = ("Tanh", "Atan")
-CLASSIFIERS = ("Softmax", "Sigmoid")
+CLASSIFIERS = ("Softmax", "Sigmoid", "LogSoftmax")
 
 
 def check(target: Explainable, network: Any, signature: Signature) -> None:
@@ -75,6 +75,7 @@ def _angle(target: Target, signature: Signature, outputs: list[Any]) -> Any:
         if target.bins is not None:
             which = locate_vector(signature, term.output)
             width = _width(signature.outputs[which][1])
+            _check_distribution(outputs[which], signature.outputs[which][0])
             flat = tf.reshape(outputs[which], [-1, width])
             centres = tf.linspace(float(target.bins.low), float(target.bins.high), width)
             answer = tf.linalg.matvec(tf.cast(flat, tf.float32), tf.cast(centres, tf.float32))
@@ -86,6 +87,15 @@ def _angle(target: Target, signature: Signature, outputs: list[Any]) -> Any:
             answer = tf.cast(tf.reshape(output, [tf.shape(output)[0], -1])[:, element], tf.float32)
         total += term.weight * answer
     return total * target.angle.factor
+
+
+def _check_distribution(output: Any, name: str) -> None:
+    if before(output, ("Softmax",)) is None:
+        raise ModelError(
+            "an output that ends in softmax, for --bins",
+            f"{name} does not",
+            "leave --bins out and choose one number with --output, or add the softmax to the model",
+        )
 
 
 def _without_head(output: Any, name: str) -> Any:
@@ -171,6 +181,8 @@ def locate_vector(signature: Signature, wanted: str | int | None) -> int:
         return 0
     if isinstance(wanted, str) and wanted in names:
         return names.index(wanted)
+    if isinstance(wanted, str) and wanted.isdigit():
+        wanted = int(wanted)
     if isinstance(wanted, int) and 0 <= wanted < len(names):
         return wanted
     raise _no_output(signature, wanted)

@@ -180,7 +180,7 @@ def _last_convolution(model: Scorable, context: Context) -> Any:
 
     kinds = (keras().layers.Conv2D, keras().layers.DepthwiseConv2D, keras().layers.SeparableConv2D)
     every = [layer for layer in layers(model.network).values() if isinstance(layer, kinds)]
-    found = _looked(model, context, every, lambda x, calls: [(call.layer, call.output.shape) for call in calls])
+    found = _looked(model, context, every, lambda x, score, calls: _feeding(score, calls))
     if not found:
         raise ModelError(
             "a network with a convolution, whose feature maps are shown",
@@ -195,9 +195,16 @@ def placed(model: Scorable, context: Context, layer: Any, how: str = "centres") 
     """Where the layer's maps lie in the picture. Raises ModelError where it gives none, or several."""
     from drivesal.attribution.chain import leaves
     from drivesal.attribution.placement import place, stretch
+    from drivesal.errors import ModelError
 
-    def see(x: Any, calls: list[Call]) -> Placement:
+    def see(x: Any, score: Any, calls: list[Call]) -> Placement:
         maps = _only(calls, layer)
+        if not _feeding(score, [call for call in calls if call.layer is layer]):
+            raise ModelError(
+                "a convolution that what is explained depends on",
+                f"it does not depend on {layer.name}",
+                "choose an earlier one with --conv",
+            )
         return place(maps, x, calls) if how == "centres" else stretch(maps, x)
 
     def make() -> Placement:
@@ -208,8 +215,18 @@ def placed(model: Scorable, context: Context, layer: Any, how: str = "centres") 
     return found
 
 
-def _looked(model: Scorable, context: Context, layers: list[Any], see: Callable[[Any, list[Call]], Any]) -> Any:
-    """What `see` makes of the network's input and of these layers' calls, in a trace that is not kept."""
+def _feeding(score: Any, calls: list[Call]) -> list[tuple[Any, Any]]:
+    """Layer and shape of those calls that the score depends on, in order."""
+    from drivesal.backend import tensorflow
+
+    found = [(call, tensorflow().gradients(score, call.output)[0]) for call in calls]
+    return [(call.layer, call.output.shape) for call, slope in found if slope is not None]
+
+
+def _looked(
+    model: Scorable, context: Context, layers: list[Any], see: Callable[[Any, Any, list[Call]], Any]
+) -> Any:
+    """What `see` makes of the network's input, the score and these calls, in a trace that is not kept."""
     from drivesal.backend import tensorflow
 
     tf = tensorflow()
@@ -217,7 +234,7 @@ def _looked(model: Scorable, context: Context, layers: list[Any], see: Callable[
 
     def look(x: Any, others: Any) -> Any:
         score, calls = model.inside(x, others, layers)
-        found.append(see(x, calls))
+        found.append(see(x, score, calls))
         return score
 
     height, width, _ = context.mean.shape

@@ -10,6 +10,7 @@ from drivesal.attribution.registry import Attributed, Attributor, Context, Optio
 
 if TYPE_CHECKING:
     from drivesal.network import Call
+    from drivesal.types import Floats
 
 Bounds = tuple[Any, Any]
 """The least and the largest that goes into a layer before any weights, (1, h, w, C) each."""
@@ -54,7 +55,7 @@ NOTHING = 1e-9
     ),
 )
 def lrp(model: Scorable, context: Context, *, rule: str, epsilon: float) -> Attributor:
-    """Contributions in the score's unit, over the network's input channels; what they miss is reported.
+    """Contributions in the score's unit; what they miss is reported. A YUV network's are summed over channels.
 
     With inputs x, weights w, c_ij = x_i w_ij and z_j = Σ_i c_ij + b_j, relevance goes back
 
@@ -113,9 +114,19 @@ def lrp(model: Scorable, context: Context, *, rule: str, epsilon: float) -> Attr
     def attribute(seen: Seen) -> Attributed:
         score, relevance, *_ = compute(seen.pictures, seen.others, np.float32(epsilon))
         scores, raw = score.numpy(), shared(relevance)
-        return Attributed(scores, raw, None, np.zeros_like(scores), missed(raw, scores))
+        return Attributed(scores, _at_rgb(raw, model.to_rgb), None, np.zeros_like(scores), missed(raw, scores))
 
     return attribute
+
+
+def _at_rgb(raw: Floats, to_rgb: Floats) -> Floats:
+    """Relevance of the network's channels at the RGB picture: each at its own, of YUV and grey their sum."""
+    used = to_rgb != 0
+    if len(used) == 3 and (used.sum(axis=0) == 1).all() and (used.sum(axis=1) == 1).all():
+        own: Floats = raw[..., used.argmax(axis=0)]
+        return own
+    total: Floats = raw.sum(axis=3, keepdims=True)
+    return total
 
 
 def _beside(model: Scorable) -> int:

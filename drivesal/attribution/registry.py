@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import numbers
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -161,6 +162,12 @@ class Option:
     def check(self, value: Any) -> None:
         """Raises OptionError where the value is none that the option takes."""
         flag = self.flag_of(self.name)
+        kinds: dict[type, Any] = {int: numbers.Integral, float: numbers.Real, str: str}
+        if not isinstance(value, kinds[self.type]) or isinstance(value, bool):
+            what = {int: "a whole number", float: "a number", str: "text"}[self.type]
+            raise OptionError(
+                f"{flag} as {what}", f"it is {str(value)[:60]!r}", f"{self.default} is the default"
+            )
         if self.choices and value not in self.choices:
             do = nearest(str(value), self.choices, "choose one of them")
             raise OptionError(f"{flag} among {', '.join(self.choices)}", f"it is {value!r}", do)

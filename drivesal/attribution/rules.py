@@ -118,9 +118,18 @@ def _unknown(operation: Any, graph: Any) -> str | None:
         return "hard sigmoid"
     if kind == "IdentityN" and "_gradient_op_type" in operation.node_def.attr:
         return "an activation with a gradient of its own (swish)"
+    if kind in ("Maximum", "Minimum") and not _cuts_a_relu(operation):
+        return "a maximum or minimum by hand"
     if kind in _CALLS and _rectifies_inside(operation, graph):
         return "activations inside a tf.function of its own"
     return None
+
+
+def _cuts_a_relu(operation: Any) -> bool:
+    """Whether it is the upper bound of a ReLU, which Keras writes as a minimum and a maximum behind it."""
+    while operation.type in ("Maximum", "Minimum", "Identity"):
+        operation = operation.inputs[0].op
+    return bool(operation.type in RECTIFIERS)
 
 
 def _rectifies_inside(operation: Any, graph: Any) -> bool:

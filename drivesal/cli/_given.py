@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -109,6 +110,8 @@ def load(given: Mapping[str, Any]) -> SteeringModel:
     use_device(given.get("device"))
     with Ahead(map(first_computation, [0.0])) as started:
         list(started)
+    if given.get("classes") and card_path(path).is_file():
+        said = dataclasses.replace(said, output=None)  # it names where the class is; the card's output steers
     return load_model(path, said, unsafe=given["unsafe"], target=target(given), feed=feed(given))
 
 
@@ -185,8 +188,7 @@ def open_drive(path: Path, given: Mapping[str, Any]) -> Recording:
         raise OptionError("labels or none", "--labels and --no-labels were both given", "leave one out")
     if given["labels"] is not None:
         return open_recording(path, rate=rate, strict=strict, labels=_labels(given["labels"], given))
-    # a class has no angle that labels could be compared with
-    found = None if given["no_labels"] or given["classes"] else beside(path)
+    found = None if given["no_labels"] else beside(path)
     if found is not None:
         try:
             return open_recording(path, rate=rate, strict=strict, labels=_labels(found, given))

@@ -143,7 +143,7 @@ def _summary(path: Path, facts: Mapping[str, Any], paths: Mapping[str, Path], as
         outputs = {name: str(output) for name, output in paths.items()}
         click.echo(json.dumps({"input": str(path), **short, "outputs": outputs}))
         return
-    unit = "°" if facts["model"]["angle"]["unit"] == "deg" else " norm"
+    unit = {"deg": "°", "norm": " norm", "score": ""}[facts["model"]["angle"]["unit"]]
     click.echo(
         f"{path.name}: {_count(facts['frames'], 'frame')} in {seconds:.1f} s, {rate:.0f} frames a second"
     )
@@ -156,9 +156,11 @@ def _summary(path: Path, facts: Mapping[str, Any], paths: Mapping[str, Path], as
         )
     missed = facts["completeness_error"]
     if missed is not None:
+        of = {"deg": "°", "norm": " norm", "score": ""}[facts["model"]["explained_unit"]]
+        steps = facts["method"]["options"].get("steps")
+        more = "" if steps is None else " (more --steps make it smaller)"
         click.echo(
-            f"completeness error: mean {missed['mean']:.3g}{unit}, largest {missed['largest']:.3g}{unit} "
-            "(more --steps make it smaller)"
+            f"completeness error: mean {missed['mean']:.3g}{of}, largest {missed['largest']:.3g}{of}{more}"
         )
     for assumed in facts["model"]["assumed"]:
         click.echo(f"assumed of the model: {assumed}; a card or options say it (see `drivesal model`)")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import statistics
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -21,16 +23,21 @@ class MemoryRecording(Recording):
         height, width, _ = frames[0].image.shape
         self._frames = list(frames)
         self.losses = []
-        rate = Fraction(20)
+        steps = [later.time_s - earlier.time_s for earlier, later in itertools.pairwise(frames)]
+        if steps and min(steps) <= 0:
+            raise InputError(
+                "frames in the order of their times", "one is not after the one before", "sort them"
+            )
+        rate = Fraction(1 / statistics.median(steps)).limit_denominator(1001) if steps else Fraction(20)
         self.info = RecordingInfo(
             path=Path("frames"),
             format="picture" if len(frames) == 1 else "memory",
             width=width,
             height=height,
             rate=rate,
-            time_base=1 / rate,
+            time_base=Fraction(1, 90_000),
             length=len(frames),
-            duration_s=float(len(frames) / rate),
+            duration_s=float(sum(steps) + 1 / rate),
             seekable=True,
             codec="raw",
         )
