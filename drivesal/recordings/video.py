@@ -25,7 +25,7 @@ from drivesal.recordings.decoding import (
     video_stream,
 )
 from drivesal.recordings.packets import read_index
-from drivesal.recordings.registry import register
+from drivesal.recordings.registry import Asked, register
 from drivesal.types import WHOLE, Frame, Recording, RecordingInfo, Span
 
 if TYPE_CHECKING:
@@ -282,6 +282,6 @@ def _written(bound: float | int | None) -> str:
     return f"#{bound}" if isinstance(bound, int) else f"{bound:g} s"
 
 
-@register("video", lambda path: path.is_file(), fallback=True)
-def _open(path: Path, *, rate: Fraction | None, strict: bool) -> Recording:
-    return VideoRecording(path, rate=rate, strict=strict)
+@register("video", lambda path: path.is_file(), looks_for="a video file", fallback=True)
+def _open(path: Path, asked: Asked) -> Recording:
+    return VideoRecording(path, rate=asked.rate, strict=asked.strict)
