@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 
-from tests.clips import picture
+from tests.clips import make_clip, picture
 
 SIZE = (96, 64)
 
@@ -124,3 +125,26 @@ def array(path: Path, values: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         np.save(file, np.asarray(values))
+
+
+def comma(folder: Path, count: int, gap_after: int | None = None) -> Path:
+    """A segment of comma2k19 at 20 frames a second, with a second missing after one frame."""
+    folder.mkdir(parents=True)
+    made = make_clip(folder / "clip.mkv", count, codec="libx265", bframes=0, gop=10)
+    with av.open(str(made)) as source, av.open(str(folder / "video.hevc"), "w", format="hevc") as raw:
+        stream = raw.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                raw.mux(packet)
+    made.unlink()
+    times = 1000.0 + np.arange(count) / 20
+    if gap_after is not None:
+        times[gap_after + 1 :] += 1
+    can = 999.9 + np.arange(0, (count + 40) * 4) / 80
+    array(folder / "global_pose" / "frame_times", times)
+    array(folder / "processed_log" / "CAN" / "steering_angle" / "t", can)
+    array(folder / "processed_log" / "CAN" / "steering_angle" / "value", 2 * (can - 1000))
+    array(folder / "processed_log" / "CAN" / "speed" / "t", can)
+    array(folder / "processed_log" / "CAN" / "speed" / "value", np.full((len(can), 1), 12.5))
+    return folder
