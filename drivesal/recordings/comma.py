@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _SPEC = AngleSpec("deg", "steering-wheel", "left")
 _VIDEO, _TIMES = Path("video.hevc"), Path("global_pose", "frame_times")
+_FOLDERS = ("processed_log", "global_pose")
 _CAN = Path("processed_log", "CAN")
 _FARTHEST_S = 0.5
 """Nothing is interpolated over a longer silence of the log."""
@@ -27,7 +28,7 @@ _FARTHEST_S = 0.5
 
 @register(
     "comma2k19",
-    lambda path: path.joinpath(_VIDEO).is_file() and path.joinpath("processed_log").is_dir(),
+    lambda path: path.joinpath(_VIDEO).is_file() and any((path / one).is_dir() for one in _FOLDERS),
     looks_for="a segment with video.hevc, processed_log/CAN/steering_angle and global_pose/frame_times",
 )
 def _open(path: Path, asked: Asked) -> Recording:

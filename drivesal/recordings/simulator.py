@@ -18,13 +18,17 @@ from drivesal.types import Recording
 
 _SPEC = AngleSpec("norm", "road-wheels", "right", 25.0)
 _COLUMNS = ["center", "left", "right", "steering", "throttle", "brake", "speed"]
+_LOG = "driving_log.csv"
 _CLOCK = re.compile(r"(\d{4})_(\d\d?)_(\d\d?)_(\d\d?)_(\d\d?)_(\d\d?)_(\d{1,6})")
 
 
 def _find(path: Path) -> Path | None:
     """The log of a folder, or the path itself where it is one."""
-    logs = csvs_in(path, "driving_log.csv") if path.is_dir() else [path]
-    return next((log for log in logs if log.suffix.lower() == ".csv" and _is_log(first_cells(log))), None)
+    logs = csvs_in(path, _LOG) if path.is_dir() else [path]
+    for log in logs:
+        if log.suffix.lower() == ".csv" and (log.name == _LOG or _is_log(first_cells(log))):
+            return log  # one of the usual name that is broken is a broken log, and no other format
+    return None
 
 
 def _is_log(cells: list[str]) -> bool:
@@ -71,6 +75,9 @@ def _open(path: Path, asked: Asked) -> Recording:
         )
     table = read_rows(log)
     plain = table.plain
+    if not _is_log(table.names):
+        came = f"{log} begins with {','.join(table.names)[:60]}"
+        raise InputError(f"a log of {','.join(_COLUMNS)}", came, "check the file, or say --format")
     if not _is_header(table.names):
         table = Table(log, _COLUMNS, [table.names, *table.rows], table.decimal_comma, _COLUMNS)
         plain = _COLUMNS

@@ -93,7 +93,7 @@ class StillsRecording(Recording):
             notes=tuple(self._notes),
             angle=None if self._factor is None or listing.spec is None else listing.spec.kind,
             own_labels=self._factor is not None,
-            files=listing.files,
+            files=(*listing.files, *(still.path for still in self._stills)),
         )
 
     def frames(self, span: Span = WHOLE) -> Iterator[Frame]:

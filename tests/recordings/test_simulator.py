@@ -9,7 +9,7 @@ from typing import Any
 import av
 import pytest
 
-from drivesal.errors import DamagedInputError, InputError, LabelError, OptionError
+from drivesal.errors import DamagedInputError, DrivesalError, InputError, LabelError, OptionError
 from drivesal.recordings import open_recording
 from drivesal.steering import AngleKind
 from tests.clips import number
@@ -144,6 +144,30 @@ def test_no_output_replaces_the_log(tmp_path: Path, inside: Callable[..., Any], 
     assert done.code == 1
     assert "not an input" in done.err
     assert log.read_bytes() == before
+
+
+def test_no_output_replaces_an_image(tmp_path: Path, inside: Callable[..., Any], model_path: Path) -> None:
+    image = sorted((simulator(tmp_path / "sim", TIMES) / "IMG").glob("center*"))[2]
+    before = image.read_bytes()
+    given = ("--no-labels", "--model", model_path, "--at", "#0", "--overwrite")
+    done = inside("image", "sim", *given, "--out", image)
+    assert done.code == 1
+    assert "not an input" in done.err
+    assert image.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "is empty"),
+        ("image,angle\nc.jpg,0\n", "begins with image,angle"),
+        ("center,left,right,steering\n", "lists none"),
+    ],
+)
+def test_a_broken_log_is_named(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "driving_log.csv").write_text(text)
+    with pytest.raises(DrivesalError, match=says):
+        open_recording(tmp_path)
 
 
 def test_two_formats_at_once_ask_for_one(tmp_path: Path) -> None:
