@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 DEFAULT_RATE = Fraction(20)
 """Frames a second of images without times."""
-_TICK = Fraction(1, 90_000)
+_TICK = Fraction(1, 16_000)
+"""Whole milliseconds fit, and an MP4, whose steps are counted in 31 bits, holds a step of a day."""
+_DAY_S = 86_400.0
 _TOLERANCE_S = 0.0005
 """Times that people type or tables round may miss a frame's time by this much."""
 
@@ -153,6 +155,10 @@ class StillsRecording(Recording):
         self._stills = [self._stills[place] for place in order]
         stamps = stamps[order] - stamps[order[0]]
         steps = np.diff(stamps)
+        if far := int((steps > _DAY_S).sum()):
+            self._notes.append(f"{far} gaps of more than a day count as a day each: a video holds none longer")
+            steps = np.minimum(steps, _DAY_S)
+            stamps = np.concatenate([[0.0], np.cumsum(steps)])
         usual = float(np.median(steps[steps > 0])) if (steps > 0).any() else 1 / float(DEFAULT_RATE)
         self._rate = Fraction(min(max(1 / usual, 0.01), 1000)).limit_denominator(1001)
         # frames that share a time would be one in a video: each comes at least a millisecond after the last

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
 from drivesal.errors import DamagedInputError, InputError
@@ -106,6 +107,19 @@ def test_through_the_command(tmp_path: Path, inside: Callable[..., Any], model_p
     )
     assert done.code == 0, done
     assert json.loads(done.out)["labelled_frames"] == 6
+
+
+def test_sessions_of_different_days_still_make_a_video(
+    tmp_path: Path, inside: Callable[..., Any], model_path: Path
+) -> None:
+    catalog = tub(tmp_path / "tub", 6) / "catalog_1.catalog"
+    catalog.write_text(catalog.read_text().replace(": 1600000", ": 1600900"))
+    done = inside("video", "tub", "--no-labels", "--model", model_path, "--json")
+    assert done.code == 0, done
+    assert any("more than a day" in note for note in json.loads(done.out)["notes"])
+    with av.open(str(tmp_path / "tub.saliency.mp4")) as film:
+        times = [frame.time for frame in film.decode(video=0)]
+    assert times == pytest.approx([0, 0.05, 0.1, 86400.1, 86400.15, 86400.2], abs=1e-4)
 
 
 def test_the_real_tub(shared: Path, tmp_path: Path) -> None:
