@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from drivesal.card import Card
     from drivesal.overlay.scene import Layout
     from drivesal.preprocess import Colour, Interpolation
+    from drivesal.recordings.registry import Camera
     from drivesal.steering import Side, Turns, Unit
     from drivesal.target import Explainable
     from drivesal.types import Explained, Floats, Image
@@ -109,9 +110,11 @@ def _place(at: float | int) -> float | int:
 class Recording(types.Recording):
     """A drive opened for reading: `with Recording("run.mp4") as run: for frame in run.frames(): ...`.
 
-    `labels` is the path of a CSV with steering angles, None for the one of the video's name beside it, False
-    for none; `unit`, `positive`, `full_lock_deg`, `turns` and `angle_column` say what it does not. `rate` is
-    frames a second of a stream without timestamps. Raises InputError, LabelError, OptionError.
+    `path` is a video, a picture or any recording of docs/recordings.md, its format told by its content or by
+    `format`; `camera` is which of several. `labels` is the path of a CSV with steering angles, None for the one
+    of the video's name beside it or the recording's own, False for none; `unit`, `positive`, `full_lock_deg`,
+    `turns` and `angle_column` say what a CSV does not. `rate` is frames a second of images, or of a stream
+    without timestamps. Raises InputError, LabelError, OptionError.
     """
 
     def __init__(
@@ -127,15 +130,17 @@ class Recording(types.Recording):
         full_lock_deg: float | None = None,
         turns: Turns = "unknown",
         offset_s: float = 0.0,
+        format: str | None = None,
+        camera: Camera | None = None,
     ) -> None:
         found = beside(path) if labels is None else (labels or None)
         exact = None if rate is None else Fraction(rate).limit_denominator(1001)
 
-        def opened(track: LabelTrack | None) -> types.Recording:
-            return open_recording(path, rate=exact, strict=strict, labels=track)
+        def opened(track: LabelTrack | Literal[False] | None) -> types.Recording:
+            return open_recording(path, rate=exact, strict=strict, labels=track, format=format, camera=camera)
 
         if found is None:
-            self._inner = opened(None)
+            self._inner = opened(False if labels is False else None)
         else:
             said: dict[str, Any] = {"angle_column": angle_column, "unit": unit, "positive": positive}
             said |= {"full_lock_deg": full_lock_deg, "turns": turns, "offset_s": offset_s}
@@ -286,7 +291,7 @@ def _read(recording: types.Recording, model: SteeringModel, options: Mapping[str
     path = recording.info.path
     others = [beside(path), *([model.path, card_path(model.path)] if model.path else ())]
     others += [Path(one) for one in (options.get("baseline"),) if isinstance(one, str)]
-    return [path, *(one for one in others if one is not None)]
+    return [path, *recording.info.files, *(one for one in others if one is not None)]
 
 
 def _video_paths(out: str | Path | None) -> dict[str, Path]:

@@ -111,8 +111,9 @@ class Outputs:
                     part.unlink(missing_ok=True)
 
     def _check(self, final: Path, others: list[Path]) -> None:
+        there = os.path.lexists(final)  # what is not there replaces nothing, and inputs may be many images
         for path in self._inputs:
-            if _same(final, path):
+            if there and _same(final, path):
                 raise OutputError(
                     "an output path that is not an input", f"{final} is {path}", "choose another with --out"
                 )
@@ -124,7 +125,7 @@ class Outputs:
             raise OutputError("an existing output folder", came, "create it, or choose another with --out")
         if final.is_dir():
             raise OutputError("a file as output", f"{final} is a folder", "name a file in it with --out")
-        if os.path.lexists(final) and not self._overwrite:
+        if there and not self._overwrite:
             raise _exists(final)
         if not os.access(folder, os.W_OK | os.X_OK):
             raise output_error(final, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))

@@ -160,12 +160,19 @@ def check_kinds(recording: Recording, model: SteeringModel) -> None:
     """Raises LabelError where labels and model measure different things."""
     labels, answer = recording.info.angle, model.kind
     # a number that is no angle is not compared with labels
-    if labels is not None and answer.sided and not labels.comparable(answer):
+    if labels is None or not answer.sided or labels.comparable(answer):
+        return
+    if recording.info.own_labels:
         raise LabelError(
-            f"labels in the model's kind of angle, {answer.unit} at {answer.turns}",
-            f"they are {labels.unit} at {labels.turns}",
-            "say --full-lock, --angle-unit or --model-angle-unit, or leave them with --no-labels",
+            f"a recording with angles of the model's kind, {answer.unit} at {answer.turns}",
+            f"the own labels of {recording.info.path} are {labels.unit} at {labels.turns}",
+            "leave them out with --no-labels (labels=False), or give others with --labels",
         )
+    raise LabelError(
+        f"labels in the model's kind of angle, {answer.unit} at {answer.turns}",
+        f"they are {labels.unit} at {labels.turns}",
+        "say --full-lock, --angle-unit or --model-angle-unit, or leave them with --no-labels",
+    )
 
 
 @contextlib.contextmanager

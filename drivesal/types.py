@@ -59,7 +59,9 @@ class RecordingInfo:
 
     `rate` is exact (30000/1001), the nominal one where it varies; `time_base` is the unit of the timestamps;
     `length` counts frames, None where only reading tells; `notes` are sentences for the person (a guessed
-    rate, a rotation applied); `angle` is the kind of the labels, None without labels.
+    rate, a rotation applied); `angle` is the kind of the labels, None without labels, and `own_labels` tells
+    that they are part of the recording; `files` are those beside `path` that it is read from (a log,
+    its images).
     """
 
     path: Path
@@ -75,6 +77,8 @@ class RecordingInfo:
     has_audio: bool = False
     notes: tuple[str, ...] = ()
     angle: AngleKind | None = None
+    own_labels: bool = False
+    files: tuple[Path, ...] = ()
 
 
 class Recording(ABC):

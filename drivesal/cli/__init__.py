@@ -40,6 +40,7 @@ def cli() -> None:
     \b
     drivesal video run.mp4                      overlay video, table and facts
     drivesal image run.mp4 --at 1:13            one frame as a figure
+    drivesal info drive/                        what a recording holds
     drivesal model my.keras                     what a model expects and gives
     drivesal methods                            the attribution methods
     drivesal world --seed 7 --out drive/        a drawn drive with known steering

@@ -164,7 +164,18 @@ def _facts(path: Path | None) -> Any:
         ) from None
 
 
-def files_read(path: Path, given: Mapping[str, Any]) -> list[Path]:
+def name_of(path: Path) -> str:
+    """What outputs are named after: a file's name without its ending, a folder's, a pattern's folder's."""
+    from drivesal.recordings.images import is_pattern
+
+    if is_pattern(path):
+        path = next(folder for folder in path.parents if folder.is_dir())
+    if path.is_dir():
+        return path.resolve().name or "drive"
+    return path.stem
+
+
+def files_read(recording: Recording, path: Path, given: Mapping[str, Any]) -> list[Path]:
     """Every file that a run reads, so that no output replaces one."""
     from drivesal.assets import default_model
     from drivesal.card import card_path
@@ -173,44 +184,64 @@ def files_read(path: Path, given: Mapping[str, Any]) -> list[Path]:
     model = given["model_path"] or default_model()
     labels = given["labels"] or (None if given["no_labels"] else beside(path))
     others = [labels, given["scale_from"], given.get("method_baseline")]
-    return [path, model, card_path(model), *(Path(one) for one in others if one is not None)]
+    read = [path, *recording.info.files, model, card_path(model)]
+    return [*read, *(Path(one) for one in others if one is not None)]
 
 
 def open_drive(path: Path, given: Mapping[str, Any]) -> Recording:
-    """The recording with the labels that the options name, or those of the same name beside it.
+    """The recording with the labels that the options name, those of the same name beside it, or its own.
 
     A table beside it that turns out to hold no usable labels is left, with a line on stderr.
     """
     from drivesal.recordings import beside, open_recording
 
-    rate, strict = _rate(given["rate"]), given["strict"]
+    said: dict[str, Any] = {"rate": rate(given["rate"]), "strict": given["strict"]}
+    said |= {"format": given["format"], "camera": given["camera"]}
     if given["labels"] is not None and given["no_labels"]:
         raise OptionError("labels or none", "--labels and --no-labels were both given", "leave one out")
     if given["labels"] is not None:
-        return open_recording(path, rate=rate, strict=strict, labels=_labels(given["labels"], given))
-    found = None if given["no_labels"] else beside(path)
+        return open_recording(path, **said, labels=_labels(given["labels"], given))
+    without = given["no_labels"]
+    found = None if without else beside(path)
     if found is not None:
         try:
-            return open_recording(path, rate=rate, strict=strict, labels=_labels(found, given))
+            return open_recording(path, **said, labels=_labels(found, given))
         except LabelError as error:
             click.echo(f"drivesal: {found} beside the video is not used: {error}", err=True)
+    recording = open_recording(path, **said, labels=False if without else None)
+    try:
+        _check_label_options(recording, given)
+    except BaseException:
+        recording.close()
+        raise
+    return recording
+
+
+def _check_label_options(recording: Recording, given: Mapping[str, Any]) -> None:
+    """Options of a table of labels must not be taken to change a recording's own. Raises OptionError."""
+    own = recording.info.own_labels
     for name in ("angle_column", "label_offset", "label_turns"):
         if given[name] is not None:
             flag = f"--{name.replace('_', '-')}"
-            raise OptionError(f"labels for {flag}", "there are none", "name them with --labels")
-    return open_recording(path, rate=rate, strict=strict)
+            came = f"{recording.info.format} brings its own, whose unit is known" if own else "there are none"
+            raise OptionError(f"a table of labels for {flag}", came, "name one with --labels")
+    flags = [name for name in ("angle_unit", "positive", "full_lock") if given[name] is not None]
+    if own and flags:
+        told = ", ".join(f"--{name.replace('_', '-')}" for name in flags)
+        click.echo(f"drivesal: {told}: for the model alone, the recording's own labels have theirs", err=True)
 
 
-def _rate(text: str | None) -> Fraction | None:
+def rate(text: str | None) -> Fraction | None:
+    """Frames a second as a person writes them. Raises OptionError."""
     from fractions import Fraction
 
     try:
-        rate = Fraction(text) if text is not None else None
-        if rate is not None and rate <= 0:
+        found = Fraction(text) if text is not None else None
+        if found is not None and found <= 0:
             raise ValueError
     except (ValueError, ZeroDivisionError):
         raise OptionError("--rate as 20, 29.97 or 30000/1001", f"it is {text!r}", "mend it") from None
-    return rate
+    return found
 
 
 def _labels(path: Path, given: Mapping[str, Any]) -> LabelTrack:

@@ -202,11 +202,30 @@ explain_options = _all_of(
     click.option("--scale-from", type=FILE, metavar="FACTS.json", help="Take the scale of another run."),
 )
 
+recording_options = _all_of(
+    click.option("--format", metavar="NAME", help="What the recording is, where that is not told right."),
+    click.option(
+        "--camera",
+        type=click.Choice(["center", "left", "right"]),
+        help="Of a simulator's three.  [default: center]",
+    ),
+    click.option(
+        "--rate",
+        metavar="FPS",
+        help="Frames a second of images (20 where they have no times) or of a raw stream: 20, 30000/1001.",
+    ),
+    click.option("--strict", is_flag=True, help="Fail where the input is damaged."),
+)
+
 label_options = _all_of(
     click.option(
         "--labels", type=FILE, help="Steering labels.  [default: a .csv of the video's name beside it]"
     ),
-    click.option("--no-labels", is_flag=True, help="Leave the .csv beside the video alone."),
+    click.option(
+        "--no-labels",
+        is_flag=True,
+        help="Leave the .csv beside the video, and the recording's own angles, alone.",
+    ),
     click.option("--angle-column", metavar="NAME", help="The labels' column of angles."),
     click.option(
         "--label-turns",
@@ -214,8 +233,5 @@ label_options = _all_of(
         help="What the labels' angle turns.  [default: what the model's does]",
     ),
     click.option("--label-offset", type=float, metavar="SECONDS", help="Added to the labels' times."),
-    click.option(
-        "--rate", metavar="FPS", help="Frames a second of a raw stream without timestamps: 20, 30000/1001."
-    ),
-    click.option("--strict", is_flag=True, help="Fail where the input is damaged."),
+    recording_options,
 )

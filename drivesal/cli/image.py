@@ -39,12 +39,14 @@ def command(source: Path, **given: Any) -> None:
     from drivesal.target import describe
     from drivesal.types import WHOLE
 
-    out = given["out"] or Path(f"{source.stem}.saliency.png")
+    out = given["out"] or Path(f"{_given.name_of(source)}.saliency.png")
     check_picture_name(out)
     request = _given.request(given, WHOLE)
     with (
         _given.open_drive(source, given) as recording,
-        Outputs([out], overwrite=given["overwrite"], inputs=_given.files_read(source, given)) as outputs,
+        Outputs(
+            [out], overwrite=given["overwrite"], inputs=_given.files_read(recording, source, given)
+        ) as outputs,
     ):
         if recording.info.length != 1 and given["at"] is None:
             raise OptionError(

@@ -30,6 +30,7 @@ Examples:
   drivesal video run.mp4
   drivesal video run.mp4 --model my.keras --labels run.csv --start 10s --end 1:30 --out review.mp4
   drivesal video run.mp4 --cases increase,support --layout single --every 2
+  drivesal video simulator-drive/ --no-labels
   drivesal video run.mp4 --method integrated-gradients --steps 50 --baseline blur
 """
 )
@@ -93,7 +94,7 @@ def _one(path: Path, given: Mapping[str, Any], model: Callable[[], SteeringModel
     with (
         _given.open_drive(path, given) as recording,
         Outputs(
-            list(paths.values()), overwrite=given["overwrite"], inputs=_given.files_read(path, given)
+            list(paths.values()), overwrite=given["overwrite"], inputs=_given.files_read(recording, path, given)
         ) as outputs,
     ):
         steering = model()
@@ -106,7 +107,7 @@ def _one(path: Path, given: Mapping[str, Any], model: Callable[[], SteeringModel
 
 def _paths(path: Path, given: Mapping[str, Any]) -> dict[str, Path]:
     """Where each result goes."""
-    video = given["out"] or Path(f"{path.stem}.saliency.mp4")
+    video = given["out"] or Path(f"{_given.name_of(path)}.saliency.mp4")
     if video.suffix.lower() != ".mp4":
         raise OptionError("--out to end in .mp4", f"it is {video}", "name it .mp4")
     paths = {"video": video, "table": video.with_suffix(".csv"), "facts": video.with_suffix(".json")}

@@ -9,17 +9,19 @@ import pkgutil
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
+from typing import Literal
 
-from drivesal.errors import InputError
+from drivesal.errors import InputError, OptionError
+from drivesal.recordings.images import is_pattern, matches
 from drivesal.recordings.labelled import LabelledRecording
 from drivesal.recordings.labels import LabelTrack, beside, read_labels
-from drivesal.recordings.registry import choose
+from drivesal.recordings.registry import Asked, Camera, choose, formats
 from drivesal.types import Recording
 
 for _module in pkgutil.iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["LabelTrack", "beside", "open_recording", "read_labels"]
+__all__ = ["LabelTrack", "beside", "formats", "open_recording", "read_labels"]
 
 
 def open_recording(
@@ -27,31 +29,46 @@ def open_recording(
     *,
     rate: Fraction | None = None,
     strict: bool = False,
-    labels: LabelTrack | None = None,
+    labels: LabelTrack | Literal[False] | None = None,
+    format: str | None = None,
+    camera: Camera | None = None,
 ) -> Recording:
-    """Opens the drive at `path`, its format told by its content.
+    """Opens the drive at `path`, its format told by its content or by `format`, a name of the registry.
 
-    `rate` is frames a second for a stream that has no timestamps of its own; `strict` makes damage an error
-    (`DamagedInputError`) instead of an entry in `losses`; with `labels` every frame carries its `steering`.
+    `rate` is frames a second for a recording that has no times of its own; `strict` makes damage an error
+    (`DamagedInputError`) instead of an entry in `losses`; with `labels` every frame carries its `steering` in
+    place of the recording's own, and with False none at all; `camera` is which of several. A pattern like
+    `drive/*.jpg` is a path too.
 
-    Raises `InputError` for what is no readable recording, `OptionError` for a `rate` that cannot be used,
-    `LabelError` where no frame of the recording has a label.
+    Raises `InputError` for what is no readable recording, `OptionError` for a `rate`, `format` or `camera` that
+    cannot be used, `LabelError` where no frame of the recording has a label.
     """
     path = Path(path)
-    try:
-        empty = path.is_file() and path.stat().st_size == 0
-        exists = path.exists()
-    except OSError as error:
-        raise InputError("a recording", f"{path}: {error.strerror}", "check the path") from error
-    if not exists:
-        raise InputError("a recording", f"{path} does not exist", "check the path")
-    if empty:
-        raise InputError("a recording", f"{path} is empty (0 bytes)", "copy or record it again")
-    recording = choose(path).open(path, rate=rate, strict=strict)
-    if labels is None:
+    _check(path)
+    chosen = choose(path, format)
+    if camera is not None and not chosen.cameras:
+        raise OptionError(
+            "--camera for a recording of several", f"{path} is {chosen.name}, which has one", "leave it out"
+        )
+    recording = chosen.open(path, Asked(rate, strict, labels is None, camera))
+    if labels is None or labels is False:
         return recording
     try:
         return LabelledRecording(recording, labels)
     except BaseException:
         recording.close()
         raise
+
+
+def _check(path: Path) -> None:
+    """Raises `InputError` where there is nothing to be read at `path`, which may be a pattern."""
+    try:
+        empty = path.is_file() and path.stat().st_size == 0
+        exists = path.exists()
+    except OSError as error:
+        raise InputError("a recording", f"{path}: {error.strerror}", "check the path") from error
+    if not exists and not matches(path):
+        came = f"{path} matches no image" if is_pattern(path) else f"{path} does not exist"
+        raise InputError("a recording", came, "check the path")
+    if empty:
+        raise InputError("a recording", f"{path} is empty (0 bytes)", "copy or record it again")

@@ -48,7 +48,19 @@ class Table:
 
 def read_table(path: Path) -> Table:
     """The CSV at `path`: commas, semicolons or tabs, UTF-8, UTF-16 or Latin-1. Raises LabelError."""
-    lines = [line for line in _read_text(path).splitlines() if line.strip()]
+    table = read_rows(path)
+    names = table.names
+    if any(names) and all(math.isfinite(table.number(name)) for name in names if name):
+        came = f"{path} begins with numbers ({','.join(names)[:40]}): there seems to be no header line"
+        raise LabelError("a header line with the columns' names", came, "put one first, as frame,angle_deg")
+    if not table.rows:
+        raise LabelError("rows of labels", f"{path} has only a header line and no rows", "check the file")
+    return table
+
+
+def read_rows(path: Path) -> Table:
+    """Like `read_table` for a CSV that may have no header: `names` is the first line, whatever it holds."""
+    lines = [line for line in read_text(path).splitlines() if line.strip()]
     if not lines:
         raise LabelError("a CSV with steering angles", f"{path} is empty", "check the file")
     header = lines[0].lstrip("# ")
@@ -58,16 +70,34 @@ def read_table(path: Path) -> Table:
         rows = list(csv.reader(lines[1:], delimiter=delimiter))
     except csv.Error as error:
         raise LabelError("a CSV with steering angles", f"{path}: {error}", "check the file") from error
-    table = Table(path, names, rows, delimiter != ",", [plain_name(name) for name in names])
-    if any(names) and all(math.isfinite(table.number(name)) for name in names if name):
-        came = f"{path} begins with numbers ({header.strip()[:40]}): there seems to be no header line"
-        raise LabelError("a header line with the columns' names", came, "put one first, as frame,angle_deg")
-    if not rows:
-        raise LabelError("rows of labels", f"{path} has only a header line and no rows", "check the file")
-    return table
+    return Table(path, names, rows, delimiter != ",", [plain_name(name) for name in names])
 
 
-def _read_text(path: Path) -> str:
+def first_cells(path: Path) -> list[str]:
+    """The first line's cells of a text file that may be a CSV, quickly; none where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError:
+        return []
+    encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    lines = head.decode(encoding, errors="replace").strip().splitlines()
+    return [cell.strip().strip('"') for cell in re.split(r"[;,\t]", lines[0])] if lines else []
+
+
+def csvs_in(folder: Path, first: str) -> list[Path]:
+    """The CSVs right in a folder, the one called `first` before the others."""
+    try:
+        found = [
+            one for one in folder.iterdir() if one.suffix.lower() == ".csv" and not one.name.startswith(".")
+        ]
+    except OSError:
+        return []
+    return sorted(found, key=lambda one: (one.name != first, one.name))
+
+
+def read_text(path: Path) -> str:
+    """The text of a file, UTF-8 with or without a BOM, UTF-16 or Latin-1. Raises LabelError."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:

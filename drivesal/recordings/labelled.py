@@ -13,11 +13,12 @@ from drivesal.types import WHOLE, Frame, Recording, Span
 class LabelledRecording(Recording):
     """A recording whose frames carry the labels of a track; everything else is the inner recording's.
 
+    `own` says that the labels are part of the recording and no table that a person gave.
     Raises `LabelError` when made, where no frame of the recording has a label.
     """
 
-    def __init__(self, inner: Recording, labels: LabelTrack) -> None:
-        self._inner, self._labels = inner, labels
+    def __init__(self, inner: Recording, labels: LabelTrack, *, own: bool = False) -> None:
+        self._inner, self._labels, self._own = inner, labels, own
         self.losses = inner.losses  # the same list, so that it grows along
         self._take_info()
         start_s = self._start_s()
@@ -60,7 +61,7 @@ class LabelledRecording(Recording):
         # The inner recording replaces its info when reading teaches it something (a note).
         self._info_seen = self._inner.info
         notes = (*self._info_seen.notes, f"labels from {self._labels.path.name}", *self._labels.notes)
-        self.info = replace(self._info_seen, angle=self._labels.kind, notes=notes)
+        self.info = replace(self._info_seen, angle=self._labels.kind, own_labels=self._own, notes=notes)
 
     def _start_s(self) -> float:
         if self._labels.by == "frame":

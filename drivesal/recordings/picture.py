@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from drivesal.errors import InputError, OptionError
-from drivesal.recordings.registry import register
+from drivesal.recordings.registry import Asked, register
 from drivesal.types import WHOLE, Frame, Recording, RecordingInfo, Span
 
 if TYPE_CHECKING:
@@ -56,6 +56,17 @@ def read_picture(path: Path) -> Image:
     if image is None:
         raise InputError("a picture", f"{path} cannot be decoded", "check that the file is whole")
     return np.ascontiguousarray(image, dtype=np.uint8)
+
+
+def whole(path: Path) -> bool:
+    """False for a JPEG or PNG that ends before its picture does: OpenCV fills such a one with grey."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return False
+    if data.startswith(_SIGNATURES["JPEG"]):
+        return data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda") >= 0
+    return not data.startswith(_SIGNATURES["PNG"]) or b"IEND" in data[-64:]
 
 
 def _decoded(data: NDArray[np.uint8]) -> Image | None:
@@ -128,6 +139,6 @@ class PictureRecording(Recording):
         """Nothing is held open."""
 
 
-@register("picture", lambda path: signature(path) is not None)
-def _open(path: Path, *, rate: Fraction | None, strict: bool) -> Recording:
+@register("picture", lambda path: signature(path) is not None, looks_for="a JPEG, PNG, BMP or TIFF file")
+def _open(path: Path, asked: Asked) -> Recording:
     return PictureRecording(path)

@@ -6,17 +6,33 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
-from drivesal.errors import InputError
+from drivesal.errors import InputError, OptionError, nearest
 from drivesal.types import Recording
+
+Camera = Literal["center", "left", "right"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How a recording is to be opened.
+
+    `rate` in frames a second where it has no times; `strict` makes damage an error; `labels` False leaves out
+    the recording's own angles; `camera` is which of several, None for the format's own choice.
+    """
+
+    rate: Fraction | None = None
+    strict: bool = False
+    labels: bool = True
+    camera: Camera | None = None
 
 
 class Opener(Protocol):
-    """Opens a path that its format recognised."""
+    """Opens a path that its format recognised, or that the person says is of its format."""
 
-    def __call__(self, path: Path, *, rate: Fraction | None, strict: bool) -> Recording:
-        """Raises `InputError` for what cannot be read."""
+    def __call__(self, path: Path, asked: Asked) -> Recording:
+        """Raises `InputError` for what cannot be read, `LabelError` for its own angles."""
         ...
 
 
@@ -24,25 +40,33 @@ class Opener(Protocol):
 class Format:
     """A recording format: its name for the person, the test on content, the opener.
 
-    `fallback` formats are asked last: they take what nothing else knows and explain what is wrong with it.
+    `looks_for` is what a path of the format has, as a person would look for it. `fallback` formats are asked
+    last: they take what nothing else knows and explain what is wrong with it. `cameras`: it has several.
     """
 
     name: str
     recognises: Callable[[Path], bool]
     open: Opener
+    looks_for: str
     fallback: bool = False
+    cameras: bool = False
 
 
 _formats: dict[str, Format] = {}
 
 
 def register(
-    name: str, recognises: Callable[[Path], bool], *, fallback: bool = False
+    name: str,
+    recognises: Callable[[Path], bool],
+    *,
+    looks_for: str,
+    fallback: bool = False,
+    cameras: bool = False,
 ) -> Callable[[Opener], Opener]:
     """Decorates the function that opens a format; `recognises` must be quick and must not raise."""
 
     def add(opener: Opener) -> Opener:
-        _formats[name] = Format(name, recognises, opener, fallback)
+        _formats[name] = Format(name, recognises, opener, looks_for, fallback, cameras)
         return opener
 
     return add
@@ -53,11 +77,29 @@ def formats() -> tuple[Format, ...]:
     return tuple(sorted(_formats.values(), key=lambda one: (one.fallback, one.name)))
 
 
-def choose(path: Path) -> Format:
-    """The format of an existing path. Raises `InputError` where none recognises it."""
-    for one in formats():
-        if one.recognises(path):
-            return one
-    came = f"{path} is a folder" if path.is_dir() else f"{path} is not a file"
-    known = ", ".join(one.name for one in formats())
-    raise InputError(f"a recording ({known})", came, "give the path of the recording itself")
+def choose(path: Path, name: str | None = None) -> Format:
+    """The format called `name`, or the one that recognises an existing path.
+
+    Raises `OptionError` for an unknown name, `InputError` where none recognises the path, or several do.
+    """
+    if name is not None:
+        if name not in _formats:
+            known = ", ".join(sorted(_formats))
+            raise OptionError(
+                f"--format as one of {known}", f"it is {name!r}", nearest(name, _formats, "choose one")
+            )
+        return _formats[name]
+    for fallback in (False, True):
+        found = [one for one in formats() if one.fallback == fallback and one.recognises(path)]
+        if len(found) > 1:
+            names = [one.name for one in found]
+            raise InputError(
+                "a recording of one format",
+                f"{path} looks like {' and '.join(names)}",
+                f"say which it is: --format {names[0]}",
+            )
+        if found:
+            return found[0]
+    came = f"{path} is a folder with none of them" if path.is_dir() else f"{path} is none of them"
+    looked_for = "; ".join(f"{one.name}: {one.looks_for}" for one in formats())
+    raise InputError(f"a recording ({looked_for})", came, "give the path of the recording itself")

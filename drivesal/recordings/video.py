@@ -25,16 +25,19 @@ from drivesal.recordings.decoding import (
     video_stream,
 )
 from drivesal.recordings.packets import read_index
-from drivesal.recordings.registry import register
+from drivesal.recordings.registry import Asked, register
 from drivesal.types import WHOLE, Frame, Recording, RecordingInfo, Span
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
+    from numpy.typing import NDArray
 
     from drivesal.types import Image
 
 _FALLBACK_RATE = Fraction(25)
+_TICK = Fraction(1, 90_000)
+"""The unit of times that another file gives."""
 _MOST_TOLERANCE_S = 0.0005
 """Times that people type or tables round may miss a timestamp by this much."""
 
@@ -44,16 +47,27 @@ class VideoRecording(Recording):
 
     Frames are found by their timestamps in an index of all packets, so an index means the same frame however
     it is reached, and a frame that does not decode keeps its number. Raises `InputError` for a file that is no
-    readable video, `OptionError` where `rate` is given for a file with timestamps.
+    readable video, `OptionError` where `rate` is given for a file with timestamps. `times` (N,) float64 [s],
+    rising, are those of the frames of a stream without timestamps; beyond their end they go on evenly.
     """
 
-    def __init__(self, path: Path, *, rate: Fraction | None = None, strict: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        rate: Fraction | None = None,
+        strict: bool = False,
+        times: NDArray[np.float64] | None = None,
+    ) -> None:
         self._path = path
         with opened(path) as container:
             stream = video_stream(container, path)
             self._index = read_index(container, stream)
             if not self._index.count:
                 raise InputError("a video with frames", f"{path} holds none", "check the file with a player")
+            self._pts = self._index.pts
+            if times is not None and self._pts is None:
+                self._pts, rate = _ticks(times, self._index.count), _rate_of(times)
             self._rate = self._choose_rate(stream, rate)
             info = self._describe(container, stream, rate)
         self._time_base = info.time_base
@@ -88,10 +102,15 @@ class VideoRecording(Recording):
     def close(self) -> None:
         """Nothing to do: each iterator closes its own file when it ends or is closed."""
 
+    def describe(self, path: Path, format: str, notes: tuple[str, ...]) -> None:
+        """Says that the video is part of a recording of another format at `path`."""
+        files = (self.info.path,)
+        self.info = replace(self.info, path=path, format=format, files=files, notes=(*self.info.notes, *notes))
+
     def _time(self, index: int) -> float:
-        if self._index.pts is None:
+        if self._pts is None:
             return index * self._rate.denominator / self._rate.numerator
-        return int(self._index.pts[index]) * self._time_base.numerator / self._time_base.denominator
+        return int(self._pts[index]) * self._time_base.numerator / self._time_base.denominator
 
     # Opening
 
@@ -114,15 +133,14 @@ class VideoRecording(Recording):
         notes = list(index.notes)
         duration_s = float(index.count / self._rate)
         time_base = 1 / self._rate
-        if index.pts is None:
+        if self._pts is None:
             source = "as asked" if rate is not None else "guessed; --rate says otherwise"
             notes.append(f"no timestamps in the file: {float(self._rate):.5g} frames a second ({source})")
         else:
-            assert stream.time_base is not None
-            time_base = stream.time_base
-            duration_s = float((int(index.pts[-1]) - int(index.pts[0])) * time_base + 1 / self._rate)
-            if index.pts[0] != 0:
-                notes.append(f"the file's times begin at {float(int(index.pts[0]) * time_base):.3f} s")
+            time_base = _TICK if index.pts is None or stream.time_base is None else stream.time_base
+            duration_s = float((int(self._pts[-1]) - int(self._pts[0])) * time_base + 1 / self._rate)
+            if self._pts[0] != 0:
+                notes.append(f"the file's times begin at {float(int(self._pts[0]) * time_base):.3f} s")
         if (streams := len(pictures_in(container))) > 1:
             notes.append(f"the first of {streams} video streams in the file is used")
         return RecordingInfo(
@@ -180,12 +198,12 @@ class VideoRecording(Recording):
             return min(max(bound, 0), self._index.count)
         if not math.isfinite(bound):
             raise OptionError("a range in seconds", f"one end is {bound}", "give a number")
-        if self._index.pts is None:
+        if self._pts is None:
             place = math.ceil((bound - _MOST_TOLERANCE_S) * self._rate)
             return min(max(place, 0), self._index.count)
         tolerance_s = min(float(self._time_base) / 2, _MOST_TOLERANCE_S)
         ticks = (bound - tolerance_s) * self._time_base.denominator / self._time_base.numerator
-        return int(np.searchsorted(self._index.pts, ticks))
+        return int(np.searchsorted(self._pts, ticks))
 
     def _on_screen(self, time_s: float) -> int:
         """The index of the frame shown at a time: the last that began at or before it.
@@ -275,6 +293,18 @@ class VideoRecording(Recording):
         return Frame(index, self._time(index), image)
 
 
+def _ticks(times: NDArray[np.float64], count: int) -> NDArray[np.int64]:
+    """(count,) int64: the times from the first one on, in units of `_TICK`."""
+    step = float(np.median(np.diff(times)))
+    more = times[-1] + step * np.arange(1, count - len(times) + 1)
+    found: NDArray[np.float64] = np.concatenate([times, more])[:count] - times[0]
+    return np.rint(found / float(_TICK)).astype(np.int64)
+
+
+def _rate_of(times: NDArray[np.float64]) -> Fraction:
+    return Fraction(1 / float(np.median(np.diff(times)))).limit_denominator(1001)
+
+
 def _written(bound: float | int | None) -> str:
     """A span's bound as a person writes it."""
     if bound is None:
@@ -282,6 +312,6 @@ def _written(bound: float | int | None) -> str:
     return f"#{bound}" if isinstance(bound, int) else f"{bound:g} s"
 
 
-@register("video", lambda path: path.is_file(), fallback=True)
-def _open(path: Path, *, rate: Fraction | None, strict: bool) -> Recording:
-    return VideoRecording(path, rate=rate, strict=strict)
+@register("video", lambda path: path.is_file(), looks_for="a video file", fallback=True)
+def _open(path: Path, asked: Asked) -> Recording:
+    return VideoRecording(path, rate=asked.rate, strict=asked.strict)

@@ -1,0 +1,139 @@
+"""The Udacity simulator's folder: IMG/ and driving_log.csv."""
+
+from __future__ import annotations
+
+import calendar
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from drivesal.errors import InputError, OptionError
+from drivesal.recordings.csvtable import Table, csvs_in, first_cells, plain_name, read_rows
+from drivesal.recordings.images import SUFFIXES
+from drivesal.recordings.registry import Asked, Camera, register
+from drivesal.recordings.stills import Listing, Still, StillsRecording
+from drivesal.steering import AngleSpec
+from drivesal.types import Recording
+
+_SPEC = AngleSpec("norm", "road-wheels", "right", 25.0)
+_COLUMNS = ["center", "left", "right", "steering", "throttle", "brake", "speed"]
+_LOG = "driving_log.csv"
+_CLOCK = re.compile(r"(\d{4})_(\d\d?)_(\d\d?)_(\d\d?)_(\d\d?)_(\d\d?)_(\d{1,6})")
+
+
+def _find(path: Path) -> Path | None:
+    """The log of a folder, or the path itself where it is one."""
+    logs = csvs_in(path, _LOG) if path.is_dir() else [path]
+    for log in logs:
+        if log.suffix.lower() == ".csv" and (log.name == _LOG or _is_log(first_cells(log))):
+            return log  # one of the usual name that is broken is a broken log, and no other format
+    return None
+
+
+def _is_log(cells: list[str]) -> bool:
+    return _is_header(cells) or (len(cells) >= 4 and _is_image(cells[0]) and not _is_image(cells[3]))
+
+
+def _is_header(cells: list[str]) -> bool:
+    names = [plain_name(cell) for cell in cells]
+    return any(_column(names, name) is not None for name in ("center", "left", "right")) and (
+        _column(names, "steer") is not None
+    )
+
+
+def _is_image(cell: str) -> bool:
+    return cell.strip().lower().endswith(SUFFIXES)
+
+
+def _column(names: list[str], wanted: str) -> int | None:
+    return next((place for place, name in enumerate(names) if name.startswith(wanted)), None)
+
+
+def clock_s(name: str) -> float | None:
+    """The time [s] that a name like center_2019_05_20_10_00_01_250.jpg tells, None where it tells none."""
+    found = _CLOCK.search(name)
+    if found is None:
+        return None
+    *whole, part = found.groups()
+    # a calendar without summer time: an hour is never left out or twice
+    seconds = calendar.timegm((*map(int, whole), 0, 0, 0))
+    return seconds + int(part) / float(10 ** max(len(part), 3))
+
+
+@register(
+    "udacity-simulator",
+    lambda path: _find(path) is not None,
+    looks_for="a folder with IMG/ and driving_log.csv, or that log",
+    cameras=True,
+)
+def _open(path: Path, asked: Asked) -> Recording:
+    log = _find(path)
+    if log is None:
+        raise InputError(
+            "the folder of a simulator's drive", f"{path} holds no driving_log.csv", "check the path"
+        )
+    table = read_rows(log)
+    plain = table.plain
+    if not _is_log(table.names):
+        came = f"{log} begins with {','.join(table.names)[:60]}"
+        raise InputError(f"a log of {','.join(_COLUMNS)}", came, "check the file, or say --format")
+    if not _is_header(table.names):
+        table = Table(log, _COLUMNS, [table.names, *table.rows], table.decimal_comma, _COLUMNS)
+        plain = _COLUMNS
+    camera: Camera = asked.camera or "center"
+    images = _column(plain, camera)
+    steering = _column(plain, "steer")
+    if images is None or steering is None:
+        came = f"{log} has the columns {', '.join(table.names)}"
+        raise OptionError(f"a column of {camera} images", came, "choose another --camera")
+    stills = list(_stills(table, images, steering))
+    lost = len(table.rows) - len(stills)
+    return StillsRecording(
+        path,
+        Listing(
+            "udacity-simulator",
+            stills,
+            _SPEC,
+            lost=(f"{lost} of {len(table.rows)} rows of {log.name} name no {camera} image",) if lost else (),
+            notes=tuple(_notes(stills, camera)),
+            files=(log,),
+        ),
+        asked,
+    )
+
+
+def _stills(table: Table, images: int, steering: int) -> Iterator[Still]:
+    """A still for each row that names an image."""
+    folder = table.path.parent
+    others = [
+        (name, place)
+        for place, name in enumerate(table.names)
+        if place != steering and name and _column(_COLUMNS[:3], table.plain[place].split("_")[0]) is None
+    ]
+    for row in table.rows:
+        if len(row) <= images or not _is_image(row[images]):
+            continue
+        parts = [part for part in re.split(r"[\\/]", row[images].strip()) if part]
+        path = _beside(folder, parts)
+        numbers = {name: table.number(row[place]) for name, place in others if place < len(row)}
+        extras = {name: number for name, number in numbers.items() if math.isfinite(number)}
+        angle = table.number(row[steering]) if steering < len(row) else None
+        yield Still(path, clock_s(parts[-1]), angle, extras)
+
+
+def _beside(folder: Path, parts: list[str]) -> Path:
+    """An image that the log names by a path on the machine that recorded it."""
+    usual = folder / "IMG" / parts[-1]
+    others = (folder.joinpath(*parts[-2:]), folder / parts[-1])
+    return usual if usual.is_file() else next((one for one in others if one.is_file()), usual)
+
+
+def _notes(stills: list[Still], camera: Camera) -> Iterator[str]:
+    if camera != "center":
+        yield f"the {camera} camera sees the road from the side; its steering is the center's"
+    largest = max(
+        (abs(s.steering) for s in stills if s.steering is not None and math.isfinite(s.steering)), default=0
+    )
+    if largest > 1:
+        yield f"steering goes to {largest:g}, beyond the simulator's -1..1: it may be in another unit"

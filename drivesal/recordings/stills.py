@@ -1,0 +1,294 @@
+"""A drive as a list of image files with their times and labels, the base of most formats."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from drivesal.errors import DamagedInputError, InputError, LabelError, OptionError
+from drivesal.recordings.picture import read_picture, whole
+from drivesal.recordings.registry import Asked
+from drivesal.steering import AngleSpec
+from drivesal.types import WHOLE, Frame, Recording, RecordingInfo, Span
+
+if TYPE_CHECKING:
+    from drivesal.types import Image
+
+DEFAULT_RATE = Fraction(20)
+"""Frames a second of images without times."""
+_TICK = Fraction(1, 16_000)
+"""Whole milliseconds fit, and an MP4, whose steps are counted in 31 bits, holds a step of a day."""
+_DAY_S = 86_400.0
+_TOLERANCE_S = 0.0005
+"""Times that people type or tables round may miss a frame's time by this much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """One image file of a drive.
+
+    `time_s` counts from any start, None where the image has no time; `steering` is as the format writes it
+    (its `AngleSpec` says how), None or NaN where unknown; `extras` as a `Frame`'s.
+    """
+
+    path: Path
+    time_s: float | None = None
+    steering: float | None = None
+    extras: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a format found: its images in order, how it writes angles, and what went wrong on the way.
+
+    `lost` are sentences about rows that could not be read; `files` what was read beside the images.
+    """
+
+    format: str
+    stills: Sequence[Still]
+    spec: AngleSpec | None = None
+    lost: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+
+
+class StillsRecording(Recording):
+    """Image files read as they are asked for, index 0 the first of them, time 0 its time.
+
+    An image that is missing, cannot be read or is of another size than the first one keeps its index and is a
+    loss. Where every image has a time the gaps between them stay; `asked.rate` goes before them. Raises
+    `InputError` where no image can be read, `LabelError` where no angle is a number, `DamagedInputError`.
+    """
+
+    def __init__(self, path: Path, listing: Listing, asked: Asked) -> None:
+        if not listing.stills:
+            raise InputError("a recording with images", f"{path} lists none", "check its files")
+        self._path, self._strict = path, asked.strict
+        self._listed = listing.lost
+        self.losses = []
+        self._bad: dict[str, set[int]] = {}
+        self._notes = list(listing.notes)
+        self._time(listing, asked)
+        self._labels(listing, asked)
+        self._report()
+        self._size: tuple[int, int] | None = None
+        first = self._first()
+        height, width = first.shape[:2]
+        self._size = (height, width)
+        self.info = RecordingInfo(
+            path=path,
+            format=listing.format,
+            width=width,
+            height=height,
+            rate=self._rate,
+            time_base=self._time_base,
+            length=len(self._stills),
+            duration_s=float(self._times[-1] + 1 / self._rate),
+            seekable=True,
+            codec=self._stills[0].path.suffix.lower().lstrip("."),
+            notes=tuple(self._notes),
+            angle=None if self._factor is None or listing.spec is None else listing.spec.kind,
+            own_labels=self._factor is not None,
+            files=(*listing.files, *(still.path for still in self._stills)),
+        )
+
+    def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
+        """The frames of the span. Raises `InputError` where it holds none, `OptionError` for a bad `every`."""
+        places = self._places(span)
+        self._report()
+        return self._read(places)
+
+    def at(self, where: float | int) -> Frame:
+        """The frame there. Raises `InputError` where there is none or its image cannot be read."""
+        index = where if isinstance(where, int) else self._on_screen(where)
+        if not 0 <= index < len(self._stills):
+            raise self._no_frame(f"frame #{index}")
+        frame = next(self._read(range(index, index + 1)), None)
+        if frame is None:
+            raise InputError(
+                "an image that can be read", f"{self._stills[index].path} is not one", "ask for another frame"
+            )
+        return frame
+
+    def sample(self, count: int, span: Span = WHOLE) -> Iterator[Frame]:
+        """Up to `count` frames spread over the span; next to one that cannot be read, the one after it."""
+        places = self._places(span)
+        if count < len(places):
+            chosen = np.linspace(0, len(places) - 1, count).round().astype(int)
+            return self._read([places[place] for place in chosen])
+        return self._read(places)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    # Opening
+
+    def _time(self, listing: Listing, asked: Asked) -> None:
+        """Puts the images in the order of their times, which begin at 0, and finds the nominal rate."""
+        self._stills = list(listing.stills)
+        times = [still.time_s for still in self._stills]
+        timed = all(time is not None and math.isfinite(time) for time in times)
+        if asked.rate is not None and asked.rate <= 0:
+            raise OptionError("a positive rate", f"it is {asked.rate}", "give frames a second")
+        if asked.rate is not None or not timed:
+            self._rate = asked.rate or DEFAULT_RATE
+            self._time_base = 1 / self._rate
+            self._times = np.arange(len(self._stills)) * float(self._time_base)
+            if asked.rate is not None and timed and len(times) > 1:
+                self._notes.append(f"{float(self._rate):.5g} frames a second as asked: own times left out")
+            elif asked.rate is None and len(times) > 1:
+                self._notes.append(
+                    f"no times: {float(self._rate):.5g} frames a second assumed; --rate says otherwise"
+                )
+            return
+        self._time_base = _TICK
+        stamps = np.array(times, dtype=np.float64)
+        order = np.argsort(stamps, kind="stable")
+        if (order != np.arange(len(order))).any():
+            self._notes.append("images put in the order of their times")
+        self._stills = [self._stills[place] for place in order]
+        stamps = stamps[order] - stamps[order[0]]
+        steps = np.diff(stamps)
+        if far := int((steps > _DAY_S).sum()):
+            self._notes.append(f"{far} gaps of more than a day count as a day each: a video holds none longer")
+            steps = np.minimum(steps, _DAY_S)
+            stamps = np.concatenate([[0.0], np.cumsum(steps)])
+        usual = float(np.median(steps[steps > 0])) if (steps > 0).any() else 1 / float(DEFAULT_RATE)
+        self._rate = Fraction(min(max(1 / usual, 0.01), 1000)).limit_denominator(1001)
+        # frames that share a time would be one in a video: each comes at least a millisecond after the last
+        ticks = np.arange(len(stamps)) / 1000
+        self._times = np.maximum.accumulate(stamps - ticks) + ticks
+        if moved := int((self._times - stamps > 1e-9).sum()):
+            self._notes.append(f"{moved} images less than 1 ms after the one before: shown 1 ms after it")
+
+    def _labels(self, listing: Listing, asked: Asked) -> None:
+        """How angles are converted, None where there are none or they are not wanted."""
+        self._factor = None
+        if listing.spec is None or not asked.labels:
+            return
+        bad = sum(_angle(still) is None for still in self._stills)
+        if bad == len(self._stills):
+            raise LabelError(
+                f"steering angles in {listing.files[0] if listing.files else self._path}",
+                f"none of its {bad} rows has a finite number",
+                "check the file, or leave them with --no-labels",
+            )
+        if bad:
+            self._notes.append(f"{bad} of {len(self._stills)} images have no finite angle: they have no label")
+        self._factor = listing.spec.factor
+
+    def _first(self) -> Image:
+        """The first image that can be read."""
+        for index in range(len(self._stills)):
+            image = self._image(index)
+            if image is not None:
+                return image
+        first = self._stills[0].path
+        missing = len(self._bad.get(_MISSING, ()))
+        total = len(self._stills)
+        what = "is there" if missing == total else "can be read"
+        raise InputError(
+            f"the images of {self._path}", f"none of {total} {what} (the first is {first})", "check the folder"
+        )
+
+    # Ranges
+
+    def _places(self, span: Span) -> range:
+        if span.every < 1:
+            raise OptionError("every Nth frame with N of at least 1", f"N is {span.every}", "use 1 for all")
+        start = 0 if span.start is None else self._bound(span.start)
+        stop = len(self._stills) if span.end is None else self._bound(span.end)
+        if start >= stop:
+            end = "the end" if span.end is None else _written(span.end)
+            raise self._no_frame(f"the range from {_written(span.start or 0)} to {end}")
+        return range(start, stop, span.every)
+
+    def _bound(self, bound: float | int) -> int:
+        """The index of the first frame at or after a bound."""
+        if isinstance(bound, int):
+            return min(max(bound, 0), len(self._stills))
+        if not math.isfinite(bound):
+            raise OptionError("a range in seconds", f"one end is {bound}", "give a number")
+        return int(np.searchsorted(self._times, bound - _TOLERANCE_S))
+
+    def _on_screen(self, time_s: float) -> int:
+        """The index of the last frame that began at or before a time. Raises `InputError` outside the drive."""
+        if not -_TOLERANCE_S <= time_s < self._times[-1] + 1 / float(self._rate):
+            raise self._no_frame(f"{time_s:g} s")
+        return max(int(np.searchsorted(self._times, time_s + _TOLERANCE_S, side="right")) - 1, 0)
+
+    def _no_frame(self, what: str) -> InputError:
+        count, last = len(self._stills), self._times[-1]
+        return InputError(
+            f"a part of {self._path.name}, which has {count} frames (#0 to #{count - 1}) "
+            f"from 0.000 s to {last:.3f} s",
+            f"{what} holds none of them",
+            "choose another",
+        )
+
+    # Reading
+
+    def _read(self, places: Sequence[int]) -> Iterator[Frame]:
+        for index in places:
+            image = self._image(index)
+            if image is None:
+                continue
+            still, angle = self._stills[index], None
+            if self._factor is not None and (written := _angle(still)) is not None:
+                angle = written * self._factor
+            yield Frame(index, float(self._times[index]), image, angle, still.extras)
+
+    def _image(self, index: int) -> Image | None:
+        """The image as (H, W, 3) uint8 RGB; None, and a loss, where it cannot be used."""
+        path = self._stills[index].path
+        try:
+            image = read_picture(path) if whole(path) else None
+        except InputError:
+            image = None
+        if image is not None and self._size in (None, image.shape[:2]):
+            return image
+        why = "cannot be read" if path.is_file() else _MISSING
+        if image is not None and self._size is not None:
+            why = f"of another size than {self._size[1]}x{self._size[0]}"
+        self._lost(why, index)
+        return None
+
+    def _lost(self, why: str, index: int) -> None:
+        self._bad.setdefault(why, set()).add(index)
+        self._report()
+
+    def _report(self) -> None:
+        """Brings `losses` up to date. Raises `DamagedInputError` where nothing may be lost."""
+        sentences = list(self._listed)
+        for why, places in self._bad.items():
+            first = self._stills[min(places)].path.name
+            images = "image is" if len(places) == 1 else "images are"
+            if why.startswith("cannot"):
+                images = images.split()[0]
+            sentences.append(f"{len(places)} {images} {why} (first #{min(places)}, {first})")
+        self.losses[:] = sentences
+        if sentences and self._strict:
+            raise DamagedInputError(
+                "a whole recording",
+                f"{self._path}: {sentences[0]}",
+                "leave --strict out to keep what can be read",
+            )
+
+
+_MISSING = "missing"
+
+
+def _angle(still: Still) -> float | None:
+    """The angle as written, None where it is no finite number."""
+    angle = still.steering
+    return angle if angle is not None and math.isfinite(angle) else None
+
+
+def _written(bound: float | int) -> str:
+    return f"#{bound}" if isinstance(bound, int) else f"{bound:g} s"

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drivesal.errors import LabelError
+from drivesal.recordings import open_recording
+from drivesal.steering import AngleKind
+from tests.clips import number
+from tests.recordings.drives import ch2
+
+
+def test_a_folder_with_nanoseconds(tmp_path: Path) -> None:
+    folder = ch2(tmp_path / "ch2", 8)
+    for path in (folder, folder / "final_example.csv"):
+        with open_recording(path) as recording:
+            info = recording.info
+            assert (info.format, info.length, info.rate) == ("udacity-ch2", 8, 20)
+            assert info.angle == AngleKind("deg", "steering-wheel")
+            frames = list(recording.frames())
+            assert [number(frame.image) for frame in frames] == list(range(8))
+            assert [frame.time_s for frame in frames] == pytest.approx([i / 20 for i in range(8)], abs=1e-6)
+            wanted = [math.degrees(-0.2 + 0.1 * i) for i in range(8)]
+            assert [frame.steering for frame in frames] == pytest.approx(wanted)
+
+
+def test_bad_rows_and_missing_images(tmp_path: Path) -> None:
+    folder = ch2(tmp_path / "ch2", 6)
+    table = folder / "final_example.csv"
+    lines = table.read_text().splitlines()
+    lines[1] = lines[1].split(",")[0] + ",inf"
+    lines[2] = "x,0.5"
+    table.write_text(
+        "\n".join(line.replace(",", ";").replace(".", ",") for line in lines), encoding="utf-8-sig"
+    )
+    sorted((folder / "center").iterdir())[4].unlink()
+    with open_recording(folder) as recording:
+        frames = list(recording.frames())
+        assert [frame.index for frame in frames] == [0, 1, 2, 3, 5]
+        assert [frame.steering is None for frame in frames] == [True, True, False, False, False]
+        assert frames[-1].steering == pytest.approx(math.degrees(0.3))
+        assert recording.losses[0] == "1 of 6 rows of final_example.csv have no frame_id of nanoseconds"
+        assert recording.losses[1].startswith("1 image is missing (first #4")
+    stamp = lines[3].split(",")[0]
+    table.write_text(f"frame_id,steering_angle\n{stamp},left\n")
+    with pytest.raises(LabelError, match="finite number"):
+        open_recording(folder)
+
+
+def test_through_the_command(tmp_path: Path, inside: Callable[..., Any], model_path: Path) -> None:
+    ch2(tmp_path / "ch2", 4)
+    done = inside("image", "ch2", "--model", model_path, "--at", "0.1", "--json")
+    assert done.code == 0, done
+    assert json.loads(done.out)["truth"] == pytest.approx(0, abs=1e-6)
+
+
+def test_the_real_folder_says_what_the_video_says(shared: Path) -> None:
+    with (
+        open_recording(shared / "udacity_ch2") as recording,
+        open_recording(shared / "udacity_ch2" / "run.mp4") as video,
+    ):
+        assert (recording.info.length, recording.info.width, recording.info.height) == (200, 640, 480)
+        assert recording.info.rate == pytest.approx(20, rel=0.01)
+        one, other = recording.at(100).image, video.at(3200).image
+        assert abs(one.astype(float) - other).mean() < 4
