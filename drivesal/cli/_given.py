@@ -93,6 +93,17 @@ def feed(given: Mapping[str, Any]) -> dict[str, float | str]:
     return found
 
 
+def lambdas(given: Mapping[str, Any]) -> dict[str, str]:
+    """What Lambda layers compute, by their names, as the options say it."""
+    found: dict[str, str] = {}
+    for text in given.get("lambdas", ()):
+        name, equals, value = text.partition("=")
+        if not (equals and name.strip() and value.strip()):
+            raise OptionError("--lambda as LAYER=SCALING like lambda_1=x/127.5-1", f"it is {text!r}", "mend it")
+        found[name.strip()] = value.strip()
+    return found
+
+
 def load(given: Mapping[str, Any]) -> SteeringModel:
     """The model that the options name, on the device that they name.
 
@@ -109,7 +120,14 @@ def load(given: Mapping[str, Any]) -> SteeringModel:
     use_device(given.get("device"))
     with Ahead(map(first_computation, [0.0])) as started:
         list(started)
-    return load_model(path, said, unsafe=given["unsafe"], target=target(given), feed=feed(given))
+    return load_model(
+        path,
+        said,
+        unsafe=given["unsafe"],
+        target=target(given),
+        feed=feed(given),
+        lambdas=lambdas(given),
+    )
 
 
 def request(given: Mapping[str, Any], span: Span) -> Request:
