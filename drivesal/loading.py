@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from drivesal import presets
 from drivesal.backend import keras
 from drivesal.card import Card, card_path, read_card
 from drivesal.errors import ModelError
@@ -55,16 +56,19 @@ def load_model(
     target: Explainable | None = None,
     feed: Mapping[str, float | str] | None = None,
     lambdas: Mapping[str, str] | None = None,
+    preset: str | None = None,
 ) -> SteeringModel:
     """Reads a `.keras` or HDF5 file with its card; what `declared` says goes before the card.
 
     `target` is what is explained in place of the steering answer, `feed` where inputs beside the picture come
-    from, `lambdas` what Lambda layers compute ("x/127.5-1"). No code from the file runs unless `unsafe`, and
-    none at all from HDF5. Raises ModelError, OptionError.
+    from, `lambdas` what Lambda layers compute ("x/127.5-1"), `preset` the family whose facts are taken
+    where there is no card and nothing declared. No code from the file runs unless `unsafe`, and none at all
+    from HDF5. Raises ModelError, OptionError.
     """
     given = card_path(path)
     card = read_card(given) if given.is_file() else None
     said = dict(lambdas or {})
+    family = None if preset is None else presets.preset(preset)
     for text in said.values():
         scaling(text)  # a mistake is told before TensorFlow is there
     network, used = _read_network(path, unsafe, (card.lambdas if card else {}) | said)
@@ -75,6 +79,8 @@ def load_model(
             f"--lambda names {name}",
             "see `drivesal model` for the layers",
         )
+    if family is not None and card is None:
+        declared = presets.filled(declared or Declared(), family, network)
     model = join(network, card, declared, path=path, target=target, feed=feed)
     model.card = dataclasses.replace(model.card, lambdas=model.card.lambdas | said)
     return model

@@ -112,6 +112,7 @@ def load(given: Mapping[str, Any]) -> SteeringModel:
     from drivesal.assets import default_model
     from drivesal.backend import first_computation, use_device
     from drivesal.card import card_path
+    from drivesal.imports import import_file
     from drivesal.loading import load_model
     from drivesal.stages import Ahead
 
@@ -120,6 +121,8 @@ def load(given: Mapping[str, Any]) -> SteeringModel:
     use_device(given.get("device"))
     with Ahead(map(first_computation, [0.0])) as started:
         list(started)
+    for file in given.get("imports", ()):
+        import_file(file)
     return load_model(
         path,
         said,
@@ -127,6 +130,7 @@ def load(given: Mapping[str, Any]) -> SteeringModel:
         target=target(given),
         feed=feed(given),
         lambdas=lambdas(given),
+        preset=given.get("preset"),
     )
 
 
@@ -188,7 +192,7 @@ def files_read(path: Path, given: Mapping[str, Any]) -> list[Path]:
     model = given["model_path"] or default_model()
     labels = given["labels"] or (None if given["no_labels"] else beside(path))
     others = [labels, given["scale_from"], given.get("method_baseline")]
-    return [path, model, card_path(model), *(Path(one) for one in others if one is not None)]
+    return [path, model, card_path(model), *(Path(one) for one in others if one is not None), *given["imports"]]
 
 
 def open_drive(path: Path, given: Mapping[str, Any]) -> Recording:

@@ -7,6 +7,7 @@ import pytest
 
 from drivesal.backend import keras
 from drivesal.card import read_card
+from tests.clips import make_clip
 from tests.legacy import files
 from tests.models import pictures
 
@@ -127,3 +128,25 @@ def test_what_is_not_read_is_refused_by_name(inside, tmp_path, name, make, says)
     assert ran.code == 1
     assert says in ran.err
     assert ran.err.count("\n") == 1
+
+
+def test_a_video_with_a_preset_of_the_model_and_one_of_the_encoder(inside, tmp_path, old):
+    make_clip(tmp_path / "run.mp4", 12)
+    ran = inside(
+        "video",
+        "run.mp4",
+        "--model",
+        old,
+        "--lambda",
+        "lambda_1=x/127.5-1",
+        "--preset",
+        "comma",
+        "--preset",
+        "ultrafast",
+        "--quiet",
+    )
+    assert ran.code == 0, ran
+    facts = json.loads((tmp_path / "run.saliency.json").read_text())
+    assert facts["model"]["assumed"] == []
+    assert facts["model"]["card"]["lambdas"] == {"lambda_1": "x/127.5-1"}
+    assert facts["model"]["angle"]["unit"] == "deg"
