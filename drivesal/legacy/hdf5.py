@@ -23,6 +23,12 @@ def read(path: Path, lambdas: Mapping[str, str]) -> tuple[Any, set[str]]:
     try:
         with h5py.File(path, "r") as file:
             written = file.attrs.get("model_config")
+            if written is None and "layers" in file and "layer_names" not in file.attrs:
+                raise ModelError(
+                    "a Keras model, or weights of Keras 1 or 2",
+                    f"{path} is a weights file of Keras 3 (.weights.h5), which is not read",
+                    "load the weights where they were written, and save the model as name.keras",
+                )
             source = path if written is not None else beside(path)
             made = build(decoded(written if written is not None else _text(source), source), lambdas)
             group = file.get("model_weights", file)

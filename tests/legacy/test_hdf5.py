@@ -223,6 +223,13 @@ def test_hdf5_that_is_no_model(tmp_path):
     refused(path, "no configuration")
 
 
+def test_weights_of_keras_3_are_refused_by_name(tmp_path):
+    from tests.models import convolutional
+
+    convolutional().save_weights(tmp_path / "m.weights.h5")
+    refused(tmp_path / "m.weights.h5", "weights file of Keras 3", "name.keras")
+
+
 def test_a_damaged_configuration(tmp_path):
     config = files.sequential("2.4.0")
     refused(files.write(tmp_path / "a.h5", json.dumps(config)[:-9], files.keras2_weights()), "damaged")
