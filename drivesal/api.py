@@ -66,14 +66,17 @@ def load_model(
     positive: Side | None = None,
     full_lock_deg: float | None = None,
     unsafe: bool = False,
+    lambdas: Mapping[str, str] | None = None,
+    preset: str | None = None,
 ) -> SteeringModel:
-    """A steering model from a `.keras` file with its card, from a Keras model in memory, or the shipped one.
+    """A steering model from a `.keras` or HDF5 file with its card, a Keras model in memory, or the shipped one.
 
     What is given here goes before the card, as on the command line: `size` (height, width) of the input,
     `crop` "60:-25", `color` "YUV", `input_scale` "-1..1" or (-1, 1), what black and white become, `output` what
     steers, `angle_unit`, `positive` side.
-    `target` is what is explained in place of the steering answer (see `drivesal.target`). Raises ModelError,
-    OptionError.
+    `target` is what is explained in place of the steering answer (see `drivesal.target`), `lambdas` what Lambda
+    layers compute ({"lambda_1": "x/127.5-1"}), `preset` a family as with `--preset`.
+    Raises ModelError, OptionError.
     """
     from drivesal.assets import default_model
 
@@ -93,7 +96,9 @@ def load_model(
     )
     if model is None or isinstance(model, str | Path):
         path = default_model() if model is None else Path(model)
-        return read_model(path, declared, unsafe=unsafe, target=target, feed=feed)
+        return read_model(
+            path, declared, unsafe=unsafe, target=target, feed=feed, lambdas=lambdas, preset=preset
+        )
     return join(model, card, declared, target=target, feed=feed)
 
 

@@ -27,7 +27,8 @@ class Card:
     """What a model's file does not say of itself.
 
     `mean_picture` is the training data's mean as a base64 PNG at the model's size, RGB; `training` keeps what
-    was done (data, seed, errors) for people to read.
+    was done (data, seed, errors) for people to read. `lambdas` says what Lambda layers compute, by their names
+    ("x/127.5-1"): their code in the file is not run.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -36,6 +37,7 @@ class Card:
     target: Target
     mean_picture: str | None = None
     training: dict[str, Any] = field(default_factory=dict)
+    lambdas: dict[str, str] = field(default_factory=dict)
     drivesal_card: int = VERSION
 
     def mean(self) -> Image | None:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+from drivesal import presets
 from drivesal.backend import keras
 from drivesal.card import Card, card_path, read_card
 from drivesal.errors import ModelError, OptionError, nearest
+from drivesal.formats import EXPECTED, kind_of
+from drivesal.legacy import hdf5
 from drivesal.model import SteeringModel
 from drivesal.network import signature
 from drivesal.preprocess import Colour, Crop, Interpolation, Preprocess
+from drivesal.scaling import scaling
 from drivesal.steering import AngleSpec, Side, Turns, Unit
 from drivesal.target import Bins, Class, Explainable, Target
 
@@ -49,16 +55,35 @@ def load_model(
     unsafe: bool = False,
     target: Explainable | None = None,
     feed: Mapping[str, float | str] | None = None,
+    lambdas: Mapping[str, str] | None = None,
+    preset: str | None = None,
 ) -> SteeringModel:
-    """Reads a `.keras` file with its card; what `declared` says goes before the card.
+    """Reads a `.keras` or HDF5 file with its card; what `declared` says goes before the card.
 
     `target` is what is explained in place of the steering answer, `feed` where inputs beside the picture come
-    from. No code from the file runs unless `unsafe`. Raises ModelError.
+    from, `lambdas` what Lambda layers compute ("x/127.5-1"), `preset` the family whose facts are taken
+    where there is no card and nothing declared. No code from the file runs unless `unsafe`, and none at all
+    from HDF5. Raises ModelError, OptionError.
     """
-    network = _read_network(path, unsafe)
     given = card_path(path)
     card = read_card(given) if given.is_file() else None
-    return join(network, card, declared, path=path, target=target, feed=feed)
+    said = dict(lambdas or {})
+    family = None if preset is None else presets.preset(preset)
+    for text in said.values():
+        scaling(text)  # a mistake is told before TensorFlow is there
+    network, used = _read_network(path, unsafe, (card.lambdas if card else {}) | said)
+    for name in said.keys() - used:
+        there = ", ".join(sorted(used)) or "it has none"
+        raise ModelError(
+            f"the name of a Lambda layer ({there})",
+            f"--lambda names {name}",
+            "see `drivesal model` for the layers",
+        )
+    if family is not None and card is None:
+        declared = presets.filled(declared or Declared(), family, network)
+    model = join(network, card, declared, path=path, target=target, feed=feed)
+    model.card = dataclasses.replace(model.card, lambdas=model.card.lambdas | said)
+    return model
 
 
 def join(
@@ -118,37 +143,69 @@ def _output(text: str) -> str | int:
     return int(text) if text.isdigit() else text
 
 
-def _read_network(path: Path, unsafe: bool) -> Any:
-    expected = "a Keras model in a .keras file"
-    if not path.exists():
-        raise ModelError(expected, f"{path} does not exist", "check the path given to --model")
-    if not path.is_file():
-        raise ModelError(expected, f"{path} is a folder", "save the model with model.save('name.keras')")
-    if not zipfile.is_zipfile(path):
-        raise ModelError(
-            expected, f"{path} is not one", "load it in the Keras that wrote it and save it as name.keras"
-        )
+def _read_network(path: Path, unsafe: bool, lambdas: Mapping[str, str]) -> tuple[Any, set[str]]:
+    """The network, and the layers of code that `lambdas` stood in for."""
+    if kind_of(path) == "hdf5":
+        return hdf5.read(path, lambdas)
     try:
         with zipfile.ZipFile(path) as file:
             config = json.loads(file.read("config.json"))
-    except (KeyError, ValueError, zipfile.BadZipFile, OSError) as error:
-        raise ModelError(expected, f"{path} holds no readable config.json", "save the model again") from error
-    lambdas = [name for kind, name in _layers(config) if kind == "Lambda"]
-    if lambdas and not unsafe:
+    except (KeyError, ValueError, zipfile.BadZipFile, OSError, RecursionError) as error:
+        raise ModelError(EXPECTED, f"{path} holds no readable config.json", "save the model again") from error
+    names = [name for kind, name in _layers(config) if kind == "Lambda"]
+    left = [name for name in names if name not in lambdas]
+    if left and not unsafe:
         raise ModelError(
             "a model without Python code in it",
-            f"{path} has Lambda code in {', '.join(lambdas)}",
+            f"{path} has Lambda code in {', '.join(left)}",
+            f"if it only scales, say what it computes: --lambda {left[0]}=x/127.5-1; "
             "if you trust where the file comes from, allow it with --unsafe",
         )
+    if set(names) == set(left):
+        return _rebuilt(path, path, unsafe), set()
+    _stand_in(config, lambdas)
+    with tempfile.TemporaryDirectory() as folder:
+        other = Path(folder) / "model.keras"
+        _with_config(path, other, config)
+        return _rebuilt(path, other, unsafe), set(names) - set(left)
+
+
+def _stand_in(part: Any, lambdas: Mapping[str, str]) -> None:
+    """Puts a Rescaling in the place of every Lambda that `lambdas` names, in a configuration."""
+    if isinstance(part, dict):
+        inner = part.get("config")
+        if part.get("class_name") == "Lambda" and isinstance(inner, dict) and inner.get("name") in lambdas:
+            scale, offset = scaling(lambdas[inner["name"]])
+            part |= {"class_name": "Rescaling", "module": "keras.layers", "registered_name": None}
+            part["config"] = {"name": inner["name"], "scale": scale, "offset": offset}
+        part = list(part.values())
+    if isinstance(part, list):
+        for value in part:
+            _stand_in(value, lambdas)
+
+
+def _with_config(path: Path, other: Path, config: Any) -> None:
+    """Copies a `.keras` file with another configuration."""
+    with zipfile.ZipFile(path) as file, zipfile.ZipFile(other, "w") as copy:
+        for name in file.namelist():
+            with file.open(name) as source, copy.open(name, "w", force_zip64=True) as sink:
+                if name == "config.json":
+                    sink.write(json.dumps(config).encode())
+                else:
+                    shutil.copyfileobj(source, sink)
+
+
+def _rebuilt(path: Path, source: Path, unsafe: bool) -> Any:
+    """What Keras makes of the file `source`, which errors call `path`."""
     try:
-        return keras().saving.load_model(path, compile=False, safe_mode=not unsafe)
+        return keras().saving.load_model(source, compile=False, safe_mode=not unsafe)
     except Exception as error:  # whatever Keras raises of a file that it cannot rebuild
         # Keras repeats the whole configuration before the reason
         text = " ".join(str(error).split("Exception encountered:")[-1].split()) or type(error).__name__
         reason = text.split(". ")[0][:200]
         do = "save it again with Keras 3"
         if "Could not locate" in reason:
-            do = "custom classes cannot be loaded: build the model of Keras's own layers"
+            do = "give the file that defines it with --import my_layers.py"
         raise ModelError("a model that Keras can rebuild", f"{path} cannot be loaded ({reason})", do) from error
 
 

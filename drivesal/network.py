@@ -45,6 +45,8 @@ def signature(network: Any, shape: tuple[int | None, int | None, int] | None = N
     if not inputs and shape is not None and None not in shape and _is_subclassed(network):
         return Signature(0, shape, (), _traced_outputs(network, shape))
     shapes = [tuple(one.shape[1:]) for one in inputs]
+    for one, its in zip(inputs, shapes, strict=True):
+        refuse_several_pictures(str(one.name), its)
     pictures = [i for i, one in enumerate(shapes) if len(one) == 3 and one[2] in (1, 3)]
     others = [(str(inputs[i].name), one) for i, one in enumerate(shapes) if i not in pictures]
     if len(pictures) != 1 or any(len(one) != 1 or one[0] is None for _, one in others):
@@ -70,6 +72,19 @@ def signature(network: Any, shape: tuple[int | None, int | None, int] | None = N
         tuple((name, one[0]) for name, one in others),
         _outputs(network),
     )
+
+
+def refuse_several_pictures(name: str, shape: Shape) -> None:
+    """Raises ModelError where an input of this shape, without the batch, takes several frames at once."""
+    channels = shape[2] if len(shape) == 3 else None
+    stacked = channels is not None and channels > 3 and channels % 3 == 0
+    if len(shape) == 4 or stacked:
+        count = channels // 3 if channels is not None else shape[0]
+        raise ModelError(
+            "a model with one picture as input, one frame at a time",
+            f"{name} {shape} takes several frames ({'any number' if count is None else count})",
+            "networks with several frames as input are not supported yet",
+        )
 
 
 def _is_subclassed(network: Any) -> bool:

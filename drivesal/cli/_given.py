@@ -94,6 +94,17 @@ def feed(given: Mapping[str, Any]) -> dict[str, float | str]:
     return found
 
 
+def lambdas(given: Mapping[str, Any]) -> dict[str, str]:
+    """What Lambda layers compute, by their names, as the options say it."""
+    found: dict[str, str] = {}
+    for text in given.get("lambdas", ()):
+        name, equals, value = text.partition("=")
+        if not (equals and name.strip() and value.strip()):
+            raise OptionError("--lambda as LAYER=SCALING like lambda_1=x/127.5-1", f"it is {text!r}", "mend it")
+        found[name.strip()] = value.strip()
+    return found
+
+
 def load(given: Mapping[str, Any]) -> SteeringModel:
     """The model that the options name, on the device that they name.
 
@@ -102,6 +113,7 @@ def load(given: Mapping[str, Any]) -> SteeringModel:
     from drivesal.assets import default_model
     from drivesal.backend import first_computation, use_device
     from drivesal.card import card_path
+    from drivesal.imports import import_file
     from drivesal.loading import load_model
     from drivesal.stages import Ahead
 
@@ -110,9 +122,19 @@ def load(given: Mapping[str, Any]) -> SteeringModel:
     use_device(given.get("device"))
     with Ahead(map(first_computation, [0.0])) as started:
         list(started)
+    for file in given.get("imports", ()):
+        import_file(file)
     if given.get("classes") and card_path(path).is_file():
         said = dataclasses.replace(said, output=None)  # it names where the class is; the card's output steers
-    return load_model(path, said, unsafe=given["unsafe"], target=target(given), feed=feed(given))
+    return load_model(
+        path,
+        said,
+        unsafe=given["unsafe"],
+        target=target(given),
+        feed=feed(given),
+        lambdas=lambdas(given),
+        preset=given.get("preset"),
+    )
 
 
 def request(given: Mapping[str, Any], span: Span) -> Request:
@@ -184,7 +206,7 @@ def files_read(recording: Recording, path: Path, given: Mapping[str, Any]) -> li
     model = given["model_path"] or default_model()
     labels = given["labels"] or (None if given["no_labels"] else beside(path))
     others = [labels, given["scale_from"], given.get("method_baseline")]
-    read = [path, *recording.info.files, model, card_path(model)]
+    read = [path, *recording.info.files, model, card_path(model), *given["imports"]]
     return [*read, *(Path(one) for one in others if one is not None)]
 
 

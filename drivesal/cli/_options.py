@@ -102,11 +102,36 @@ declared_options = _all_of(
         metavar="DEG",
         help="Degrees that norm 1.0 stands for, in labels and model.",
     ),
-    click.option("--unsafe", is_flag=True, help="Run Python code that the model file holds."),
+    click.option(
+        "--lambda",
+        "lambdas",
+        multiple=True,
+        metavar="LAYER=SCALING",
+        help="What a Lambda layer computes, as arithmetic of x: lambda_1=x/127.5-1.",
+    ),
+    click.option(
+        "--import",
+        "imports",
+        type=FILE,
+        multiple=True,
+        metavar="FILE.py",
+        help="Run your own file first: the Keras classes that it registers are then known.",
+    ),
+    click.option("--unsafe", is_flag=True, help="Run Python code that a .keras file holds; never from HDF5."),
+)
+
+FAMILIES = ["pilotnet-udacity", "donkey", "sullychen", "comma"]
+
+preset_option = click.option(
+    "--preset",
+    type=click.Choice(FAMILIES),
+    help="A family whose input and angle are taken where neither card nor options say.",
 )
 
 model_options = _all_of(
-    click.option("--model", "model_path", type=FILE, help="A .keras model.  [default: the shipped PilotNet]"),
+    click.option(
+        "--model", "model_path", type=FILE, help="A .keras or .h5 model.  [default: the shipped PilotNet]"
+    ),
     declared_options,
     click.option(
         "--device", type=click.Choice(["cpu", "gpu"]), help="Where the model runs.  [default: a GPU if any]"

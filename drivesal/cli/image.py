@@ -26,6 +26,7 @@ Examples:
 @click.option("--out", type=options.FILE, help="A .png or .jpg.  [default: ./NAME.saliency.png]")
 @click.option("--overwrite", is_flag=True, help="Write over an existing file.")
 @options.model_options
+@options.preset_option
 @options.explain_options
 @options.label_options
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")

@@ -25,6 +25,7 @@ Examples:
 )
 @click.argument("path", type=options.FILE, required=False)
 @options.declared_options
+@options.preset_option
 @click.option("--write-card", is_flag=True, help="Keep what was said in the card beside the weights.")
 @click.option("--overwrite", is_flag=True, help="Write over an existing card.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
@@ -42,12 +43,12 @@ def command(path: Path | None, **given: Any) -> None:
         facts = {**model_facts(model), "parameters": model.network.count_params(), "layers": layers}
         click.echo(json.dumps(facts | ({"wrote": str(written)} if written else {}), indent=2))
         return
-    _describe(model)
+    _describe(model, given["preset"])
     if written is not None:
         click.echo(f"wrote {written}")
 
 
-def _describe(model: SteeringModel) -> None:
+def _describe(model: SteeringModel, preset: str | None) -> None:
     preprocess, angle = model.preprocess, model.card.target.angle
     height, width = preprocess.size
     crop = preprocess.crop
@@ -72,6 +73,9 @@ def _describe(model: SteeringModel) -> None:
         ),
         ("parameters", f"{model.network.count_params():,}"),
     ]
+    if preset is not None:
+        lines.insert(2, ("preset", f"{preset}, where neither card nor options say otherwise"))
+    lines += [("lambda", f"{name} is {text}") for name, text in model.card.lambdas.items()]
     for name, text in lines:
         click.echo(f"{name:<11} {text}")
     for name, value in model.card.training.items():

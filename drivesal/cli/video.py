@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +45,14 @@ Examples:
 @options.model_options
 @options.explain_options
 @options.label_options
-@click.option("--preset", type=click.Choice(PRESETS), default="veryfast", show_default=True, help="Of libx264.")
+@click.option(
+    "--preset",
+    "presets",
+    type=click.Choice([*options.FAMILIES, *PRESETS]),
+    multiple=True,
+    help="The model's family, where neither card nor options say; or libx264's speed; again for both.  "
+    "[default: veryfast]",
+)
 @click.option(
     "--crf",
     type=click.IntRange(0, 51),
@@ -65,6 +72,7 @@ def command(inputs: tuple[Path, ...], **given: Any) -> int:
         raise click.UsageError(
             "two inputs have the same name: their outputs would be the same; do them one by one."
         )
+    given["preset"] = _last(given["presets"], options.FAMILIES)
     model = functools.cache(lambda: _given.load(given))
     codes = []
     for path in inputs:
@@ -80,6 +88,11 @@ def command(inputs: tuple[Path, ...], **given: Any) -> int:
                 click.echo(json.dumps({"input": str(path), "error": str(error)}))
             codes.append(error.exit_code)
     return next((code for code in codes if code not in (0, DAMAGED)), max(codes))
+
+
+def _last(said: Sequence[str], of: Sequence[str]) -> str | None:
+    """What was said last of one kind of preset."""
+    return next((one for one in reversed(said) if one in of), None)
 
 
 def _one(path: Path, given: Mapping[str, Any], model: Callable[[], SteeringModel]) -> int:
@@ -99,7 +112,7 @@ def _one(path: Path, given: Mapping[str, Any], model: Callable[[], SteeringModel
     ):
         steering = model()
         with bar(_expected(recording.info, span), path.name, given["quiet"]) as progress:
-            encoding = Encoding(given["preset"], given["crf"])
+            encoding = Encoding(_last(given["presets"], PRESETS) or "veryfast", given["crf"])
             facts = render_video(recording, steering, request, outputs, paths, encoding, progress)
     _summary(path, facts, paths, given["as_json"])
     return DAMAGED if facts["losses"] else 0

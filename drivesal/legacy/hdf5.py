@@ -1,0 +1,226 @@
+"""An HDF5 file of Keras: its configuration as JSON, and its weights set by name and by order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from drivesal.errors import DrivesalError, ModelError
+from drivesal.legacy.building import Rebuilt, build
+
+AGAIN = "save it again in the Keras that wrote it, with model.save('name.h5')"
+
+
+def read(path: Path, lambdas: Mapping[str, str]) -> tuple[Any, set[str]]:
+    """The network of an HDF5 file, and which of `lambdas` were used.
+
+    Where the file holds weights alone, the architecture is the `.json` beside it. Raises ModelError.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            written = file.attrs.get("model_config")
+            if written is None and "layers" in file and "layer_names" not in file.attrs:
+                raise ModelError(
+                    "a Keras model, or weights of Keras 1 or 2",
+                    f"{path} is a weights file of Keras 3 (.weights.h5), which is not read",
+                    "load the weights where they were written, and save the model as name.keras",
+                )
+            source = path if written is not None else beside(path)
+            made = build(decoded(written if written is not None else _text(source), source), lambdas)
+            group = file.get("model_weights", file)
+            if "layer_names" not in group.attrs and "layer_names0" not in group.attrs:
+                raise ModelError("a Keras model in HDF5", f"{path} holds no layers' weights", AGAIN)
+            _set_all(made, group, _flipped(file, group))
+            return made.network, made.used
+    except DrivesalError:
+        raise
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError("a Keras model in HDF5", f"{path} cannot be read ({reason})", AGAIN) from error
+
+
+def decoded(text: Any, source: Path) -> Any:
+    """JSON, also where it is a JSON string that holds JSON."""
+    try:
+        for _ in range(3):
+            text = json.loads(text)
+            if not isinstance(text, str):
+                break
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ModelError(
+            "the configuration of a model as JSON", f"that in {source} is damaged", AGAIN
+        ) from error
+    return text
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            "the architecture as JSON",
+            f"{path} cannot be read ({error})",
+            "write it again with model.to_json()",
+        ) from error
+
+
+def beside(weights: Path) -> Path:
+    """The architecture of a weights file: the `.json` of its name, or the only one in its folder."""
+    for name in (weights.with_suffix(".json"), weights.with_name(weights.name + ".json")):
+        if name.is_file() and name != weights:
+            return name
+    found = [one for one in sorted(weights.parent.glob("*.json")) if _is_architecture(one)]
+    if len(found) == 1:
+        return found[0]
+    came = f"{len(found)} .json files beside it" if found else "no architecture .json beside it"
+    raise ModelError(
+        "a model, or weights with their architecture",
+        f"{weights} holds no configuration, and there is {came}"
+        if not found
+        else f"{weights} holds weights alone, and there are {came}",
+        f"write the architecture beside it as {weights.with_suffix('.json').name}, with model.to_json()",
+    )
+
+
+def _is_architecture(path: Path) -> bool:
+    if path.name.endswith(".card.json"):
+        return False
+    try:
+        found = decoded(_text(path), path)
+    except ModelError:
+        return False
+    return isinstance(found, dict) and "class_name" in found and "config" in found
+
+
+def _strings(attributes: Any, name: str) -> list[str]:
+    """A list of names; a long one is kept in pieces, name0, name1 and so on."""
+    values = list(attributes[name]) if name in attributes else []
+    piece = 0
+    while not values or piece:
+        if f"{name}{piece}" not in attributes:
+            break
+        values += list(attributes[f"{name}{piece}"])
+        piece += 1
+    return [one.decode("utf-8") if isinstance(one, bytes) else str(one) for one in values]
+
+
+def _flipped(file: Any, group: Any) -> bool:
+    """Whether Theano wrote the file: it turns kernels round before it slides them."""
+    backend = file.attrs.get("backend", group.attrs.get("backend"))
+    if backend is not None:
+        return (backend.decode() if isinstance(backend, bytes) else str(backend)) == "theano"
+    names = [one for layer in _strings(group.attrs, "layer_names") for one in _weight_names(group, layer)]
+    return bool(names) and not any(":" in one for one in names)  # TensorFlow's names end in :0
+
+
+def _weight_names(group: Any, layer: str) -> list[str]:
+    return _strings(group[layer].attrs, "weight_names") if layer in group else []
+
+
+Stored = list[tuple[str, Any]]
+"""A layer's weights in the file: names and datasets, in order."""
+
+
+def _stored(group: Any, layer: str) -> Stored:
+    import h5py
+
+    found = []
+    for name in _weight_names(group, layer):
+        link = group[layer].get(name, getlink=True)
+        value = group[layer].get(name)
+        if not isinstance(value, h5py.Dataset) or not isinstance(link, h5py.HardLink):
+            raise ModelError(f"weights {name} of layer {layer}", "the file does not hold them", AGAIN)
+        if value.external or value.is_virtual:
+            raise ModelError(f"weights {name} of layer {layer} in the file", "they lie in another one", AGAIN)
+        found.append((name, value))
+    return found
+
+
+def _set_all(made: Rebuilt, group: Any, flipped: bool) -> None:
+    """By the layers' names where the file has them all, else by their order."""
+    names = [name for name in _strings(group.attrs, "layer_names") if _weight_names(group, name)]
+    wanted = {name: layer for name, layer in made.layers.items() if _weights(layer)}
+    if set(wanted) <= set(names):
+        pairs = [(name, name) for name in wanted]
+    elif len(wanted) == len(names):
+        pairs = list(zip(wanted, names, strict=True))
+    else:
+        missing = ", ".join(sorted(set(wanted) - set(names)))
+        raise ModelError(f"weights for layer {missing}", "the file holds none", AGAIN)
+    for name, source in pairs:
+        stored = _stored(group, source)
+        part = made.inner.get(name)
+        if part is None:
+            _set(made, name, wanted[name], stored, flipped)
+        else:
+            _set_inner(part, name, stored, flipped)
+
+
+def _weights(layer: Any) -> list[Any]:
+    """A layer's weights in the order of the files: first what is trained."""
+    return [*layer.trainable_weights, *layer.non_trainable_weights]
+
+
+def _leaves(part: Rebuilt) -> list[tuple[Rebuilt, str, Any]]:
+    found = []
+    for name, layer in part.layers.items():
+        inner = part.inner.get(name)
+        found += _leaves(inner) if inner else [(part, name, layer)]
+    return [one for one in found if _weights(one[2])]
+
+
+def _set_inner(part: Rebuilt, name: str, stored: Stored, flipped: bool) -> None:
+    """A model's weights lie in one list: told apart by the layer in their names, else by order."""
+    leaves = _leaves(part)
+    named: dict[str, Stored] = {}
+    for weight, value in stored:
+        named.setdefault(_owner(weight, [leaf for _, leaf, _ in leaves]), []).append((weight, value))
+    if all(len(named.get(leaf, [])) == len(_weights(layer)) for _, leaf, layer in leaves):
+        for owner, leaf, layer in leaves:
+            _set(owner, leaf, layer, named[leaf], flipped)
+        return
+    ordered = [(one, *of) for of in leaves for one in of[2].trainable_weights]
+    ordered += [(one, *of) for of in leaves for one in of[2].non_trainable_weights]
+    if len(ordered) != len(stored):
+        raise ModelError(
+            f"{len(ordered)} weights for the model {name} inside", f"the file holds {len(stored)}", AGAIN
+        )
+    places = {id(weight): value for (weight, *_), value in zip(ordered, stored, strict=True)}
+    for owner, leaf, layer in leaves:
+        _set(owner, leaf, layer, [places[id(one)] for one in _weights(layer)], flipped)
+
+
+def _owner(weight: str, leaves: Sequence[str]) -> str:
+    """Which layer a weight's name speaks of: "conv1/kernel:0", "convolution2d_1_W"; "" for none."""
+    parts = weight.split("/")
+    for part in reversed(parts[:-1]):
+        if part in leaves:
+            return part
+    near = [leaf for leaf in leaves if parts[-1].startswith(f"{leaf}_")]
+    return max(near, key=len, default="")
+
+
+def _set(made: Rebuilt, name: str, layer: Any, stored: Stored, flipped: bool) -> None:
+    import numpy as np
+
+    weights = _weights(layer)
+    if len(weights) != len(stored):
+        raise ModelError(f"{len(weights)} weights for layer {name}", f"the file holds {len(stored)}", AGAIN)
+    for weight, (title, value) in zip(weights, stored, strict=True):
+        shape = tuple(weight.shape)
+        # Keras 1 kept a kernel as (out, in, rows, columns) where channels came first
+        turned = made.first and made.old and len(shape) == 4
+        there = tuple(value.shape[axis] for axis in (2, 3, 1, 0)) if turned else tuple(value.shape)
+        if there != shape:
+            raise ModelError(
+                f"weights of shape {shape} for layer {name}", f"{title} has {tuple(value.shape)}", AGAIN
+            )
+        array = np.asarray(value, np.float32)
+        array = array.transpose(2, 3, 1, 0) if turned else array
+        if flipped and len(shape) == 4:
+            array = array[::-1, ::-1]
+        weight.assign(array)
