@@ -99,6 +99,10 @@ def load_model(
         return read_model(
             path, declared, unsafe=unsafe, target=target, feed=feed, lambdas=lambdas, preset=preset
         )
+    if lambdas or preset is not None or unsafe:
+        raise OptionError(
+            "lambdas, preset and unsafe for a model in a file", "the model is in memory", "leave them out"
+        )
     return join(model, card, declared, target=target, feed=feed)
 
 

@@ -16,12 +16,12 @@ from drivesal import presets
 from drivesal.backend import keras
 from drivesal.card import Card, card_path, read_card
 from drivesal.errors import ModelError, OptionError, nearest
-from drivesal.formats import EXPECTED, kind_of
+from drivesal.lambdas import scaling
 from drivesal.legacy import hdf5
 from drivesal.model import SteeringModel
+from drivesal.model_formats import EXPECTED, kind_of
 from drivesal.network import signature
 from drivesal.preprocess import Colour, Crop, Interpolation, Preprocess
-from drivesal.scaling import scaling
 from drivesal.steering import AngleSpec, Side, Turns, Unit
 from drivesal.target import Bins, Class, Explainable, Target
 

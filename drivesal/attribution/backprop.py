@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from drivesal.attribution.registry import HEADLESS, Attributed, Attributor, Context, Scorable, Seen, register
+from drivesal.attribution.registry import HEADLESS, Attributed, Attributor, Context, Scorable, register
 
 if TYPE_CHECKING:
     from drivesal.attribution.rules import Rule
@@ -43,12 +43,11 @@ def rectified(model: Scorable, context: Context) -> Attributor:
 
 
 def _modified(rule: Rule, model: Scorable, context: Context) -> Attributor:
-    from drivesal.attribution.kernels import shared, slope
+    from drivesal.attribution.kernels import of_pictures, slope
     from drivesal.attribution.rules import check_passed, overridden
     from drivesal.backend import tensorflow
 
     tf = tensorflow()
-    height, width, _ = context.mean.shape
 
     def differentiate(pictures: Any, others: Any) -> Any:
         x = model.inputs(tf.cast(pictures, tf.float32))
@@ -57,15 +56,5 @@ def _modified(rule: Rule, model: Scorable, context: Context) -> Attributor:
         check_passed(rule, score)
         return score, slope(score, x)
 
-    signature = [tf.TensorSpec([None, height, width, 3], tf.uint8), tf.TensorSpec([None, None], tf.float32)]
-    compute = model.compiled(
-        rule, lambda: tf.function(differentiate, input_signature=signature, autograph=False)
-    )
-    # built at once, so that a network that it cannot be used on is refused before any frame
-    compute.get_concrete_function()
-
-    def attribute(seen: Seen) -> Attributed:
-        scores, raw = compute(seen.pictures, seen.others)
-        return Attributed(scores.numpy(), shared(raw), model.to_rgb)
-
-    return attribute
+    compute = of_pictures(model, rule, differentiate, context)
+    return lambda seen: Attributed(*compute(seen), model.to_rgb)

@@ -247,7 +247,7 @@ def _looked(
 
 def _weighted(name: str, model: Scorable, context: Context, where: tuple[str, str], weigh: Weigh) -> Attributor:
     """A method whose map is the sum of a layer's maps by weights from their gradient; `where`: conv, place."""
-    from drivesal.attribution.kernels import shared, slope
+    from drivesal.attribution.kernels import of_pictures, slope
     from drivesal.backend import tensorflow
 
     tf = tensorflow()
@@ -262,17 +262,8 @@ def _weighted(name: str, model: Scorable, context: Context, where: tuple[str, st
         total = tf.reduce_sum(weigh(maps, slope(score, maps)) * maps, axis=3)
         return score, placement.enlarge(total, (height, width))[..., None]
 
-    signature = [tf.TensorSpec([None, height, width, 3], tf.uint8), tf.TensorSpec([None, None], tf.float32)]
-    compute = model.compiled(
-        f"{name} {id(layer)}, {how}", lambda: tf.function(weighted, input_signature=signature, autograph=False)
-    )
-    compute.get_concrete_function()  # what cannot be done is said before any frame
-
-    def attribute(seen: Seen) -> Attributed:
-        scores, raw = compute(seen.pictures, seen.others)
-        return Attributed(scores.numpy(), shared(raw))
-
-    return attribute
+    compute = of_pictures(model, f"{name} {id(layer)}, {how}", weighted, context)
+    return lambda seen: Attributed(*compute(seen))
 
 
 def _only(calls: list[Any], layer: Any) -> Any:

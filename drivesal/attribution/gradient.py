@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from drivesal.attribution.registry import Attributed, Attributor, Context, Scorable, Seen, register
+
+if TYPE_CHECKING:
+    from drivesal.types import Floats
 
 
 @register(
@@ -19,15 +23,9 @@ from drivesal.attribution.registry import Attributed, Attributor, Context, Scora
 )
 def gradient(model: Scorable, context: Context) -> Attributor:
     """A = ∂S/∂x, in the score's unit per 1/255 of a channel's brightness."""
-    from drivesal.attribution.kernels import shared
-
     differentiate = _compiled(model, context)
 
-    def attribute(seen: Seen) -> Attributed:
-        scores, raw = differentiate(seen.pictures, seen.others)
-        return Attributed(scores.numpy(), shared(raw), model.to_rgb)
-
-    return attribute
+    return lambda seen: Attributed(*differentiate(seen), model.to_rgb)
 
 
 @register(
@@ -42,31 +40,25 @@ def gradient(model: Scorable, context: Context) -> Attributor:
 )
 def gradient_x_input(model: Scorable, context: Context) -> Attributor:
     """A = x · ∂S/∂x with x in RGB 0..255: what the picture adds over black, were the score linear."""
-    from drivesal.attribution.kernels import shared
-
     differentiate = _compiled(model, context)
 
     def attribute(seen: Seen) -> Attributed:
-        scores, raw = differentiate(seen.pictures, seen.others)
-        return Attributed(scores.numpy(), (shared(raw) @ model.to_rgb) * seen.pictures)
+        scores, raw = differentiate(seen)
+        return Attributed(scores, (raw @ model.to_rgb) * seen.pictures)
 
     return attribute
 
 
-def _compiled(model: Scorable, context: Context) -> Any:
-    """(uint8 pictures, others) → scores, gradients at the network's input, in one compiled function."""
-    from drivesal.attribution.kernels import slope
+def _compiled(model: Scorable, context: Context) -> Callable[[Seen], tuple[Floats, Floats]]:
+    """Scores and gradients at the network's input, in one compiled function."""
+    from drivesal.attribution.kernels import of_pictures, slope
     from drivesal.backend import tensorflow
 
     tf = tensorflow()
-    height, width, _ = context.mean.shape
 
     def differentiate(pictures: Any, others: Any) -> Any:
         x = model.inputs(tf.cast(pictures, tf.float32))
         score = model.answer(x, others)
         return score, slope(score, x)
 
-    signature = [tf.TensorSpec([None, height, width, 3], tf.uint8), tf.TensorSpec([None, None], tf.float32)]
-    return model.compiled(
-        "gradient of pictures", lambda: tf.function(differentiate, input_signature=signature, autograph=False)
-    )
+    return of_pictures(model, "gradient of pictures", differentiate, context)

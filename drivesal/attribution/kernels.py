@@ -6,7 +6,7 @@ into full batches, so that memory is bounded by the batch whatever the number of
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from drivesal.backend import tensorflow
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from drivesal.attribution.registry import Scorable
+    from drivesal.attribution.registry import Context, Scorable, Seen
     from drivesal.types import Floats
 
 
@@ -37,6 +37,26 @@ def specs(*shapes: tuple[int | None, ...]) -> list[Any]:
     """float32 inputs of a compiled function, the batch open in front of each shape."""
     tf = tensorflow()
     return [tf.TensorSpec([None, *shape], tf.float32) for shape in shapes]
+
+
+def of_pictures(
+    model: Scorable, name: str, function: Callable[[Any, Any], Any], context: Context
+) -> Callable[[Seen], tuple[Floats, Floats]]:
+    """(uint8 pictures (N, h, w, 3), others) → scores (N,), map (N, h, w, C), compiled under `name`.
+
+    It is built at once, so that a network that it cannot be used on is refused before any frame.
+    """
+    tf = tensorflow()
+    height, width, _ = context.mean.shape
+    signature = [tf.TensorSpec([None, height, width, 3], tf.uint8), tf.TensorSpec([None, None], tf.float32)]
+    compute = model.compiled(name, lambda: tf.function(function, input_signature=signature, autograph=False))
+    compute.get_concrete_function()
+
+    def run(seen: Seen) -> tuple[Floats, Floats]:
+        scores, raw = compute(seen.pictures, seen.others)
+        return scores.numpy(), shared(raw)
+
+    return run
 
 
 def gradient(model: Scorable) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from drivesal.attribution.registry import Attributed, Attributor, Context, Scorable, Seen, register
+from drivesal.attribution.registry import Attributed, Attributor, Context, Scorable, register
 
 if TYPE_CHECKING:
     from drivesal.network import Call
@@ -40,29 +40,18 @@ def visualbackprop(model: Scorable, context: Context) -> Attributor:
     Raises ModelError where the network has no convolutions or they are no chain.
     """
     from drivesal.attribution.chain import leaves
-    from drivesal.attribution.kernels import shared
+    from drivesal.attribution.kernels import of_pictures
     from drivesal.backend import tensorflow
 
     tf = tensorflow()
-    height, width, _ = context.mean.shape
 
     def look(pictures: Any, others: Any) -> Any:
         x = model.inputs(tf.cast(pictures, tf.float32))
         score, calls = model.inside(x, others, leaves(model.network))
         return score, _propagated(_stages(calls, x, model.network))
 
-    signature = [tf.TensorSpec([None, height, width, 3], tf.uint8), tf.TensorSpec([None, None], tf.float32)]
-    compute = model.compiled(
-        "visualbackprop", lambda: tf.function(look, input_signature=signature, autograph=False)
-    )
-    # built at once, so that a network that it cannot be used on is refused before any frame
-    compute.get_concrete_function()
-
-    def attribute(seen: Seen) -> Attributed:
-        scores, raw = compute(seen.pictures, seen.others)
-        return Attributed(scores.numpy(), shared(raw))
-
-    return attribute
+    compute = of_pictures(model, "visualbackprop", look, context)
+    return lambda seen: Attributed(*compute(seen))
 
 
 @dataclass

@@ -14,9 +14,9 @@ from typing import Any
 
 from drivesal.backend import keras
 from drivesal.errors import DrivesalError, ModelError
+from drivesal.lambdas import scaling
 from drivesal.legacy.renaming import ELEMENTWISE, KNOWN, MERGES, SPATIAL, channels_first, renamed
 from drivesal.network import refuse_several_pictures
-from drivesal.scaling import scaling
 
 MODELS = {"Sequential", "Model", "Functional"}
 

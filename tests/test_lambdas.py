@@ -1,7 +1,7 @@
 import pytest
 
 from drivesal.errors import OptionError
-from drivesal.scaling import scaling
+from drivesal.lambdas import scaling
 
 
 @pytest.mark.parametrize(
