@@ -49,6 +49,17 @@ class AngleKind:
         same_place = self.turns == other.turns or "unknown" in (self.turns, other.turns)
         return self.unit == other.unit and same_place
 
+    def factor_to(self, other: "AngleKind", steering_ratio: float | None = None) -> float | None:
+        """A value of this kind × the factor = one of the other kind; None where nothing says.
+
+        `steering_ratio` is the degrees that the steering wheel turns for one degree of the road wheels.
+        """
+        if self.comparable(other):
+            return 1.0
+        if self.unit != other.unit or steering_ratio is None:
+            return None
+        return steering_ratio if other.turns == "steering-wheel" else 1 / steering_ratio
+
 
 @dataclass(frozen=True, slots=True)
 class AngleSpec:

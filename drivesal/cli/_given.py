@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -237,6 +238,15 @@ def open_drive(path: Path, given: Mapping[str, Any]) -> Recording:
         recording.close()
         raise
     return recording
+
+
+def open_drives(
+    stack: contextlib.ExitStack, paths: Sequence[Path], given: Mapping[str, Any]
+) -> list[Recording]:
+    """The recordings, each like `open_drive`, open until the stack is left."""
+    if len(paths) > 1 and given["labels"] is not None:
+        raise OptionError("--labels with one recording", f"there are {len(paths)}", "put a table beside each")
+    return [stack.enter_context(open_drive(path, given)) for path in paths]
 
 
 def _check_label_options(recording: Recording, given: Mapping[str, Any]) -> None:

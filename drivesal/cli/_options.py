@@ -227,6 +227,19 @@ explain_options = _all_of(
     click.option("--scale-from", type=FILE, metavar="FACTS.json", help="Take the scale of another run."),
 )
 
+span_options = _all_of(
+    click.option("--start", type=Position(), help="First frame: seconds, m:ss or #frame, inclusive."),
+    click.option("--end", type=Position(), help="End, exclusive."),
+    click.option("--every", type=click.IntRange(min=1), default=1, help="Take every Nth frame."),
+)
+
+steering_ratio_option = click.option(
+    "--steering-ratio",
+    type=click.FloatRange(min=0, min_open=True, max=100),
+    metavar="RATIO",
+    help="Degrees of the steering wheel for one of the road wheels, where angles of both kinds meet.",
+)
+
 recording_options = _all_of(
     click.option("--format", metavar="NAME", help="What the recording is, where that is not told right."),
     click.option(

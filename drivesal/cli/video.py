@@ -39,9 +39,7 @@ Examples:
     "--out", type=options.FILE, help="The video; X.csv and X.json go beside it.  [default: ./NAME.saliency.mp4]"
 )
 @click.option("--overwrite", is_flag=True, help="Write over existing files.")
-@click.option("--start", type=options.Position(), help="First frame: seconds, m:ss or #frame, inclusive.")
-@click.option("--end", type=options.Position(), help="End, exclusive.")
-@click.option("--every", type=click.IntRange(min=1), default=1, help="Take every Nth frame.")
+@options.span_options
 @options.model_options
 @options.explain_options
 @options.label_options

@@ -1,0 +1,56 @@
+"""Several labelled recordings as one set, their angles of one kind."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from drivesal.errors import LabelError
+from drivesal.types import WHOLE, Frame, Recording, Span
+
+if TYPE_CHECKING:
+    from drivesal.steering import AngleKind
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """A labelled recording and what its labels are multiplied with to be of the set's kind."""
+
+    recording: Recording
+    factor: float
+
+    def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
+        """The frames of the span that have a label, in order, the label in the set's kind."""
+        for frame in self.recording.frames(span):
+            if frame.steering is not None:
+                yield dataclasses.replace(frame, steering=frame.steering * self.factor)
+
+
+def of_one_kind(
+    recordings: Sequence[Recording], wanted: AngleKind, steering_ratio: float | None = None
+) -> list[Drive]:
+    """The recordings with their labels in the kind `wanted`.
+
+    `steering_ratio` is the degrees that the steering wheel turns for one degree of the road wheels. Raises
+    `LabelError` for a recording without labels and for one whose labels cannot be brought to that kind.
+    """
+    return [Drive(one, _factor(one, wanted, steering_ratio)) for one in recordings]
+
+
+def _factor(recording: Recording, wanted: AngleKind, steering_ratio: float | None) -> float:
+    path, kind = recording.info.path, recording.info.angle
+    if kind is None:
+        raise LabelError("a recording with steering angles", f"{path} has none", "give a table with --labels")
+    factor = kind.factor_to(wanted, steering_ratio)
+    if factor is not None:
+        return factor
+    do = "say what norm 1.0 stands for with --full-lock, or do them apart"
+    if kind.unit == wanted.unit:
+        do = "say how far the steering wheel turns for the road wheels with --steering-ratio, or do them apart"
+    raise LabelError(
+        f"angles of one kind, {wanted.unit} at {wanted.turns}",
+        f"those of {path} are {kind.unit} at {kind.turns}",
+        do,
+    )
