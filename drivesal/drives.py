@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,9 +21,13 @@ class Drive:
     recording: Recording
     factor: float
 
-    def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
-        """The frames of the span that have a label, in order, the label in the set's kind."""
+    def frames(self, span: Span = WHOLE, read: Callable[[int], object] = lambda _: None) -> Iterator[Frame]:
+        """The frames of the span that have a label, in order, the label in the set's kind.
+
+        `read` is called with 1 for every frame, with a label or without.
+        """
         for frame in self.recording.frames(span):
+            read(1)
             if frame.steering is not None:
                 yield dataclasses.replace(frame, steering=frame.steering * self.factor)
 

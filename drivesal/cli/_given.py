@@ -206,7 +206,7 @@ def files_read(recording: Recording, path: Path, given: Mapping[str, Any]) -> li
 
     model = given["model_path"] or default_model()
     labels = given["labels"] or (None if given["no_labels"] else beside(path))
-    others = [labels, given["scale_from"], given.get("method_baseline")]
+    others = [labels, given.get("scale_from"), given.get("method_baseline")]
     read = [path, *recording.info.files, model, card_path(model), *given["imports"]]
     return [*read, *(Path(one) for one in others if one is not None)]
 

@@ -128,14 +128,16 @@ preset_option = click.option(
     help="A family whose input and angle are taken where neither card nor options say.",
 )
 
+device_option = click.option(
+    "--device", type=click.Choice(["cpu", "gpu"]), help="Where the model runs.  [default: a GPU if any]"
+)
+
 model_options = _all_of(
     click.option(
         "--model", "model_path", type=FILE, help="A .keras or .h5 model.  [default: the shipped PilotNet]"
     ),
     declared_options,
-    click.option(
-        "--device", type=click.Choice(["cpu", "gpu"]), help="Where the model runs.  [default: a GPU if any]"
-    ),
+    device_option,
 )
 
 

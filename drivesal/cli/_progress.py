@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from drivesal.types import RecordingInfo, Span
 
 
 @contextmanager
@@ -26,3 +29,18 @@ def progress(total: int | None, name: str, quiet: bool) -> Iterator[Callable[[in
     finally:
         for bar in bars:
             bar.close()
+
+
+def expected(info: RecordingInfo, span: Span) -> int | None:
+    """About how many frames the span has, for the progress bar; None where the length is not known."""
+    if info.length is None:
+        return None
+
+    def index(bound: float | int | None, default: int) -> int:
+        if bound is None:
+            return default
+        return min(bound if isinstance(bound, int) else round(bound * info.rate), default)
+
+    end = index(span.end, info.length)
+    start = 0 if span.start is None else index(span.start, info.length)
+    return max(-(-(end - start) // span.every), 0)

@@ -12,12 +12,12 @@ import click
 
 from drivesal.cli import _given
 from drivesal.cli import _options as options
+from drivesal.cli._progress import expected
 from drivesal.cli._progress import progress as bar
 from drivesal.errors import DrivesalError, ModelError, OptionError
 
 if TYPE_CHECKING:
     from drivesal.model import SteeringModel
-    from drivesal.types import RecordingInfo, Span
 
 PRESETS = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
 DAMAGED = 3
@@ -109,7 +109,7 @@ def _one(path: Path, given: Mapping[str, Any], model: Callable[[], SteeringModel
         ) as outputs,
     ):
         steering = model()
-        with bar(_expected(recording.info, span), path.name, given["quiet"]) as progress:
+        with bar(expected(recording.info, span), path.name, given["quiet"]) as progress:
             encoding = Encoding(_last(given["presets"], PRESETS) or "veryfast", given["crf"])
             facts = render_video(recording, steering, request, outputs, paths, encoding, progress)
     _summary(path, facts, paths, given["as_json"])
@@ -127,21 +127,6 @@ def _paths(path: Path, given: Mapping[str, Any]) -> dict[str, Path]:
             raise OptionError("--save-maps to end in .npz", f"it is {given['save_maps']}", "name it .npz")
         paths["maps"] = given["save_maps"]
     return paths
-
-
-def _expected(info: RecordingInfo, span: Span) -> int | None:
-    """About how many frames the span has, for the progress bar; None where the length is not known."""
-    if info.length is None:
-        return None
-
-    def index(bound: float | int | None, default: int) -> int:
-        if bound is None:
-            return default
-        return min(bound if isinstance(bound, int) else round(bound * info.rate), default)
-
-    end = index(span.end, info.length)
-    start = 0 if span.start is None else index(span.start, info.length)
-    return max(-(-(end - start) // span.every), 0)
 
 
 def _summary(path: Path, facts: Mapping[str, Any], paths: Mapping[str, Path], as_json: bool) -> None:

@@ -1,0 +1,220 @@
+"""`drivesal evaluate`: how far a model's answers are from the labels of recordings."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from drivesal.cli import _given
+from drivesal.cli import _options as options
+from drivesal.cli._progress import expected
+from drivesal.cli._progress import progress as bar
+from drivesal.errors import OptionError
+
+if TYPE_CHECKING:
+    from drivesal.evaluation.run import Evaluation
+    from drivesal.evaluation.stretches import Stretch
+    from drivesal.outputs import Outputs
+    from drivesal.steering import AngleKind
+
+DAMAGED = 3
+"""Exit code where what could be read of a damaged input is done."""
+SHIPPED = Path("default")
+"""What stands for the default model in place of a file."""
+ENDINGS = (".json", ".csv", ".png")
+OF_EVALUATION = {"--start", "--end", "--every", "--out", "--overwrite", "--quiet", "--json"}
+"""Options that `drivesal video` has too, and that say nothing of how recording and model are read."""
+OF_LABELS = {"--labels", "--angle-column", "--label-turns", "--label-offset"}
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  drivesal evaluate my.keras run.mp4
+  drivesal evaluate default run.mp4 --start 10s --end 1:30
+  drivesal evaluate my.keras monday/ tuesday/ --out week --steering-ratio 15
+  drivesal evaluate my.keras run.mp4 --labels run.csv --fail-above 4 --json
+"""
+)
+@click.argument("model_path", metavar="MODEL", type=options.FILE)
+@click.argument("recordings", metavar="RECORDING...", nargs=-1, required=True, type=options.FILE)
+@click.option(
+    "--out",
+    type=options.FILE,
+    metavar="NAME",
+    help="Write NAME.json, NAME.csv and NAME.png.  [default: ./MODEL.RECORDING.evaluation]",
+)
+@click.option("--overwrite", is_flag=True, help="Write over existing files.")
+@options.span_options
+@click.option(
+    "--worst",
+    type=click.IntRange(0, 1000),
+    default=5,
+    show_default=True,
+    metavar="N",
+    help="How many of the worst stretches to name.",
+)
+@click.option(
+    "--fail-above",
+    type=click.FloatRange(min=0),
+    metavar="DEG",
+    help="Exit with 1 where the RMSE is above this; norm where the model's angle is.",
+)
+@options.declared_options
+@options.preset_option
+@options.device_option
+@options.label_options
+@options.steering_ratio_option
+@click.option("--quiet", is_flag=True, help="No progress.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.pass_context
+def command(context: click.Context, /, model_path: Path, recordings: tuple[Path, ...], **given: Any) -> int:
+    """Measure how far a model's answers are from labels, and name the stretches where it is worst.
+
+    MODEL is a .keras or .h5 file, or `default` for the shipped PilotNet. The span is taken of each RECORDING.
+    """
+    from drivesal.evaluation.report import lines
+
+    shipped = model_path == SHIPPED and not model_path.exists()
+    given["model_path"] = None if shipped else model_path
+    _check(given)
+    finals = _finals(model_path, recordings, given["out"])
+    kind, facts = _evaluate(context, recordings, given, finals)
+    if given["as_json"]:
+        outputs = {ending[1:]: str(final) for ending, final in finals.items()}
+        click.echo(json.dumps({**facts, "outputs": outputs}, indent=2))
+    else:
+        click.echo("\n".join([*lines(facts, kind), *map(str, finals.values())]))
+    limit, rmse = given["fail_above"], facts["errors"]["rmse"]
+    if limit is not None and rmse > limit:
+        came = f"it is {rmse:.6g}{kind.symbol} over {facts['errors']['frames']} frames"
+        click.echo(f"drivesal: expected an RMSE of at most {limit:g}{kind.symbol}, but {came}", err=True)
+        return 1
+    return DAMAGED if any(one["losses"] for one in facts["recordings"]) else 0
+
+
+def _check(given: Mapping[str, Any]) -> None:
+    if given["no_labels"]:
+        raise OptionError("labels to compare with", "--no-labels leaves them out", "leave it out")
+    if given["fail_above"] is not None and math.isnan(given["fail_above"]):
+        raise OptionError("a number for --fail-above", "it is NaN", "give the largest RMSE that passes")
+
+
+def _finals(model: Path, recordings: tuple[Path, ...], out: Path | None) -> dict[str, Path]:
+    """Where each result goes, by ending."""
+    if out is None:
+        more = f"+{len(recordings) - 1}" if len(recordings) > 1 else ""
+        name = model.stem if model != SHIPPED else "pilotnet"
+        out = Path(f"{name}.{_given.name_of(recordings[0])}{more}.evaluation")
+    elif out.suffix.lower() in ENDINGS:
+        out = out.with_suffix("")
+    return {ending: out.with_name(out.name + ending) for ending in ENDINGS}
+
+
+def _evaluate(
+    context: click.Context, paths: tuple[Path, ...], given: Mapping[str, Any], finals: Mapping[str, Path]
+) -> tuple[AngleKind, dict[str, Any]]:
+    """Reads, predicts, measures and writes; the kind of the angles, and the facts."""
+    from drivesal.evaluation import report
+    from drivesal.evaluation.run import drives_for, evaluate
+    from drivesal.outputs import Outputs
+    from drivesal.types import Span
+
+    span = Span(given["start"], given["end"], given["every"])
+    with contextlib.ExitStack() as stack:
+        opened = _given.open_drives(stack, paths, given)
+        inputs = [
+            file
+            for one, path in zip(opened, paths, strict=True)
+            for file in _given.files_read(one, path, given)
+        ]
+        outputs = stack.enter_context(Outputs(finals.values(), overwrite=given["overwrite"], inputs=inputs))
+        model = _given.load(given)
+        drives = drives_for(opened, model, given["steering_ratio"])
+        counts = [expected(one.info, span) for one in opened]
+        total = None if None in counts else sum(count or 0 for count in counts)
+        name = paths[0].name if len(paths) == 1 else f"{len(paths)} recordings"
+        with bar(total, name, given["quiet"]) as progress:
+            found = evaluate(model, drives, [str(path) for path in paths], span, given["worst"], progress)
+        commands = [
+            _video(context, given, found, one, _film(finals, number))
+            for number, one in enumerate(found.worst, 1)
+        ]
+        facts = report.facts(found, commands)
+        _write(found, facts, outputs, finals)
+    return model.kind, facts
+
+
+def _write(found: Evaluation, facts: Mapping[str, Any], outputs: Outputs, finals: Mapping[str, Path]) -> None:
+    from drivesal.evaluation.figure import picture
+    from drivesal.evaluation.report import write_table
+    from drivesal.outputs import writing
+
+    model = found.model
+    with writing(finals[".json"]):
+        outputs.part(finals[".json"]).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    part = outputs.part(finals[".csv"])
+    with (
+        writing(finals[".csv"]),
+        part.open("w", encoding="utf-8", newline="", errors="surrogateescape") as file,
+    ):
+        write_table(file, found.answers, model.kind.unit)
+    drawn = picture(found.answers, model.kind, model.name, found.worst)
+    with writing(finals[".png"]):
+        outputs.part(finals[".png"]).write_bytes(drawn)
+
+
+def _film(finals: Mapping[str, Path], number: int) -> Path:
+    """A name for the video of a stretch, so that all of them can be made."""
+    json_path = finals[".json"]
+    name = json_path.name.removesuffix(".json").removesuffix(".evaluation")
+    return json_path.with_name(f"{name}.worst-{number}.mp4")
+
+
+def _video(
+    context: click.Context, given: Mapping[str, Any], found: Evaluation, stretch: Stretch, out: Path
+) -> str:
+    """The command that shows a stretch, for a POSIX shell, with the options that were given here.
+
+    Times are rounded outwards to tenths of a second. Labels of another kind, which a video does not convert,
+    are left out.
+    """
+    from drivesal.evaluation.report import clock
+
+    drive = found.drives[stretch.recording]
+    words = ["drivesal", "video", found.answers[stretch.recording].name]
+    if given["model_path"] is not None:
+        words += ["--model", str(given["model_path"])]
+    labels = drive.recording.info.angle
+    shown = labels is not None and labels.comparable(found.model.kind)
+    words += _said(context, leave_out=OF_EVALUATION if shown else OF_EVALUATION | OF_LABELS)
+    if not shown:
+        words.append("--no-labels")
+    words += ["--start", clock(math.floor(stretch.start_s * 10 + 1e-6) / 10)]
+    words += ["--end", clock(math.ceil(stretch.end_s * 10 - 1e-6) / 10)]
+    return shlex.join([*words, "--out", str(out)])
+
+
+def _said(context: click.Context, leave_out: set[str]) -> Iterator[str]:
+    """The options on the command line that `drivesal video` has too, as words."""
+    from drivesal.cli.video import command as video
+
+    known = {flag for parameter in video.params for flag in parameter.opts} - leave_out
+    for parameter in context.command.params:
+        flag, name = parameter.opts[0], parameter.name or ""
+        if flag not in known or context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+            continue
+        value = context.params[name]
+        if isinstance(parameter, click.Option) and parameter.is_flag:
+            yield flag
+            continue
+        for one in value if parameter.multiple else [value]:
+            yield from (flag, str(one))

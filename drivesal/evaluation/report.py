@@ -1,0 +1,202 @@
+"""What an evaluation found: as JSON values, as a table, and as lines for a person. See docs/evaluate.md."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from drivesal import __version__
+from drivesal.evaluation.measure import (
+    BRIGHTNESS_LIMITS,
+    Errors,
+    Measured,
+    by_brightness,
+    by_steering,
+    errors,
+    joined,
+    measured,
+    steering_limits,
+)
+from drivesal.facts import input_facts, model_facts
+
+if TYPE_CHECKING:
+    from drivesal.drives import Drive
+    from drivesal.evaluation.answers import Answers, Flags
+    from drivesal.evaluation.run import Evaluation
+    from drivesal.steering import AngleKind
+
+
+def columns(unit: str) -> list[str]:
+    """The table's header; `unit` is "deg" or "norm"."""
+    angles = [f"predicted_{unit}", f"truth_{unit}", f"error_{unit}"]
+    return ["recording", "frame", "time_s", *angles, "brightness"]
+
+
+def write_table(file: TextIO, answers: Sequence[Answers], unit: str) -> None:
+    """One row a labelled frame."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns(unit))
+    for one in answers:
+        numbers = (one.predicted, one.truth, one.error, one.brightness)
+        for place, (frame, time_s) in enumerate(zip(one.index.tolist(), one.time_s.tolist(), strict=True)):
+            row = (f"{values[place]:.6g}" for values in numbers)
+            writer.writerow([one.name, frame, f"{time_s:.6f}", *row])
+
+
+def facts(found: Evaluation, commands: Sequence[str]) -> dict[str, Any]:
+    """Everything but the frames, as plain JSON values; `commands` show the worst stretches, one each."""
+    model, answers = found.model, found.answers
+    limits = steering_limits(model.kind)
+    predicted, truth = joined(answers, "predicted"), joined(answers, "truth")
+
+    def parts(masks: Mapping[str, Flags]) -> dict[str, Any]:
+        return {name: _plain(errors(predicted[mask], truth[mask])) for name, mask in masks.items()}
+
+    return {
+        "drivesal": __version__,
+        "model": model_facts(model),
+        "unit": model.kind.unit,
+        "positive": "left",
+        "span": dataclasses.asdict(found.span),
+        **_measured(measured(answers)),
+        "by_steering": {"limits": list(limits), "bands": parts(by_steering(truth, limits))},
+        "by_brightness": {
+            "limits": list(BRIGHTNESS_LIMITS),
+            "bands": parts(by_brightness(joined(answers, "brightness"))),
+        },
+        "recordings": [_recording(*one) for one in zip(found.drives, answers, strict=True)],
+        "worst": [
+            {
+                "recording": answers[one.recording].name,
+                **{
+                    name: getattr(one, name) for name in ("start_s", "end_s", "frames", "rmse", "bias", "share")
+                },
+                "command": command,
+            }
+            for one, command in zip(found.worst, commands, strict=True)
+        ],
+    }
+
+
+def _plain(found: Errors) -> dict[str, Any]:
+    return dataclasses.asdict(found)
+
+
+def _measured(found: Measured) -> dict[str, Any]:
+    return {
+        "errors": _plain(found.model),
+        "always_0": _plain(found.always_0),
+        "last_label": {"step_s": found.step_s, **_plain(found.last_label)},
+    }
+
+
+def _recording(drive: Drive, answers: Answers) -> dict[str, Any]:
+    info = drive.recording.info
+    return {
+        "path": answers.name,
+        "input": input_facts(drive.recording),
+        "factor": drive.factor,
+        "runs": len(answers.runs),
+        **_measured(measured([answers])),
+        "losses": list(drive.recording.losses),
+        "notes": list(info.notes),
+    }
+
+
+def lines(found: Mapping[str, Any], kind: AngleKind) -> Iterator[str]:
+    """The facts for a person, a line each."""
+    number = _Numbers(kind)
+    count = found["errors"]["frames"]
+    places = found["recordings"]
+    where = places[0]["path"] if len(places) == 1 else f"{len(places)} recordings"
+    yield f"{found['model']['file']} on {where}: {count} labelled frame{'' if count == 1 else 's'}"
+    turns = "" if kind.turns == "unknown" else f" at {kind.turns}"
+    yield f"{kind.unit}{turns}, left +"
+    yield ""
+    yield number.header
+    yield number.row("model", found["errors"])
+    yield number.row("always 0", found["always_0"])
+    yield number.row(f"label {found['last_label']['step_s']:.3g} s before", found["last_label"])
+    if len(places) > 1:
+        yield ""
+        for one in places:
+            yield number.row(one["path"], one["errors"])
+    yield ""
+    for names, part in ((_steering_names(kind), "by_steering"), (_BRIGHT, "by_brightness")):
+        limits = found[part]["limits"]
+        for name, row in found[part]["bands"].items():
+            yield number.row(f"{name:<12}{names[name].format(*limits)}", row)
+        yield ""
+    if found["worst"]:
+        yield "worst stretches:"
+    for one in found["worst"]:
+        of = "" if len(places) == 1 else f" of {one['recording']}"
+        rmse, bias = number.plain(one["rmse"]), number.signed(one["bias"])
+        when = f"{clock(one['start_s'])} to {clock(one['end_s'])}{of}"
+        yield f"  {when}: RMSE {rmse}, bias {bias}, {one['share']:.0%} of all squared error"
+        yield f"    {one['command']}"
+    for assumed in found["model"]["assumed"]:
+        yield f"assumed of the model: {assumed}; a card or options say it (see `drivesal model`)"
+    for one in places:
+        of = "" if len(places) == 1 else f"{one['path']}: "
+        yield from (f"{of}{note}" for note in one["notes"])
+        yield from (f"{of}lost: {loss}" for loss in one["losses"])
+
+
+_BRIGHT = {"dark": "below {0:g} of 255", "medium": "{0:g} to {1:g}", "bright": "{1:g} and more"}
+
+
+def _steering_names(kind: AngleKind) -> dict[str, str]:
+    of = kind.symbol.strip() if kind.unit == "deg" else kind.symbol
+    turned, sharp = f"{{0:g}}{of} to {{1:g}}{of}", f"{{1:g}}{of} and more"
+    return {
+        "sharp left": sharp,
+        "left": turned,
+        "straight": f"within {{0:g}}{of}",
+        "right": turned,
+        "sharp right": sharp,
+    }
+
+
+class _Numbers:
+    """Numbers in the unit of the angles."""
+
+    def __init__(self, kind: AngleKind) -> None:
+        self._symbol, self._digits = kind.symbol, 2 if kind.unit == "deg" else 4
+
+    def plain(self, value: float | None) -> str:
+        return "-" if value is None else f"{value:.{self._digits}f}{self._symbol}"
+
+    def signed(self, value: float | None) -> str:
+        return "-" if value is None else f"{value:+.{self._digits}f}{self._symbol}"
+
+    @property
+    def header(self) -> str:
+        return self._cells("", "frames", "RMSE", "MAE", "bias", "r")
+
+    def row(self, name: str, found: Mapping[str, Any]) -> str:
+        r = found["correlation"]
+        return self._cells(
+            name,
+            f"{found['frames']}",
+            self.plain(found["rmse"]),
+            self.plain(found["mean_absolute"]),
+            self.signed(found["bias"]),
+            "-" if r is None else f"{r:.3f}",
+        )
+
+    def _cells(self, name: str, frames: str, *numbers: str) -> str:
+        *errors, r = numbers
+        wide = 9 if self._digits == 2 else 13
+        return f"{name:<28} {frames:>8}" + "".join(f" {cell:>{wide}}" for cell in errors) + f" {r:>7}"
+
+
+def clock(seconds: float, digits: int = 1) -> str:
+    """Seconds as m:ss.s, as `--start` reads it; h:mm:ss.s from an hour on."""
+    tenths = round(seconds * 10**digits)
+    whole, part = divmod(tenths, 10**digits)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    ends = f"{rest:02d}" + (f".{part:0{digits}d}" if digits else "")
+    return f"{hours}:{minutes:02d}:{ends}" if hours else f"{minutes}:{ends}"
