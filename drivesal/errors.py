@@ -42,7 +42,7 @@ class DamagedInputError(DrivesalError):
 
 
 class Stopped(BaseException):
-    """A signal arrived (its number is the argument): unwinds every stage, and nothing catches it on the way."""
+    """A signal arrived (its number is the argument): unwinds every stage. Training alone catches Ctrl+C."""
 
 
 def nearest(name: str, known: Iterable[str], otherwise: str) -> str:

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib.metadata
 import json
 import math
 import os
-import platform
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -46,6 +44,9 @@ from drivesal.training.augment import (
     change_view,
     move_camera,
 )
+from drivesal.training.batches import network_input
+from drivesal.training.course import versions
+from drivesal.training.curves import draw_curves
 from drivesal.training.errors import errors
 from drivesal.training.fit import Batch, Draw, Plan, Reasons, Row, fit, seeded
 from drivesal.training.networks import pilotnet, scale_head
@@ -192,13 +193,6 @@ def draw_world(seed: int, scenes: int, work: Path, evidence: bool = False) -> Fr
         return Frames(found["pictures"], found["angles"], seconds=float(found["seconds"]), evidence=masks)
 
 
-def network_input(pictures: Image) -> Floats:
-    """(N, h, w, 3) uint8 RGB to the (N, h, w, C) float32 that the network is fed, by drivesal's colour map."""
-    matrix, shift = PREPROCESS.colour_map()
-    values: Floats = pictures.astype(np.float32) @ matrix + shift
-    return values
-
-
 def real_example(real: Frames, index: int, rng: np.random.Generator) -> tuple[Image, float]:
     """A real frame, often from another view, with its angle [deg]."""
     picture, angle = real.pictures[index], float(real.angles[index])
@@ -229,7 +223,7 @@ def batches(real: Frames, world: Frames, scale: float, seed: int) -> Draw:
                 picture, angle = np.ascontiguousarray(picture[:, ::-1]), -angle
             pictures.append(change_look(picture, rng) if rng.random() < look else picture)
             angles.append(angle / scale)
-        return Batch(network_input(np.stack(pictures)), np.array(angles, np.float32)[:, None])
+        return Batch(network_input(np.stack(pictures), PREPROCESS), np.array(angles, np.float32)[:, None])
 
     return draw
 
@@ -271,7 +265,7 @@ def with_reasons(draw: Draw, known: Frames, scale: float) -> Draw:
             angles.append(side * known.angles[index] / scale)
             masks.append(evidence[index][:, ::side])
         rest = draw(step)
-        inputs = np.concatenate([network_input(np.stack(pictures)), rest.inputs])
+        inputs = np.concatenate([network_input(np.stack(pictures), PREPROCESS), rest.inputs])
         targets = np.concatenate([np.array(angles, np.float32)[:, None], rest.targets])
         return Batch(inputs, targets, np.stack(masks))
 
@@ -280,7 +274,7 @@ def with_reasons(draw: Draw, known: Frames, scale: float) -> Draw:
 
 def answers(network: Any, frames: Frames, scale: float) -> Floats:
     """(N,) what the network answers to the frames [deg]."""
-    found: Floats = network.predict(network_input(frames.pictures), 256, verbose=0)[:, 0] * scale
+    found: Floats = network.predict(network_input(frames.pictures, PREPROCESS), 256, verbose=0)[:, 0] * scale
     return found
 
 
@@ -329,11 +323,8 @@ def train(lesson: Lesson, checks: dict[str, Frames], work: Path) -> tuple[Any, l
 
     kept = work / f"{lesson.name.replace(' ', '-')}.npz"
     history = fit(network, lesson.draw, lesson.plan, measure, report, kept, lesson.key, lesson.reasons)
-    # never compiled: its file holds no optimizer
-    trained = pilotnet(PREPROCESS.size, PREPROCESS.channels, DROPOUT)
-    trained.set_weights(network.get_weights())
-    scale_head(trained, lesson.scale)
-    return trained, history
+    scale_head(network, lesson.scale)
+    return network, history
 
 
 @dataclass(frozen=True, slots=True)
@@ -444,23 +435,17 @@ def evidence_shares(model: SteeringModel) -> dict[str, float]:
     return {name: round(float(np.nanmean(values)), 3) for name, values in shares.items()}
 
 
-def draw_curves(curves: Curves, out: Path) -> None:
+def draw_learning(curves: Curves, out: Path) -> None:
     """Loss and errors over the steps, a line a network."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
     names = [name for name in next(iter(curves.values()))[0] if name == "loss" or name.endswith("[deg]")]
-    figure, axes = plt.subplots(1, len(names), figsize=(4 * len(names), 3.2), layout="constrained")
-    for axis, name in zip(axes, names, strict=True):
-        for network, rows in curves.items():
-            axis.plot([row["step"] for row in rows], [row[name] for row in rows], label=network)
-        axis.set(title=name if name != "loss" else "loss (training)", xlabel="step", ylim=(0, None))
-        axis.grid(alpha=0.3)
-    axes[0].legend()
-    figure.savefig(out, dpi=110)
-    plt.close(figure)
+    panels = {}
+    for name in names:
+        title = name if name != "loss" else "loss (training)"
+        panels[title] = {
+            network: ([row["step"] for row in rows], [row[name] for row in rows])
+            for network, rows in curves.items()
+        }
+    draw_curves(panels, "step", out)
 
 
 def worst(predicted: Floats, frames: Frames, count: int = 10, apart_s: float = 1.0) -> list[int]:
@@ -525,13 +510,6 @@ def describe(
     }
 
 
-def versions() -> dict[str, str]:
-    """The versions that the weights depend on."""
-    names = ("tensorflow", "keras", "numpy", "opencv-python", "opencv-python-headless", "av")
-    installed = {dist.metadata["Name"]: dist.version for dist in importlib.metadata.distributions()}
-    return {"python": platform.python_version()} | {n: installed[n] for n in names if n in installed}
-
-
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
@@ -579,7 +557,7 @@ def main(folder: Path, out: Path, work: Path, seeds: tuple[int, ...], steps: int
     seconds = (
         world.seconds + known.seconds + unseen.seconds + sum(rows[-1]["seconds"] for rows in curves.values())
     )
-    draw_curves(curves, work / "curves.png")
+    draw_learning(curves, work / "curves.png")
     mean = encode_picture(training.pictures.mean(axis=0).round().astype(np.uint8))
     card = Card(PREPROCESS, Target(AngleSpec("deg", "steering-wheel", "left")), mean)
     model = SteeringModel(list(networks.values())[-1], card)

@@ -41,6 +41,7 @@ def cli() -> None:
     drivesal video run.mp4                      overlay video, table and facts
     drivesal image run.mp4 --at 1:13            one frame as a figure
     drivesal info drive/                        what a recording holds
+    drivesal train run.mp4 --out my.keras       a steering model from recordings
     drivesal model my.keras                     what a model expects and gives
     drivesal methods                            the attribution methods
     drivesal world --seed 7 --out drive/        a drawn drive with known steering

@@ -35,7 +35,7 @@ def declared(given: Mapping[str, Any], has_card: bool) -> Declared:
         crop=Crop.parse(given["crop"]) if given["crop"] is not None else None,
         interpolation=given["interpolation"],
         colour=given["colour"],
-        size=_size(given["input_size"]),
+        size=size(given["input_size"]),
         input_scale=scale_from_range(given["input_scale"]) if given["input_scale"] is not None else None,
         output=given["output"],
         bins=_bins(given["bins"]),
@@ -47,7 +47,8 @@ def declared(given: Mapping[str, Any], has_card: bool) -> Declared:
     )
 
 
-def _size(text: str | None) -> tuple[int, int] | None:
+def size(text: str | None) -> tuple[int, int] | None:
+    """(height, width) [px] as a person writes it, HEIGHTxWIDTH. Raises OptionError."""
     if text is None:
         return None
     found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def progress(total: int | None, name: str, quiet: bool) -> Iterator[Callable[[int], object]]:
+def progress(
+    total: int | None, name: str, quiet: bool, unit: str = " frames"
+) -> Iterator[Callable[[int], object]]:
     """A bar with rate and time left on stderr, from the first frame on; nothing where that is no terminal."""
     from tqdm import tqdm
 
@@ -21,7 +23,7 @@ def progress(total: int | None, name: str, quiet: bool) -> Iterator[Callable[[in
 
     def update(frames: int) -> None:
         if not bars:
-            bars.append(tqdm(total=total, desc=name, unit=" frames", disable=hidden, file=sys.stderr))
+            bars.append(tqdm(total=total, desc=name, unit=unit, disable=hidden, file=sys.stderr))
         bars[0].update(frames)
 
     try:
@@ -44,3 +46,10 @@ def expected(info: RecordingInfo, span: Span) -> int | None:
     end = index(span.end, info.length)
     start = 0 if span.start is None else index(span.start, info.length)
     return max(-(-(end - start) // span.every), 0)
+
+
+def say(text: str) -> None:
+    """A line on stderr that a bar does not run into."""
+    from tqdm import tqdm
+
+    tqdm.write(text, file=sys.stderr)

@@ -1,0 +1,256 @@
+"""`drivesal train`: a steering model from recordings."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from drivesal.cli import _given
+from drivesal.cli import _options as options
+from drivesal.cli._progress import expected, say
+from drivesal.cli._progress import progress as bar
+from drivesal.errors import OptionError
+
+if TYPE_CHECKING:
+    from drivesal.drives import Drive
+    from drivesal.model import SteeringModel
+    from drivesal.preprocess import Preprocess
+    from drivesal.steering import AngleKind
+    from drivesal.training.course import Recipe, Trained
+
+ARCHITECTURES = ["pilotnet", "toy-car"]
+_OF_A_MODEL = ("output", "bins", "pre_activation", "feed", "lambdas", "imports", "unsafe", "preset", "turns")
+"""Options that only say something of a model that is there already."""
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  drivesal train run.mp4 --out my.keras
+  drivesal train simulator-drive/ tub/ --crop 0.35:0.85 --epochs 40 --seed 1 --out my.keras
+  drivesal train run.mp4 --arch toy-car --out small.keras
+  drivesal train new.mp4 --model my.keras --out better.keras
+"""
+)
+@click.argument("recordings", nargs=-1, required=True, metavar="RECORDING...", type=options.FILE)
+@click.option(
+    "--out", type=options.FILE, required=True, help="The .keras; its card and learning curves go beside it."
+)
+@click.option("--overwrite", is_flag=True, help="Write over existing files.")
+@click.option("--arch", type=click.Choice(ARCHITECTURES), help="The network.  [default: pilotnet]")
+@click.option("--model", "model_path", type=options.FILE, help="Go on from this model, in place of --arch.")
+@click.option("--epochs", type=click.IntRange(1, 100_000), default=60, show_default=True, help="At most.")
+@click.option(
+    "--patience",
+    type=click.IntRange(1),
+    default=15,
+    show_default=True,
+    help="End after so many epochs in which the validation error has not become smaller.",
+)
+@click.option(
+    "--validation",
+    type=click.FloatRange(0.01, 0.9),
+    default=0.2,
+    show_default=True,
+    help="The share of each recording's time, at its end, to measure on.",
+)
+@click.option("--batch", type=click.IntRange(1, 4096), default=64, show_default=True, help="Frames in a step.")
+@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="The highest.  [default: 0.002]")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of everything random.")
+@options.span_options
+@options.declared_options
+@options.preset_option
+@options.label_options
+@options.steering_ratio_option
+@options.device_option
+@click.option("--quiet", is_flag=True, help="No progress.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def command(recordings: tuple[Path, ...], **given: Any) -> int:
+    """Train a steering model on recordings: a .keras, its card and its learning curves."""
+    from drivesal.outputs import Outputs
+
+    out: Path = given["out"]
+    _check(given)
+    paths = {"model": out, "card": out.with_name(f"{out.name}.card.json")}
+    paths["curves"] = out.with_name(f"{out.stem}.curves.png")
+    started = time.perf_counter()
+    with contextlib.ExitStack() as stack:
+        opened = _given.open_drives(stack, recordings, given)
+        read = [
+            file
+            for one, path in zip(opened, recordings, strict=True)
+            for file in _given.files_read(one, path, given)
+        ]
+        outputs = stack.enter_context(Outputs(list(paths.values()), overwrite=given["overwrite"], inputs=read))
+        model = _given.load(given) if given["model_path"] is not None else None
+        drives, kind = _drives(opened, model, given["steering_ratio"])
+        trained, notes = _trained(stack, drives, kind, model, given)
+        notes["wall_time_s"] = round(time.perf_counter() - started, 1)
+        _write(trained, notes, kind, outputs.part, paths)
+        losses = [loss for one in opened for loss in one.losses]
+    _summary(notes, kind, paths, losses, given["as_json"])
+    return 3 if losses else 0
+
+
+def _check(given: Mapping[str, Any]) -> None:
+    """Raises OptionError for options that contradict one another."""
+    if given["out"].suffix != ".keras":
+        raise OptionError("--out as the name of a .keras file", f"it is {given['out']}", "name it so")
+    if given["model_path"] is not None and given["arch"] is not None:
+        raise OptionError("a model to go on from or --arch", "both were given", "leave one out")
+    if given["model_path"] is None:
+        said = [name for name in _OF_A_MODEL if given[name]]
+        if said:
+            flag = {"lambdas": "lambda", "imports": "import"}.get(said[0], said[0].replace("_", "-"))
+            raise OptionError(f"--model for --{flag}", "a new network is trained", "leave it out")
+
+
+def _drives(
+    opened: list[Any], model: SteeringModel | None, ratio: float | None
+) -> tuple[list[Drive], AngleKind]:
+    """The recordings with angles of the model's kind, or of the first one's."""
+    from drivesal.drives import of_one_kind
+    from drivesal.errors import LabelError
+
+    kind = opened[0].info.angle if model is None else model.kind
+    if kind is None:
+        came = f"{opened[0].info.path} has none"
+        raise LabelError("a recording with steering angles", came, "give a table with --labels")
+    return of_one_kind(opened, kind, ratio), kind
+
+
+def _trained(
+    stack: contextlib.ExitStack,
+    drives: list[Drive],
+    kind: AngleKind,
+    model: SteeringModel | None,
+    given: Mapping[str, Any],
+) -> tuple[Trained, dict[str, Any]]:
+    """The trained model, and what its card says of the training."""
+    from drivesal.outputs import writing
+    from drivesal.training.course import continued, fresh, notes, train
+    from drivesal.training.examples import read_examples, split_by_time
+    from drivesal.types import Span
+
+    quiet = given["quiet"]
+    preprocess = _preprocess(given) if model is None else model.preprocess
+    with writing(given["out"]):
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=".drivesal-", dir=given["out"].parent))
+    span = Span(given["start"], given["end"], given["every"])
+    lengths = [expected(one.recording.info, span) for one in drives]
+    total = None if None in lengths else sum(length or 0 for length in lengths)
+    with bar(total, "reading", quiet) as progress:
+        examples = read_examples(drives, preprocess, Path(folder), span, progress)
+    parts = split_by_time(examples, given["validation"])
+    angles = parts.training.angles
+    if model is None:
+        start = fresh(given["arch"] or "pilotnet", preprocess, kind, angles, given["seed"])
+    else:
+        start = continued(model, angles, given["seed"])
+    recipe = _recipe(given, model is not None)
+    steps = recipe.epochs * recipe.steps(parts.training)
+    with bar(steps, "training", quiet, unit=" steps") as progress:
+        trained = train(start, parts, recipe, _reporter(kind, recipe, quiet), progress)
+    return trained, notes(start, drives, parts, recipe, trained)
+
+
+def _preprocess(given: Mapping[str, Any]) -> Preprocess:
+    """How a new network's input is made."""
+    from drivesal.preprocess import Crop, Preprocess, scale_from_range
+    from drivesal.training.networks import ARCHITECTURES as BUILT
+
+    architecture = BUILT[given["arch"] or "pilotnet"]
+    scale, offset = scale_from_range(given["input_scale"] or "-1..1")
+    return Preprocess(
+        _given.size(given["input_size"]) or architecture.size,
+        Crop.parse(given["crop"]) if given["crop"] is not None else Crop(),
+        given["interpolation"] or "area",
+        given["colour"] or architecture.colour,
+        scale,
+        offset,
+    )
+
+
+def _recipe(given: Mapping[str, Any], goes_on: bool) -> Recipe:
+    from drivesal.training.course import GOING_ON_RATE, Recipe
+
+    rate = given["learning_rate"] or (GOING_ON_RATE if goes_on else None)
+    return Recipe(given["epochs"], given["batch"], given["patience"], given["seed"], rate)
+
+
+def _reporter(kind: AngleKind, recipe: Recipe, quiet: bool) -> Callable[[dict[str, Any]], None]:
+    """What says on stderr how each epoch went."""
+    best = float("inf")
+
+    def report(row: dict[str, Any]) -> None:
+        nonlocal best
+        new = row["validation"] < best
+        best = min(best, row["validation"])
+        if not quiet:
+            figures = (
+                f"training {row['training']:.3g}{kind.symbol}, validation {row['validation']:.3g}{kind.symbol}"
+            )
+            text = f"epoch {row['epoch']}/{recipe.epochs}: loss {row['loss']:.4f}, RMSE {figures}"
+            say(f"{text}{', the best so far' if new else ''}")
+
+    return report
+
+
+def _write(
+    trained: Trained,
+    notes: dict[str, Any],
+    kind: AngleKind,
+    part: Callable[[Path], Path],
+    paths: Mapping[str, Path],
+) -> None:
+    """The model, its card and its curves."""
+    import dataclasses
+
+    from drivesal.card import card_text
+    from drivesal.outputs import writing
+    from drivesal.training.curves import draw_curves
+
+    card = dataclasses.replace(trained.model.card, training=notes)
+    with writing(paths["model"]):
+        trained.model.network.save(part(paths["model"]))
+    with writing(paths["card"]):
+        part(paths["card"]).write_text(card_text(card), encoding="utf-8")
+    epochs = [row["epoch"] for row in trained.history]
+    lines = {
+        name: (epochs, [row[name] for row in trained.history]) for name in ("loss", "training", "validation")
+    }
+    unit = kind.unit if kind.turns == "unknown" else f"{kind.unit} at the {kind.turns}"
+    panels = {
+        "loss (training batches)": {"loss": lines.pop("loss")},
+        f"RMSE [{unit}]": lines,
+    }
+    with writing(paths["curves"]):
+        draw_curves(panels, "epoch", part(paths["curves"]), trained.best["epoch"])
+
+
+def _summary(
+    notes: Mapping[str, Any], kind: AngleKind, paths: Mapping[str, Path], losses: list[str], as_json: bool
+) -> None:
+    if as_json:
+        outputs = {name: str(path) for name, path in paths.items()}
+        click.echo(json.dumps({**notes, "losses": losses, "outputs": outputs}))
+        return
+    found, frames, unit = notes["validation"], notes["frames"], kind.symbol
+    click.echo(
+        f"{frames['training']} frames learnt from, {frames['validation']} later ones measured on; "
+        f"best of {notes['epochs']} epochs: {notes['best_epoch']}, in {notes['wall_time_s']:.0f} s"
+    )
+    click.echo(
+        f"validation: RMSE {found['rmse']:.3g}{unit} (always 0: {found['rmse_always_0']:.3g}{unit}), "
+        f"correlation {found['correlation']}"
+    )
+    for loss in losses:
+        click.echo(f"lost: {loss}")
+    click.echo("\n".join(str(path) for path in paths.values()))

@@ -1,0 +1,26 @@
+"""The command within this process, for what a module makes once."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Run
+
+
+def once(folder: Path, *arguments: object) -> Run:
+    """Runs the command in `folder`."""
+    from drivesal.cli import main
+
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit) as stop,
+    ):
+        main([*map(str, arguments)])
+    return Run(stop.value.code, out.getvalue(), err.getvalue())
