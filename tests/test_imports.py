@@ -56,7 +56,9 @@ def test_direction(path):
     if me == "world":
         assert others <= {"errors", "outputs", "stages", "video", "preprocess", "__version__"}
     if me == "training":
-        assert others <= {"backend", "errors", "stages"}
+        assert others <= {"backend", "errors", "evaluation", "stages"}
+    if me == "evaluation":
+        assert not others & {"pipeline", "painter", "overlay", "recordings", "training"}
     if me != "cli":
         assert "click" not in {name.split(".")[0] for name in names}
         assert "cli" not in others or me == "__main__"
