@@ -82,7 +82,7 @@ def _drawn(
     for number, one in enumerate(answers):
         axis = place(_LEFT_IN, _HEAD_IN + number * row_in, _WIDTH_IN - _LEFT_IN - _RIGHT_IN, row_in - _GAP_IN)
         _over_time(axis, one, kind, [pair for pair in enumerate(stretches, 1) if pair[1].recording == number])
-        axis.set_ylim(-1.05 * size, 1.05 * size)
+        axis.set_ylim(-1.05 * size, 1.3 * size)  # room for the numbers of the stretches
         if count > 1:
             axis.set_title(_short(one.name, 80), loc="left", fontsize=9)
         if number == 0:
@@ -121,7 +121,7 @@ def _title(answers: Sequence[Answers], kind: AngleKind, model_name: str) -> str:
     return (
         f"{_short(model_name, 40)} on {_short(name, 60)}\n"
         f"RMSE {rmse(model)}   MAE {model.mean_absolute:.{_digits(kind)}f}{kind.symbol}   "
-        f"bias {model.bias:+.{_digits(kind)}f}{kind.symbol}{correlation}   {frames}\n"
+        f"bias {_signed(model.bias, kind)}{correlation}   {frames}\n"
         f"always 0: RMSE {rmse(found.always_0)};   the label {found.step_s:.2g} s before: "
         f"RMSE {rmse(found.last_label)}"
     )
@@ -130,7 +130,7 @@ def _title(answers: Sequence[Answers], kind: AngleKind, model_name: str) -> str:
 def _over_time(axis: Axes, answers: Answers, kind: AngleKind, stretches: Sequence[tuple[int, Stretch]]) -> None:
     """Both angles of one recording; lines end at gaps in time."""
     for rank, one in stretches:
-        axis.axvspan(one.start_s, one.end_s, color=WORST, alpha=0.45, lw=0)
+        axis.axvspan(one.start_s, one.end_s, fc=WORST, ec="white", alpha=0.45, lw=2)
         axis.annotate(
             str(rank),
             ((one.start_s + one.end_s) / 2, 1),
@@ -181,10 +181,11 @@ def _errors(axis: Axes, error: Values, kind: AngleKind) -> None:
     size = np.abs(error)
     reach = max(min(float(size.max()), 2 * float(np.percentile(size, 99.5))), 1e-6)
     beyond = int(np.count_nonzero(size > reach))
-    axis.hist(np.clip(error, -reach, reach), bins=61, range=(-reach, reach), color=PREDICTED, alpha=0.85)
+    bins = 2 * int(np.clip(np.sqrt(len(error)) / 2, 7, 30)) + 1  # odd: one bar stands around 0
+    axis.hist(np.clip(error, -reach, reach), bins=bins, range=(-reach, reach), color=PREDICTED, alpha=0.85)
     bias = float(error.mean())
     axis.axvline(0, color=TRUTH, lw=0.9, ls="--")
-    text = f"bias {bias:+.{_digits(kind)}f}{kind.symbol}"
+    text = f"bias {_signed(bias, kind)}"
     _legend(axis, [axis.axvline(bias, color=TRUTH, lw=1.6, label=text)])
     more = f"; {beyond:,} larger ones in the outermost bars" if beyond else ""
     axis.set_xlabel(f"error: predicted − label {_unit(kind)}, left +{more}")
@@ -199,6 +200,10 @@ def _tick(value: float, digits: int) -> str:
 
 def _digits(kind: AngleKind) -> int:
     return 2 if kind.unit == "deg" else 4
+
+
+def _signed(value: float | None, kind: AngleKind) -> str:
+    return "unknown" if value is None else f"{value:+.{_digits(kind)}f}{kind.symbol}".replace("-", "−")
 
 
 def _unit(kind: AngleKind) -> str:
