@@ -187,10 +187,10 @@ def _errors(axis: Axes, error: Values, kind: AngleKind) -> None:
     axis.axvline(0, color=TRUTH, lw=0.9, ls="--")
     text = f"bias {_signed(bias, kind)}"
     _legend(axis, [axis.axvline(bias, color=TRUTH, lw=1.6, label=text)])
-    more = f"; {beyond:,} larger ones in the outermost bars" if beyond else ""
+    more = f"   (outermost bars: {beyond:,} larger)" if beyond else ""
     axis.set_xlabel(f"error: predicted − label {_unit(kind)}, left +{more}")
     axis.set_ylabel("frames")
-    axis.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.yaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10], integer=True))
     axis.grid(axis="y", alpha=0.25, lw=0.6)
 
 
