@@ -58,6 +58,8 @@ def test_direction(path):
     if me == "training":
         reads = {"recordings", "drives", "types", "preprocess", "steering", "target", "evaluation"}
         assert others <= reads | {"backend", "errors", "outputs", "card", "model"}
+    if me == "evaluation":
+        assert not others & {"pipeline", "painter", "overlay", "recordings", "training"}
     if me != "cli":
         assert "click" not in {name.split(".")[0] for name in names}
         assert "cli" not in others or me == "__main__"

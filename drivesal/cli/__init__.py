@@ -40,6 +40,7 @@ def cli() -> None:
     \b
     drivesal video run.mp4                      overlay video, table and facts
     drivesal image run.mp4 --at 1:13            one frame as a figure
+    drivesal evaluate my.keras run.mp4          its errors, and where it is worst
     drivesal info drive/                        what a recording holds
     drivesal train run.mp4 --out my.keras       a steering model from recordings
     drivesal model my.keras                     what a model expects and gives

@@ -81,12 +81,13 @@ def command(context: click.Context, /, model_path: Path, recordings: tuple[Path,
 
     MODEL is a .keras or .h5 file, or `default` for the shipped PilotNet. The span is taken of each RECORDING.
     """
+    from drivesal.assets import DEFAULT_MODEL
     from drivesal.evaluation.report import lines
 
     shipped = model_path == SHIPPED and not model_path.exists()
     given["model_path"] = None if shipped else model_path
     _check(given)
-    finals = _finals(model_path, recordings, given["out"])
+    finals = _finals(given["model_path"] or Path(DEFAULT_MODEL), recordings, given["out"])
     kind, facts = _evaluate(context, recordings, given, finals)
     if given["as_json"]:
         outputs = {ending[1:]: str(final) for ending, final in finals.items()}
@@ -112,8 +113,7 @@ def _finals(model: Path, recordings: tuple[Path, ...], out: Path | None) -> dict
     """Where each result goes, by ending."""
     if out is None:
         more = f"+{len(recordings) - 1}" if len(recordings) > 1 else ""
-        name = model.stem if model != SHIPPED else "pilotnet"
-        out = Path(f"{name}.{_given.name_of(recordings[0])}{more}.evaluation")
+        out = Path(f"{model.stem}.{_given.name_of(recordings[0])}{more}.evaluation")
     elif out.suffix.lower() in ENDINGS:
         out = out.with_suffix("")
     return {ending: out.with_name(out.name + ending) for ending in ENDINGS}
@@ -187,7 +187,7 @@ def _video(
     Times are rounded outwards to tenths of a second. Labels of another kind, which a video does not convert,
     are left out.
     """
-    from drivesal.evaluation.report import clock
+    from drivesal.evaluation.report import outwards
 
     drive = found.drives[stretch.recording]
     words = ["drivesal", "video", found.answers[stretch.recording].name]
@@ -198,9 +198,8 @@ def _video(
     words += _said(context, leave_out=OF_EVALUATION if shown else OF_EVALUATION | OF_LABELS)
     if not shown:
         words.append("--no-labels")
-    words += ["--start", clock(math.floor(stretch.start_s * 10 + 1e-6) / 10)]
-    words += ["--end", clock(math.ceil(stretch.end_s * 10 - 1e-6) / 10)]
-    return shlex.join([*words, "--out", str(out)])
+    start, end = outwards(stretch.start_s, stretch.end_s)
+    return shlex.join([*words, "--start", start, "--end", end, "--out", str(out)])
 
 
 def _said(context: click.Context, leave_out: set[str]) -> Iterator[str]:

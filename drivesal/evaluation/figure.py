@@ -12,12 +12,15 @@ import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 from drivesal.evaluation.measure import Errors, joined, measured, steering_limits
 from drivesal.evaluation.report import clock
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
     from drivesal.evaluation.answers import Answers, Values
@@ -26,10 +29,15 @@ if TYPE_CHECKING:
 
 DPI = 110
 _WIDTH_IN = 11.0
-_HEAD_IN, _BELOW_IN = 0.8, 4.1
-_MOST_IN = 500.0
-"""Pictures of many recordings stay below the 65,536 pixels that a PNG may be high here."""
+_HEAD_IN, _BELOW_IN = 1.05, 4.4
+_ONE_ROW_IN, _ROW_IN, _LEAST_ROW_IN, _MOST_IN = 3.0, 1.9, 0.9, 60.0
+"""Heights of a recording's row, alone and among others, and about that of all rows."""
+_LEFT_IN, _RIGHT_IN, _GAP_IN = 0.8, 0.3, 0.5
+_STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
 TRUTH, PREDICTED, WORST, FAINT = "#1f2a36", "#d55e00", "#f0e442", "#8b949e"
+_LABEL = Line2D([], [], color=TRUTH, lw=1.3, label="label")
+_ANSWER = Line2D([], [], color=PREDICTED, lw=1.0, label="predicted")
+_STRETCH = Patch(color=WORST, alpha=0.45, lw=0, label="worst stretches")
 _SETTINGS: Any = {
     "agg.path.chunksize": 20_000,
     "axes.edgecolor": "#57606a",
@@ -58,25 +66,46 @@ def _drawn(
     answers: Sequence[Answers], kind: AngleKind, model_name: str, stretches: Sequence[Stretch]
 ) -> Figure:
     count = len(answers)
-    row_in = max(min(3.0 if count == 1 else 2.0, _MOST_IN / count), 0.5)
-    figure = Figure(figsize=(_WIDTH_IN, _HEAD_IN + count * row_in + _BELOW_IN), dpi=DPI, layout="constrained")
-    parts: Any = figure.subfigures(2, 1, height_ratios=[count * row_in, _BELOW_IN])
-    rows, below = parts
-    figure.suptitle(_title(answers, kind, model_name), fontsize=11)
-    axes = rows.subplots(count, 1, sharey=True, squeeze=False)[:, 0]
-    for number, (axis, one) in enumerate(zip(axes, answers, strict=True)):
-        mine = [(rank, part) for rank, part in enumerate(stretches, 1) if part.recording == number]
-        _over_time(axis, one, kind, mine)
-    handles, labels = axes[0].get_legend_handles_labels()
-    axes[0].legend(
-        handles, labels, loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, borderaxespad=0.2
-    )
-    axes[-1].set_xlabel("time in the recording [m:ss]")
-    scatter, histogram = below.subplots(1, 2, width_ratios=[1, 1.35])
+    row_in = max(min(_ROW_IN if count > 1 else _ONE_ROW_IN, _MOST_IN / count), _LEAST_ROW_IN)
+    height_in = _HEAD_IN + count * row_in + _BELOW_IN
+    figure = Figure(figsize=(_WIDTH_IN, height_in), dpi=DPI)
+
+    def place(left_in: float, top_in: float, width_in: float, tall_in: float) -> Axes:
+        """Axes by their sizes in inches: a layout that is solved for takes minutes with many recordings."""
+        bottom_in = height_in - top_in - tall_in
+        return figure.add_axes(
+            (left_in / _WIDTH_IN, bottom_in / height_in, width_in / _WIDTH_IN, tall_in / height_in)
+        )
+
+    figure.text(0.5, 1 - 0.1 / height_in, _title(answers, kind, model_name), fontsize=11, ha="center", va="top")
+    size = max(float(np.abs([one.truth, one.predicted]).max()) for one in answers) or 1e-6
+    for number, one in enumerate(answers):
+        axis = place(_LEFT_IN, _HEAD_IN + number * row_in, _WIDTH_IN - _LEFT_IN - _RIGHT_IN, row_in - _GAP_IN)
+        _over_time(axis, one, kind, [pair for pair in enumerate(stretches, 1) if pair[1].recording == number])
+        axis.set_ylim(-1.05 * size, 1.3 * size)  # room for the numbers of the stretches
+        if count > 1:
+            axis.set_title(_short(one.name, 80), loc="left", fontsize=9)
+        if number == 0:
+            _legend(axis, [_LABEL, _ANSWER, _STRETCH] if stretches else [_LABEL, _ANSWER])
+    axis.set_xlabel("time in the recording [m:ss]")
     truth, predicted = joined(answers, "truth"), joined(answers, "predicted")
-    _against(scatter, truth, predicted, kind)
-    _errors(histogram, predicted - truth, kind)
+    top_in, tall_in = height_in - _BELOW_IN + 0.35, _BELOW_IN - 0.85
+    _against(place(_LEFT_IN, top_in, tall_in, tall_in), truth, predicted, kind, size)
+    left_in = _LEFT_IN + tall_in + 1.0
+    _errors(place(left_in, top_in, _WIDTH_IN - left_in - _RIGHT_IN, tall_in), predicted - truth, kind)
     return figure
+
+
+def _legend(axis: Axes, handles: list[Artist]) -> None:
+    """Above the axes on the right, where it covers nothing."""
+    axis.legend(
+        handles=handles,
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        ncols=len(handles),
+        frameon=False,
+        borderpad=0,
+    )
 
 
 def _title(answers: Sequence[Answers], kind: AngleKind, model_name: str) -> str:
@@ -87,11 +116,12 @@ def _title(answers: Sequence[Answers], kind: AngleKind, model_name: str) -> str:
 
     model = found.model
     correlation = "" if model.correlation is None else f"   r = {model.correlation:.3f}"
-    name = answers[0].name if len(answers) == 1 else f"{len(answers)} recordings"
+    frames = f"{model.frames:,} frame{'s'[: model.frames != 1]}"
+    name = os.path.basename(answers[0].name) if len(answers) == 1 else f"{len(answers)} recordings"
     return (
         f"{_short(model_name, 40)} on {_short(name, 60)}\n"
         f"RMSE {rmse(model)}   MAE {model.mean_absolute:.{_digits(kind)}f}{kind.symbol}   "
-        f"bias {model.bias:+.{_digits(kind)}f}{kind.symbol}{correlation}   {model.frames:,} frames\n"
+        f"bias {_signed(model.bias, kind)}{correlation}   {frames}\n"
         f"always 0: RMSE {rmse(found.always_0)};   the label {found.step_s:.2g} s before: "
         f"RMSE {rmse(found.last_label)}"
     )
@@ -100,14 +130,7 @@ def _title(answers: Sequence[Answers], kind: AngleKind, model_name: str) -> str:
 def _over_time(axis: Axes, answers: Answers, kind: AngleKind, stretches: Sequence[tuple[int, Stretch]]) -> None:
     """Both angles of one recording; lines end at gaps in time."""
     for rank, one in stretches:
-        axis.axvspan(
-            one.start_s,
-            one.end_s,
-            color=WORST,
-            alpha=0.45,
-            lw=0,
-            label="worst stretches" if rank == 1 else None,
-        )
+        axis.axvspan(one.start_s, one.end_s, fc=WORST, ec="white", alpha=0.45, lw=2)
         axis.annotate(
             str(rank),
             ((one.start_s + one.end_s) / 2, 1),
@@ -120,52 +143,54 @@ def _over_time(axis: Axes, answers: Answers, kind: AngleKind, stretches: Sequenc
         )
     axis.axhline(0, color=FAINT, lw=0.6, zorder=1)
     places = [first for first, _ in answers.runs[1:]]
+    single = [first for first, end in answers.runs if end - first == 1]
     times = np.insert(answers.time_s, places, np.nan)
-    alone = all(end - first == 1 for first, end in answers.runs)
-    style: dict[str, Any] = {"marker": "."} if alone else {}
-    for name, values, colour, width in (
-        ("label", answers.truth, TRUTH, 1.4),
-        ("predicted", answers.predicted, PREDICTED, 1.0),
-    ):
-        axis.plot(times, np.insert(values, places, np.nan), color=colour, lw=width, label=name, **style)
-    axis.set_ylabel(f"angle {_unit(kind)}\nleft +")
-    axis.set_title(_short(answers.name, 80), loc="left", fontsize=9)
-    axis.set_xlim(answers.time_s[0], answers.time_s[-1] + answers.step_s)
-    axis.xaxis.set_major_locator(MaxNLocator(12, steps=[1, 1.5, 2, 3, 5, 6, 10]))
-    digits = 0 if np.ptp(answers.time_s) > 12 else 1
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value, digits)))
+    for values, colour, width in ((answers.predicted, PREDICTED, 1.0), (answers.truth, TRUTH, 1.3)):
+        axis.plot(times, np.insert(values, places, np.nan), color=colour, lw=width)
+        axis.plot(answers.time_s[single], values[single], ".", color=colour, ms=4)
+    axis.set_ylabel(f"angle {_unit(kind)}, left +")
+    first_s, seconds = answers.time_s[0], max(np.ptp(answers.time_s) + answers.step_s, 1.0)
+    axis.set_xlim(first_s - 0.002 * seconds, first_s + seconds)
+    step_s = next((step for step in _STEPS_S if seconds / step <= 12), seconds / 6)
+    axis.xaxis.set_major_locator(MultipleLocator(step_s))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value, 0 if step_s >= 1 else 1)))
+    axis.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
     axis.grid(axis="y", alpha=0.25, lw=0.6)
 
 
-def _against(axis: Axes, truth: Values, predicted: Values, kind: AngleKind) -> None:
+def _against(axis: Axes, truth: Values, predicted: Values, kind: AngleKind, largest: float) -> None:
     """Answer over truth, with the diagonal and the limits of the bands."""
-    size = 1.05 * max(float(np.abs(truth).max()), float(np.abs(predicted).max()), 1e-6)
+    size = 1.05 * largest
     for limit in steering_limits(kind):
         for side in (-limit, limit):
             if abs(side) < size:
                 axis.axvline(side, color=FAINT, lw=0.7, ls=":", zorder=1)
-    axis.plot([-size, size], [-size, size], color=TRUTH, lw=0.9, ls="--", label="right answer", zorder=3)
-    alpha = float(np.clip(40 / np.sqrt(len(truth)), 0.08, 0.8))
+    axis.plot([-size, size], [-size, size], color=TRUTH, lw=0.9, ls="--", zorder=3)
+    alpha = float(np.clip(20 / np.sqrt(len(truth)), 0.05, 0.8))
     axis.scatter(truth, predicted, s=7, color=PREDICTED, alpha=alpha, lw=0, zorder=2)
     axis.set(xlim=(-size, size), ylim=(-size, size), aspect="equal")
+    for one in (axis.xaxis, axis.yaxis):
+        one.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
     axis.set_xlabel(f"label {_unit(kind)}, left +   (dotted: limits of the steering bands)")
     axis.set_ylabel(f"predicted {_unit(kind)}, left +")
-    axis.legend(loc="upper left", frameon=False)
+    _legend(axis, [Line2D([], [], color=TRUTH, lw=0.9, ls="--", label="predicted = label")])
 
 
 def _errors(axis: Axes, error: Values, kind: AngleKind) -> None:
-    """How often each error occurs; what lies beyond the 99.5th percentile is counted at the ends."""
-    reach = float(np.percentile(np.abs(error), 99.5)) or 1e-6
-    beyond = int(np.count_nonzero(np.abs(error) > reach))
-    axis.hist(np.clip(error, -reach, reach), bins=61, range=(-reach, reach), color=PREDICTED, alpha=0.85)
+    """How often each error occurs; a few that are far larger than the rest are counted at the ends."""
+    size = np.abs(error)
+    reach = max(min(float(size.max()), 2 * float(np.percentile(size, 99.5))), 1e-6)
+    beyond = int(np.count_nonzero(size > reach))
+    bins = 2 * int(np.clip(np.sqrt(len(error)) / 2, 7, 30)) + 1  # odd: one bar stands around 0
+    axis.hist(np.clip(error, -reach, reach), bins=bins, range=(-reach, reach), color=PREDICTED, alpha=0.85)
     bias = float(error.mean())
     axis.axvline(0, color=TRUTH, lw=0.9, ls="--")
-    axis.axvline(bias, color=TRUTH, lw=1.6, label=f"bias {bias:+.{_digits(kind)}f}{kind.symbol}")
-    more = f"; {beyond:,} larger ones in the outermost bars" if beyond else ""
+    text = f"bias {_signed(bias, kind)}"
+    _legend(axis, [axis.axvline(bias, color=TRUTH, lw=1.6, label=text)])
+    more = f"   (outermost bars: {beyond:,} larger)" if beyond else ""
     axis.set_xlabel(f"error: predicted − label {_unit(kind)}, left +{more}")
     axis.set_ylabel("frames")
-    axis.yaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.legend(loc="upper right", frameon=False)
+    axis.yaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10], integer=True))
     axis.grid(axis="y", alpha=0.25, lw=0.6)
 
 
@@ -175,6 +200,10 @@ def _tick(value: float, digits: int) -> str:
 
 def _digits(kind: AngleKind) -> int:
     return 2 if kind.unit == "deg" else 4
+
+
+def _signed(value: float | None, kind: AngleKind) -> str:
+    return "unknown" if value is None else f"{value:+.{_digits(kind)}f}{kind.symbol}".replace("-", "−")
 
 
 def _unit(kind: AngleKind) -> str:

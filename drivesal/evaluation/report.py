@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -107,9 +108,9 @@ def _recording(drive: Drive, answers: Answers) -> dict[str, Any]:
 
 def lines(found: Mapping[str, Any], kind: AngleKind) -> Iterator[str]:
     """The facts for a person, a line each."""
-    number = _Numbers(kind)
     count = found["errors"]["frames"]
     places = found["recordings"]
+    number = _Numbers(kind, max(len(one["path"]) for one in places) if len(places) > 1 else 0)
     where = places[0]["path"] if len(places) == 1 else f"{len(places)} recordings"
     yield f"{found['model']['file']} on {where}: {count} labelled frame{'' if count == 1 else 's'}"
     turns = "" if kind.turns == "unknown" else f" at {kind.turns}"
@@ -134,7 +135,7 @@ def lines(found: Mapping[str, Any], kind: AngleKind) -> Iterator[str]:
     for one in found["worst"]:
         of = "" if len(places) == 1 else f" of {one['recording']}"
         rmse, bias = number.plain(one["rmse"]), number.signed(one["bias"])
-        when = f"{clock(one['start_s'])} to {clock(one['end_s'])}{of}"
+        when = f"{' to '.join(outwards(one['start_s'], one['end_s']))}{of}"
         yield f"  {when}: RMSE {rmse}, bias {bias}, {one['share']:.0%} of all squared error"
         yield f"    {one['command']}"
     for assumed in found["model"]["assumed"]:
@@ -149,7 +150,7 @@ _BRIGHT = {"dark": "below {0:g} of 255", "medium": "{0:g} to {1:g}", "bright": "
 
 
 def _steering_names(kind: AngleKind) -> dict[str, str]:
-    of = kind.symbol.strip() if kind.unit == "deg" else kind.symbol
+    of = kind.symbol if kind.unit == "deg" else ""
     turned, sharp = f"{{0:g}}{of} to {{1:g}}{of}", f"{{1:g}}{of} and more"
     return {
         "sharp left": sharp,
@@ -161,9 +162,10 @@ def _steering_names(kind: AngleKind) -> dict[str, str]:
 
 
 class _Numbers:
-    """Numbers in the unit of the angles."""
+    """A table of numbers in the unit of the angles; `longest` is the length of the names of its rows."""
 
-    def __init__(self, kind: AngleKind) -> None:
+    def __init__(self, kind: AngleKind, longest: int) -> None:
+        self._width = max(longest, 27)
         self._symbol, self._digits = kind.symbol, 2 if kind.unit == "deg" else 4
 
     def plain(self, value: float | None) -> str:
@@ -190,7 +192,15 @@ class _Numbers:
     def _cells(self, name: str, frames: str, *numbers: str) -> str:
         *errors, r = numbers
         wide = 9 if self._digits == 2 else 13
-        return f"{name:<28} {frames:>8}" + "".join(f" {cell:>{wide}}" for cell in errors) + f" {r:>7}"
+        return (
+            f"{name:<{self._width}} {frames:>8}" + "".join(f" {cell:>{wide}}" for cell in errors) + f" {r:>7}"
+        )
+
+
+def outwards(start_s: float, end_s: float) -> tuple[str, str]:
+    """A range of seconds as `--start` and `--end` read it, rounded outwards to tenths of a second."""
+    tolerance = 1e-6  # in tenths, for numbers that are not exact in binary
+    return clock(math.floor(start_s * 10 + tolerance) / 10), clock(math.ceil(end_s * 10 - tolerance) / 10)
 
 
 def clock(seconds: float, digits: int = 1) -> str:

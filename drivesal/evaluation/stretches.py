@@ -46,64 +46,73 @@ def worst(drives: Sequence[Answers], count: int, seconds: float = SECONDS) -> li
     """Up to `count` stretches with the largest sum of squared errors, the worst first.
 
     They last `seconds`, or as long as there are frames between two gaps in time, which they never cross; no two
-    overlap. Frames without an error make no stretch.
+    overlap. What is left beside a stretch may be one too where it is at least half as long. Frames without an
+    error make no stretch.
     """
-    windows = [_windows(one, seconds) for one in drives]
-    whose = np.repeat(np.arange(len(drives)), [len(one) for one in windows])
-    first, end = np.concatenate(windows).T
-    squared = np.concatenate([_sums(one, found) for one, found in zip(drives, windows, strict=True)])
     whole = sum(float(np.sum(one.error**2)) for one in drives)
-    left = squared > _ROUNDING * whole
+    free = [
+        _best(one, place, first, end, seconds) for place, one in enumerate(drives) for first, end in one.runs
+    ]
     found: list[Stretch] = []
-    while len(found) < count and left.any():
-        best = _middle_of_equals(np.where(left, squared, -1), whose)
-        found.append(_stretch(drives, int(whose[best]), int(first[best]), int(end[best]), whole))
-        left &= (whose != whose[best]) | (first >= end[best]) | (end <= first[best])
+    while free and len(found) < count:
+        most = max(free, key=lambda one: one.squared)
+        if most.squared <= _ROUNDING * whole:
+            break
+        answers = drives[most.recording]
+        found.append(_stretch(answers, most, whole))
+        free.remove(most)
+        for first, end in ((most.run[0], most.first), (most.end, most.run[1])):
+            if (end - first) * answers.step_s >= seconds / 2:
+                free.append(_best(answers, most.recording, first, end, seconds))
     return found
 
 
-def _windows(answers: Answers, seconds: float) -> NDArray[np.intp]:
-    """(m, 2) places [first, end): all stretches of the length, whole runs where these are shorter."""
-    found = []
-    for start, stop in answers.runs:
-        times = answers.time_s[start:stop]
-        tolerance_s = answers.step_s / 100  # for times that are not exact in binary
-        ends = np.searchsorted(times, times + seconds - tolerance_s)
-        full = times + seconds <= times[-1] + answers.step_s + tolerance_s
-        here = np.stack([np.arange(len(times)), ends], axis=1)[full]
-        found.append((here if len(here) else np.array([[0, len(times)]])) + start)
-    return np.concatenate(found)
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """The places [first, end) of the frames with the largest sum of squared errors in a run of a recording."""
+
+    recording: int
+    run: tuple[int, int]
+    first: int
+    end: int
+    squared: float
 
 
-def _sums(answers: Answers, windows: NDArray[np.intp]) -> NDArray[np.float64]:
-    """(m,) the squared errors' sum in each window."""
-    so_far = np.concatenate([[0.0], np.cumsum(answers.error**2)])
-    sums: NDArray[np.float64] = so_far[windows[:, 1]] - so_far[windows[:, 0]]
-    return sums
+def _best(answers: Answers, recording: int, start: int, stop: int, seconds: float) -> _Window:
+    """The worst window of the length in the places [start, stop), all of them where they last less."""
+    times = answers.time_s[start:stop]
+    tolerance_s = answers.step_s / 100  # for times that are not exact in binary
+    first = np.flatnonzero(times + seconds <= times[-1] + answers.step_s + tolerance_s)
+    end = np.searchsorted(times, times[first] + seconds - tolerance_s)
+    if not len(first):
+        first, end = np.array([0]), np.array([len(times)])
+    so_far = np.concatenate([[0.0], np.cumsum(answers.error[start:stop] ** 2)])
+    squared = so_far[end] - so_far[first]
+    best = _middle_of_equals(squared)
+    return _Window(
+        recording, (start, stop), start + int(first[best]), start + int(end[best]), float(squared[best])
+    )
 
 
-def _middle_of_equals(squared: NDArray[np.float64], whose: NDArray[np.intp]) -> int:
+def _middle_of_equals(squared: NDArray[np.float64]) -> int:
     """The place of the largest sum; in a row of equal ones, which all hold the same error, the middle one."""
     top = int(np.argmax(squared))
-    equal = (squared >= squared[top] * (1 - _ROUNDING)) & (whose == whose[top])
-    breaks = np.flatnonzero(~equal[top:])
-    first, last = top, top + (int(breaks[0]) if len(breaks) else len(squared) - top) - 1
-    while first > 0 and equal[first - 1]:
-        first -= 1
-    return (first + last) // 2
+    less = np.flatnonzero(squared < squared[top] * (1 - _ROUNDING))
+    first = int(less[less < top].max(initial=-1)) + 1
+    end = int(less[less > top].min(initial=len(squared)))
+    return (first + end - 1) // 2
 
 
-def _stretch(drives: Sequence[Answers], recording: int, first: int, end: int, whole: float) -> Stretch:
-    answers = drives[recording]
+def _stretch(answers: Answers, window: _Window, whole: float) -> Stretch:
+    first, end = window.first, window.end
     off = answers.error[first:end]
-    last_run = next(stop for start, stop in answers.runs if start <= first < stop)
-    end_s = answers.time_s[end] if end < last_run else answers.time_s[end - 1] + answers.step_s
+    next_s = answers.time_s[end] if end < window.run[1] else answers.time_s[end - 1] + answers.step_s
     return Stretch(
-        recording,
+        window.recording,
         first,
         end,
         float(answers.time_s[first]),
-        float(end_s),
+        float(next_s),
         float(np.sqrt(np.mean(off**2))),
         float(np.mean(off)),
         float(np.sum(off**2)) / whole,
