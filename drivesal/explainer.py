@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -96,7 +96,9 @@ class Explainer:
         self.cases = question.cases
         self.method: Method = method(question.method)
         self.options = self.method.settings(question.options)
-        self.context = Context(mean, pictures, question.batch, question.seed)
+        self.tick: Callable[[int], object] = lambda passes: None
+        """Told how many passes of the network come next, for methods of many; may raise to end them."""
+        self.context = Context(mean, pictures, question.batch, question.seed, lambda passes: self.tick(passes))
         self._passes = 0
         check_cases(question)
         self._main = self._built(model, self.method, self.options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -84,7 +85,12 @@ class Painter:
         self.notes = (
             [f"no heat at all for {', '.join(cold)}: the answer did not react to any pixel"] if cold else []
         )
-        self.renderer = Renderer(_scene(recording, model, studied, request, self.scale, self.notes, trace))
+        self.scene = _scene(recording, model, studied, request, self.scale, self.notes, trace)
+
+    @functools.cached_property
+    def renderer(self) -> Renderer:
+        """What draws the canvas, made when it is first needed."""
+        return Renderer(self.scene)
 
     def heats(self, explained: Explained) -> dict[str, Floats]:
         """Each case's heat (h, w), unsmoothed and unscaled."""
@@ -92,6 +98,10 @@ class Painter:
 
     def paint(self, explained: Explained, heats: Mapping[str, Floats]) -> Image:
         """The canvas of one frame, (height, width, 3) uint8 RGB, valid until the next call."""
+        return self.renderer.draw(self.shown(explained, heats))
+
+    def shown(self, explained: Explained, heats: Mapping[str, Floats]) -> Shown:
+        """What the overlay is told of one frame: heats smoothed and on the scale."""
         look = self.request.look
         smoothed = {name: smooth(heat, look.smooth) for name, heat in heats.items()}
         scale = self.scale
@@ -101,9 +111,7 @@ class Painter:
         shown = {name: scale.apply(name, heat) for name, heat in smoothed.items()}
         frame = explained.frame
         time_s = frame.time_s if self._timed else math.nan
-        return self.renderer.draw(
-            Shown(frame.index, time_s, frame.image, explained.angle, frame.steering, shown, frame.extras)
-        )
+        return Shown(frame.index, time_s, frame.image, explained.angle, frame.steering, shown, frame.extras)
 
 
 def _units(cases: tuple[Case, ...], method: Method, unit: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from drivesal.attribution.registry import Option
 from drivesal.backend import tensorflow
 
 if TYPE_CHECKING:
-    from drivesal.attribution.registry import Scorable
+    from drivesal.attribution.registry import Context, Scorable
     from drivesal.types import Floats
 
 ALIGNMENT = 64
@@ -52,12 +52,13 @@ class Buffer:
 
 
 class Reused(Buffer):
-    """A buffer whose pictures are scored."""
+    """A buffer whose pictures are scored; the context is told of each batch before."""
 
-    def __init__(self, model: Scorable, shape: tuple[int, ...]) -> None:
+    def __init__(self, model: Scorable, shape: tuple[int, ...], context: Context) -> None:
         from drivesal.attribution import kernels
 
         super().__init__(shape)
+        self._tick = context.tick
         # its one signature, chosen once: finding it again costs a twentieth of the pass
         self._score = kernels.score(model).get_concrete_function()
 
@@ -65,6 +66,7 @@ class Reused(Buffer):
         """(count,) float32: scores of the first pictures, with the same numbers (E,) beside each of them."""
         import numpy as np
 
+        self._tick(count)
         first = self.tensor(count)
         # numpy() waits until the network is done with the pictures, which are written to next
         beside = tensorflow().constant(np.broadcast_to(others, (count, len(others))))

@@ -147,7 +147,7 @@ def score_cam(model: Scorable, context: Context, *, conv: str, place: str, basel
         masks = _in_unit_range(maps)
         gains = np.empty(len(seen) * count, np.float32)
         at = 0
-        for frames, channels in kernels.chunks(len(seen), count, context.batch):
+        for frames, channels in kernels.chunks(len(seen), count, context):
             rows = slice(frames[0], frames[-1] + 1)
             chosen, which = masks[frames, :, :, channels], frames - frames[0]
             gains[at : at + len(frames)] = through(x[rows], x0[rows], chosen, seen.others[frames], which)

@@ -54,7 +54,7 @@ def expected_gradients(model: Scorable, context: Context, *, samples: int) -> At
         picks, shares = np.concatenate([one for one, _ in drawn]), np.concatenate([one for _, one in drawn])
         total = np.zeros(seen.pictures.shape, np.float32)
         at = 0
-        for frames, _ in kernels.chunks(len(seen), samples, context.batch):
+        for frames, _ in kernels.chunks(len(seen), samples, context):
             rows, now = slice(frames[0], frames[-1] + 1), slice(at, at + len(frames))
             at += len(frames)
             which = frames - frames[0]

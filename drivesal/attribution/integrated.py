@@ -52,7 +52,7 @@ def integrated_gradients(model: Scorable, context: Context, *, steps: int, basel
         way = x - x0
         total = np.zeros_like(x)
         points = Buffer((min(context.batch, len(seen) * steps), *x.shape[1:]))
-        for frames, samples in kernels.chunks(len(seen), steps, context.batch):
+        for frames, samples in kernels.chunks(len(seen), steps, context):
             rows = slice(frames[0], frames[-1] + 1)
             for point, frame, sample in zip(points.inputs, frames, samples, strict=False):
                 np.multiply(way[frame], share[sample], out=point)

@@ -138,13 +138,19 @@ def distinct(pictures: NDArray[Any]) -> NDArray[Any]:
     return pictures[:1] if pictures.strides[0] == 0 else pictures
 
 
-def chunks(frames: int, samples: int, batch: int) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
-    """Frames × samples in full batches: (frame, sample) numbers, each (≤ batch,) int32, frames ascending."""
+def chunks(
+    frames: int, samples: int, context: Context
+) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
+    """Frames × samples in full batches: (frame, sample) numbers, each (≤ batch,) int32, frames ascending.
+
+    The context is told of each batch before it comes.
+    """
     import numpy as np
 
     total = frames * samples
-    for start in range(0, total, batch):
-        flat = np.arange(start, min(start + batch, total), dtype=np.int32)
+    for start in range(0, total, context.batch):
+        flat = np.arange(start, min(start + context.batch, total), dtype=np.int32)
+        context.tick(len(flat))
         yield flat // np.int32(samples), flat % np.int32(samples)
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from drivesal.attribution.registry import Context
     from drivesal.types import Floats
 
 BANK = 1 << 19
@@ -42,7 +43,7 @@ class Noise:
 
 
 def copies(
-    noise: Noise, x: Floats, indices: NDArray[np.int64], count: int, batch: int
+    noise: Noise, x: Floats, indices: NDArray[np.int64], count: int, context: Context
 ) -> Iterator[tuple[Any, NDArray[np.int32]]]:
     """`count` noisy copies of each frame's input x (N, h, w, C) as tensors, full batches, with frame numbers.
 
@@ -54,8 +55,8 @@ def copies(
     from drivesal.attribution.kernels import chunks
 
     drawn = (one for index in indices for one in noise.samples(int(index), count))
-    noisy = Buffer((min(batch, len(x) * count), *x.shape[1:]))
-    for frames, _ in chunks(len(x), count, batch):
+    noisy = Buffer((min(context.batch, len(x) * count), *x.shape[1:]))
+    for frames, _ in chunks(len(x), count, context):
         for slot, frame in enumerate(frames):
             step, less = next(drawn)
             (np.subtract if less else np.add)(x[frame], step, out=noisy.inputs[slot])

@@ -72,7 +72,7 @@ def occlusion(model: Scorable, context: Context, *, patch: int, stride: int, fil
     def attribute(seen: Seen) -> Attributed:
         x = kernels.network_inputs(model, seen.pictures)
         filled = kernels.network_inputs(model, fill_of(seen.pictures))
-        reused = Reused(model, (min(context.batch, len(boxes) + 1), *x.shape[1:]))
+        reused = Reused(model, (min(context.batch, len(boxes) + 1), *x.shape[1:]), context)
         scores = np.empty(len(seen), np.float32)
         maps = np.empty((len(seen), height, width, 1), np.float32)
         for i in range(len(seen)):

@@ -81,13 +81,15 @@ class Context:
     """What a method may know beforehand.
 
     `mean` (h, w, 3) float32, the clip's mean picture; `pictures` (M, h, w, 3) uint8 spread over the clip;
-    `batch` the most pictures in one call of the network; `seed` of everything random.
+    `batch` the most pictures in one call of the network; `seed` of everything random. Methods of many passes
+    call `tick` with how many passes of the network come next; it may raise, which ends them.
     """
 
     mean: Floats
     pictures: Image
     batch: int = 32
     seed: int = 0
+    tick: Callable[[int], object] = lambda passes: None
 
 
 @dataclass(frozen=True)

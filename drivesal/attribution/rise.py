@@ -67,7 +67,7 @@ def rise(model: Scorable, context: Context, *, masks: int, cells: int, keep: flo
         x0 = kernels.network_inputs(model, fill_of(seen.pictures))
         way = x - x0
         scores = kernels.scores_of(model, x, seen.others, context.batch)
-        reused = Reused(model, (min(context.batch, masks), *x.shape[1:]))
+        reused = Reused(model, (min(context.batch, masks), *x.shape[1:]), context)
         sums = np.zeros(len(seen))
         total = np.zeros((len(seen) + 1, height * width))
         for part in held or drawn():

@@ -128,7 +128,7 @@ def _moments(model: Scorable, context: Context, samples: int, noise: float) -> M
     def moments(seen: Seen, squares: bool) -> tuple[Floats, Floats, Floats]:
         x = kernels.network_inputs(model, seen.pictures)
         total, square = np.zeros_like(x), np.zeros(seen.pictures.shape if squares else 0, np.float32)
-        for noisy, frames in copies(drawn, x, seen.indices, samples, context.batch):
+        for noisy, frames in copies(drawn, x, seen.indices, samples, context):
             rows = slice(frames[0], frames[-1] + 1)
             beside, belongs = tensorflow().constant(seen.others[frames]), kernels.belonging(frames)
             if squares:

@@ -436,3 +436,35 @@ def test_gradients_of_an_unused_picture_are_zero():
     blind = steering(convolutional())
     blind.answer = lambda x, others=None: tf.zeros([tf.shape(x)[0]])
     assert not explain(methods()["gradient"], blind).signed.any()
+
+
+class StopError(Exception):
+    """Raised by who is told of passes."""
+
+
+@EVERY
+def test_methods_of_many_passes_tell_of_them_and_can_be_ended_between(method, model):
+    passes = method.passes_of(options(method, COSTLY), SIZE)
+    told = []
+    known = dataclasses.replace(context(IMAGES, 4), tick=told.append)
+    attribute = method.build(model, known, **options(method, COSTLY))
+    whole = attribute(seen(IMAGES[:1]))
+    if passes <= 4:
+        return
+    # those of the frame itself, of the baseline or of each map's layer are not all told
+    assert 0.4 * passes <= sum(told) <= passes + 1 or method.name in ("score-cam", "lrp")
+    if method.name == "lrp":  # its passes are one call each
+        return
+    assert len(told) > 1
+
+    def end(count):
+        told.append(count)
+        if len(told) == 2:
+            raise StopError
+
+    told.clear()
+    ended = method.build(model, dataclasses.replace(known, tick=end), **options(method, COSTLY))
+    with pytest.raises(StopError):
+        ended(seen(IMAGES[:1]))
+    # what was ended leaves nothing behind in what comes after
+    assert close(attribute(seen(IMAGES[:1])).raw, whole.raw)

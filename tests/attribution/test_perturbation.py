@@ -10,6 +10,7 @@ from drivesal.attribution import kernels, method, rise
 from drivesal.attribution.baselines import baseline
 from drivesal.attribution.buffers import ALIGNMENT, Reused
 from drivesal.attribution.occlusion import _boxes
+from drivesal.attribution.registry import Context
 from drivesal.attribution.rise import _draw
 from drivesal.backend import tensorflow
 from drivesal.errors import OptionError
@@ -314,7 +315,8 @@ def test_values_that_make_no_sense_are_refused(name, options, flag):
 def test_scores_are_of_what_is_written_last(shape):
     network = linear(np.random.default_rng(0).normal(size=shape[1:]).astype(np.float32))
     model = steering(network, colour="RGB" if shape[3] == 3 else "GREY")
-    reused, nothing = Reused(model, shape), np.zeros(0, np.float32)
+    context = Context(np.zeros(shape[1:], np.float32), np.zeros((0, *shape[1:]), np.uint8))
+    reused, nothing = Reused(model, shape, context), np.zeros(0, np.float32)
     assert reused.inputs.ctypes.data % ALIGNMENT == 0
     compute, rng = kernels.score(model), np.random.default_rng(1)
     for count in (len(reused), 1, len(reused)):

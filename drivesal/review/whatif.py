@@ -1,0 +1,117 @@
+"""What if the picture were another: boxes painted over, light, blur and shift of the whole frame."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import cv2
+import numpy as np
+
+from drivesal.errors import OptionError
+
+if TYPE_CHECKING:
+    from drivesal.types import Image
+
+Fill = Literal["mean", "blur", "black"]
+
+MOST_BOXES = 50
+BLURRED = 0.12
+"""Standard deviation of the blur that fills a box, as a share of the frame's shorter side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle of the frame [px], ends exclusive, and what it is filled with.
+
+    "mean" is the clip's mean frame, "blur" the frame itself out of focus, "black" black.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    fill: Fill = "mean"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Changes of a frame, applied in this order: shift, blur, contrast and brightness, boxes.
+
+    `shift` (right, down) [px], what comes in repeats the edge; `blur` standard deviation [px]; `contrast`
+    multiplies what differs from the frame's mean brightness; `brightness` is added [0..255].
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    boxes: tuple[Box, ...] = ()
+    brightness: float = 0.0
+    contrast: float = 1.0
+    blur: float = 0.0
+    shift: tuple[float, float] = (0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        numbers = [self.brightness, self.contrast, self.blur, *self.shift]
+        numbers += [edge for box in self.boxes for edge in (box.left, box.top, box.right, box.bottom)]
+        if not all(math.isfinite(number) and abs(number) < 1e5 for number in numbers):
+            raise ValueError("numbers must be finite and below 100000")
+        if len(self.boxes) > MOST_BOXES:
+            raise ValueError(f"at most {MOST_BOXES} boxes")
+        if not -255 <= self.brightness <= 255:
+            raise ValueError("brightness must be from -255 to 255")
+        if not 0 <= self.contrast <= 10:
+            raise ValueError("contrast must be from 0 to 10")
+        if not 0 <= self.blur <= 100:
+            raise ValueError("blur must be from 0 to 100 px")
+
+    @property
+    def nothing(self) -> bool:
+        """Whether it changes nothing."""
+        return self == NOTHING
+
+    def apply(self, image: Image, mean: Image) -> Image:
+        """(H, W, 3) uint8 RGB changed, `image` itself left as it is; `mean` (H, W, 3) is the clip's."""
+        changed = image
+        if self.shift != (0.0, 0.0):
+            move = np.array([[1, 0, self.shift[0]], [0, 1, self.shift[1]]], np.float32)
+            size = (image.shape[1], image.shape[0])
+            changed = cv2.warpAffine(changed, move, size, borderMode=cv2.BORDER_REPLICATE)
+        if self.blur > 0:
+            changed = cv2.GaussianBlur(changed, (0, 0), self.blur)
+        if self.contrast != 1 or self.brightness != 0:
+            level = float(cv2.cvtColor(changed, cv2.COLOR_RGB2GRAY).mean())
+            table = (np.arange(256) - level) * self.contrast + level + self.brightness
+            changed = cv2.LUT(changed, np.clip(table, 0, 255).round().astype(np.uint8))
+        if self.boxes:
+            changed = self._filled(changed.copy(), mean)
+        return changed
+
+    def _filled(self, image: Image, mean: Image) -> Image:
+        height, width = image.shape[:2]
+        fills = {box.fill for box in self.boxes}
+        blurred = cv2.GaussianBlur(image, (0, 0), BLURRED * min(height, width)) if "blur" in fills else image
+        sources = {"mean": mean, "blur": blurred, "black": np.zeros_like(image) if "black" in fills else image}
+        for box in self.boxes:
+            rows = slice(max(round(box.top), 0), max(round(box.bottom), 0))
+            columns = slice(max(round(box.left), 0), max(round(box.right), 0))
+            image[rows, columns] = sources[box.fill][rows, columns]
+        return image
+
+
+NOTHING = Edit()
+
+
+def parse_edit(text: str) -> Edit:
+    """An `Edit` out of JSON. Raises OptionError that names the field."""
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(Edit).validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "edit"
+        reason = first["msg"].removeprefix("Value error, ")
+        raise OptionError(f"a valid {where} of an edit", reason, "mend it") from None
