@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -132,6 +133,25 @@ class Explainer:
         """Frames in one batch."""
         return min(self.context.batch, max(1, PASSES // self._passes))
 
+    @contextlib.contextmanager
+    def watched(self, frames: int, tick: Callable[[float], object]) -> Iterator[None]:
+        """While so many frames are explained inside the block, `tick` is told the share done, 0..1.
+
+        It is told between calls of the network, by methods of many passes, and may raise to end them.
+        """
+        done = 0
+
+        def told(passes: int) -> None:
+            nonlocal done
+            tick(min(done / (frames * self._passes), 1.0))
+            done += passes
+
+        self._tick = told
+        try:
+            yield
+        finally:
+            self._tick = lambda passes: None
+
     def explain(self, frames: Iterable[Frame]) -> Iterator[Explained]:
         """The frames explained, in order. Raises NotFiniteError that names frame and method."""
         for batch in batches(frames, self.model, self.limit):
@@ -225,27 +245,43 @@ class Study:
 
 
 def study(recording: Recording, model: SteeringModel, question: Question, span: Span = WHOLE) -> Study:
-    """Looks at PROBE frames of the recording and makes the explainer for the rest.
-
-    The mean picture is the clip's; for one picture alone it is the card's. Of a costly method fewer of the
-    frames are explained. Raises OptionError where a mean picture is needed and neither is there.
-    """
-    height, width = model.preprocess.size
-    count = max(min(PROBE, PROBE_BYTES // (height * width * PROBE_PIXEL)), LEAST_PROBE)
+    """Looks at PROBE frames of the recording and makes the explainer for the rest; see `study_of`."""
     frames = [
-        dataclasses.replace(frame, image=model.prepare(frame.image)) for frame in recording.sample(count, span)
+        dataclasses.replace(frame, image=model.prepare(frame.image))
+        for frame in recording.sample(probe_size(model), span)
     ]
+    return study_of(frames, model, question)
+
+
+def probe_size(model: SteeringModel) -> int:
+    """How many frames a probe for this model takes."""
+    height, width = model.preprocess.size
+    return max(min(PROBE, PROBE_BYTES // (height * width * PROBE_PIXEL)), LEAST_PROBE)
+
+
+def study_of(
+    frames: Sequence[Frame],
+    model: SteeringModel,
+    question: Question,
+    tick: Callable[[float], object] = lambda share: None,
+) -> Study:
+    """What a probe tells, of frames whose images are the model's pictures already.
+
+    The mean picture is theirs; for one picture alone it is the card's. Of a costly method fewer of the frames
+    are explained. `tick` is told the share done and may raise to end it. Raises InputError without frames,
+    OptionError where a mean picture is needed and neither is there.
+    """
     if not frames:
         raise nothing_decoded()
     pictures = np.stack([frame.image for frame in frames])
     mean = _mean_picture(model, pictures, _needs_mean(question))
     explainer = Explainer(model, question, mean, pictures)
     every = -(-len(frames) // max(PROBE_PASSES // explainer.passes, LEAST_PROBE))
-    probe = [
-        one
-        for at in range(0, len(frames), explainer.limit * every)
-        for one in explainer.explain_batch(_prepared(frames[at : at + explainer.limit * every : every], model))
-    ]
+    chosen = frames[::every]
+    probe = []
+    with explainer.watched(len(chosen), tick):
+        for at in range(0, len(chosen), explainer.limit):
+            probe += explainer.explain_batch(_prepared(chosen[at : at + explainer.limit], model))
     return Study(_statistics(mean, probe), explainer, probe)
 
 
@@ -256,11 +292,11 @@ def nothing_decoded() -> InputError:
     )
 
 
-def _prepared(frames: list[Frame], model: SteeringModel) -> Batch:
+def _prepared(frames: Sequence[Frame], model: SteeringModel) -> Batch:
     """A batch of frames whose images are the model's pictures already."""
     pictures = np.stack([frame.image for frame in frames])
     indices = np.array([frame.index for frame in frames], np.int64)
-    return Batch(frames, Seen(pictures, indices, model.others_of(frames)))
+    return Batch(list(frames), Seen(pictures, indices, model.others_of(frames)))
 
 
 def _needs_mean(question: Question) -> bool:

@@ -1,0 +1,238 @@
+"""What lies open in a review: a drive, models, and what was computed of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from drivesal.attribution import method
+from drivesal.cases import SIGNED, UNSIGNED, choose
+from drivesal.errors import InputError, OptionError
+from drivesal.explainer import Question, Study, nothing_decoded, probe_size, study_of
+from drivesal.painter import Look, Painter, Request
+from drivesal.review.whatif import NOTHING, Edit
+from drivesal.types import Explained, Frame
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from drivesal.model import SteeringModel
+    from drivesal.review.frames import FrameStore
+    from drivesal.review.work import Tick
+    from drivesal.scale import Scale
+    from drivesal.types import Floats, Image, Recording
+
+HELD_BYTES = 96 << 20
+"""Bytes of maps that are kept of frames that were looked at."""
+HELD_VIEWS = 8
+"""Probes that are kept, each of a model under a method; of PilotNet 20 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a frame is looked at: `model` counts from 0, `options` are the method's own, sorted by name.
+
+    `support` tells that the case support is wanted too, which costs contributions; `maintain` names what it
+    shows; `smooth` is the blur [model px]; `per_frame` scales each frame by itself.
+    """
+
+    model: int = 0
+    method: str = "gradient"
+    options: tuple[tuple[str, Any], ...] = ()
+    support: bool = False
+    maintain: str = "product"
+    smooth: float = 2.0
+    per_frame: bool = False
+
+    @property
+    def question(self) -> Question:
+        """What the model is asked. Raises OptionError."""
+        chosen = method(self.method)
+        names = [*(SIGNED if chosen.signed else ()), *UNSIGNED, *(["support"] if self.support else [])]
+        settings = chosen.settings(dict(self.options))
+        return Question(choose(names, self.maintain), chosen.name, settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One frame explained: its numbers, each case's heat (h, w) float32 unsmoothed, and the model's picture.
+
+    `before` is the angle of the frame as it was where it has been edited.
+    """
+
+    explained: Explained
+    heats: Mapping[str, Floats]
+    before: float | None
+
+    @property
+    def nbytes(self) -> int:
+        """About how much memory it takes."""
+        return 2 * self.explained.raw.nbytes + sum(heat.nbytes for heat in self.heats.values())
+
+
+class Held:
+    """The results used last, by key, up to a number of bytes. For any thread."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._size = most, 0
+        self._results: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> Any:
+        """What was put under the key, None where it is not held any more."""
+        with self._lock:
+            if key not in self._results:
+                return None
+            self._results.move_to_end(key)
+            return self._results[key][0]
+
+    def put(self, key: Hashable, result: Any, size: int) -> None:
+        """Holds a result of about `size` bytes and lets go of the oldest."""
+        with self._lock:
+            self._size += size - self._results.pop(key, (None, 0))[1]
+            self._results[key] = result, size
+            while self._size > self._most and len(self._results) > 1:
+                self._size -= self._results.popitem(last=False)[1][1]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Frames spread over a drive: for each model as it sees them, and their mean (H, W, 3) uint8 RGB."""
+
+    frames: list[list[Frame]]
+    mean: Image
+
+
+def _probe(recording: Recording, models: Sequence[SteeringModel]) -> Probe:
+    counts = [probe_size(model) for model in models]
+    seen: list[list[Frame]] = [[] for _ in models]
+    total, count = np.zeros(1, np.float32), 0
+    for frame in recording.sample(max(counts)):
+        total, count = total + frame.image, count + 1
+        for model, frames, most in zip(models, seen, counts, strict=True):
+            if len(frames) < most:
+                frames.append(dataclasses.replace(frame, image=model.prepare(frame.image)))
+    if not count:
+        raise nothing_decoded()
+    return Probe(seen, (total / count).round().astype(np.uint8))
+
+
+class Desk:
+    """A drive and the models it is reviewed with, all of one kind of answer.
+
+    Everything that asks a network takes a `tick` and belongs into the thread of `Work`; frames come from any
+    thread. Raises OptionError where the models' answers cannot be compared.
+    """
+
+    def __init__(self, recording: Recording, frames: FrameStore, models: Sequence[SteeringModel]) -> None:
+        self.recording, self.frames, self.models = recording, frames, list(models)
+        kinds = {model.kind for model in models}
+        if len({kind.unit for kind in kinds}) > 1 or any(not a.comparable(b) for a in kinds for b in kinds):
+            came = " and ".join(
+                f"{model.name} answers {model.kind.unit} at {model.kind.turns}" for model in models
+            )
+            raise OptionError("models of one kind of angle", came, "review them one by one")
+        self._studies = Held(HELD_VIEWS)
+        self._painters = Held(4 * HELD_VIEWS)
+        self._told = Held(HELD_BYTES)
+        self._probe: Probe | None = None
+        self._probing = threading.Lock()
+
+    @property
+    def count(self) -> int:
+        """How many frames the drive has. Raises InputError where that is not known."""
+        length = self.recording.info.length
+        if length is None:
+            came = f"how many {self.recording.info.path} has is not known"
+            raise InputError("a recording whose frames can be counted", came, "convert it to a video file")
+        return length
+
+    def frame(self, index: int, edit: Edit = NOTHING) -> Frame:
+        """The frame, as the edit leaves it. Raises InputError where there is none."""
+        frame = self.frames.at(index)
+        if edit.nothing:
+            return frame
+        return dataclasses.replace(frame, image=edit.apply(frame.image, self.mean_frame()))
+
+    def mean_frame(self) -> Image:
+        """(H, W, 3) uint8 RGB: the mean of frames spread over the drive."""
+        return self._probed().mean
+
+    def _probed(self) -> Probe:
+        """Frames spread over the drive, read when they are first needed. Raises InputError."""
+        with self._probing:
+            if self._probe is None:
+                self._probe = _probe(self.recording, self.models)
+            return self._probe
+
+    def studied(self, view: View, tick: Tick) -> Study:
+        """The clip's statistics under this view, from a probe."""
+        key = (view.model, view.method, view.options, view.support, view.maintain)
+        found: Study | None = self._studies.get(key)
+        if found is None:
+            frames = self._probed().frames[view.model]
+            found = study_of(frames, self.models[view.model], view.question, tick)
+            self._studies.put(key, found, 1)
+        return found
+
+    def painter(self, view: View, opacity: float, tick: Tick) -> Painter:
+        """What draws this view; of two models on the scale of both, where that has the same unit."""
+        key = (view, opacity)
+        painter: Painter | None = self._painters.get(key)
+        if painter is None:
+            look = Look(smooth=view.smooth, opacity=opacity, per_frame=view.per_frame)
+            painter = self._painted(view, look, tick)
+            if len(self.models) > 1:
+                others = [
+                    self._painted(dataclasses.replace(view, model=number), look, tick).scale
+                    for number in range(len(self.models))
+                    if number != view.model
+                ]
+                shared = {"scale": _widest([painter.scale, *others])}
+                painter = self._painted(view, dataclasses.replace(look, scale=shared), tick)
+            self._painters.put(key, painter, 1)
+        return painter
+
+    def _painted(self, view: View, look: Look, tick: Tick) -> Painter:
+        studied = self.studied(view, tick)
+        request = Request(view.question, look)
+        return Painter(self.recording, self.models[view.model], studied, request, trace=False)
+
+    def told(self, view: View, index: int, edit: Edit, tick: Tick) -> Told:
+        """The frame explained. Raises InputError where there is no such frame."""
+        look = dataclasses.replace(view, smooth=0.0, per_frame=False)
+        key = (look, index, edit)
+        found: Told | None = self._told.get(key)
+        if found is not None:
+            return found
+        studied = self.studied(view, tick)
+        with studied.explainer.watched(1, tick):
+            explained = next(studied.explainer.explain([self.frame(index, edit)]))
+        heats = {case.name: case.heat(explained, studied.clip) for case in studied.explainer.cases}
+        before = None if edit.nothing else self.angle(view.model, self.frame(index))
+        # the frame itself is kept elsewhere
+        bare = dataclasses.replace(explained.frame, image=explained.picture)
+        found = Told(dataclasses.replace(explained, frame=bare), heats, before)
+        self._told.put(key, found, found.nbytes)
+        return found
+
+    def has(self, view: View, index: int, edit: Edit) -> bool:
+        """Whether `told` would answer at once."""
+        return self._told.get((dataclasses.replace(view, smooth=0.0, per_frame=False), index, edit)) is not None
+
+    def angle(self, number: int, frame: Frame) -> float:
+        """What a model answers to a frame."""
+        model = self.models[number]
+        return float(model.predict(model.prepare(frame.image)[None], model.others_of([frame]))[0])
+
+
+def _widest(scales: Sequence[Scale]) -> dict[str, Any]:
+    """One scale for several models as facts have it: each case's largest."""
+    facts = [scale.as_json() for scale in scales]
+    return {case: max((one[case] for one in facts), key=lambda entry: entry["full"]) for case in facts[0]}
