@@ -55,6 +55,8 @@ def test_direction(path):
         assert others <= NOTHING
     if me == "world":
         assert others <= {"errors", "outputs", "stages", "video", "preprocess", "__version__"}
+    if me == "review":
+        assert not others & {"saliency", "training", "world"}
     if me == "training":
         assert others <= {"backend", "errors", "stages"}
     if me != "cli":

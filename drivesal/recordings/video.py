@@ -156,6 +156,7 @@ class VideoRecording(Recording):
             codec=stream.codec_context.name,
             has_audio=bool(container.streams.audio),
             notes=tuple(notes),
+            keyframe_gap=index.gap,
         )
 
     def _with_first_picture(self, info: RecordingInfo) -> RecordingInfo:
@@ -166,7 +167,7 @@ class VideoRecording(Recording):
             # Some demuxers give packets other times than the decoder gives their frames: count instead.
             no_keys = np.zeros_like(self._index.key)
             self._index = replace(self._index, exact=False, key=no_keys, stamps=None)
-            return self._with_first_picture(replace(info, seekable=False))
+            return self._with_first_picture(replace(info, seekable=False, keyframe_gap=self._index.gap))
         if picture is None:
             raise InputError(
                 "a video or a picture that can be decoded",

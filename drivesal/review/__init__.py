@@ -1,0 +1,1 @@
+"""Going through a drive frame by frame."""
