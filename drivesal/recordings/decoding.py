@@ -88,10 +88,10 @@ class _DoubtError(Exception):
 
 
 def _hurried(path: Path, index: PacketIndex, start: int) -> Numbered:
-    """Like `numbered`, from the nearest keyframe and without frames before `start` that no other leans on.
+    """Like `numbered`, from the nearest keyframe and without frames on the way that no other leans on.
 
-    Raises `_DoubtError` as soon as that may give other pictures than decoding everything: damage is concealed
-    with what was decoded last, which may be a frame that was left out.
+    Raises `_DoubtError` where that may give other pictures than decoding everything: damage is concealed with
+    what was decoded last, which may be a frame that was left out.
     """
     entry = _entries(index, start)[0]
     if entry == start and entry == 0:
@@ -151,9 +151,9 @@ def _entries(index: PacketIndex, start: int) -> list[int]:
 def _from_entry(
     container: InputContainer, path: Path, index: PacketIndex, entry: int, skip_to: int = 0
 ) -> Numbered:
-    """Frames from keyframe `entry` on; those before frame `skip_to` only where others lean on them.
+    """Frames from keyframe `entry` on; well before frame `skip_to` only those that others lean on.
 
-    With `skip_to` raises `_DoubtError` for damage that what was skipped may tell on.
+    With `skip_to` raises `_DoubtError` for damage before that frame.
     """
     stream = video_stream(container, path)
     stream.thread_type = "AUTO"
@@ -162,13 +162,14 @@ def _from_entry(
             container.seek(int(index.pts[entry]), stream=stream)
         except av.FFmpegError:
             return
-    # In H.264 a frame says whether others lean on it; of other codecs' skipping less is known.
+    # In H.264 a frame says whether others lean on it; of other codecs' skipping less is known. The last ones
+    # are decoded all, so that damage in what is shown after them is concealed as always.
     skip_pts = None
     if skip_to > 0 and index.exact and index.pts is not None and stream.codec_context.name == "h264":
-        skip_pts = int(index.pts[skip_to])
+        skip_pts = int(index.pts[max(0, skip_to - _MOST_HELD)])
     last = -1
     for picture in _decoded(container, stream, skip_pts):
-        if skip_pts is not None and picture is None and last < skip_to + _MOST_HELD:
+        if skip_pts is not None and picture is None and last < skip_to:
             raise _DoubtError
         found = _number(index, picture, last)
         if found is None or found <= last:
