@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Generator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,7 +69,52 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     return streams[0]
 
 
-def numbered(path: Path, index: PacketIndex, start: int) -> Numbered:
+class Source:
+    """A file that each reader opens for itself; one that was opened for a jump waits for the next jump.
+
+    Opening looks into the streams again, which takes as long as decoding a dozen frames.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._idle: InputContainer | None = None
+        self._closed = False
+
+    @contextmanager
+    def reader(self, entry: int) -> Generator[InputContainer]:
+        """The file, to be read from keyframe `entry` after a seek, or from its beginning where that is 0."""
+        container = self._swap(None) if entry > 0 else None
+        container = container or opened(self.path)
+        left: InputContainer | None = container
+        try:
+            yield container
+            if entry > 0:
+                left = self._swap(container)
+        except (GeneratorExit, _DoubtError):
+            if entry > 0:
+                left = self._swap(container)
+            raise
+        finally:
+            if left is not None:
+                left.close()
+
+    def close(self) -> None:
+        """Closes the file that waits and lets none wait any more. Safe to call twice."""
+        self._closed = True
+        if (container := self._swap(None)) is not None:
+            container.close()
+
+    def _swap(self, container: InputContainer | None) -> InputContainer | None:
+        """Lets this file wait in place of the other; what is returned is the caller's."""
+        with self._lock:
+            if self._closed and container is not None:
+                return container
+            container, self._idle = self._idle, container
+            return container
+
+
+def numbered(source: Source, index: PacketIndex, start: int) -> Numbered:
     """Decoded frames with their indices, ascending, from `start` on or from the first one that decodes.
 
     Begins at a keyframe; where that does not lead to `start` (a seek that lands late, a damaged keyframe), at
@@ -76,18 +122,18 @@ def numbered(path: Path, index: PacketIndex, start: int) -> Numbered:
     """
     last = start - 1
     try:
-        for one in _hurried(path, index, start):
+        for one in _hurried(source, index, start):
             last = one[0]
             yield one
     except _DoubtError:
-        yield from _thorough(path, index, last + 1)
+        yield from _thorough(source, index, last + 1)
 
 
 class _DoubtError(Exception):
     """What comes next may depend on frames that were not decoded."""
 
 
-def _hurried(path: Path, index: PacketIndex, start: int) -> Numbered:
+def _hurried(source: Source, index: PacketIndex, start: int) -> Numbered:
     """Like `numbered`, from the nearest keyframe and without frames on the way that no other leans on.
 
     Raises `_DoubtError` where that may give other pictures than decoding everything: damage is concealed with
@@ -96,7 +142,8 @@ def _hurried(path: Path, index: PacketIndex, start: int) -> Numbered:
     entry = _entries(index, start)[0]
     if entry == start and entry == 0:
         raise _DoubtError
-    with opened(path) as container, closing(_from_entry(container, path, index, entry, start)) as frames:
+    reader = source.reader(entry)
+    with reader as container, closing(_from_entry(container, source.path, index, entry, start)) as frames:
         first = _first(frames, entry, start)
         if first is None or first[0] > start:
             raise _DoubtError
@@ -104,11 +151,12 @@ def _hurried(path: Path, index: PacketIndex, start: int) -> Numbered:
         yield from frames
 
 
-def _thorough(path: Path, index: PacketIndex, start: int) -> Numbered:
+def _thorough(source: Source, index: PacketIndex, start: int) -> Numbered:
     """Like `numbered`, every frame on the way decoded."""
     entries = _entries(index, start)
     for entry in entries:
-        with opened(path) as container, closing(_from_entry(container, path, index, entry)) as frames:
+        reader = source.reader(entry)
+        with reader as container, closing(_from_entry(container, source.path, index, entry)) as frames:
             at_last = entry == entries[-1]
             first = _first(frames, None if at_last else entry, start)
             if first is None or (first[0] > start and not at_last):
@@ -156,7 +204,9 @@ def _from_entry(
     With `skip_to` raises `_DoubtError` for damage before that frame.
     """
     stream = video_stream(container, path)
-    stream.thread_type = "AUTO"
+    if not stream.codec_context.is_open:
+        stream.thread_type = "AUTO"
+    stream.codec_context.skip_frame = "DEFAULT"
     if entry > 0 and index.pts is not None:
         try:
             container.seek(int(index.pts[entry]), stream=stream)

@@ -63,7 +63,7 @@ class FrameStore:
         self._planning = threading.Lock()  # held for moments only
         self._closed = threading.Event()
         self._last = -1
-        self._pool = ThreadPoolExecutor(1, "frames-behind", initializer=stand_back)
+        self._pool = ThreadPoolExecutor(1, "frames-behind")
         self._filling: tuple[range, Future[None]] | None = None
 
         self._copy: LosslessCopy | None = None
