@@ -21,7 +21,7 @@ NICENESS = 10
 """What stages run at on Linux: the consumer at the end is the encoder, which is what everything waits for."""
 
 
-def _stand_back() -> None:
+def stand_back() -> None:
     """Lets the consumer's thread go before this one; what this thread starts stands back with it."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
@@ -65,7 +65,7 @@ class Ahead(Generic[T]):
         self._thread.start()
 
     def _run(self) -> None:
-        _stand_back()
+        stand_back()
         end: tuple[T | None, BaseException | None, bool] = (None, None, True)
         try:
             with contextlib.ExitStack() as stack:

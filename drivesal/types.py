@@ -61,7 +61,8 @@ class RecordingInfo:
     `length` counts frames, None where only reading tells; `notes` are sentences for the person (a guessed
     rate, a rotation applied); `angle` is the kind of the labels, None without labels, and `own_labels` tells
     that they are part of the recording; `files` are those beside `path` that it is read from (a log,
-    its images).
+    its images); `keyframe_gap` is the most frames that are decoded to reach one: those from a keyframe up to
+    the next, 1 where each stands alone, all of them where the recording is not `seekable`.
     """
 
     path: Path
@@ -79,6 +80,7 @@ class RecordingInfo:
     angle: AngleKind | None = None
     own_labels: bool = False
     files: tuple[Path, ...] = ()
+    keyframe_gap: int = 1
 
 
 class Recording(ABC):

@@ -55,6 +55,8 @@ def test_direction(path):
         assert others <= NOTHING
     if me == "world":
         assert others <= {"errors", "outputs", "stages", "video", "preprocess", "__version__"}
+    if me == "review":
+        assert not others & {"saliency", "training", "world"}
     if me == "training":
         reads = {"recordings", "drives", "types", "preprocess", "steering", "target", "evaluation"}
         assert others <= reads | {"backend", "errors", "outputs", "card", "model"}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Generator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 _LATE_S = Fraction(1)
 _MOST_PACKETS = 500
 """How far to look for a keyframe after a seek."""
+_MOST_HELD = 16
+"""The most frames that H.264 keeps to predict from or to put in order."""
 
 
 def opened(path: Path) -> InputContainer:
@@ -66,21 +69,111 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     return streams[0]
 
 
-def numbered(path: Path, index: PacketIndex, start: int) -> Numbered:
+class Source:
+    """A file that each reader opens for itself; one that was opened for a jump waits for the next jump.
+
+    Opening looks into the streams again, which takes as long as decoding a dozen frames.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._idle: InputContainer | None = None
+        self._closed = False
+
+    @contextmanager
+    def reader(self, entry: int) -> Generator[InputContainer]:
+        """The file, to be read from keyframe `entry` after a seek, or from its beginning where that is 0."""
+        container = self._swap(None) if entry > 0 else None
+        container = container or opened(self.path)
+        left: InputContainer | None = container
+        try:
+            yield container
+            if entry > 0:
+                left = self._swap(container)
+        except (GeneratorExit, _DoubtError):
+            if entry > 0:
+                left = self._swap(container)
+            raise
+        finally:
+            if left is not None:
+                left.close()
+
+    def close(self) -> None:
+        """Closes the file that waits and lets none wait any more. Safe to call twice."""
+        self._closed = True
+        if (container := self._swap(None)) is not None:
+            container.close()
+
+    def _swap(self, container: InputContainer | None) -> InputContainer | None:
+        """Lets this file wait in place of the other; what is returned is the caller's."""
+        with self._lock:
+            if self._closed and container is not None:
+                return container
+            container, self._idle = self._idle, container
+            return container
+
+
+def numbered(source: Source, index: PacketIndex, start: int) -> Numbered:
     """Decoded frames with their indices, ascending, from `start` on or from the first one that decodes.
 
     Begins at a keyframe; where that does not lead to `start` (a seek that lands late, a damaged keyframe), at
     the one before, at last at the beginning of the file.
     """
+    last = start - 1
+    try:
+        for one in _hurried(source, index, start):
+            last = one[0]
+            yield one
+    except _DoubtError:
+        yield from _thorough(source, index, last + 1)
+
+
+class _DoubtError(Exception):
+    """What comes next may depend on frames that were not decoded."""
+
+
+def _hurried(source: Source, index: PacketIndex, start: int) -> Numbered:
+    """Like `numbered`, from the nearest keyframe and without frames on the way that no other leans on.
+
+    Raises `_DoubtError` where that may give other pictures than decoding everything: damage is concealed with
+    what was decoded last, which may be a frame that was left out.
+    """
+    entry = _entries(index, start)[0]
+    if entry == start and entry == 0:
+        raise _DoubtError
+    reader = source.reader(entry)
+    with reader as container, closing(_from_entry(container, source.path, index, entry, start)) as frames:
+        first = _first(frames, entry, start)
+        if first is None or first[0] > start:
+            raise _DoubtError
+        yield first
+        yield from frames
+
+
+def _thorough(source: Source, index: PacketIndex, start: int) -> Numbered:
+    """Like `numbered`, every frame on the way decoded."""
     entries = _entries(index, start)
     for entry in entries:
-        with opened(path) as container, closing(_from_entry(container, path, index, entry)) as frames:
-            first = next((one for one in frames if one[0] >= start), None)
-            if first is None or (first[0] > start and entry != entries[-1]):
+        reader = source.reader(entry)
+        with reader as container, closing(_from_entry(container, source.path, index, entry)) as frames:
+            at_last = entry == entries[-1]
+            first = _first(frames, None if at_last else entry, start)
+            if first is None or (first[0] > start and not at_last):
                 continue
             yield first
             yield from frames
             return
+
+
+def _first(frames: Numbered, entry: int | None, start: int) -> tuple[int, VideoFrame] | None:
+    """The first frame from `start` on; None where keyframe `entry`, on which it leans, did not decode."""
+    sound = entry is None
+    for one in frames:
+        sound = sound or one[0] == entry
+        if one[0] >= start:
+            return one if sound else None
+    return None
 
 
 def keyframes(path: Path, index: PacketIndex, wanted: list[int]) -> Numbered:
@@ -103,16 +196,31 @@ def _entries(index: PacketIndex, start: int) -> list[int]:
     return list(dict.fromkeys((entry, before, 0)))
 
 
-def _from_entry(container: InputContainer, path: Path, index: PacketIndex, entry: int) -> Numbered:
+def _from_entry(
+    container: InputContainer, path: Path, index: PacketIndex, entry: int, skip_to: int = 0
+) -> Numbered:
+    """Frames from keyframe `entry` on; well before frame `skip_to` only those that others lean on.
+
+    With `skip_to` raises `_DoubtError` for damage before that frame.
+    """
     stream = video_stream(container, path)
-    stream.thread_type = "AUTO"
+    if not stream.codec_context.is_open:
+        stream.thread_type = "AUTO"
+    stream.codec_context.skip_frame = "DEFAULT"
     if entry > 0 and index.pts is not None:
         try:
             container.seek(int(index.pts[entry]), stream=stream)
         except av.FFmpegError:
             return
+    # In H.264 a frame says whether others lean on it; of other codecs' skipping less is known. The last ones
+    # are decoded all, so that damage in what is shown after them is concealed as always.
+    skip_pts = None
+    if skip_to > 0 and index.exact and index.pts is not None and stream.codec_context.name == "h264":
+        skip_pts = int(index.pts[max(0, skip_to - _MOST_HELD)])
     last = -1
-    for picture in _decoded(container, stream):
+    for picture in _decoded(container, stream, skip_pts):
+        if skip_pts is not None and picture is None and last < skip_to:
+            raise _DoubtError
         found = _number(index, picture, last)
         if found is None or found <= last:
             continue  # not meant to be shown, or (after damage) too late to be in order
@@ -130,8 +238,13 @@ def _number(index: PacketIndex, picture: VideoFrame | None, last: int) -> int | 
     return index.find(picture.pts) if index.stamps is None else index.find_after(last, picture.pts)
 
 
-def _decoded(container: InputContainer, stream: VideoStream) -> Generator[VideoFrame | None, None, None]:
-    """What the decoder gives, None for a packet that does not decode; ends where the container does."""
+def _decoded(
+    container: InputContainer, stream: VideoStream, skip_to: int | None
+) -> Generator[VideoFrame | None, None, None]:
+    """What the decoder gives, None for a packet that does not decode; ends where the container does.
+
+    Packets with a pts before `skip_to` are decoded only where others lean on them.
+    """
     packets = container.demux(stream)
     while True:
         try:
@@ -140,6 +253,9 @@ def _decoded(container: InputContainer, stream: VideoStream) -> Generator[VideoF
             return
         if packet is None:
             return
+        if skip_to is not None:
+            early = packet.pts is not None and packet.pts < skip_to
+            stream.codec_context.skip_frame = "NONREF" if early else "DEFAULT"
         try:
             pictures = packet.decode()
         except av.FFmpegError:

@@ -64,6 +64,12 @@ class PacketIndex:
         keys = np.flatnonzero(self.key[: index + 1])
         return int(keys[-1]) if len(keys) else 0
 
+    @property
+    def gap(self) -> int:
+        """The most frames from one keyframe up to the next, all of them where there are no keyframes."""
+        entries = np.union1d([0, self.count], np.flatnonzero(self.key))
+        return int(np.diff(entries).max())
+
     def keyframes(self, start: int, stop: int) -> NDArray[np.intp]:
         """The indices of the keyframes from `start` up to `stop`."""
         return np.flatnonzero(self.key[start:stop]) + start

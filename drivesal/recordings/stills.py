@@ -266,7 +266,7 @@ class StillsRecording(Recording):
     def _report(self) -> None:
         """Brings `losses` up to date. Raises `DamagedInputError` where nothing may be lost."""
         sentences = list(self._listed)
-        for why, places in self._bad.items():
+        for why, places in list(self._bad.items()):  # another thread may add to it
             first = self._stills[min(places)].path.name
             images = "image is" if len(places) == 1 else "images are"
             if why.startswith("cannot"):

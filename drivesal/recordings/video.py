@@ -16,6 +16,7 @@ from drivesal.errors import InputError, OptionError
 from drivesal.recordings.damage import Damage
 from drivesal.recordings.decoding import (
     Converter,
+    Source,
     keyframes,
     letterboxed,
     numbered,
@@ -59,7 +60,7 @@ class VideoRecording(Recording):
         strict: bool = False,
         times: NDArray[np.float64] | None = None,
     ) -> None:
-        self._path = path
+        self._path, self._source = path, Source(path)
         with opened(path) as container:
             stream = video_stream(container, path)
             self._index = read_index(container, stream)
@@ -100,7 +101,8 @@ class VideoRecording(Recording):
         return self._sample(count, start, stop, span.every)
 
     def close(self) -> None:
-        """Nothing to do: each iterator closes its own file when it ends or is closed."""
+        """Closes the file that waits for the next jump; each iterator closes its own when it ends."""
+        self._source.close()
 
     def describe(self, path: Path, format: str, notes: tuple[str, ...]) -> None:
         """Says that the video is part of a recording of another format at `path`."""
@@ -156,17 +158,18 @@ class VideoRecording(Recording):
             codec=stream.codec_context.name,
             has_audio=bool(container.streams.audio),
             notes=tuple(notes),
+            keyframe_gap=index.gap,
         )
 
     def _with_first_picture(self, info: RecordingInfo) -> RecordingInfo:
         """The info with what only a decoded frame tells: the size on screen and the rotation."""
-        with closing(numbered(self._path, self._index, 0)) as pictures:
+        with closing(numbered(self._source, self._index, 0)) as pictures:
             picture = next((picture for _, picture in pictures), None)
         if picture is None and (self._index.exact or self._index.stamps is not None):
             # Some demuxers give packets other times than the decoder gives their frames: count instead.
             no_keys = np.zeros_like(self._index.key)
             self._index = replace(self._index, exact=False, key=no_keys, stamps=None)
-            return self._with_first_picture(replace(info, seekable=False))
+            return self._with_first_picture(replace(info, seekable=False, keyframe_gap=self._index.gap))
         if picture is None:
             raise InputError(
                 "a video or a picture that can be decoded",
@@ -246,7 +249,7 @@ class VideoRecording(Recording):
     def _read(self, start: int, stop: int, every: int) -> Iterator[Frame]:
         converter = Converter()
         expected = start
-        with closing(numbered(self._path, self._index, start)) as pictures:
+        with closing(numbered(self._source, self._index, start)) as pictures:
             for index, picture in pictures:
                 if index >= stop:
                     break

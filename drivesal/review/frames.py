@@ -1,0 +1,323 @@
+"""Any frame of a recording at once, exactly, in bounded memory."""
+
+from __future__ import annotations
+
+import logging
+import statistics
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Self
+
+from drivesal.errors import InputError
+from drivesal.review.copies import LosslessCopy, free_bytes
+from drivesal.stages import stand_back
+from drivesal.types import Frame, Recording, Span
+
+CACHE_BYTES = 256 << 20
+"""Bytes of pictures that are kept: 43 of 1920x1080, 97 of 1280x720."""
+COPY_BYTES = 8 << 30
+"""The largest copy that is made on disk."""
+FARTHEST_KEYFRAMES = 60
+"""Frames between keyframes beyond which a copy is made."""
+
+_NEAR = 8
+"""A frame so little ahead is reached by reading on, one so little behind is a step back."""
+_MOST_BEHIND = 32
+"""The most frames that a step back decodes at once."""
+_SLOW_S = 0.5
+_JUMPS = 5
+"""Where the median of so many jumps takes longer than that, a copy is made."""
+_TOLD_AFTER = 50
+"""Frames of a copy after which its size is foretold."""
+
+_log = logging.getLogger(__name__)
+
+
+class FrameStore:
+    """The frames of a recording by their index, each the very picture that reading from the start gives.
+
+    Keeps the frames used last, at most `cache_bytes` of them, and one open reader behind the frame asked for
+    last, so that a step forward decodes one frame; a step back decodes several that lead to it, and more of
+    them beforehand in a thread. Where a jump would decode more than `FARTHEST_KEYFRAMES` frames, or turns out
+    slow, a lossless copy of all frames is made on disk in a thread that stands back; one of more than
+    `copy_bytes`, or than half of the free room, is not made. Until it holds a frame, that one comes from the
+    recording. For any thread. The recording stays the caller's, to be closed after the store.
+    """
+
+    def __init__(
+        self, recording: Recording, *, cache_bytes: int = CACHE_BYTES, copy_bytes: int = COPY_BYTES
+    ) -> None:
+        info = recording.info
+        self._recording, self._copy_bytes = recording, copy_bytes
+        self._cache = _Cache(cache_bytes)
+        self._behind = max(1, min(_MOST_BEHIND, cache_bytes // (3 * info.width * info.height) // 3))
+        self._reading = threading.Lock()  # held by whoever uses what is below
+        self._live: Iterator[Frame] = iter(())
+        self._next: int | None = None
+        self._lost: set[int] = set()
+        self._jumps: deque[float] = deque(maxlen=_JUMPS)
+
+        self._planning = threading.Lock()  # held for moments only
+        self._closed = threading.Event()
+        self._last = -1
+        self._pool = ThreadPoolExecutor(1, "frames-behind")
+        self._filling: tuple[range, Future[None]] | None = None
+
+        self._copy: LosslessCopy | None = None
+        self._copier: threading.Thread | None = None
+        self._why = ""
+        self._note: str | None = None
+        if not info.seekable and info.keyframe_gap > FARTHEST_KEYFRAMES:
+            self._make_copy("the recording cannot be entered in its middle")
+        elif info.keyframe_gap > FARTHEST_KEYFRAMES:
+            self._make_copy(f"keyframes are {info.keyframe_gap} frames apart")
+
+    @property
+    def note(self) -> str | None:
+        """What makes jumps slow and what is done about it, in words for the person; else None."""
+        return self._note
+
+    def at(self, index: int) -> Frame:
+        """The frame with this index; its picture is shared and must not be changed.
+
+        Raises `InputError` where there is none or it does not decode, `DamagedInputError` where the
+        recording is strict, `ValueError` after `close`.
+        """
+        back = 0 < self._last - index <= _NEAR
+        self._last = index
+        frame = self._cache.get(index)
+        if frame is None:
+            self._await(index)
+            with self._reading:
+                # another thread may have decoded it meanwhile
+                frame = self._cache.get(index) or self._read(index, back)
+        if back:
+            self._look_behind(index)
+        return frame
+
+    def close(self) -> None:
+        """Ends the threads, deletes the copy and lets go of the frames. Safe to call twice."""
+        with self._planning:
+            self._closed.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._copier is not None:
+            self._copier.join()
+        with self._reading:
+            self._leave()
+            if self._copy is not None:
+                self._copy.close()
+            self._cache.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # From the recording
+
+    def _read(self, index: int, back: bool) -> Frame:
+        if self._closed.is_set():
+            raise ValueError("the frames are closed")
+        length = self._recording.info.length
+        if index < 0 or (length is not None and index >= length):
+            return self._recording.at(index)  # which says what there is
+        if index in self._lost:
+            raise self._damaged(index)
+        if self._next is not None and 0 <= index - self._next <= _NEAR:
+            return self._go_on(index)
+        if (frame := self._copied(index)) is not None:
+            self._cache.put(frame)
+            return frame
+        started = time.perf_counter()
+        self._leave()
+        self._next = max(0, index - self._behind + 1) if back else index
+        self._live = self._recording.frames(Span(start=self._next))
+        frame = self._go_on(index)
+        self._jumps.append(time.perf_counter() - started)
+        if len(self._jumps) == _JUMPS and (usual := statistics.median(self._jumps)) > _SLOW_S:
+            self._make_copy(f"a jump takes {usual:.1f} s")
+        return frame
+
+    def _go_on(self, index: int) -> Frame:
+        """The frame, and all before it into the cache."""
+        assert self._next is not None
+        found = None
+        try:
+            for frame in self._live:
+                self._cache.put(frame)
+                self._lost.update(range(self._next, frame.index))
+                self._next = frame.index + 1
+                if frame.index >= index:
+                    found = frame
+                    break
+            else:
+                self._lost.update(range(self._next, index + 1))
+                self._next = None
+        except BaseException:
+            self._next = None
+            raise
+        if found is None or found.index != index:
+            raise self._damaged(index)
+        return found
+
+    def _leave(self) -> None:
+        if isinstance(self._live, Generator):
+            self._live.close()
+        self._live, self._next = iter(()), None
+
+    def _damaged(self, index: int) -> InputError:
+        path = self._recording.info.path
+        return InputError(
+            "a frame that can be decoded", f"frame #{index} of {path} is damaged", "ask for another"
+        )
+
+    # Going back
+
+    def _await(self, index: int) -> None:
+        """Waits where the frame is being decoded."""
+        filling = self._filling
+        if filling is not None and index in filling[0]:
+            wait([filling[1]])
+
+    def _look_behind(self, index: int) -> None:
+        """Has frames before this one decoded, where few are left in the cache."""
+        low = index
+        while low > 0 and index - low <= self._behind // 2 and self._have(low - 1):
+            low -= 1
+        if low == 0 or index - low > self._behind // 2:
+            return
+        with self._planning:
+            if self._closed.is_set() or (self._filling is not None and not self._filling[1].done()):
+                return
+            places = range(max(0, low - self._behind), low)
+            self._filling = (places, self._pool.submit(self._fill, places))
+
+    def _have(self, index: int) -> bool:
+        return index in self._cache or index in self._lost
+
+    def _fill(self, places: range) -> None:
+        frames: Iterator[Frame] = iter(())
+        try:
+            if self._copy is not None and all(place in self._copy for place in places):
+                frames = map(self._copy.at, reversed(places))
+            else:
+                frames = self._recording.frames(Span(places.start, places.stop))
+            for frame in frames:
+                if self._closed.is_set():
+                    return
+                self._cache.put(frame)
+        except Exception as error:  # who needs such a frame is told when asking for it
+            _log.info("frames %d to %d not decoded beforehand: %s", places.start, places.stop - 1, error)
+        finally:
+            if isinstance(frames, Generator):
+                frames.close()
+
+    # The copy
+
+    def _copied(self, index: int) -> Frame | None:
+        if self._copy is None or index not in self._copy:
+            return None
+        try:
+            return self._copy.at(index)
+        except OSError as error:
+            _log.warning("frame %d cannot be read from the copy: %s", index, error)
+            return None
+
+    def _make_copy(self, why: str) -> None:
+        if self._copier is not None:
+            return
+        self._why = why
+        self._note = f"{why}: a copy that steps quickly is being made"
+        self._copier = threading.Thread(target=self._write_copy, name="frames-copy", daemon=True)
+        self._copier.start()
+
+    def _write_copy(self) -> None:
+        stand_back()
+        frames: Iterator[Frame] = iter(())
+        try:
+            self._copy = copy = LosslessCopy()
+            frames = self._recording.frames()
+            most = min(self._copy_bytes, free_bytes() // 2)
+            for number, frame in enumerate(frames, 1):
+                if self._closed.is_set():
+                    return
+                copy.add(frame)
+                if not self._fits(number, frame.index + 1, copy.size, most):
+                    return
+            self._note = None
+        except Exception as error:  # the recording itself still serves
+            _log.warning("no copy of %s: %s", self._recording.info.path, error)
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+            self._note = f"{self._why}, and the copy that would step quickly stopped: {reason}"
+        finally:
+            if isinstance(frames, Generator):
+                frames.close()
+
+    def _fits(self, number: int, done: int, size: int, most: int) -> bool:
+        """Says how far the copy is; False where it gets larger than `most` bytes."""
+        length = self._recording.info.length
+        if length is None:
+            self._note = f"{self._why}: a copy that steps quickly is being made, {done} frames so far"
+        elif number < _TOLD_AFTER:
+            self._note = f"{self._why}: a copy that steps quickly is being made, {100 * done // length} %"
+        else:
+            whole = size / done * length
+            if number == _TOLD_AFTER and whole > most:
+                self._note = (
+                    f"{self._why}: jumps take long. A copy that steps quickly would take {_gigabytes(whole)}, "
+                    f"and {_gigabytes(most)} is the most"
+                )
+                return False
+            self._note = (
+                f"{self._why}: a copy that steps quickly is being made, {100 * done // length} % of "
+                f"about {_gigabytes(whole)}"
+            )
+        if size > most:
+            self._note = (
+                f"{self._why}: jumps beyond frame #{done - 1} take long. The copy that steps quickly ends "
+                f"there at {_gigabytes(most)}, which is the most"
+            )
+            return False
+        return True
+
+
+def _gigabytes(size: float) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{max(1, round(size / 1e6))} MB"
+
+
+class _Cache:
+    """The frames used last, never more than `most` bytes of pictures."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._lock = most, threading.Lock()
+        self._frames: OrderedDict[int, Frame] = OrderedDict()
+        self.size = 0
+        """Bytes of the pictures that are kept."""
+
+    def __contains__(self, index: int) -> bool:
+        return index in self._frames
+
+    def get(self, index: int) -> Frame | None:
+        with self._lock:
+            if index in self._frames:
+                self._frames.move_to_end(index)
+            return self._frames.get(index)
+
+    def put(self, frame: Frame) -> None:
+        with self._lock:
+            old = self._frames.pop(frame.index, None)
+            self.size -= 0 if old is None else old.image.nbytes
+            while self._frames and self.size + frame.image.nbytes > self._most:
+                self.size -= self._frames.popitem(last=False)[1].image.nbytes
+            if frame.image.nbytes <= self._most:
+                self._frames[frame.index] = frame
+                self.size += frame.image.nbytes
+
+    def clear(self) -> None:
+        with self._lock:
+            self._frames.clear()
+            self.size = 0
