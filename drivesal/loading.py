@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from drivesal import presets
 from drivesal.backend import keras
@@ -22,8 +22,11 @@ from drivesal.model import SteeringModel
 from drivesal.model_formats import EXPECTED, kind_of
 from drivesal.network import signature
 from drivesal.preprocess import Colour, Crop, Interpolation, Preprocess
+from drivesal.sizes import check_layers, weights_within
 from drivesal.steering import AngleSpec, Side, Turns, Unit
 from drivesal.target import Bins, Class, Explainable, Target
+
+_LONGEST_CONFIG = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,10 @@ def load_model(
     family = None if preset is None else presets.preset(preset)
     for text in said.values():
         scaling(text)  # a mistake is told before TensorFlow is there
-    network, used = _read_network(path, unsafe, (card.lambdas if card else {}) | said)
+    kind = kind_of(path)
+    with weights_within(path):
+        network, used = _read_network(path, kind, unsafe, (card.lambdas if card else {}) | said)
+    check_layers(network)
     for name in said.keys() - used:
         there = ", ".join(sorted(used)) or "it has none"
         raise ModelError(
@@ -143,12 +149,16 @@ def _output(text: str) -> str | int:
     return int(text) if text.isdigit() else text
 
 
-def _read_network(path: Path, unsafe: bool, lambdas: Mapping[str, str]) -> tuple[Any, set[str]]:
+def _read_network(
+    path: Path, kind: Literal["keras", "hdf5"], unsafe: bool, lambdas: Mapping[str, str]
+) -> tuple[Any, set[str]]:
     """The network, and the layers of code that `lambdas` stood in for."""
-    if kind_of(path) == "hdf5":
+    if kind == "hdf5":
         return hdf5.read(path, lambdas)
     try:
         with zipfile.ZipFile(path) as file:
+            if file.getinfo("config.json").file_size > _LONGEST_CONFIG:
+                raise ValueError
             config = json.loads(file.read("config.json"))
     except (KeyError, ValueError, zipfile.BadZipFile, OSError, RecursionError) as error:
         raise ModelError(EXPECTED, f"{path} holds no readable config.json", "save the model again") from error

@@ -37,6 +37,8 @@ class Preset:
     steering: tuple[str, ...] = ()
 
 
+_DONKEY = ("angle_out", "n_outputs0", "out_0", "angle")
+
 PRESETS = {
     # the simulator: 320x160 pictures, -1..1 of 25 degrees of the road wheels, right positive; the usual network
     # is PilotNet of 66x200 YUV behind a crop of 60 rows of sky and 25 of bonnet, x/127.5-1 as its first layer
@@ -45,17 +47,16 @@ PRESETS = {
     ),
     # 120x160 whole pictures in 0..1 (0..255 still correlates 0.94 with the labels, and is wrong); -1..1 of an
     # unknown lock, right positive as its own movies draw it; categorical heads have 15 bins
-    "donkey": Preset(
-        (120, 160), "RGB", 0, 1, "norm", "right", bins=15, steering=("angle_out", "n_outputs0", "angle")
-    ),
-    # the lowest 150 rows to 66x200, divided by 255; radians at the steering wheel. Right positive as its script
-    # turns the drawn wheel
+    "donkey": Preset((120, 160), "RGB", 0, 1, "norm", "right", bins=15, steering=_DONKEY),
+    # the lowest 150 rows to 66x200, divided by 255; radians at the steering wheel. Right positive: the author's
+    # viewer turns the drawn wheel by minus the angle, and OpenCV turns counter-clockwise for a positive one
     "sullychen": Preset(
         (66, 200), "RGB", 0, 1, "rad", "right", "steering-wheel", crop=Crop("pixel", (-150, 0))
     ),
-    # 160x320 whole pictures, x/127.5-1 as first layer; degrees at the steering wheel, left positive as in
-    # comma's logs
-    "comma": Preset((160, 320), "RGB", -1, 1, "deg", "left", "steering-wheel"),
+    # the network of comma's first data set (2016): 160x320 whole pictures, x/127.5-1 as first layer. It answers
+    # in the car's own CAN counts, tenths of a degree at the steering wheel, right positive: its viewer draws
+    # the path of -answer/10 degrees, left positive. comma2k19, which came later, is in degrees, left positive
+    "comma": Preset((160, 320), "RGB", -1, 1, "norm", "right", "steering-wheel", full_lock_deg=0.1),
 }
 """The families by name."""
 

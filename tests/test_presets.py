@@ -37,7 +37,11 @@ def saved(tmp_path):
             Preprocess((24, 32), Crop("pixel", (-150, 0)), scale=1 / 255),
             AngleSpec("rad", "steering-wheel", "right"),
         ),
-        ("comma", Preprocess((24, 32), scale=2 / 255, offset=-1), AngleSpec("deg", "steering-wheel", "left")),
+        (
+            "comma",
+            Preprocess((24, 32), scale=2 / 255, offset=-1),
+            AngleSpec("norm", "steering-wheel", "right", 0.1),  # tenths of a degree
+        ),
     ],
 )
 def test_a_preset_fills_what_was_not_said(tmp_path, name, preprocess, angle):

@@ -245,7 +245,7 @@ recording_options = _all_of(
     click.option(
         "--camera",
         type=click.Choice(["center", "left", "right"]),
-        help="Of a simulator's three.  [default: center]",
+        help="Of a recording with three.  [default: center]",
     ),
     click.option(
         "--rate",
