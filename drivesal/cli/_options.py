@@ -106,8 +106,8 @@ declared_options = _all_of(
         "--lambda",
         "lambdas",
         multiple=True,
-        metavar="LAYER=SCALING",
-        help="What a Lambda layer computes, as arithmetic of x: lambda_1=x/127.5-1.",
+        metavar="LAYER=FORMULA",
+        help="What a Lambda layer computes: lambda_1=x/127.5-1, head=2*atan(x).",
     ),
     click.option(
         "--import",

@@ -16,10 +16,10 @@ from typing import Any
 
 from drivesal.backend import keras
 from drivesal.errors import DrivesalError, ModelError
-from drivesal.lambdas import scaling
-from drivesal.legacy.recurrent import hard_sigmoid
 from drivesal.legacy.renaming import ELEMENTWISE, KNOWN, MERGES, SPATIAL, WRAPPERS, channels_first, renamed
 from drivesal.network import refuse_several_pictures
+from drivesal.stand_in import hard_sigmoid
+from drivesal.stand_in import layer as stand_in
 
 MODELS = {"Sequential", "Model", "Functional"}
 
@@ -351,7 +351,7 @@ def _last(kind: str, name: str, arguments: dict[str, Any], rank: int) -> dict[st
 
 
 def _scaled(made: Rebuilt, kind: str, config: dict[str, Any], keywords: dict[str, Any]) -> Any:
-    """A Rescaling in the place of a layer of code, of what was said of it; what the file says is not run."""
+    """A layer in the place of a layer of code, of what was said of it; what the file says is not run."""
     name = str(config["name"])
     said = made.lambdas.get(name)
     other = keywords.get("y")
@@ -365,8 +365,7 @@ def _scaled(made: Rebuilt, kind: str, config: dict[str, Any], keywords: dict[str
             f"if it only scales, say what it computes: --lambda {name}=x/127.5-1",
         )
     made.used.add(name)
-    scale, offset = scaling(said)
-    return keras().layers.Rescaling(scale, offset, name=_plain(name))
+    return stand_in(said, _plain(name))
 
 
 def _activation(made: Rebuilt, layer: str, value: Any) -> Any:

@@ -1,12 +1,9 @@
-"""Recurrent layers of old: their gates' weights in one array each, and the hard sigmoid that they had."""
+"""Recurrent layers of Keras 1: their gates' weights in one array each."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
-
-from drivesal.backend import keras
 
 GATES = {"LSTM": (0, 6, 3, 9), "GRU": (0, 3, 6)}
 """Where Keras 1 keeps the kernel of each gate, in Keras 3's order; recurrent kernel and bias follow each."""
@@ -45,15 +42,3 @@ class _Gates:
         import numpy as np
 
         return np.concatenate([np.asarray(part, dtype) for part in self.parts], axis=-1)
-
-
-@functools.cache
-def hard_sigmoid() -> Any:
-    """The one of Keras 1 and 2, 0.2·x + 0.5 within 0..1; Keras 3's has a slope of 1/6."""
-    ops = keras().ops
-
-    @keras().saving.register_keras_serializable(package="drivesal")  # type: ignore[untyped-decorator]
-    def hard_sigmoid_of_keras_2(x: Any) -> Any:
-        return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
-
-    return hard_sigmoid_of_keras_2

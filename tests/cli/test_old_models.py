@@ -234,3 +234,50 @@ def test_a_layer_that_gives_too_much(inside, tmp_path):
     assert ran.code == 1
     assert "layer blown gives" in ran.err
     assert ran.err.count("\n") == 1
+
+
+def test_a_head_of_code_is_said_kept_and_saved(inside, tmp_path):
+    """In a .keras file too, and in one that drivesal writes of it."""
+    from drivesal.loading import load_model
+
+    layers = keras().layers
+    head = layers.Lambda(
+        eval("lambda x: 2 * __import__('keras').ops.arctan(x)"), output_shape=(1,), name="head"
+    )
+    network = keras().Sequential([layers.Input((8, 12, 3)), layers.Flatten(), layers.Dense(1), head])
+    network.save(tmp_path / "m.keras")
+    ran = inside("model", "m.keras", "--lambda", "head=2*atan(x)", *SAID, "--write-card")
+    assert ran.code == 0, ran
+    x = files.inputs() / 255
+    model = load_model(tmp_path / "m.keras")
+    assert model.network.predict(x, verbose=0) == pytest.approx(
+        network.predict(x, verbose=0), rel=1e-4, abs=1e-4
+    )
+    model.save(tmp_path / "again.keras")
+    again = load_model(tmp_path / "again.keras")
+    assert again.network.predict(x, verbose=0) == pytest.approx(
+        network.predict(x, verbose=0), rel=1e-4, abs=1e-4
+    )
+    ran = inside(
+        "image",
+        picture(tmp_path),
+        "--model",
+        "again.keras",
+        "--pre-activation",
+        "--out",
+        "figure.png",
+        "--json",
+    )
+    assert ran.code == 0, ran
+
+
+def test_a_keras_file_that_unpacks_to_too_much(inside, tmp_path):
+    import zipfile
+
+    with zipfile.ZipFile(tmp_path / "m.keras", "w", zipfile.ZIP_DEFLATED) as new:
+        new.writestr("config.json", "{}")
+        new.writestr("model.weights.h5", bytes(80 * 2**20))
+    ran = inside("model", "m.keras", "--lambda", "lambda_1=x/2")
+    assert ran.code == 1
+    assert "m.keras unpacks to 80 MiB" in ran.err
+    assert ran.err.count("\n") == 1

@@ -386,3 +386,19 @@ def test_batch_normalization_of_another_mode(tmp_path):
     config = files.keras1()
     config["config"][2] = plain("BatchNormalization", "norm", mode=1, axis=-1, epsilon=1e-3)
     refused(files.write(tmp_path / "m.h5", config, files.KERAS1_WEIGHTS), "norm has mode 1", **SCALING)
+
+
+@pytest.mark.parametrize(
+    ("text", "head"), [("2*atan(x)", lambda y: 2 * np.arctan(y)), ("tanh(x/3)", lambda y: np.tanh(y / 3))]
+)
+def test_a_lambda_that_is_the_head(tmp_path, text, head):
+    """Ports of SullyChen's network end in a function of their own."""
+    config = files.keras1()
+    last = files.lambda_1("atan_layer")["config"] | {"name": "prediction", "function_type": "function"}
+    del last["batch_input_shape"]
+    config["config"].append({"class_name": "Lambda", "config": last})
+    path = files.write(tmp_path / "m.h5", config, files.KERAS1_WEIGHTS | {"prediction": []}, version="1.2.1")
+    refused(path, "layer prediction is a Lambda", **SCALING)
+    x = files.inputs()
+    said = SCALING | {"prediction": text}
+    assert answers(path, x, **said)[0] == pytest.approx(head(answer(x)), rel=1e-4, abs=1e-4)
