@@ -79,6 +79,8 @@ def filled(declared: Declared, family: Preset, network: Any) -> Declared:
     output = declared.output
     if output is None and len(found.outputs) > 1:
         output = next((name for name in family.steering if name in dict(found.outputs)), None)
+    # a network that cuts the sky off by itself was fed whole pictures
+    crops = any(type(layer).__name__ == "Cropping2D" for layer in layers(network).values())
     shape = dict(found.outputs).get(output or found.outputs[0][0], ())
     binned = family.bins is not None and shape == (family.bins,)
     # a lock speaks of norm alone
@@ -86,7 +88,7 @@ def filled(declared: Declared, family: Preset, network: Any) -> Declared:
     colour = declared.colour or ("GREY" if channels == 1 else family.colour)
     return dataclasses.replace(
         declared,
-        crop=declared.crop or family.crop,
+        crop=declared.crop or (None if crops else family.crop),
         size=declared.size or (family.size if None in (height, width) else None),
         colour=colour,
         input_scale=declared.input_scale or ((high - low) / 255, low),

@@ -119,7 +119,12 @@ def torch(path):
         ("m.tflite", lambda path: path.write_bytes(b"\x1c\0\0\0TFL3more"), "TensorFlow Lite"),
         ("m.json", lambda path: path.write_text("{}"), "without weights"),
         ("m.h5", lambda path: path.write_bytes(b""), "0 bytes"),
-        ("m.h5", lambda path: path.write_text("<html>"), "is not one"),
+        ("m.h5", lambda path: path.write_text("<!DOCTYPE html>\n<html>"), "a web page"),
+        ("m.h5", lambda path: path.write_text("version https://git-lfs.github.com/spec/v1\n"), "Git LFS"),
+        ("model.ckpt.data-00000-of-00001", lambda path: path.write_bytes(b"\x01\x02"), "checkpoint"),
+        ("m.h5", lambda path: path.write_bytes(b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."), "PyTorch"),
+        ("pilot.savedmodel", folder, "SavedModel"),
+        ("m.h5", lambda path: path.write_text("weights"), "is not one"),
     ],
 )
 def test_what_is_not_read_is_refused_by_name(inside, tmp_path, name, make, says):
