@@ -10,20 +10,27 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from drivesal import presets
 from drivesal.backend import keras
 from drivesal.card import Card, card_path, read_card
 from drivesal.errors import ModelError, OptionError, nearest
-from drivesal.lambdas import scaling
+from drivesal.lambdas import formula
 from drivesal.legacy import hdf5
 from drivesal.model import SteeringModel
 from drivesal.model_formats import EXPECTED, kind_of
 from drivesal.network import signature
 from drivesal.preprocess import Colour, Crop, Interpolation, Preprocess
+from drivesal.sizes import check_layers, weights_within
+from drivesal.stand_in import layer as stand_in
+from drivesal.stand_in import register
 from drivesal.steering import AngleSpec, Side, Turns, Unit
 from drivesal.target import Bins, Class, Explainable, Target
+
+_LONGEST_CONFIG = 64 * 2**20
+_MOST_UNPACKED = 16
+"""Weights shrink little when they are packed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +77,11 @@ def load_model(
     said = dict(lambdas or {})
     family = None if preset is None else presets.preset(preset)
     for text in said.values():
-        scaling(text)  # a mistake is told before TensorFlow is there
-    network, used = _read_network(path, unsafe, (card.lambdas if card else {}) | said)
+        formula(text)  # a mistake is told before TensorFlow is there
+    kind = kind_of(path)
+    with weights_within(path):
+        network, used = _read_network(path, kind, unsafe, (card.lambdas if card else {}) | said)
+    check_layers(network)
     for name in said.keys() - used:
         there = ", ".join(sorted(used)) or "it has none"
         raise ModelError(
@@ -143,14 +153,17 @@ def _output(text: str) -> str | int:
     return int(text) if text.isdigit() else text
 
 
-def _read_network(path: Path, unsafe: bool, lambdas: Mapping[str, str]) -> tuple[Any, set[str]]:
+def _read_network(
+    path: Path, kind: Literal["keras", "hdf5"], unsafe: bool, lambdas: Mapping[str, str]
+) -> tuple[Any, set[str]]:
     """The network, and the layers of code that `lambdas` stood in for."""
-    if kind_of(path) == "hdf5":
+    if kind == "hdf5":
         return hdf5.read(path, lambdas)
     try:
         with zipfile.ZipFile(path) as file:
+            _check_unpacked(path, file)
             config = json.loads(file.read("config.json"))
-    except (KeyError, ValueError, zipfile.BadZipFile, OSError, RecursionError) as error:
+    except (KeyError, ValueError, zipfile.BadZipFile, OSError, RecursionError, NotImplementedError) as error:
         raise ModelError(EXPECTED, f"{path} holds no readable config.json", "save the model again") from error
     names = [name for kind, name in _layers(config) if kind == "Lambda"]
     left = [name for name in names if name not in lambdas]
@@ -170,14 +183,24 @@ def _read_network(path: Path, unsafe: bool, lambdas: Mapping[str, str]) -> tuple
         return _rebuilt(path, other, unsafe), set(names) - set(left)
 
 
+def _check_unpacked(path: Path, file: zipfile.ZipFile) -> None:
+    """Raises ModelError where a `.keras` file unpacks to much more than it is."""
+    whole = sum(one.file_size for one in file.infolist())
+    if whole > _LONGEST_CONFIG + _MOST_UNPACKED * path.stat().st_size:
+        raise ModelError(
+            f"a model that unpacks to at most {_MOST_UNPACKED} times its size",
+            f"{path} unpacks to {whole / 2**20:.0f} MiB",
+            "the file is damaged or made up: take it from where it was written",
+        )
+
+
 def _stand_in(part: Any, lambdas: Mapping[str, str]) -> None:
-    """Puts a Rescaling in the place of every Lambda that `lambdas` names, in a configuration."""
+    """Puts layers in the place of the Lambdas that `lambdas` names, in a configuration."""
     if isinstance(part, dict):
         inner = part.get("config")
         if part.get("class_name") == "Lambda" and isinstance(inner, dict) and inner.get("name") in lambdas:
-            scale, offset = scaling(lambdas[inner["name"]])
-            part |= {"class_name": "Rescaling", "module": "keras.layers", "registered_name": None}
-            part["config"] = {"name": inner["name"], "scale": scale, "offset": offset}
+            made = stand_in(lambdas[inner["name"]], inner["name"])
+            part |= keras().saving.serialize_keras_object(made)
         part = list(part.values())
     if isinstance(part, list):
         for value in part:
@@ -197,6 +220,7 @@ def _with_config(path: Path, other: Path, config: Any) -> None:
 
 def _rebuilt(path: Path, source: Path, unsafe: bool) -> Any:
     """What Keras makes of the file `source`, which errors call `path`."""
+    register()
     try:
         return keras().saving.load_model(source, compile=False, safe_mode=not unsafe)
     except Exception as error:  # whatever Keras raises of a file that it cannot rebuild

@@ -18,6 +18,8 @@ CONVERT = {
     "a TensorFlow checkpoint": "build the network in Keras, load the checkpoint, and save it as name.keras",
     "a frozen TensorFlow graph": "take the Keras model that it was made of, and save it as name.keras",
     "an architecture without weights": "give the weights (.h5) and keep the .json beside them",
+    "a pointer of Git LFS": "fetch the file itself with `git lfs pull`, or from the repository's page",
+    "a web page": "download the file itself: on GitHub with Raw",
 }
 """What is not read, and the way out of it."""
 
@@ -31,6 +33,11 @@ _ENDINGS = {
     ".meta": "a TensorFlow checkpoint",
     ".pb": "a frozen TensorFlow graph",
     ".json": "an architecture without weights",
+}
+_STARTS = {
+    b"version https://git-lfs": "a pointer of Git LFS",
+    b"<!doctype html": "a web page",
+    b"<html": "a web page",
 }
 _TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 
@@ -59,6 +66,9 @@ def kind_of(path: Path) -> Literal["keras", "hdf5"]:
         return "hdf5"
     with path.open("rb") as opened:
         start = opened.read(64)
+    for known, what in _STARTS.items():
+        if start.lstrip().lower().startswith(known):
+            raise _refused(path, what)
     if start[4:8] == b"TFL3":
         raise _refused(path, "a TensorFlow Lite model")
     if start.startswith(_TORCH):
@@ -66,6 +76,8 @@ def kind_of(path: Path) -> Literal["keras", "hdf5"]:
     # an ONNX file begins with its version and the name of what wrote it
     if start[:1] == b"\x08" and start[2:3] == b"\x12":
         raise _refused(path, "an ONNX model")
+    if ".ckpt.data-" in path.name:
+        raise _refused(path, "a TensorFlow checkpoint")
     if path.suffix.lower() in _ENDINGS:
         raise _refused(path, _ENDINGS[path.suffix.lower()])
     raise ModelError(

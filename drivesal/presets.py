@@ -37,6 +37,8 @@ class Preset:
     steering: tuple[str, ...] = ()
 
 
+_DONKEY = ("angle_out", "n_outputs0", "out_0", "angle")
+
 PRESETS = {
     # the simulator: 320x160 pictures, -1..1 of 25 degrees of the road wheels, right positive; the usual network
     # is PilotNet of 66x200 YUV behind a crop of 60 rows of sky and 25 of bonnet, x/127.5-1 as its first layer
@@ -45,17 +47,16 @@ PRESETS = {
     ),
     # 120x160 whole pictures in 0..1 (0..255 still correlates 0.94 with the labels, and is wrong); -1..1 of an
     # unknown lock, right positive as its own movies draw it; categorical heads have 15 bins
-    "donkey": Preset(
-        (120, 160), "RGB", 0, 1, "norm", "right", bins=15, steering=("angle_out", "n_outputs0", "angle")
-    ),
-    # the lowest 150 rows to 66x200, divided by 255; radians at the steering wheel. Right positive as its script
-    # turns the drawn wheel
+    "donkey": Preset((120, 160), "RGB", 0, 1, "norm", "right", bins=15, steering=_DONKEY),
+    # the lowest 150 rows to 66x200, divided by 255; radians at the steering wheel. Right positive: the author's
+    # viewer turns the drawn wheel by minus the angle, and OpenCV turns counter-clockwise for a positive one
     "sullychen": Preset(
         (66, 200), "RGB", 0, 1, "rad", "right", "steering-wheel", crop=Crop("pixel", (-150, 0))
     ),
-    # 160x320 whole pictures, x/127.5-1 as first layer; degrees at the steering wheel, left positive as in
-    # comma's logs
-    "comma": Preset((160, 320), "RGB", -1, 1, "deg", "left", "steering-wheel"),
+    # the network of comma's first data set (2016): 160x320 whole pictures, x/127.5-1 as first layer. It answers
+    # in the car's own CAN counts, tenths of a degree at the steering wheel, right positive: its viewer draws
+    # the path of -answer/10 degrees, left positive. comma2k19, which came later, is in degrees, left positive
+    "comma": Preset((160, 320), "RGB", -1, 1, "norm", "right", "steering-wheel", full_lock_deg=0.1),
 }
 """The families by name."""
 
@@ -78,6 +79,8 @@ def filled(declared: Declared, family: Preset, network: Any) -> Declared:
     output = declared.output
     if output is None and len(found.outputs) > 1:
         output = next((name for name in family.steering if name in dict(found.outputs)), None)
+    # a network that cuts the sky off by itself was fed whole pictures
+    crops = any(type(layer).__name__ == "Cropping2D" for layer in layers(network).values())
     shape = dict(found.outputs).get(output or found.outputs[0][0], ())
     binned = family.bins is not None and shape == (family.bins,)
     # a lock speaks of norm alone
@@ -85,7 +88,7 @@ def filled(declared: Declared, family: Preset, network: Any) -> Declared:
     colour = declared.colour or ("GREY" if channels == 1 else family.colour)
     return dataclasses.replace(
         declared,
-        crop=declared.crop or family.crop,
+        crop=declared.crop or (None if crops else family.crop),
         size=declared.size or (family.size if None in (height, width) else None),
         colour=colour,
         input_scale=declared.input_scale or ((high - low) / 255, low),

@@ -1,7 +1,7 @@
 import pytest
 
 from drivesal.errors import OptionError
-from drivesal.lambdas import scaling
+from drivesal.lambdas import Formula, formula, scaling
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,31 @@ def test_what_does_more_is_refused(text):
     with pytest.raises(OptionError, match=r"x/127\.5-1") as error:
         scaling(text)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("2*atan(x)", Formula((1, 0), "atan", (2, 0))),
+        ("tanh(x/2+1)*25-1", Formula((0.5, 1), "tanh", (25, -1))),
+        ("x/2", Formula((0.5, 0))),
+    ],
+)
+def test_a_head(text, found):
+    assert formula(text) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["atan(3)", "0*atan(x)", "atan(x)+x", "atan(x)*atan(x)", "atan(atan(x))", "tf.atan(x)", "atan(x, x)",
+     "exec(x)", "atan", "atan(x=x)", "atan(*x)", "x(x)"],
+)  # fmt: skip
+def test_what_is_no_head(text):
+    with pytest.raises(OptionError) as error:
+        formula(text)
+    assert "\n" not in str(error.value)
+
+
+def test_a_head_is_no_scaling():
+    with pytest.raises(OptionError, match="leave the head out"):
+        scaling("2*atan(x)")

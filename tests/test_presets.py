@@ -37,7 +37,11 @@ def saved(tmp_path):
             Preprocess((24, 32), Crop("pixel", (-150, 0)), scale=1 / 255),
             AngleSpec("rad", "steering-wheel", "right"),
         ),
-        ("comma", Preprocess((24, 32), scale=2 / 255, offset=-1), AngleSpec("deg", "steering-wheel", "left")),
+        (
+            "comma",
+            Preprocess((24, 32), scale=2 / 255, offset=-1),
+            AngleSpec("norm", "steering-wheel", "right", 0.1),  # tenths of a degree
+        ),
     ],
 )
 def test_a_preset_fills_what_was_not_said(tmp_path, name, preprocess, angle):
@@ -61,6 +65,19 @@ def test_a_network_that_scales_itself_gets_0_to_255(tmp_path):
     path = files.write(tmp_path / "old.h5", files.keras1(), files.KERAS1_WEIGHTS)
     model = load_model(path, lambdas={"lambda_1": "x/127.5-1"}, preset="comma")
     assert (model.preprocess.scale, model.preprocess.offset) == (1.0, 0.0)
+
+
+def test_a_network_that_crops_itself_gets_whole_pictures(tmp_path):
+    config = files.sequential("2.4.0")
+    crop = files.plain("Cropping2D", "crop", cropping=[[2, 0], [0, 0]], data_format="channels_last")
+    config["config"]["layers"].insert(1, crop)
+    stored = files.keras2_weights() | {
+        "dense_1": files.weights("dense_1", (files.drawn(40, 1), files.drawn(1)))
+    }
+    path = files.write(tmp_path / "m.h5", config, stored)
+    assert load_model(path, preset="pilotnet-udacity").preprocess.crop == Crop()
+    declared = Declared(crop=Crop("pixel", (1, 0)))
+    assert load_model(path, declared, preset="pilotnet-udacity").preprocess.crop == declared.crop
 
 
 def test_a_categorical_donkey_is_read_as_its_expected_angle(tmp_path):

@@ -102,7 +102,7 @@ def lambdas(given: Mapping[str, Any]) -> dict[str, str]:
     for text in given.get("lambdas", ()):
         name, equals, value = text.partition("=")
         if not (equals and name.strip() and value.strip()):
-            raise OptionError("--lambda as LAYER=SCALING like lambda_1=x/127.5-1", f"it is {text!r}", "mend it")
+            raise OptionError("--lambda as LAYER=FORMULA like lambda_1=x/127.5-1", f"it is {text!r}", "mend it")
         found[name.strip()] = value.strip()
     return found
 

@@ -106,8 +106,8 @@ declared_options = _all_of(
         "--lambda",
         "lambdas",
         multiple=True,
-        metavar="LAYER=SCALING",
-        help="What a Lambda layer computes, as arithmetic of x: lambda_1=x/127.5-1.",
+        metavar="LAYER=FORMULA",
+        help="What a Lambda layer computes: lambda_1=x/127.5-1, head=2*atan(x).",
     ),
     click.option(
         "--import",
@@ -247,7 +247,7 @@ recording_options = _all_of(
     click.option(
         "--camera",
         type=click.Choice(["center", "left", "right"]),
-        help="Of a simulator's three.  [default: center]",
+        help="Of a recording with three.  [default: center]",
     ),
     click.option(
         "--rate",

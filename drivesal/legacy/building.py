@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from drivesal.backend import keras
 from drivesal.errors import DrivesalError, ModelError
-from drivesal.lambdas import scaling
-from drivesal.legacy.renaming import ELEMENTWISE, KNOWN, MERGES, SPATIAL, channels_first, renamed
+from drivesal.legacy.renaming import ELEMENTWISE, KNOWN, MERGES, SPATIAL, WRAPPERS, channels_first, renamed
 from drivesal.network import refuse_several_pictures
+from drivesal.stand_in import hard_sigmoid
+from drivesal.stand_in import layer as stand_in
 
 MODELS = {"Sequential", "Model", "Functional"}
 
@@ -36,20 +39,40 @@ class Rebuilt:
     """A network, and its layers under the names that the file knows them by, in the file's order.
 
     `lambdas` says what the Lambda layers compute, `used` which of them were there; `first` whether the file has
-    channels before rows and columns, `old` whether Keras 1 wrote it; `inner` are the models among the layers.
+    channels before rows and columns, `old` whether Keras 1 wrote it, `new` whether Keras 3, `theano` whether
+    Theano computed it; `inner` are the models among the layers, `halves` the layers that get half a kernel of
+    zeros on every side.
     """
 
     lambdas: Mapping[str, str]
     first: bool = False
     old: bool = False
+    new: bool = False
+    theano: bool = False
     network: Any = None
     layers: dict[str, Any] = field(default_factory=dict)
     inner: dict[str, Rebuilt] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    halves: set[str] = field(default_factory=set)
+
+    def part(self) -> Rebuilt:
+        """An empty one of the same file, for a model among the layers."""
+        return replace(self, network=None, layers={}, inner={}, used=set(), halves=set())
 
 
-def build(architecture: Any, lambdas: Mapping[str, str]) -> Rebuilt:
-    """The network of `{"class_name": ..., "config": ...}`, its weights not yet set. Raises ModelError."""
+def written_by_keras_1(architecture: Any) -> bool:
+    """Whether a configuration has the words of Keras 1."""
+    return (
+        re.search(r'"(nb_filter|border_mode|inner_activation|W_regularizer)"', json.dumps(architecture))
+        is not None
+    )
+
+
+def build(architecture: Any, lambdas: Mapping[str, str], *, version: str = "", theano: bool = False) -> Rebuilt:
+    """The network of `{"class_name": ..., "config": ...}`, its weights not yet set. Raises ModelError.
+
+    `version` is that of the Keras that wrote it, "" where nothing says it.
+    """
     if not isinstance(architecture, dict) or architecture.get("class_name") not in MODELS:
         kind = architecture.get("class_name") if isinstance(architecture, dict) else None
         raise ModelError(
@@ -63,9 +86,10 @@ def build(architecture: Any, lambdas: Mapping[str, str]) -> Rebuilt:
             "one order of rows, columns and channels", "the layers have both", "rebuild the model in Keras 3"
         )
     try:
-        return _model(
-            architecture, Rebuilt(lambdas, orders == {True}, '"nb_filter"' in json.dumps(architecture))
+        whole = Rebuilt(
+            lambdas, orders == {True}, written_by_keras_1(architecture), version.startswith("3"), theano
         )
+        return _model(architecture, whole)
     except DrivesalError:
         raise
     except Exception as error:  # a configuration may be wrong in any way
@@ -93,7 +117,7 @@ def _model(architecture: dict[str, Any], whole: Rebuilt, given: Any = None) -> R
 
     `given` is the shape, batch included, that a model inside another gets where it says none itself.
     """
-    made = Rebuilt(whole.lambdas, whole.first, whole.old)
+    made = whole.part()
     config = architecture["config"]
     if architecture["class_name"] == "Sequential":
         _sequential(made, config, given)
@@ -211,6 +235,8 @@ def _call(made: Rebuilt, entry: Any, values: list[Any], keywords: dict[str, Any]
         # one that was told of the order turned the channels back itself
         turn = inner.get("data_format") != "channels_first"
         values = [keras().layers.Permute((3, 1, 2))(values[0])] if turn else values
+    if name in made.halves:
+        return _half_padded(layer, values[0])
     merges = type(layer).__name__ in MERGES or len(values) > 1
     return layer(values if merges else values[0])
 
@@ -222,6 +248,9 @@ def _layer(
     if kind in ("Lambda", "TFOpLambda", "TensorFlowOpLayer"):
         return _scaled(made, kind, config, keywords)
     new, arguments = renamed(kind, config)
+    if made.theano and arguments.get("padding") == "same":
+        made.halves.add(_padded_by_theano(new, name))
+        arguments["padding"] = "valid"
     if made.first:
         arguments = _last(new, name, arguments, len(values[0].shape))
     arguments["name"] = _plain(name)
@@ -229,14 +258,22 @@ def _layer(
         make = getattr(keras().layers, new)
     elif (own := _registered(kind)) is not None:
         return own.from_config(config | {"name": _plain(name)})
+    elif kind in GONE or hasattr(keras().layers, kind):
+        raise ModelError(
+            "layers that drivesal rebuilds",
+            f"layer {name} is a {kind}, which it does not",
+            "load it where it was written, and save it with Keras 3 as name.keras",
+        )
     else:
         raise ModelError(
             "layers of Keras's own",
             f"layer {name} is a {kind}",
             "give the file that defines it with --import my_layers.py",
         )
-    if "activation" in arguments:
-        arguments["activation"] = _activation(name, arguments["activation"])
+    for which in {"activation", "recurrent_activation"} & set(arguments):
+        arguments[which] = _activation(made, name, arguments[which])
+    for which in {"layer", "backward_layer"} & set(arguments) if new in WRAPPERS else ():
+        arguments[which] = _wrapped(made, name, arguments[which], values)
     accepted = set(inspect.signature(make.__init__).parameters) | {"name"}
     for key in [key for key in arguments if key not in accepted]:
         if arguments.pop(key):  # None, False and 0 ask for nothing
@@ -244,6 +281,58 @@ def _layer(
                 f"arguments that {new} of Keras 3 knows", f"layer {name} has {key}", "rebuild it in Keras 3"
             )
     return make(**{key: _plain_value(value) for key, value in arguments.items()})
+
+
+def _wrapped(made: Rebuilt, wrapper: str, entry: Any, values: list[Any]) -> Any:
+    """The layer inside another one."""
+    if made.first or entry["class_name"] in MODELS | WRAPPERS:
+        what = "a picture with channels first" if made.first else f"a {entry['class_name']}"
+        raise ModelError(
+            "a single layer inside another one",
+            f"layer {wrapper} works on {what}",
+            "load it where it was written, and save it with Keras 3 as name.keras",
+        )
+    inner = entry["config"]
+    return _layer(made, entry["class_name"], {**inner, "name": inner.get("name") or wrapper}, values, {})
+
+
+def _padded_by_theano(kind: str, name: str) -> str:
+    """The layer's name where it can be padded as Theano did it."""
+    if kind != "Conv2D":
+        raise ModelError(
+            "border_mode same in convolutions alone, where Theano computed the network",
+            f"layer {name} is a {kind} with it",
+            "load it with Theano's Keras, and save it with border_mode valid",
+        )
+    return name
+
+
+def _half_padded(layer: Any, value: Any) -> Any:
+    """A convolution with half a kernel of zeros on every side: Theano's border_mode same.
+
+    TensorFlow pads less where a stride or an even kernel lets it, and the windows lie elsewhere.
+    """
+    sizes = [(side - 1) * wide + 1 for side, wide in zip(layer.kernel_size, layer.dilation_rate, strict=True)]
+    wanted = [
+        None if length is None else math.ceil(length / step)
+        for length, step in zip(value.shape[1:3], layer.strides, strict=True)
+    ]
+    parts = keras().layers
+    value = layer(parts.ZeroPadding2D([(size // 2, size // 2) for size in sizes])(value))
+    over = [0 if goal is None else have - goal for have, goal in zip(value.shape[1:3], wanted, strict=True)]
+    return parts.Cropping2D([(0, end) for end in over])(value) if any(over) else value
+
+
+GONE = {
+    "CuDNNGRU",
+    "CuDNNLSTM",
+    "Deconvolution2D",
+    "Highway",
+    "LocallyConnected1D",
+    "LocallyConnected2D",
+    "MaxoutDense",
+}
+"""Layers that Keras had once."""
 
 
 def _last(kind: str, name: str, arguments: dict[str, Any], rank: int) -> dict[str, Any]:
@@ -262,7 +351,7 @@ def _last(kind: str, name: str, arguments: dict[str, Any], rank: int) -> dict[st
 
 
 def _scaled(made: Rebuilt, kind: str, config: dict[str, Any], keywords: dict[str, Any]) -> Any:
-    """A Rescaling in the place of a layer of code, of what was said of it; what the file says is not run."""
+    """A layer in the place of a layer of code, of what was said of it; what the file says is not run."""
     name = str(config["name"])
     said = made.lambdas.get(name)
     other = keywords.get("y")
@@ -276,11 +365,10 @@ def _scaled(made: Rebuilt, kind: str, config: dict[str, Any], keywords: dict[str
             f"if it only scales, say what it computes: --lambda {name}=x/127.5-1",
         )
     made.used.add(name)
-    scale, offset = scaling(said)
-    return keras().layers.Rescaling(scale, offset, name=_plain(name))
+    return stand_in(said, _plain(name))
 
 
-def _activation(layer: str, value: Any) -> Any:
+def _activation(made: Rebuilt, layer: str, value: Any) -> Any:
     if value is None:
         return None
     if isinstance(value, dict) and value.get("class_name") in ELEMENTWISE:
@@ -290,6 +378,8 @@ def _activation(layer: str, value: Any) -> Any:
     if isinstance(value, dict) and isinstance(value.get("config"), str):
         value = value["config"]
     module = keras().activations
+    if value == "hard_sigmoid" and not made.new:
+        return hard_sigmoid()
     if isinstance(value, str):
         found = getattr(module, value, None) if value not in _NO_ACTIVATION and value[:1] != "_" else None
         found = _registered(value) if found is None else found

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from drivesal.errors import DrivesalError, ModelError
-from drivesal.legacy.building import Rebuilt, build
+from drivesal.legacy.building import Rebuilt, build, written_by_keras_1
+from drivesal.legacy.recurrent import joined
+from drivesal.legacy.renaming import WRAPPERS
 
 AGAIN = "save it again in the Keras that wrote it, with model.save('name.h5')"
 
@@ -30,11 +32,14 @@ def read(path: Path, lambdas: Mapping[str, str]) -> tuple[Any, set[str]]:
                     "load the weights where they were written, and save the model as name.keras",
                 )
             source = path if written is not None else beside(path)
-            made = build(decoded(written if written is not None else _text(source), source), lambdas)
+            architecture = decoded(written if written is not None else _text(source), source)
             group = file.get("model_weights", file)
+            version = _said("keras_version", file.attrs, group.attrs, architecture)
+            theano = _theano(architecture, file, group)
+            made = build(architecture, lambdas, version=version, theano=theano)
             if "layer_names" not in group.attrs and "layer_names0" not in group.attrs:
                 raise ModelError("a Keras model in HDF5", f"{path} holds no layers' weights", AGAIN)
-            _set_all(made, group, _flipped(file, group))
+            _set_all(made, group)
             return made.network, made.used
     except DrivesalError:
         raise
@@ -108,13 +113,25 @@ def _strings(attributes: Any, name: str) -> list[str]:
     return [one.decode("utf-8") if isinstance(one, bytes) else str(one) for one in values]
 
 
-def _flipped(file: Any, group: Any) -> bool:
-    """Whether Theano wrote the file: it turns kernels round before it slides them."""
-    backend = file.attrs.get("backend", group.attrs.get("backend"))
-    if backend is not None:
-        return (backend.decode() if isinstance(backend, bytes) else str(backend)) == "theano"
+def _said(name: str, *holders: Any) -> str:
+    """What the first of the holders that has it says, "" where none does."""
+    for holder in holders:
+        value = holder.get(name) if hasattr(holder, "get") else None
+        if value is not None:
+            return value.decode() if isinstance(value, bytes) else str(value)
+    return ""
+
+
+def _theano(architecture: Any, file: Any, group: Any) -> bool:
+    """Whether Theano computed the network: it turns kernels round before it slides them.
+
+    Keras 2 says so in the file; of Keras 1, variables of TensorFlow have names that end in :0.
+    """
+    backend = _said("backend", file.attrs, group.attrs, architecture)
+    if backend or not written_by_keras_1(architecture):
+        return backend == "theano"
     names = [one for layer in _strings(group.attrs, "layer_names") for one in _weight_names(group, layer)]
-    return bool(names) and not any(":" in one for one in names)  # TensorFlow's names end in :0
+    return bool(names) and not any(":" in one for one in names)
 
 
 def _weight_names(group: Any, layer: str) -> list[str]:
@@ -140,7 +157,7 @@ def _stored(group: Any, layer: str) -> Stored:
     return found
 
 
-def _set_all(made: Rebuilt, group: Any, flipped: bool) -> None:
+def _set_all(made: Rebuilt, group: Any) -> None:
     """By the layers' names where the file has them all, else by their order."""
     names = [name for name in _strings(group.attrs, "layer_names") if _weight_names(group, name)]
     wanted = {name: layer for name, layer in made.layers.items() if _weights(layer)}
@@ -155,9 +172,9 @@ def _set_all(made: Rebuilt, group: Any, flipped: bool) -> None:
         stored = _stored(group, source)
         part = made.inner.get(name)
         if part is None:
-            _set(made, name, wanted[name], stored, flipped)
+            _set(made, name, wanted[name], stored)
         else:
-            _set_inner(part, name, stored, flipped)
+            _set_inner(part, name, stored)
 
 
 def _weights(layer: Any) -> list[Any]:
@@ -173,7 +190,7 @@ def _leaves(part: Rebuilt) -> list[tuple[Rebuilt, str, Any]]:
     return [one for one in found if _weights(one[2])]
 
 
-def _set_inner(part: Rebuilt, name: str, stored: Stored, flipped: bool) -> None:
+def _set_inner(part: Rebuilt, name: str, stored: Stored) -> None:
     """A model's weights lie in one list: told apart by the layer in their names, else by order."""
     leaves = _leaves(part)
     named: dict[str, Stored] = {}
@@ -181,7 +198,7 @@ def _set_inner(part: Rebuilt, name: str, stored: Stored, flipped: bool) -> None:
         named.setdefault(_owner(weight, [leaf for _, leaf, _ in leaves]), []).append((weight, value))
     if all(len(named.get(leaf, [])) == len(_weights(layer)) for _, leaf, layer in leaves):
         for owner, leaf, layer in leaves:
-            _set(owner, leaf, layer, named[leaf], flipped)
+            _set(owner, leaf, layer, named[leaf])
         return
     ordered = [(one, *of) for of in leaves for one in of[2].trainable_weights]
     ordered += [(one, *of) for of in leaves for one in of[2].non_trainable_weights]
@@ -191,7 +208,7 @@ def _set_inner(part: Rebuilt, name: str, stored: Stored, flipped: bool) -> None:
         )
     places = {id(weight): value for (weight, *_), value in zip(ordered, stored, strict=True)}
     for owner, leaf, layer in leaves:
-        _set(owner, leaf, layer, [places[id(one)] for one in _weights(layer)], flipped)
+        _set(owner, leaf, layer, [places[id(one)] for one in _weights(layer)])
 
 
 def _owner(weight: str, leaves: Sequence[str]) -> str:
@@ -204,10 +221,13 @@ def _owner(weight: str, leaves: Sequence[str]) -> str:
     return max(near, key=len, default="")
 
 
-def _set(made: Rebuilt, name: str, layer: Any, stored: Stored, flipped: bool) -> None:
+def _set(made: Rebuilt, name: str, layer: Any, stored: Stored) -> None:
     import numpy as np
 
     weights = _weights(layer)
+    if made.old:
+        titles, values = [title for title, _ in stored], joined(_recurrent(layer), [one for _, one in stored])
+        stored = list(zip(titles, values, strict=False))
     if len(weights) != len(stored):
         raise ModelError(f"{len(weights)} weights for layer {name}", f"the file holds {len(stored)}", AGAIN)
     for weight, (title, value) in zip(weights, stored, strict=True):
@@ -221,6 +241,12 @@ def _set(made: Rebuilt, name: str, layer: Any, stored: Stored, flipped: bool) ->
             )
         array = np.asarray(value, np.float32)
         array = array.transpose(2, 3, 1, 0) if turned else array
-        if flipped and len(shape) == 4:
-            array = array[::-1, ::-1]
+        if made.theano and type(layer).__name__.startswith("Conv") and len(shape) > 2:
+            array = np.flip(array, tuple(range(len(shape) - 2)))
         weight.assign(array)
+
+
+def _recurrent(layer: Any) -> str:
+    """The kind of a layer, or of the one that it wraps."""
+    kind = type(layer).__name__
+    return _recurrent(getattr(layer, "forward_layer", None) or layer.layer) if kind in WRAPPERS else kind

@@ -82,7 +82,12 @@ OTHERS = {
     "UnitNormalization",
 }
 
-KNOWN = SPATIAL | MERGES | ELEMENTWISE | OTHERS
+RECURRENT = {"GRU", "LSTM", "SimpleRNN"}
+
+WRAPPERS = {"Bidirectional", "TimeDistributed"}
+"""Layers round another layer."""
+
+KNOWN = SPATIAL | MERGES | ELEMENTWISE | OTHERS | RECURRENT | WRAPPERS
 """The layers that may be built from a file. None of them runs code of the file or reads another file."""
 
 ARGUMENTS = {
@@ -96,6 +101,7 @@ ARGUMENTS = {
     "p": "rate",
     "sigma": "stddev",
     "atrous_rate": "dilation_rate",
+    "inner_activation": "recurrent_activation",
 }
 """Old argument to Keras 3's, for every layer."""
 
@@ -115,7 +121,9 @@ LEFT_OUT = re.compile(
     r"init|weights|W_\w+|b_\w+|\w+_(initializer|regularizer|constraint)|dim_ordering|data_format|nb_row|nb_col|"
     r"batch_input_shape|batch_shape|input_shape|input_dim|input_length|input_dtype|dtype|mode|fused|renorm\w*|"
     r"virtual_batch_size|adjustment|synchronized|seed|noise_shape|sparse|ragged|quantization_config|optional|"
-    r"build_config|trainable|experimental_\w+|l1|l2"
+    r"build_config|trainable|experimental_\w+|l1|l2|"
+    r"inner_init|forget_bias_init|unit_forget_bias|dropout|dropout_[WU]|recurrent_dropout|consume_less|"
+    r"implementation|unroll|use_cudnn"
 )
 """Arguments that do not change the answer, or that are read elsewhere."""
 
@@ -154,6 +162,14 @@ def renamed(kind: str, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         arguments["kernel_size"] = [config["nb_row"], config["nb_col"]]
     if kind == "BatchNormalization" and isinstance(config.get("axis"), list):
         (arguments["axis"],) = config["axis"] if len(config["axis"]) == 1 else [-1]
+    if kind == "GRU":
+        arguments.setdefault("reset_after", False)  # files from before there was the choice
+    if arguments.pop("stateful", False):
+        raise ModelError(
+            "layers that look at one frame alone",
+            f"layer {name} keeps its state from one frame to the next (stateful)",
+            "networks that remember are not supported yet",
+        )
     if kind == "ReLU" and "theta" in config:
         arguments["negative_slope"] = 0.0
     return kind, arguments

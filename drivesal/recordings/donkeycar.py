@@ -198,7 +198,13 @@ def _image(record: _Record) -> str | None:
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    """A record's number, also where it was written as text; NaN where it is none."""
+    try:
+        return (
+            float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
+        )
+    except (ValueError, OverflowError):
+        return math.nan
 
 
 def _extras(record: _Record) -> dict[str, float]:

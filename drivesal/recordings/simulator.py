@@ -19,6 +19,10 @@ from drivesal.types import Recording
 _SPEC = AngleSpec("norm", "road-wheels", "right", 25.0)
 _COLUMNS = ["center", "left", "right", "steering", "throttle", "brake", "speed"]
 _LOG = "driving_log.csv"
+_TINY = r"-?\d(?:,\d*[1-9])?E-\d+"
+_WITHIN_ONE = re.compile(rf"0|-?1|-?0,\d*[1-9]|{_TINY}")
+_SPEED = re.compile(rf"(?:0|[1-9]\d{{0,2}})(?:,\d*[1-9])?|{_TINY}")
+"""Numbers as .NET writes them where the comma is the decimal point: no zero at the end."""
 _CLOCK = re.compile(r"(\d{4})_(\d\d?)_(\d\d?)_(\d\d?)_(\d\d?)_(\d\d?)_(\d{1,6})")
 
 
@@ -78,8 +82,11 @@ def _open(path: Path, asked: Asked) -> Recording:
     if not _is_log(table.names):
         came = f"{log} begins with {','.join(table.names)[:60]}"
         raise InputError(f"a log of {','.join(_COLUMNS)}", came, "check the file, or say --format")
+    split = 0
     if not _is_header(table.names):
-        table = Table(log, _COLUMNS, [table.names, *table.rows], table.decimal_comma, _COLUMNS)
+        rows = [_joined(row) for row in (table.names, *table.rows)]
+        split = sum(one is not row for one, row in zip(rows, (table.names, *table.rows), strict=True))
+        table = Table(log, _COLUMNS, rows, table.decimal_comma or split > 0, _COLUMNS)
         plain = _COLUMNS
     camera: Camera = asked.camera or "center"
     images = _column(plain, camera)
@@ -96,7 +103,7 @@ def _open(path: Path, asked: Asked) -> Recording:
             stills,
             _SPEC,
             lost=(f"{lost} of {len(table.rows)} rows of {log.name} name no {camera} image",) if lost else (),
-            notes=tuple(_notes(stills, camera)),
+            notes=tuple(_notes(stills, camera, split)),
             files=(log,),
         ),
         asked,
@@ -129,7 +136,35 @@ def _beside(folder: Path, parts: list[str]) -> Path:
     return usual if usual.is_file() else next((one for one in others if one.is_file()), usual)
 
 
-def _notes(stills: list[Still], camera: Camera) -> Iterator[str]:
+def _joined(row: list[str]) -> list[str]:
+    """A row whose decimal commas also separate its cells, put together again; any other row as it is.
+
+    Where the cells could be other numbers too, those that differ are left empty.
+    """
+    images, cells = row[:3], [cell.strip() for cell in row[3:]]
+    if not (4 < len(cells) <= 8 and all(map(_is_image, images))):
+        return row
+    found = list(_readings(cells, 4))
+    return (
+        [*images, *(one[0] if len(set(one)) == 1 else "" for one in zip(*found, strict=True))] if found else row
+    )
+
+
+def _readings(cells: list[str], count: int) -> Iterator[tuple[str, ...]]:
+    """The ways to put cells together to `count` numbers, the last a speed and the others within -1..1."""
+    if count == 0:
+        if not cells:
+            yield ()
+        return
+    for width in (1, 2):
+        number = ",".join(cells[:width])
+        if len(cells) >= width and (_SPEED if count == 1 else _WITHIN_ONE).fullmatch(number):
+            yield from ((number, *others) for others in _readings(cells[width:], count - 1))
+
+
+def _notes(stills: list[Still], camera: Camera, split: int) -> Iterator[str]:
+    if split:
+        yield f"{split} rows have decimal commas between commas: their numbers were put together again"
     if camera != "center":
         yield f"the {camera} camera sees the road from the side; its steering is the center's"
     largest = max(

@@ -8,7 +8,7 @@ import pytest
 from drivesal.backend import keras
 from drivesal.card import read_card
 from tests.clips import make_clip
-from tests.legacy import files
+from tests.legacy import files, test_recurrent
 from tests.models import pictures
 
 SAID = ("--input-scale", "0..255", "--color", "RGB", "--angle-unit", "norm", "--positive", "right")
@@ -119,7 +119,12 @@ def torch(path):
         ("m.tflite", lambda path: path.write_bytes(b"\x1c\0\0\0TFL3more"), "TensorFlow Lite"),
         ("m.json", lambda path: path.write_text("{}"), "without weights"),
         ("m.h5", lambda path: path.write_bytes(b""), "0 bytes"),
-        ("m.h5", lambda path: path.write_text("<html>"), "is not one"),
+        ("m.h5", lambda path: path.write_text("<!DOCTYPE html>\n<html>"), "a web page"),
+        ("m.h5", lambda path: path.write_text("version https://git-lfs.github.com/spec/v1\n"), "Git LFS"),
+        ("model.ckpt.data-00000-of-00001", lambda path: path.write_bytes(b"\x01\x02"), "checkpoint"),
+        ("m.h5", lambda path: path.write_bytes(b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."), "PyTorch"),
+        ("pilot.savedmodel", folder, "SavedModel"),
+        ("m.h5", lambda path: path.write_text("weights"), "is not one"),
     ],
 )
 def test_what_is_not_read_is_refused_by_name(inside, tmp_path, name, make, says):
@@ -150,3 +155,134 @@ def test_a_video_with_a_preset_of_the_model_and_one_of_the_encoder(inside, tmp_p
     assert facts["model"]["assumed"] == []
     assert facts["model"]["card"]["lambdas"] == {"lambda_1": "x/127.5-1"}
     assert facts["model"]["angle"]["unit"] == "deg"
+
+
+def test_a_network_with_an_lstm_over_one_picture(drivesal, tmp_path):
+    layer = files.plain("LSTM", "rnn", **test_recurrent.KERAS1)
+    stored = {
+        "rnn": test_recurrent.split(test_recurrent.arrays(4), (0, 2, 1, 3)),
+        "dense_1": files.weights("dense_1", test_recurrent.LAST),
+    }
+    files.write(tmp_path / "lstm.h5", test_recurrent.network(layer), stored, version="1.2.2")
+    said = ("--input-scale", "0..1", *SAID[2:])
+    done = drivesal("image", picture(tmp_path), "--model", "lstm.h5", *said, "--out", "figure.png", "--json")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "figure.png").stat().st_size > 1000
+
+
+def comma(path):
+    """comma's first network, smaller: channels first, weights alone, JSON in JSON beside them, Keras 1.0.6."""
+    config = files.keras1("th")
+    config["config"][1]["config"] |= {"nb_row": 8, "nb_col": 8, "subsample": [4, 4], "border_mode": "same"}
+    path.with_suffix(".json").write_text(json.dumps(json.dumps(config)))
+    kernel, last = files.drawn(4, 3, 8, 8), (files.drawn(2 * 3 * 4, 1) * 100, files.drawn(1))
+    stored = files.KERAS1_WEIGHTS | {
+        "convolution2d_1": [("convolution2d_1_W:0", kernel), ("convolution2d_1_b:0", files.CONV[1])],
+        "dense_1": [("dense_1_W:0", last[0]), ("dense_1_b:0", last[1])],
+    }
+    return files.write(path, None, stored, backend=None), (kernel, last)
+
+
+def test_commas_network_answers_in_tenths_of_a_degree_to_the_right(drivesal, tmp_path):
+    import numpy as np
+
+    path, (kernel, last) = comma(tmp_path / "steering_angle.keras")
+    cv2.imwrite(str(tmp_path / "frame.png"), pictures(1, (files.H, files.W))[0][..., ::-1])
+    given = ("--model", path, "--lambda", "lambda_1=x/127.5-1", "--preset", "comma", "--json")
+    done = drivesal("image", "frame.png", *given)
+    assert done.returncode == 0, done.stderr
+    x = pictures(1, (files.H, files.W)) / 127.5 - 1
+    padded = np.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)))  # TensorFlow's share of a kernel of 8 in steps of 4
+    hidden = files.elu(files.convolved(padded, kernel.transpose(2, 3, 1, 0), files.CONV[1], stride=4))
+    answer = float((files.flat(hidden.transpose(0, 3, 1, 2)) @ last[0] + last[1])[0, 0])
+    assert json.loads(done.stdout)["predicted"] == pytest.approx(-answer / 10, abs=0.01)
+
+
+@pytest.mark.parametrize(("units", "says"), [(10**9, "dense_1"), (10**30, "dense_1")])
+def test_a_layer_that_the_file_cannot_fill(inside, tmp_path, units, says):
+    config = files.sequential("2.4.0")
+    config["config"]["layers"][-1]["config"]["units"] = units
+    files.write(tmp_path / "m.h5", config, files.keras2_weights(), version="2.4.0")
+    ran = inside("model", "m.h5")
+    assert ran.code == 1
+    assert says in ran.err
+    assert "no more weights than m.h5 can hold" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_a_keras_file_with_a_layer_that_it_cannot_fill(inside, tmp_path):
+    import zipfile
+
+    layers = keras().layers
+    small = keras().Sequential([layers.Input((8, 12, 3)), layers.Flatten(), layers.Dense(1, name="last")])
+    small.save(tmp_path / "small.keras")
+    with zipfile.ZipFile(tmp_path / "small.keras") as old, zipfile.ZipFile(tmp_path / "m.keras", "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name == "config.json":
+                data = data.replace(b'"units": 1', b'"units": 1000000000')
+            new.writestr(name, data)
+    ran = inside("model", "m.keras")
+    assert ran.code == 1
+    assert "layer last asks for weights of shape (288, 1000000000)" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_a_layer_that_gives_too_much(inside, tmp_path):
+    config = files.sequential("2.4.0")
+    blown = files.plain("UpSampling2D", "blown", size=[10**5, 10**5], data_format="channels_last")
+    shrunk = files.plain("GlobalAveragePooling2D", "shrunk", data_format="channels_last")
+    config["config"]["layers"][2:3] = [blown, shrunk]
+    stored = files.keras2_weights() | {"dense_1": files.weights("dense_1", (files.drawn(4, 1), files.drawn(1)))}
+    files.write(tmp_path / "m.h5", config, stored, version="2.4.0")
+    ran = inside("model", "m.h5")
+    assert ran.code == 1
+    assert "layer blown gives" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_a_head_of_code_is_said_kept_and_saved(inside, tmp_path):
+    """In a .keras file too, and in one that drivesal writes of it."""
+    from drivesal.loading import load_model
+
+    layers = keras().layers
+    head = layers.Lambda(
+        eval("lambda x: 2 * __import__('keras').ops.arctan(x)"), output_shape=(1,), name="head"
+    )
+    network = keras().Sequential([layers.Input((8, 12, 3)), layers.Flatten(), layers.Dense(1), head])
+    network.save(tmp_path / "m.keras")
+    ran = inside("model", "m.keras", "--lambda", "head=2*atan(x)", *SAID, "--write-card")
+    assert ran.code == 0, ran
+    x = files.inputs() / 255
+    model = load_model(tmp_path / "m.keras")
+    assert model.network.predict(x, verbose=0) == pytest.approx(
+        network.predict(x, verbose=0), rel=1e-4, abs=1e-4
+    )
+    model.save(tmp_path / "again.keras")
+    again = load_model(tmp_path / "again.keras")
+    assert again.network.predict(x, verbose=0) == pytest.approx(
+        network.predict(x, verbose=0), rel=1e-4, abs=1e-4
+    )
+    ran = inside(
+        "image",
+        picture(tmp_path),
+        "--model",
+        "again.keras",
+        "--pre-activation",
+        "--out",
+        "figure.png",
+        "--json",
+    )
+    assert ran.code == 0, ran
+
+
+def test_a_keras_file_that_unpacks_to_too_much(inside, tmp_path):
+    import zipfile
+
+    with zipfile.ZipFile(tmp_path / "m.keras", "w", zipfile.ZIP_DEFLATED) as new:
+        new.writestr("config.json", "{}")
+        new.writestr("model.weights.h5", bytes(80 * 2**20))
+    ran = inside("model", "m.keras", "--lambda", "lambda_1=x/2")
+    assert ran.code == 1
+    assert "m.keras unpacks to 80 MiB" in ran.err
+    assert ran.err.count("\n") == 1

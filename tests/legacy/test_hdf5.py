@@ -50,6 +50,43 @@ def test_keras_1_with_channels_first(tmp_path, backend):
     assert answers(path, x, **SCALING)[0] == pytest.approx(answer(x), rel=1e-4, abs=1e-4)
 
 
+@pytest.mark.parametrize(("size", "stride"), [((3, 3), 1), ((3, 5), 2), ((4, 2), 1), ((4, 6), 2), ((8, 4), 4)])
+@pytest.mark.parametrize("backend", ["theano", "tensorflow"])
+def test_border_mode_same_is_where_the_backend_had_it(tmp_path, backend, size, stride):
+    kernel, bias = files.drawn(*size, 3, 4), files.drawn(4)
+    out = [-(-side // stride) for side in (H, W)]
+    pair = (files.drawn(out[0] * out[1] * 4, 1), files.drawn(1))
+    config = files.keras1()
+    config["config"][1]["config"] |= {"nb_row": size[0], "nb_col": size[1], "border_mode": "same"}
+    config["config"][1]["config"]["subsample"] = [stride, stride]
+    ending = ":0" if backend == "tensorflow" else ""
+    kept = kernel if backend == "tensorflow" else kernel[::-1, ::-1]
+    stored = files.KERAS1_WEIGHTS | {
+        "convolution2d_1": [(f"convolution2d_1_W{ending}", kept), (f"convolution2d_1_b{ending}", bias)],
+        "dense_1": [(f"dense_1_W{ending}", pair[0]), (f"dense_1_b{ending}", pair[1])],
+    }
+    path = files.write(tmp_path / "m.h5", config, stored, version="1.1.0", backend=None)
+    x = files.inputs()
+    if backend == "theano":  # half a kernel on either side, then as many as there are steps
+        before = [side // 2 for side in size]
+        after = before
+    else:
+        lacks = [(n - 1) * stride + k - side for n, k, side in zip(out, size, (H, W), strict=True)]
+        before = [max(one, 0) // 2 for one in lacks]
+        after = [max(one, 0) - start for one, start in zip(lacks, before, strict=True)]
+    padded = np.pad(x / 127.5 - 1, ((0, 0), *zip(before, after, strict=True), (0, 0)))
+    hidden = files.elu(files.convolved(padded, kernel, bias, stride=stride))[:, : out[0], : out[1]]
+    expected = files.flat(hidden) @ pair[0] + pair[1]
+    assert answers(path, x, **SCALING)[0] == pytest.approx(expected, rel=1e-4, abs=1e-4)
+
+
+def test_a_pooling_that_theano_padded_is_named(tmp_path):
+    config = files.keras1()
+    config["config"][2] = plain("MaxPooling2D", "pool", pool_size=[2, 2], border_mode="same", dim_ordering="tf")
+    path = files.write(tmp_path / "m.h5", config, files.KERAS1_WEIGHTS, backend="theano")
+    refused(path, "layer pool is a MaxPooling2D", "border_mode same", **SCALING)
+
+
 @pytest.mark.parametrize("generation", GENERATIONS)
 @pytest.mark.parametrize("name", ["model.h5", "model"])
 def test_sequential_models_of_keras_2(tmp_path, generation, name):
@@ -278,6 +315,16 @@ def test_weights_in_another_file_are_not_followed(tmp_path):
     refused(path, "dense_1/bias:0")
 
 
+@pytest.mark.parametrize("version", ["1.2.1", "2.4.0", "3.5.0"])
+def test_the_hard_sigmoid_is_that_of_the_version(tmp_path, version):
+    config = files.sequential("2.4.0")
+    config["config"]["layers"][-1]["config"]["activation"] = "hard_sigmoid"
+    path = files.write(tmp_path / "m.h5", config, files.keras2_weights(), version=version)
+    x = files.inputs()
+    slope = 1 / 6 if version[0] == "3" else 0.2
+    assert answers(path, x / 127.5 - 1)[0] == pytest.approx(np.clip(slope * answer(x) + 0.5, 0, 1), abs=1e-5)
+
+
 def test_an_unknown_layer_is_named(tmp_path):
     config = files.sequential("2.4.0")
     config["config"]["layers"][2]["class_name"] = "Mystery"
@@ -339,3 +386,19 @@ def test_batch_normalization_of_another_mode(tmp_path):
     config = files.keras1()
     config["config"][2] = plain("BatchNormalization", "norm", mode=1, axis=-1, epsilon=1e-3)
     refused(files.write(tmp_path / "m.h5", config, files.KERAS1_WEIGHTS), "norm has mode 1", **SCALING)
+
+
+@pytest.mark.parametrize(
+    ("text", "head"), [("2*atan(x)", lambda y: 2 * np.arctan(y)), ("tanh(x/3)", lambda y: np.tanh(y / 3))]
+)
+def test_a_lambda_that_is_the_head(tmp_path, text, head):
+    """Ports of SullyChen's network end in a function of their own."""
+    config = files.keras1()
+    last = files.lambda_1("atan_layer")["config"] | {"name": "prediction", "function_type": "function"}
+    del last["batch_input_shape"]
+    config["config"].append({"class_name": "Lambda", "config": last})
+    path = files.write(tmp_path / "m.h5", config, files.KERAS1_WEIGHTS | {"prediction": []}, version="1.2.1")
+    refused(path, "layer prediction is a Lambda", **SCALING)
+    x = files.inputs()
+    said = SCALING | {"prediction": text}
+    assert answers(path, x, **said)[0] == pytest.approx(head(answer(x)), rel=1e-4, abs=1e-4)

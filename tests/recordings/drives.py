@@ -109,6 +109,23 @@ def ch2(folder: Path, count: int, step_ns: int = 50_000_000) -> Path:
     return folder
 
 
+def bag(folder: Path, count: int, cameras: tuple[str, ...] = ("left", "center", "right")) -> Path:
+    """What a reader of the Challenge's bags writes: three cameras by turns, each at its own times."""
+    rows = ["index,timestamp,width,height,frame_id,filename,angle,torque,speed,lat,long,alt"]
+    for i in range(count):
+        for place, camera in enumerate(cameras):
+            stamp = 1_479_425_441_182_877_835 + 50_000_000 * i + 1_000_000 * place
+            name = save(folder / camera / f"{stamp}.jpg", i + 100 * place).name
+            place_s = f"2016-11-17 23:30:{41 + i // 20}.{stamp % 10**9:09d}"
+            numbers = f"{-0.2 + 0.1 * i:.10f},-0.125,15.5,37.399,-122.131,-42.9"
+            rows.append(f"{place_s},{stamp},640,480,{camera}_camera,{camera}/{name},{numbers}")
+    (folder / "interpolated.csv").write_text("\n".join(rows) + "\n")
+    steering = "seq,timestamp,angle,torque,speed\n1,1479425441182877835,0.1,0,15\n"
+    (folder / "steering.csv").write_text(steering)
+    (folder / "camera.csv").write_text("seq,timestamp,width,height,frame_id,filename\n")
+    return folder
+
+
 def sully(folder: Path, count: int, dated: bool = False) -> Path:
     """A folder of SullyChen's driving dataset; no newline at the end."""
     rows = []

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from drivesal.errors import LabelError
+from drivesal.errors import LabelError, OptionError
 from drivesal.recordings import open_recording
 from drivesal.steering import AngleKind
 from tests.clips import number
-from tests.recordings.drives import ch2
+from tests.recordings.drives import bag, ch2
 
 
 def test_a_folder_with_nanoseconds(tmp_path: Path) -> None:
@@ -57,6 +57,52 @@ def test_through_the_command(tmp_path: Path, inside: Callable[..., Any], model_p
     done = inside("image", "ch2", "--model", model_path, "--at", "0.1", "--json")
     assert done.code == 0, done
     assert json.loads(done.out)["truth"] == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize(("camera", "shown"), [(None, 100), ("center", 100), ("left", 0), ("right", 200)])
+def test_the_export_of_a_bag_has_three_cameras(tmp_path: Path, camera: Any, shown: int) -> None:
+    folder = bag(tmp_path / "bag", 6)
+    for path in (folder, folder / "interpolated.csv"):
+        with open_recording(path, camera=camera) as recording:
+            info = recording.info
+            assert (info.format, info.length, info.rate) == ("udacity-ch2", 6, 20)
+            assert info.angle == AngleKind("deg", "steering-wheel")
+            frames = list(recording.frames())
+            assert [number(frame.image) for frame in frames] == [shown + i for i in range(6)]
+            assert [frame.time_s for frame in frames] == pytest.approx([i / 20 for i in range(6)], abs=1e-6)
+            wanted = [math.degrees(-0.2 + 0.1 * i) for i in range(6)]
+            assert [frame.steering for frame in frames] == pytest.approx(wanted)
+            assert frames[0].extras["speed"] == 15.5
+            assert recording.losses == []
+
+
+def test_an_export_whose_names_are_bare_or_of_windows_or_broken(tmp_path: Path) -> None:
+    folder = bag(tmp_path / "bag", 4)
+    table = folder / "interpolated.csv"
+    lines = table.read_text().splitlines()
+    lines[2] = lines[2].replace(",center/", ",C:\\bags\\center\\")
+    lines[5] = lines[5].replace(",center/", ",")
+    lines[8] = "2016-11-17,1479425441,640,480,,,0.1,0,0,0,0,0"
+    table.write_text("\n".join(lines))
+    with open_recording(folder) as recording:
+        assert [number(frame.image) for frame in recording.frames()] == [100, 101, 103]
+        assert recording.losses == ["1 of 12 rows of interpolated.csv name no image and its time"]
+
+
+def test_a_camera_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="center camera alone"):
+        open_recording(ch2(tmp_path / "ch2", 4), camera="left")
+    with pytest.raises(OptionError, match="it has those of left, right"):
+        open_recording(bag(tmp_path / "bag", 4, cameras=("left", "right")))
+
+
+def test_the_command_shows_a_bags_left_camera(tmp_path: Path, drivesal: Callable[..., Any]) -> None:
+    bag(tmp_path / "bag", 6)
+    done = drivesal("info", "bag", "--camera", "left", "--json")
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert (facts["format"], facts["frames"]) == ("udacity-ch2", 6)
+    assert facts["angles"]["highest"] == pytest.approx(math.degrees(0.3), abs=0.01)
 
 
 def test_the_real_folder_says_what_the_video_says(shared: Path) -> None:

@@ -96,6 +96,27 @@ def test_a_tub_v1(tmp_path: Path) -> None:
         assert recording.losses == ["1 of 12 records cannot be read"]
 
 
+def test_numbers_that_were_written_as_text(tmp_path: Path) -> None:
+    folder = tub_v1(tmp_path / "tub", 6)
+    for file in folder.glob("record_*.json"):
+        record = json.loads(file.read_text())
+        record |= {key: str(record[key]) for key in ("user/angle", "milliseconds")}
+        file.write_text(json.dumps(record))
+    with open_recording(folder) as recording:
+        assert recording.at(1).steering == pytest.approx(0.4)
+        assert recording.at(1).time_s == pytest.approx(0.05)
+        assert set(recording.at(1).extras) == {"milliseconds", "user/throttle"}
+
+
+def test_lines_that_end_as_on_windows(tmp_path: Path) -> None:
+    folder = tub(tmp_path / "tub", 10, deleted=(3,))
+    for file in (folder / "manifest.json", *folder.glob("*.catalog")):
+        file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    with open_recording(folder) as recording:
+        assert recording.info.length == 9
+        assert recording.losses == []
+
+
 def test_through_the_command(tmp_path: Path, inside: Callable[..., Any], model_path: Path) -> None:
     tub(tmp_path / "tub", 6)
     done = inside("image", "tub", "--model", model_path, "--at", "#2")

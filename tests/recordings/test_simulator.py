@@ -56,6 +56,62 @@ def test_semicolons_decimal_commas_and_a_bom(tmp_path: Path, between: str, encod
         assert recording.at(5).extras["speed"] == pytest.approx(30.25)
 
 
+@pytest.mark.parametrize(
+    ("numbers", "steering", "speed"),
+    [
+        ("-0,05,0,5,0,30,19", -0.05, 30.19),
+        ("0,0,0,0", 0, 0),
+        ("0,1,0,30,19", 0, 30.19),
+        ("0,1,0,0,30,19", 0.1, 30.19),
+        ("1,0,25,0,9", 1, 9),
+        ("-1,0,0,9,5", -1, None),  # 9.5, or 5 behind a brake of 0.9
+        ("0,0617,0,3,0,125,12,5", 0.0617, 12.5),
+        ("-0,3,1,0,25,5E-05", -0.3, 5e-5),
+        ("1,5E-05,0,0,2,712345", 1.5e-5, 2.712345),
+        ("0,1,0,5,0,12", None, None),  # 0.1 and 0.5, or 0 and 1
+    ],
+)
+def test_decimal_commas_between_commas(tmp_path: Path, numbers: str, steering: Any, speed: Any) -> None:
+    """The simulator on a machine whose decimal point is a comma."""
+    folder = simulator(tmp_path / "sim", TIMES)
+    log = folder / "driving_log.csv"
+    rows = [",".join(line.split(",")[:3]) for line in log.read_text().splitlines()]
+    values = ["-0,5,0,25,0,10,5", numbers, *["0,2,0,1,0,20,25"] * 4]
+    log.write_text("".join(f"{row},{value}\n" for row, value in zip(rows, values, strict=True)))
+    with open_recording(folder) as recording:
+        frames = list(recording.frames())
+        assert frames[0].steering == pytest.approx(12.5)
+        assert frames[0].extras == pytest.approx({"throttle": 0.25, "brake": 0, "speed": 10.5})
+        assert frames[1].steering == (None if steering is None else pytest.approx(-25 * steering))
+        assert frames[1].extras.get("speed") == (None if speed is None else pytest.approx(speed))
+        assert any("decimal commas between commas" in note for note in recording.info.notes)
+        assert recording.losses == []
+
+
+def test_a_sample_log_with_spaces_behind_commas_through_the_command(
+    tmp_path: Path, drivesal: Callable[..., Any]
+) -> None:
+    folder = simulator(tmp_path / "sim", TIMES, written="IMG/{name}", header=True)
+    log = folder / "driving_log.csv"
+    head, *rows = log.read_text().splitlines()
+    log.write_text("\r\n".join([head, *(row.replace(",", ", ") for row in rows)]) + "\r\n")
+    done = drivesal("info", "sim", "--camera", "right", "--json")
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert facts["frames"] == 6
+    assert facts["angles"]["highest"] == pytest.approx(12.5)
+
+
+@pytest.mark.parametrize("count", [4, 5])
+def test_a_log_of_other_lengths(tmp_path: Path, count: int) -> None:
+    folder = simulator(tmp_path / "sim", TIMES)
+    log = folder / "driving_log.csv"
+    log.write_text("\n".join(",".join(line.split(",")[:count]) for line in log.read_text().splitlines()))
+    with open_recording(folder) as recording:
+        assert recording.at(0).steering == pytest.approx(12.5)
+        assert recording.at(0).extras == ({} if count == 4 else {"throttle": 0.5})
+
+
 def test_angles_that_are_no_numbers_leave_frames_without_a_label(tmp_path: Path) -> None:
     folder = simulator(tmp_path / "sim", TIMES, ["0.1", "nan", "left", "inf", "0", "-1"])
     with open_recording(folder) as recording:
