@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import threading
 from collections.abc import Iterator
@@ -119,8 +120,6 @@ class _Rows:
     """The timeline's rows of frames in order, under one model."""
 
     def __init__(self, desk: Desk, view: View, number: int) -> None:
-        import dataclasses
-
         self._model = desk.models[number]
         studied = desk.studied(dataclasses.replace(view, model=number), lambda share: None)
         self._explainer, self._clip = studied.explainer, studied.clip

@@ -1,0 +1,112 @@
+"""`drivesal review`: a drive frame by frame in the browser."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import webbrowser
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from drivesal.cli import _given
+from drivesal.cli import _options as options
+from drivesal.errors import OptionError, Stopped
+
+if TYPE_CHECKING:
+    from drivesal.model import SteeringModel
+    from drivesal.review.session import Session
+    from drivesal.types import Recording
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  drivesal review run.mp4
+  drivesal review run.mp4 --model a.keras --model b.keras --labels run.csv
+  drivesal review simulator-drive/ --no-browser --port 8000
+"""
+)
+@click.argument("source", metavar="RECORDING", type=options.FILE)
+@click.option(
+    "--model",
+    "model_paths",
+    type=options.FILE,
+    multiple=True,
+    help="A .keras or .h5 model; twice to compare two.  [default: the shipped PilotNet]",
+)
+@options.declared_options
+@options.preset_option
+@options.device_option
+@options.label_options
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="To listen on.  [default: one that is free]"
+)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="To listen on; on another than this machine alone the page asks for a token.",
+)
+@click.option("--no-browser", is_flag=True, help="Print the address and open no browser.")
+@click.option(
+    "--notes", type=options.FILE, metavar="FILE.json", help="Where notes are kept.  [default: beside the drive]"
+)
+def command(source: Path, **given: Any) -> int:
+    """Go through a drive frame by frame in the browser: heat, timeline, worst frames, what-if, notes."""
+    if len(given["model_paths"]) > 2:
+        raise OptionError(
+            "one model or two", f"--model was given {len(given['model_paths'])} times", "leave some out"
+        )
+    for path in given["model_paths"]:
+        if not path.is_file():
+            raise OptionError("a model file", f"{path} does not exist", "check the path")
+    with _given.open_drive(source, {**given, "classes": ()}) as recording:
+        return _review(source, recording, given)
+
+
+def _review(source: Path, recording: Recording, given: Mapping[str, Any]) -> int:
+    from drivesal.review import guard, serving
+    from drivesal.review.notes import Notes, place
+    from drivesal.review.server import app
+    from drivesal.review.session import Session
+
+    notes = Notes(
+        given["notes"] or place(recording.info.path), recording.info.path.name, recording.info.length or 0
+    )
+    listening = serving.bound(given["host"], given["port"])
+    host, port = listening.getsockname()[:2]
+    token = None if host in serving.LOOPBACK else guard.new_token()
+    with Session(recording, notes) as session:
+        guarded = guard.Guard(app(session), guard.hosts_of(host, port), token)
+        with serving.served(guarded, listening):
+            address = f"http://{f'[{host}]' if ':' in host else host}:{port}/" + (
+                f"?token={token}" if token else ""
+            )
+            click.echo(f"{source.name} at {address}  (Ctrl+C ends it)")
+            if not given["no_browser"]:
+                webbrowser.open(address)
+            try:
+                _begin(session, given)
+                threading.Event().wait()
+            except Stopped as stop:
+                if stop.args[0] != signal.SIGINT:
+                    raise
+    return 0
+
+
+def _begin(session: Session, given: Mapping[str, Any]) -> None:
+    """Loads the models, which takes seconds: the page is there meanwhile."""
+    from drivesal.pipeline import check_kinds
+
+    models: list[SteeringModel] = []
+    for path in given["model_paths"] or (None,):
+        model = _given.load({**given, "model_path": path})
+        check_kinds(session.recording, model)
+        models.append(model)
+    session.begin(models)
+    for model in models:
+        for assumed in model.assumed:
+            click.echo(f"assumed of {model.name}: {assumed}; a card or options say it (see `drivesal model`)")

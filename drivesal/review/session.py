@@ -1,0 +1,79 @@
+"""A review as the server knows it: frames at once, answers as soon as the models are there."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Self
+
+from drivesal.errors import InputError
+from drivesal.review.analysis import Analysis
+from drivesal.review.desk import Desk, View
+from drivesal.review.frames import FrameStore
+from drivesal.review.work import Work
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from drivesal.model import SteeringModel
+    from drivesal.review.notes import Notes
+    from drivesal.types import Recording
+
+
+USUAL = View()
+
+
+class NotReadyError(Exception):
+    """The models are still being loaded."""
+
+
+class Session:
+    """One drive under review. Raises InputError where its frames cannot be counted.
+
+    `desk` and `analysis` are there once `begin` was called with the models; the recording stays the caller's.
+    """
+
+    def __init__(self, recording: Recording, notes: Notes, start: View = USUAL) -> None:
+        length = recording.info.length
+        if length is None:
+            came = f"how many {recording.info.path} has is not known"
+            raise InputError("a recording whose frames can be counted", came, "convert it to a video file")
+        self.recording, self.notes, self.start, self.count = recording, notes, start, length
+        self._stack = ExitStack()
+        self.frames = self._stack.enter_context(FrameStore(recording))
+        self.work = self._stack.enter_context(Work())
+        self._desk: Desk | None = None
+        self._analysis: Analysis | None = None
+        self._lock = threading.Lock()
+
+    def begin(self, models: Sequence[SteeringModel]) -> None:
+        """Takes the models and begins to analyse the drive. Raises OptionError, LabelError."""
+        desk = Desk(self.recording, self.frames, models)
+        with self._lock:
+            self._analysis = self._stack.enter_context(Analysis(desk, self.work, self.start))
+            self._desk = desk
+
+    @property
+    def ready(self) -> bool:
+        """Whether the models are there."""
+        return self._desk is not None
+
+    @property
+    def desk(self) -> Desk:
+        """The drive with its models. Raises NotReadyError."""
+        if self._desk is None:
+            raise NotReadyError
+        return self._desk
+
+    @property
+    def analysis(self) -> Analysis:
+        """What is read of the whole drive. Raises NotReadyError."""
+        if self._analysis is None:
+            raise NotReadyError
+        return self._analysis
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
