@@ -169,28 +169,41 @@ def by_method(rounds: int, batch: int = 32) -> list[Row]:
     return rows
 
 
-def make_clip(source: Path, path: Path, seconds: float) -> None:
-    """The source scaled and cropped to 1280x720 at 20 fps, played again and again for `seconds`."""
+def make_clip(
+    source: Path,
+    path: Path,
+    seconds: float,
+    size: tuple[int, int] = (WIDTH, HEIGHT),
+    gop: int = 2 * RATE,
+) -> None:
+    """The source scaled and cropped to `size` at 20 fps, played again and again for `seconds`."""
+    width, height = size
     with av.open(str(source)) as drive:
         pictures = []
         for frame in drive.decode(video=0):
-            scale = max(WIDTH / frame.width, HEIGHT / frame.height)
-            size = (round(frame.width * scale), round(frame.height * scale))
-            large = cv2.resize(frame.to_ndarray(format="rgb24"), size, interpolation=cv2.INTER_CUBIC)
-            top = size[1] - HEIGHT
-            pictures.append(cv2.cvtColor(large[top // 2 : top // 2 + HEIGHT, :WIDTH], cv2.COLOR_RGB2YUV_I420))
+            scale = max(width / frame.width, height / frame.height)
+            scaled = (round(frame.width * scale), round(frame.height * scale))
+            large = cv2.resize(frame.to_ndarray(format="rgb24"), scaled, interpolation=cv2.INTER_CUBIC)
+            top = scaled[1] - height
+            pictures.append(cv2.cvtColor(large[top // 2 : top // 2 + height, :width], cv2.COLOR_RGB2YUV_I420))
             if len(pictures) == SHORT_S * RATE:
                 break
-    encode(path, itertools.islice(itertools.cycle(pictures), round(seconds * RATE)), (WIDTH, HEIGHT))
+    encode(path, itertools.islice(itertools.cycle(pictures), round(seconds * RATE)), size, gop=gop)
 
 
-def encode(path: Path, pictures: Iterable[Any], size: tuple[int, int], form: str = "yuv420p") -> None:
+def encode(
+    path: Path,
+    pictures: Iterable[Any],
+    size: tuple[int, int],
+    form: str = "yuv420p",
+    gop: int = 2 * RATE,
+) -> None:
     """Frames, I420 ("yuv420p") or "rgb24", as `drivesal video` encodes them by default."""
     with av.open(str(path), "w", options={"movflags": "faststart"}) as out:
         stream = out.add_stream("libx264", rate=RATE, options={"preset": "veryfast", "crf": "23"})
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
-        stream.codec_context.gop_size = 2 * RATE
+        stream.codec_context.gop_size = gop
         for i, picture in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(picture, format=form)
             frame.pts, frame.time_base = i, Fraction(1, RATE)
@@ -291,6 +304,64 @@ def memory(source: Path, folder: Path) -> list[Row]:
     ]
 
 
+def review(source: Path, folder: Path, jumps: int = 100, steps: int = 150) -> list[Row]:
+    """How soon any frame of a 1920x1080 clip is there, and the next and the one before."""
+    from drivesal.recordings import open_recording
+    from drivesal.review.frames import FrameStore
+
+    def times(store: FrameStore, indices: Iterable[int], pause_s: float = 0) -> tuple[float, float]:
+        """Median and 95th percentile [ms]."""
+        taken = []
+        for index in indices:
+            taken.append(1e3 * _seconds(store.at, index))
+            time.sleep(pause_s)
+        return float(np.median(taken)), float(np.percentile(taken, 95))
+
+    def measured(store: FrameStore, length: int, of: str, jump: str, step: str) -> list[Row]:
+        rng = np.random.default_rng(0)
+        places = {
+            f"a random frame, {of}": (rng.integers(0, length, jumps).tolist(), jump),
+            f"a step forward, ten a second, {of}": (range(length // 3, length // 3 + steps), step),
+            f"a step back, ten a second, {of}": (range(length - 1, length - 1 - steps, -1), ""),
+        }
+        rows: list[Row] = []
+        for what, (indices, target) in places.items():
+            store.at(indices[0] - 1 if "forward" in what else indices[0])
+            median, high = times(store, indices[1:], 0.1 if "step" in what else 0)
+            rows += [(f"{what}: median", median, "ms", ""), (f"{what}: 95th percentile", high, "ms", target)]
+        return rows
+
+    rows: list[Row] = []
+    for gop in (60, 250):
+        clip = folder / f"keyframes{gop}.mp4"
+        make_clip(source, clip, 30, (1920, 1080), gop)
+        with open_recording(clip) as recording:
+            length = recording.info.length or 0
+            of = f"1920x1080, keyframes every {gop}"
+            if gop == 60:
+                with FrameStore(recording) as store:
+                    rows += measured(store, length, of, "≤ 150", "≤ 30")
+                continue
+            start = time.perf_counter()
+            with FrameStore(recording) as store:
+                rng = np.random.default_rng(0)
+                rows += [
+                    (f"a random frame, {of}, copy begun: {name}", value, "ms", "")
+                    for name, value in zip(
+                        ("median", "95th percentile"),
+                        times(store, rng.integers(length // 2, length, 20).tolist()),
+                        strict=True,
+                    )
+                ]
+                while store.note is not None:
+                    if "being made" not in store.note:
+                        raise SystemExit(store.note)
+                    time.sleep(0.1)
+                rows.append((f"the copy, {of}", 1e3 * (time.perf_counter() - start) / length, "ms a frame", ""))
+                rows += measured(store, length, f"{of}, copied", "≤ 150", "≤ 30")
+    return rows
+
+
 def starting(rounds: int) -> list[Row]:
     """How soon the help is there."""
     times = [drivesal("--help")[0] for _ in range(rounds)]
@@ -364,7 +435,7 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, {cpu}, Python {platform.python_version()}, {packages}"
 
 
-PARTS = ["start", "attribution", "methods", "video", "memory", "world"]
+PARTS = ["start", "attribution", "methods", "video", "memory", "review", "world"]
 
 
 @click.command()
@@ -388,6 +459,7 @@ def main(clip: Path | None, only: tuple[str, ...], rounds: int, as_json: bool) -
                 r for layout in ("single", "grid") for r in video(source, folder, layout, rounds)
             ],
             "memory": lambda: memory(source, folder),
+            "review": lambda: review(source, folder),
             "world": world,
         }
         for name, measure in parts.items():

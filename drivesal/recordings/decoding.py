@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 _LATE_S = Fraction(1)
 _MOST_PACKETS = 500
 """How far to look for a keyframe after a seek."""
-_MOST_HELD = 16
-"""The most frames that H.264 keeps to predict from or to put in order."""
+_IN_A_ROW = 4
+"""Frames that encoders by default put between two that are decoded before them, and one more."""
 
 
 def opened(path: Path) -> InputContainer:
@@ -216,7 +216,7 @@ def _from_entry(
     # are decoded all, so that damage in what is shown after them is concealed as always.
     skip_pts = None
     if skip_to > 0 and index.exact and index.pts is not None and stream.codec_context.name == "h264":
-        skip_pts = int(index.pts[max(0, skip_to - _MOST_HELD)])
+        skip_pts = int(index.pts[max(0, skip_to - _IN_A_ROW)])
     last = -1
     for picture in _decoded(container, stream, skip_pts):
         if skip_pts is not None and picture is None and last < skip_to:

@@ -95,7 +95,8 @@ _FORM = "bgr0"
 
 
 def _codec(mode: str, width: int, height: int) -> VideoCodecContext:
-    # Of what is lossless, FFV1 is by far the smallest, see docs/benchmarks.md.
+    # A decoded 960x540 drive took 149 kB a frame, with libx264rgb at qp 0, a keyframe every 15 frames, 343 kB;
+    # one of 1920x1080 450 kB, with MagicYUV 1,180 kB and HuffYUV 1,770 kB, which decode sooner.
     codec: VideoCodecContext = av.CodecContext.create("ffv1", mode)  # type: ignore[call-overload]
     codec.width, codec.height, codec.pix_fmt = width, height, _FORM
     codec.thread_type = "SLICE"  # by frames, packets would come late

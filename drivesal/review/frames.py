@@ -40,11 +40,14 @@ class FrameStore:
     """The frames of a recording by their index, each the very picture that reading from the start gives.
 
     Keeps the frames used last, at most `cache_bytes` of them, and one open reader behind the frame asked for
-    last, so that a step forward decodes one frame; a step back decodes several that lead to it, and more of
-    them beforehand in a thread. Where a jump would decode more than `FARTHEST_KEYFRAMES` frames, or turns out
-    slow, a lossless copy of all frames is made on disk in a thread that stands back; one of more than
-    `copy_bytes`, or than half of the free room, is not made. Until it holds a frame, that one comes from the
-    recording. For any thread. The recording stays the caller's, to be closed after the store.
+    last, so that a step forward decodes one frame; a step back decodes several that lead to it, and who goes
+    on in that direction has more of them decoded beforehand in a thread.
+
+    Where a jump would decode more than `FARTHEST_KEYFRAMES` frames, or turns out slow, a lossless copy of all
+    frames is made on disk in a thread that stands back; one of more than `copy_bytes`, or than half of the
+    free room, is not made. Until it holds a frame, that one comes from the recording.
+
+    For any thread. The recording stays the caller's, to be closed after the store.
     """
 
     def __init__(
@@ -63,7 +66,7 @@ class FrameStore:
         self._planning = threading.Lock()  # held for moments only
         self._closed = threading.Event()
         self._last = -1
-        self._pool = ThreadPoolExecutor(1, "frames-behind")
+        self._pool = ThreadPoolExecutor(1, "frames-beforehand")
         self._filling: tuple[range, Future[None]] | None = None
 
         self._copy: LosslessCopy | None = None
@@ -86,16 +89,16 @@ class FrameStore:
         Raises `InputError` where there is none or it does not decode, `DamagedInputError` where the
         recording is strict, `ValueError` after `close`.
         """
-        back = 0 < self._last - index <= _NEAR
-        self._last = index
+        moved, self._last = index - self._last, index
+        back = -_NEAR <= moved < 0
         frame = self._cache.get(index)
         if frame is None:
             self._await(index)
             with self._reading:
                 # another thread may have decoded it meanwhile
                 frame = self._cache.get(index) or self._read(index, back)
-        if back:
-            self._look_behind(index)
+        if moved and abs(moved) <= _NEAR:
+            self._look_on(index, -1 if back else 1)
         return frame
 
     def close(self) -> None:
@@ -175,43 +178,50 @@ class FrameStore:
             "a frame that can be decoded", f"frame #{index} of {path} is damaged", "ask for another"
         )
 
-    # Going back
+    # Going on
 
     def _await(self, index: int) -> None:
-        """Waits where the frame is being decoded."""
+        """Waits where the frame is being decoded, unless the copy has it sooner."""
         filling = self._filling
-        if filling is not None and index in filling[0]:
+        if filling is not None and index in filling[0] and (self._copy is None or index not in self._copy):
             wait([filling[1]])
 
-    def _look_behind(self, index: int) -> None:
-        """Has frames before this one decoded, where few are left in the cache."""
-        low = index
-        while low > 0 and index - low <= self._behind // 2 and self._have(low - 1):
-            low -= 1
-        if low == 0 or index - low > self._behind // 2:
+    def _look_on(self, index: int, step: int) -> None:
+        """Has the next frames in a direction (1 or -1) decoded, where few of them are left in the cache."""
+        near = self._behind // 2
+        for found in range(near + 1):
+            place = index + step * (found + 1)
+            if not self._have(place):
+                break
+        else:
+            return
+        length = self._recording.info.length or place
+        places = range(place, min(max(-1, place + step * self._behind), length), step)
+        from_copy = self._copy is not None and all(one in self._copy for one in places)
+        # forward, a reader of the recording is quick enough
+        if not places or (step > 0 and (not from_copy or self._next == index + 1)):
             return
         with self._planning:
             if self._closed.is_set() or (self._filling is not None and not self._filling[1].done()):
                 return
-            places = range(max(0, low - self._behind), low)
-            self._filling = (places, self._pool.submit(self._fill, places))
+            self._filling = (places, self._pool.submit(self._fill, places, from_copy))
 
     def _have(self, index: int) -> bool:
         return index in self._cache or index in self._lost
 
-    def _fill(self, places: range) -> None:
+    def _fill(self, places: range, from_copy: bool) -> None:
         frames: Iterator[Frame] = iter(())
         try:
-            if self._copy is not None and all(place in self._copy for place in places):
-                frames = map(self._copy.at, reversed(places))
+            if from_copy and self._copy is not None:
+                frames = map(self._copy.at, places)
             else:
-                frames = self._recording.frames(Span(places.start, places.stop))
+                frames = self._recording.frames(Span(min(places), max(places) + 1))
             for frame in frames:
                 if self._closed.is_set():
                     return
                 self._cache.put(frame)
         except Exception as error:  # who needs such a frame is told when asking for it
-            _log.info("frames %d to %d not decoded beforehand: %s", places.start, places.stop - 1, error)
+            _log.info("frames from %d not decoded beforehand: %s", places.start, error)
         finally:
             if isinstance(frames, Generator):
                 frames.close()

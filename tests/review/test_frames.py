@@ -231,7 +231,7 @@ def test_steps_back_decode_many_frames_at_once(tmp_path: Path, reads: list[tuple
         with FrameStore(recording, cache_bytes=60 * SIZE) as store:
             for index in range(80, -1, -1):
                 store.at(index)
-    mine = [entry for entry, thread in reads if not thread.startswith("frames-behind")]
+    mine = [entry for entry, thread in reads if not thread.startswith("frames-beforehand")]
     assert len(reads) < 10
     assert len(mine) < 8
 
@@ -244,7 +244,7 @@ def test_steps_back_are_decoded_beforehand(tmp_path: Path, reads: list[tuple[int
                 store.at(index)
                 while store._filling is not None and not store._filling[1].done():
                     time.sleep(0.001)
-    mine = [entry for entry, thread in reads if not thread.startswith("frames-behind")]
+    mine = [entry for entry, thread in reads if not thread.startswith("frames-beforehand")]
     assert mine == [60, 60]  # the jump, the first step back
 
 
