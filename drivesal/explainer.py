@@ -215,11 +215,15 @@ def _item(values: Floats | None, i: int) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What a probe of a recording found: the clip's statistics and the probe's frames explained."""
+    """What a probe of a recording found: the clip's statistics and the probe's frames explained.
+
+    `frames` are all of the probe's, their images the model's pictures; of a costly method fewer are explained.
+    """
 
     clip: ClipStatistics
     explainer: Explainer
     probe: list[Explained]
+    frames: list[Frame]
 
 
 def study(recording: Recording, model: SteeringModel, question: Question, span: Span = WHOLE) -> Study:
@@ -244,7 +248,7 @@ def study(recording: Recording, model: SteeringModel, question: Question, span: 
         for at in range(0, len(frames), explainer.limit * every)
         for one in explainer.explain_batch(_prepared(frames[at : at + explainer.limit * every : every], model))
     ]
-    return Study(_statistics(mean, probe), explainer, probe)
+    return Study(_statistics(mean, probe), explainer, probe, frames)
 
 
 def nothing_decoded() -> InputError:

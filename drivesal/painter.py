@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +64,8 @@ Where several cases lie on one picture, weak heat of all of them would hide it, 
 class Painter:
     """Draws explained frames of one clip, in order, on one scale.
 
-    `trace` False leaves the strip of past angles out, for a single picture.
+    `warnings` are short sentences that stay on the picture; `trace` False leaves the strip of past angles out,
+    for a single picture.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Painter:
         studied: Study,
         request: Request,
         *,
+        warnings: Sequence[str] = (),
         trace: bool = True,
     ) -> None:
         self.request = request
@@ -84,7 +86,8 @@ class Painter:
         self.notes = (
             [f"no heat at all for {', '.join(cold)}: the answer did not react to any pixel"] if cold else []
         )
-        self.renderer = Renderer(_scene(recording, model, studied, request, self.scale, self.notes, trace))
+        shown = [*warnings, *self.notes]
+        self.renderer = Renderer(_scene(recording, model, studied, request, self.scale, shown, trace))
 
     def heats(self, explained: Explained) -> dict[str, Floats]:
         """Each case's heat (h, w), unsmoothed and unscaled."""

@@ -41,8 +41,9 @@ labels of a straight road too."""
 CORRELATION = 0.5
 """The better scaling's answers follow the labels at least so far."""
 
-MOST, FEW = 0.75, 0.1
-"""Shares of the frames: the declared scaling's that cannot be true, and the better one's that may seem so."""
+SATURATED, BEYOND, FEW = 0.75, 0.25, 0.1
+"""Shares of the frames under the declared scaling that are too many with a saturated head (a turn at full lock has
+some) and with an impossible answer (no drive has any), and of either under a better one the most."""
 FLAT = 1 / 3
 """A head of tanh or atan is saturated where it lets through less than this of what goes into it: tanh from 0.994
 on, 2·atan from about 150° on."""
@@ -66,11 +67,11 @@ class Bounds:
 
 
 _BOUNDS = {
-    "steering-wheel": Bounds(900.0, 0.05, 2.0),
-    "road-wheels": Bounds(60.0, 0.005, 0.2),
-    "unknown": Bounds(900.0, 0.05, 2.0),
+    "steering-wheel": Bounds(900.0, 0.15, 2.0),
+    "road-wheels": Bounds(60.0, 0.01, 0.2),
+    "unknown": Bounds(900.0, 0.15, 2.0),
 }
-_BOUNDS_NORM = Bounds(1.5, 0.001, 0.05)
+_BOUNDS_NORM = Bounds(1.5, 0.003, 0.05)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class Doubt:
     """Why the declared scaling looks wrong, and which fit better, the best first.
 
     `reason`: "labels", the answers are much closer to the labels under another; "saturated", the head is flat on
-    most frames; "beyond", most answers are more than can be; "still", they do not move. `labels` is how many
+    most frames; "beyond", many answers are more than can be; "still", they do not move. `labels` is how many
     frames had one and `constant` the RMSE of the best constant answer, None without labels.
     """
 
@@ -120,7 +121,8 @@ class Doubt:
     @property
     def short(self) -> str:
         """For the picture."""
-        return f"input scaling {self.declared.text} looks wrong: {self._names} fits better"
+        fits = "fits" if len(self.better) == 1 else "fit"
+        return f"input scaling {self.declared.text} looks wrong: {self._names} {fits} better"
 
     @property
     def sentence(self) -> str:
@@ -167,7 +169,8 @@ class Doubt:
         flags = " or ".join(f"--input-scale {one.text}" for one in self.better)
         if self.assumed:
             return f"say {flags} (`drivesal model --write-card` keeps it)"
-        return f"say {flags}, or mend the model's card where it has {self.declared.text}"
+        unit = ", or its angle's unit" if self.reason == "beyond" else ""
+        return f"say {flags}, or mend the model's card where it has {self.declared.text}{unit}"
 
     def _number(self, value: float) -> str:
         return f"{value:.3g}{self.kind.symbol}" if abs(value) < 100 else f"{value:.0f}{self.kind.symbol}"
@@ -246,9 +249,9 @@ def _judged(
         for one in fair
         if one.deviation >= limits.moving and one.deviation >= STILL_TIMES * declared.deviation
     ]
-    if fair and declared.saturated >= MOST:
+    if fair and declared.saturated >= SATURATED:
         return "saturated", tuple(fair)
-    if fair and declared.beyond >= MOST:
+    if fair and declared.beyond >= BEYOND:
         return "beyond", tuple(fair)
     if moving and varied and declared.deviation < limits.still:
         return "still", tuple(moving)
