@@ -209,7 +209,12 @@ def test_a_poor_network_is_not_told_for_its_scaling():
         keras().utils.set_random_seed(seed)
         layers = keras().layers
         untrained = keras().Sequential(
-            [layers.Input((*SIZE, 3)), layers.Conv2D(4, 5, 2, activation="elu"), layers.Flatten(), layers.Dense(1)]
+            [
+                layers.Input((*SIZE, 3)),
+                layers.Conv2D(4, 5, 2, activation="elu"),
+                layers.Flatten(),
+                layers.Dense(1),
+            ]
         )
         for scaling in ("0..1", "-1..1"):
             assert scaling_doubt(declared(untrained, scaling), images, truth) is None
