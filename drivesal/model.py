@@ -236,8 +236,8 @@ class SteeringModel:
     ) -> tuple[Floats, Floats]:
         """`predict` as if the card's input scaling were value · `scale` + `offset`; the model stays as it is.
 
-        Returns the angles (N,) and the same before a tanh or atan head (N,), which is the angles themselves where
-        the network does not end in one. For a model that steers.
+        Returns the angles (N,) and the same before a tanh or atan head (N,), which is the angles themselves
+        where the network does not end in one. For a model that steers.
         """
         tf = tensorflow()
         height, width = self.preprocess.size

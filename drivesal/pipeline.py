@@ -296,7 +296,7 @@ class Film:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One frame as a figure: canvas (height, width, 3) uint8 RGB, with its numbers and what a person should know."""
+    """One frame as a figure: canvas (height, width, 3) uint8 RGB, its numbers, what a person should know."""
 
     canvas: Image
     explained: Explained

@@ -17,6 +17,8 @@ import numpy as np
 from drivesal.explainer import BATCH
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from drivesal.model import SteeringModel
     from drivesal.steering import AngleKind
     from drivesal.types import Floats, Frame, Image
@@ -30,11 +32,17 @@ LEAST = 8
 """Fewer pictures say nothing."""
 LEAST_LABELS = 16
 """Fewer labels say nothing."""
+LEAST_MOMENTS = 20
+"""Fewer moments of a drive may all show the same bend."""
+APART_S = 0.5
+"""Frames closer than this [s] are one moment: their errors are the same error."""
 TIMES = 1.4
-"""The declared scaling's RMSE over the better one's. Over 10 s of a real drive on which the network steers well,
-a wrong scaling was better by chance up to 1.33 times."""
+"""The declared scaling's RMSE over the better one's, over LEAST_MOMENTS or more. In pieces of 10 s of a
+real drive on which the network steers well, a wrong scaling was better by chance up to 1.33 times."""
+TIMES_SHORT = 3.0
+"""The same over fewer moments. In pieces of 1.6 to 8 s it was up to 2.02 times."""
 TIMES_CENTRED = 1.2
-"""The same without both mean errors: a better mean alone is chance."""
+"""The least of both without their mean errors: a better mean alone is chance."""
 OF_CONSTANT = 0.75
 """The better scaling's RMSE over that of the best constant answer: a network that hardly moves is close to the
 labels of a straight road too."""
@@ -42,14 +50,14 @@ CORRELATION = 0.5
 """The better scaling's answers follow the labels at least so far."""
 
 SATURATED, BEYOND, FEW = 0.75, 0.25, 0.1
-"""Shares of the frames under the declared scaling that are too many with a saturated head (a turn at full lock has
-some) and with an impossible answer (no drive has any), and of either under a better one the most."""
+"""Shares of the frames under the declared scaling that are too many with a saturated head (a turn at full lock
+has some) and with an impossible answer (no drive has any), and of either under a better one the most."""
 FLAT = 1 / 3
-"""A head of tanh or atan is saturated where it lets through less than this of what goes into it: tanh from 0.994
-on, 2·atan from about 150° on."""
+"""A head of tanh or atan is saturated where it lets through less than this of what goes into it: tanh from
+0.994 on, 2·atan from about 150° on."""
 VARIED = 20.0
-"""Grey levels that a pixel varies by over the frames (standard deviation, the mean over the picture): less may be
-a car that stands, whose answer rightly stays."""
+"""Grey levels that a pixel varies by over the frames (standard deviation, the mean over the picture): less may
+be a car that stands, whose answer rightly stays."""
 STILL_TIMES = 25.0
 """The standard deviation of answers that move over that of answers that do not."""
 
@@ -78,10 +86,10 @@ _BOUNDS_NORM = Bounds(1.5, 0.003, 0.05)
 class Tried:
     """The answers under one scaling, what black and white become (`low`, `high`).
 
-    `median` is of the answers' size, `deviation` their standard deviation, both in the angle's unit; `saturated`
-    and `beyond` are the shares of frames (0..1) where the head is saturated and where the answer is more than can
-    be. `rmse`, `centred` (the RMSE without the mean error) and `correlation` are against the labels, None
-    without.
+    `median` is of the answers' size, `deviation` their standard deviation, both in the angle's unit;
+    `saturated` and `beyond` are the shares of frames (0..1) where the head is saturated and where the answer is
+    more than can be. `rmse`, `centred` (the RMSE without the mean error) and `correlation` are against the
+    labels, None without.
     """
 
     low: float
@@ -104,8 +112,8 @@ class Tried:
 class Doubt:
     """Why the declared scaling looks wrong, and which fit better, the best first.
 
-    `reason`: "labels", the answers are much closer to the labels under another; "saturated", the head is flat on
-    most frames; "beyond", many answers are more than can be; "still", they do not move. `labels` is how many
+    `reason`: "labels", the answers are much closer to the labels under another; "saturated", the head is flat
+    on most frames; "beyond", many answers are more than can be; "still", they do not move. `labels` is how many
     frames had one and `constant` the RMSE of the best constant answer, None without labels.
     """
 
@@ -181,20 +189,30 @@ def scaling_doubt(
     pictures: Image,
     labels: Sequence[float | None] | Floats | None = None,
     others: Floats | None = None,
+    times_s: Sequence[float] | None = None,
     batch: int = BATCH,
 ) -> Doubt | None:
     """Whether the model's declared input scaling looks wrong on these pictures; None where nothing says so.
 
-    pictures: (N, h, w, 3) uint8 RGB of the model's size (`SteeringModel.prepare`), spread over a drive; labels
-    (N,), of the model's kind of angle, None or NaN where there is none; others (N, numbers), as `others_of` gives
-    them. `batch` is the most pictures in one call of the network. The steering answer is looked at, whatever is
-    explained; a model without one gives None. See docs/models.md for what is said and what not.
+    pictures: (N, h, w, 3) uint8 RGB of the model's size (`SteeringModel.prepare`), spread over a drive;
+    labels (N,), of the model's kind of angle, None or NaN where there is none; others (N, numbers), as
+    `others_of` gives them; times_s (N,) when they were taken: frames closer than APART_S are left out where
+    LEAST_MOMENTS stay, and without times all count as moments of their own. `batch` is the most pictures in one
+    call of the network. The steering answer is looked at, whatever is explained; a model without one gives
+    None. See docs/models.md for what is said and what not.
     """
     if model.steering is None or len(pictures) < LEAST:
         return None
     given = [None] * len(pictures) if labels is None else list(labels)
     truth = np.array([math.nan if one is None else one for one in given], np.float64)
     beside = np.zeros((len(pictures), 0), np.float32) if others is None else others
+    times = TIMES
+    if times_s is not None:
+        kept = _moments(times_s)
+        if len(kept) >= LEAST_MOMENTS:
+            pictures, truth, beside = pictures[kept], truth[kept], beside[kept]
+        else:
+            times = TIMES_SHORT
     # an assumed unit may be the wrong one, and no answer is then too much
     limits = bounds(model.kind)
     if any(one.startswith("unit") for one in model.assumed):
@@ -210,7 +228,7 @@ def scaling_doubt(
     varied = float(pictures[:256].std(axis=0, dtype=np.float32).mean()) >= VARIED
     known = truth[np.isfinite(truth)]
     constant = float(known.std()) if len(known) >= LEAST_LABELS else None
-    found = _judged(tried[0], tried[1:], limits, constant, varied)
+    found = _judged(tried[0], tried[1:], limits, constant, varied, times)
     if found is None:
         return None
     reason, better = found
@@ -224,7 +242,19 @@ def doubt_of_frames(model: SteeringModel, frames: Sequence[Frame], batch: int = 
         return None
     pictures = np.stack([frame.image for frame in frames])
     labels = [frame.steering for frame in frames]
-    return scaling_doubt(model, pictures, labels, model.others_of(frames), batch)
+    times_s = [frame.time_s for frame in frames]
+    return scaling_doubt(model, pictures, labels, model.others_of(frames), times_s, batch)
+
+
+def _moments(times_s: Sequence[float]) -> NDArray[np.int64]:
+    """Which frames to keep, in their order, so that all are APART_S from one another."""
+    kept: list[int] = []
+    last = -math.inf
+    for i in np.argsort(times_s, kind="stable"):
+        if times_s[i] - last >= APART_S - 1e-6:
+            kept.append(int(i))
+            last = times_s[i]
+    return np.array(sorted(kept), np.int64)
 
 
 def bounds(kind: AngleKind) -> Bounds:
@@ -233,13 +263,15 @@ def bounds(kind: AngleKind) -> Bounds:
 
 
 def _judged(
-    declared: Tried, others: Sequence[Tried], limits: Bounds, constant: float | None, varied: bool
+    declared: Tried, others: Sequence[Tried], limits: Bounds, constant: float | None, varied: bool, times: float
 ) -> tuple[Reason, tuple[Tried, ...]] | None:
     """The first reason that holds, and the scalings that fit better, the best first."""
     if constant is not None and constant >= limits.moving / 2:
-        following = [one for one in others if _follows(one, declared, constant)]
-        if following:
-            return "labels", (min(following, key=lambda one: _known(one.rmse)),)
+        following = [one for one in others if _follows(one, declared, constant, times)]
+        following = sorted(following, key=lambda one: _known(one.rmse))
+        if following:  # what is not clearly worse than the best may be the right one too
+            least = _known(following[0].rmse)
+            return "labels", tuple(one for one in following if _known(one.rmse) < times * least)
     fair = [one for one in others if _fair(one, limits)]
     if constant is not None:  # with labels, nothing is better that is further from them
         fair = [one for one in fair if _known(one.rmse) < _known(declared.rmse)]
@@ -258,13 +290,13 @@ def _judged(
     return None
 
 
-def _follows(other: Tried, declared: Tried, constant: float) -> bool:
+def _follows(other: Tried, declared: Tried, constant: float, times: float) -> bool:
     """Whether the other scaling's answers are so much closer to the labels that it is no chance."""
     rmse, centred = _known(other.rmse), _known(other.centred)
     return (
         rmse <= OF_CONSTANT * constant
         and _known(other.correlation) >= CORRELATION
-        and _known(declared.rmse) >= TIMES * rmse
+        and _known(declared.rmse) >= times * rmse
         and _known(declared.centred) >= TIMES_CENTRED * centred
     )
 

@@ -25,7 +25,7 @@ NORM = AngleSpec("norm")
 
 
 def road(count=64, seed=0, most=1.0):
-    """Pictures (N, h, w, 3) of a bright bar on a noisy road, and the steering (N,) of -most..most to its place."""
+    """Pictures (N, h, w, 3) of a bright bar on a noisy road and the steering (N,) to its place, -most..most."""
     rng = np.random.default_rng(seed)
     truth = rng.uniform(-most, most, count)
     places = np.arange(SIZE[1]) - (SIZE[1] - 1) / 2
@@ -247,6 +247,21 @@ def test_few_pictures_and_few_labels_say_nothing(fitted):
     some = [*truth[:15], *(None for _ in truth[15:])]
     assert scaling_doubt(model, images, some) is None
     assert scaling_doubt(model, images, np.where(np.arange(40) < 20, truth, math.nan)).labels == 20
+
+
+def test_a_short_piece_needs_a_greater_difference(fitted):
+    images, truth = road()
+    model = declared(fitted("0..1"), "0..1")
+    poor = declared(model.network, "0..0.8")
+    doubt = scaling_doubt(poor, images, truth)
+    assert doubt is not None
+    assert 1.4 < doubt.declared.rmse / doubt.better[0].rmse < 3
+    assert scaling_doubt(poor, images, truth, times_s=np.arange(64) / 20) is None  # 3.2 s
+    spread = scaling_doubt(poor, images, truth, times_s=np.arange(64) / 4)
+    assert (spread.frames, spread.labels) == (32, 32)  # of those closer than half a second, one
+    assert (
+        scaling_doubt(declared(model.network, "0..255"), images, truth, times_s=np.arange(64) / 20).frames == 64
+    )
 
 
 def test_frames_with_inputs_beside_the_picture(fitted):
