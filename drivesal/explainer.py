@@ -237,11 +237,15 @@ def _item(values: Floats | None, i: int) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What a probe of a recording found: the clip's statistics and the probe's frames explained."""
+    """What a probe of a recording found: the clip's statistics and the probe's frames explained.
+
+    `frames` are all of the probe's, their images the model's pictures; of a costly method fewer are explained.
+    """
 
     clip: ClipStatistics
     explainer: Explainer
     probe: list[Explained]
+    frames: list[Frame]
 
 
 def study(recording: Recording, model: SteeringModel, question: Question, span: Span = WHOLE) -> Study:
@@ -282,7 +286,7 @@ def study_of(
     with explainer.watched(len(chosen), tick):
         for at in range(0, len(chosen), explainer.limit):
             probe += explainer.explain_batch(_prepared(chosen[at : at + explainer.limit], model))
-    return Study(_statistics(mean, probe), explainer, probe)
+    return Study(_statistics(mean, probe), explainer, probe, list(frames))
 
 
 def nothing_decoded() -> InputError:

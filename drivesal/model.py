@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -127,11 +128,7 @@ class SteeringModel:
 
     def inputs(self, pictures: Any) -> Any:
         """(N, h, w, 3) float tensor, RGB 0..255, to the network's picture input (N, h, w, C)."""
-        matrix, shift = self.preprocess.colour_map()
-        if self.preprocess.colour == "RGB":
-            return pictures * matrix[0, 0] + shift
-        # a 1x1 convolution costs half of what a matrix product costs
-        return tensorflow().nn.conv2d(pictures, matrix[None, None], 1, "VALID") + shift
+        return _network_input(pictures, self.preprocess)
 
     def answer(self, values: Any, others: Any = None) -> Any:
         """The network's picture input (N, h, w, C), with what `others_of` gives beside it, to (N,)."""
@@ -196,6 +193,23 @@ class SteeringModel:
         outputs, _ = forward(self.network, self._arguments(values, others))
         return express(plain, self.signature, outputs, (), self.network)
 
+    def _scaled(self, pictures: Any, others: Any, scale: Any, offset: Any) -> tuple[Any, Any]:
+        """The angle under another input scaling, and the same before a tanh or atan head."""
+        tf = tensorflow()
+        unscaled = dataclasses.replace(self.preprocess, scale=1.0, offset=0.0)
+        values = _network_input(tf.cast(pictures, tf.float32), unscaled) * scale + offset
+        outputs, _ = forward(self.network, self._arguments(values, others))
+        assert self.steering is not None
+        plain = Target(self.steering.angle, self.steering.output, self.steering.bins)
+        angles = express(plain, self.signature, outputs, (), self.network)
+        if plain.bins is not None:
+            return angles, angles
+        try:
+            headless = dataclasses.replace(plain, pre_activation=True)
+            return angles, express(headless, self.signature, outputs, (), self.network)
+        except ModelError:  # it does not end in such a head
+            return angles, angles
+
     def predict(self, pictures: Image, others: Floats | None = None) -> Floats:
         """(N, h, w, 3) uint8 RGB pictures of the model's size to (N,) float32 angles, left positive.
 
@@ -217,6 +231,28 @@ class SteeringModel:
         answers: Floats = function(pictures, others).numpy()
         return answers
 
+    def predict_scaled(
+        self, pictures: Image, others: Floats, scale: float, offset: float
+    ) -> tuple[Floats, Floats]:
+        """`predict` as if the card's input scaling were value · `scale` + `offset`; the model stays as it is.
+
+        Returns the angles (N,) and the same before a tanh or atan head (N,), which is the angles themselves
+        where the network does not end in one. For a model that steers.
+        """
+        tf = tensorflow()
+        height, width = self.preprocess.size
+        signature = [
+            tf.TensorSpec([None, height, width, 3], tf.uint8),
+            tf.TensorSpec([None, sum(size for _, size in self.signature.others)], tf.float32),
+            tf.TensorSpec([], tf.float32),
+            tf.TensorSpec([], tf.float32),
+        ]
+        function = self.compiled(
+            "predict scaled", lambda: tf.function(self._scaled, input_signature=signature, autograph=False)
+        )
+        angles, headless = function(pictures, others, scale, offset)
+        return angles.numpy(), headless.numpy()
+
     def prepare(self, image: Image) -> Image:
         """A frame (H, W, 3) uint8 RGB to the picture (h, w, 3) that the model sees of it."""
         return self.preprocess.prepare(image)
@@ -225,6 +261,15 @@ class SteeringModel:
         """Writes the network as `.keras` and its card beside it."""
         self.network.save(path)
         card_path(path).write_text(card_text(self.card), encoding="utf-8")
+
+
+def _network_input(pictures: Any, preprocess: Preprocess) -> Any:
+    """(N, h, w, 3) float tensor, RGB 0..255, in the network's colours and scaling (N, h, w, C)."""
+    matrix, shift = preprocess.colour_map()
+    if preprocess.colour == "RGB":
+        return pictures * matrix[0, 0] + shift
+    # a 1x1 convolution costs half of what a matrix product costs
+    return tensorflow().nn.conv2d(pictures, matrix[None, None], 1, "VALID") + shift
 
 
 def _steering(target: Explainable, stated: Target, network: Any, signature: Signature) -> Target | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +65,8 @@ Where several cases lie on one picture, weak heat of all of them would hide it, 
 class Painter:
     """Draws explained frames of one clip, in order, on one scale.
 
-    `trace` False leaves the strip of past angles out, for a single picture.
+    `warnings` are short sentences that stay on the picture; `trace` False leaves the strip of past angles out,
+    for a single picture.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Painter:
         studied: Study,
         request: Request,
         *,
+        warnings: Sequence[str] = (),
         trace: bool = True,
     ) -> None:
         self.request = request
@@ -85,7 +87,8 @@ class Painter:
         self.notes = (
             [f"no heat at all for {', '.join(cold)}: the answer did not react to any pixel"] if cold else []
         )
-        self.scene = _scene(recording, model, studied, request, self.scale, self.notes, trace)
+        told = [*warnings, *self.notes]
+        self.scene = _scene(recording, model, studied, request, self.scale, told, trace)
 
     @functools.cached_property
     def renderer(self) -> Renderer:

@@ -21,6 +21,7 @@ from drivesal.facts import result_facts, run_facts
 from drivesal.maps import MapsWriter
 from drivesal.outputs import Outputs, writing
 from drivesal.painter import Painter, Request
+from drivesal.plausible import Doubt, doubt_of_frames
 from drivesal.stages import Ahead
 from drivesal.table import Table
 from drivesal.types import AudioSource, Explained, Recording, Span
@@ -112,7 +113,8 @@ def render_video(
     started = time.perf_counter()
     with clock.measure("probe"):
         studied = study(recording, model, request.question, request.span)
-        painter = Painter(recording, model, studied, request)
+        doubt = doubt_of_frames(model, studied.frames, request.question.batch)
+        painter = Painter(recording, model, studied, request, warnings=[doubt.short] if doubt else ())
         explainer, contributions = studied.explainer, studied.probe[0].baseline_score is not None
         del studied  # the probe's maps are not needed any more
     parts = {name: outputs.part(path) for name, path in paths.items()}
@@ -149,11 +151,16 @@ def render_video(
     facts = {
         **run_facts(model, explainer, request, painter.scale),
         "encoding": dataclasses.asdict(encoding),
-        **result_facts(recording, table, [*painter.notes, *film.notes], clock.seconds),
+        "scaling_doubt": doubt.as_json() if doubt else None,
+        **result_facts(recording, table, [*_said(doubt), *painter.notes, *film.notes], clock.seconds),
     }
     with writing(paths["facts"]):
         parts["facts"].write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return facts
+
+
+def _said(doubt: Doubt | None) -> list[str]:
+    return [doubt.sentence] if doubt else []
 
 
 def check_kinds(recording: Recording, model: SteeringModel) -> None:
@@ -289,11 +296,12 @@ class Film:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One frame as a figure: canvas (height, width, 3) uint8 RGB, with its numbers."""
+    """One frame as a figure: canvas (height, width, 3) uint8 RGB, its numbers, what a person should know."""
 
     canvas: Image
     explained: Explained
     totals: Mapping[str, float]
+    notes: tuple[str, ...]
 
 
 def render_image(recording: Recording, model: SteeringModel, request: Request, where: float | int) -> Figure:
@@ -304,8 +312,10 @@ def render_image(recording: Recording, model: SteeringModel, request: Request, w
     check_kinds(recording, model)
     frame = recording.at(where)
     studied = study(recording, model, request.question, request.span)
-    painter = Painter(recording, model, studied, request, trace=False)
+    doubt = doubt_of_frames(model, studied.frames, request.question.batch)
+    warnings = [doubt.short] if doubt else ()
+    painter = Painter(recording, model, studied, request, warnings=warnings, trace=False)
     explained = next(studied.explainer.explain([frame]))
     heats = painter.heats(explained)
     totals = {name: float(heat.sum()) for name, heat in heats.items()}
-    return Figure(painter.paint(explained, heats), explained, totals)
+    return Figure(painter.paint(explained, heats), explained, totals, (*_said(doubt), *painter.notes))

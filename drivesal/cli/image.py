@@ -71,6 +71,7 @@ def command(source: Path, **given: Any) -> None:
             "baseline": explained.baseline_score,
             "completeness_error": explained.completeness_error,
             "totals": dict(figure.totals),
+            "notes": [*recording.info.notes, *figure.notes],
             "output": str(out),
         }
         click.echo(json.dumps(numbers))
@@ -85,6 +86,7 @@ def command(source: Path, **given: Any) -> None:
         of = model.target.kind
         missed = f"{explained.completeness_error:.3g}{of.symbol}"
         click.echo(f"baseline {of.text(explained.baseline_score)}, completeness error {missed}")
-    for line in (*recording.info.notes, *(f"assumed of the model: {one}" for one in model.assumed)):
+    assumed = (f"assumed of the model: {one}" for one in model.assumed)
+    for line in (*recording.info.notes, *assumed, *figure.notes):
         click.echo(line)
     click.echo(str(out))

@@ -1,0 +1,131 @@
+"""The doubt of a wrongly declared input scaling, through the command."""
+
+import json
+
+import cv2
+import pytest
+
+import drivesal as api
+from drivesal.assets import asset
+from drivesal.types import Frame
+from tests.test_plausible import network, road
+
+
+def doubts(text):
+    return [line for line in text.splitlines() if line.startswith("input scaling ")]
+
+
+@pytest.fixture(scope="module")
+def drive(tmp_path_factory):
+    """A folder of 40 pictures with labels in degrees, and a network without a card that wants -1..1."""
+    folder = tmp_path_factory.mktemp("drive")
+    images, truth = road(40)
+    (folder / "images").mkdir()
+    for i, image in enumerate(images):
+        cv2.imwrite(str(folder / "images" / f"{i:03d}.png"), image[..., ::-1])
+    lines = ["frame,steering_angle_deg", *(f"{i},{90 * angle}" for i, angle in enumerate(truth))]
+    (folder / "labels.csv").write_text("\n".join(lines) + "\n")
+    network("-1..1", factor=90.0).save(folder / "my.keras")
+    return folder
+
+
+def given(drive, *more):
+    said = ("--model", drive / "my.keras", "--color", "RGB", "--angle-unit", "deg", "--positive", "left")
+    return ("video", drive / "images", "--rate", "20", *said, "--quiet", "--overwrite", *more)
+
+
+def test_the_installed_command_doubts_what_was_assumed(drivesal, drive, tmp_path):
+    done = drivesal(*given(drive, "--labels", drive / "labels.csv"))
+    assert done.returncode == 0, done.stderr
+    (said,) = doubts(done.stdout)
+    assert "assumed of the model: input scaling 0..255" in done.stdout
+    assert said.startswith(
+        "input scaling 0..255, which was assumed, looks wrong: against 40 labels its RMSE is "
+    )
+    assert "say --input-scale -1..1 (" in said
+    facts = json.loads((tmp_path / "images.saliency.json").read_text())
+    assert said in facts["notes"]
+    assert facts["scaling_doubt"]["reason"] == "labels"
+    # what the note gives is the error that a run as it says then has
+    done = drivesal(*given(drive, "--labels", drive / "labels.csv", "--input-scale", "-1..1"))
+    assert done.returncode == 0, done.stderr
+    assert doubts(done.stdout) == []
+    better = facts["scaling_doubt"]["better"][0]
+    facts = json.loads((tmp_path / "images.saliency.json").read_text())
+    assert facts["scaling_doubt"] is None
+    assert better["input_scale"] == "-1..1"
+    assert better["rmse"] == pytest.approx(facts["errors"]["rmse"], rel=1e-3)
+
+
+def test_without_labels_and_in_json(inside, drive):
+    ran = inside(*given(drive, "--no-labels", "--input-scale", "0..255", "--json"))
+    assert ran.code == 0, ran
+    (said,) = [note for note in json.loads(ran.out)["notes"] if note.startswith("input scaling")]
+    assert "the answer is more than 900°" in said
+    assert "assumed" not in said
+    ran = inside(*given(drive, "--no-labels", "--input-scale", "-1..1", "--json"))
+    assert not any(note.startswith("input scaling") for note in json.loads(ran.out)["notes"])
+
+
+@pytest.fixture
+def sample():
+    return asset("data", "run.mp4")
+
+
+def test_an_image_of_a_video(inside, sample, tmp_path):
+    ran = inside("image", sample, "--at", "3.0", "--input-scale", "0..255", "--out", "wrong.png")
+    assert ran.code == 0, ran
+    (said,) = doubts(ran.out)
+    assert "say --input-scale -1..1 or " in said  # the first seconds do not tell -1..1 from 0..1 surely
+    assert said.endswith("or mend the model's card where it has 0..255")
+    ran = inside("image", sample, "--at", "3.0", "--input-scale", "0..255", "--out", "again.png", "--json")
+    assert said in json.loads(ran.out)["notes"]
+    ran = inside("image", sample, "--at", "3.0", "--out", "right.png")
+    assert ran.code == 0, ran
+    assert doubts(ran.out) == []
+    assert [warned(tmp_path / name) for name in ("wrong.png", "right.png")] == [True, False]
+
+
+def warned(path):
+    """Whether the last line of the picture has the warnings' colour."""
+    red, green, blue = cv2.imread(str(path))[-40:, :, ::-1].reshape(-1, 3).T.astype(int)
+    return bool(((red > 200) & (green > 120) & (green < 210) & (blue < 90)).sum() > 50)
+
+
+def test_a_picture_alone_says_nothing(inside, drive):
+    said = ("--model", drive / "my.keras", "--color", "RGB", "--input-scale", "0..255")
+    ran = inside("image", drive / "images" / "003.png", *said, "--no-labels")
+    assert ran.code == 0, ran
+    assert doubts(ran.out) == []
+
+
+@pytest.mark.parametrize(
+    ("scaling", "labels", "doubted"),
+    [(None, True, False), ("0..1", True, True), ("0..255", True, True), (None, False, False)],
+)
+def test_a_real_drive(inside, shared, scaling, labels, doubted):
+    run = shared / "udacity_ch2" / "run.mp4"
+    more = () if scaling is None else ("--input-scale", scaling)
+    ran = inside("image", run, "--at", "#200", "--out", "a.png", *more, *(() if labels else ("--no-labels",)))
+    assert ran.code == 0, ran
+    assert len(doubts(ran.out)) == doubted
+    if doubted:
+        assert "say --input-scale -1..1" in ran.out
+
+
+def test_real_drives_of_other_kinds(inside, shared, tmp_path):
+    ran = inside("image", shared / "highway.mp4", "--at", "1.0", "--out", "a.png")
+    assert ran.code == 0, ran
+    assert doubts(ran.out) == []
+
+
+def test_from_python(tmp_path):
+    images, truth = road(24)
+    frames = [
+        Frame(i, i / 20, image, 90 * angle) for i, (image, angle) in enumerate(zip(images, truth, strict=True))
+    ]
+    fitted = network("0..1", factor=90.0)
+    for scaling, better in (("-1..1", ["0..1"]), ("0..1", None)):
+        model = api.load_model(fitted, input_scale=scaling, angle_unit="deg")
+        doubt = api.render(frames, model, tmp_path / "o.mp4", overwrite=True)["scaling_doubt"]
+        assert (doubt and [one["input_scale"] for one in doubt["better"]]) == better
