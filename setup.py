@@ -6,6 +6,7 @@ setup(
     packages=[*find_packages(include=["drivesal", "drivesal.*"]), "drivesal.models", "drivesal.data"],
     package_dir={"drivesal": "drivesal", "drivesal.models": "models", "drivesal.data": "data"},
     package_data={
+        "drivesal.review": ["page/*", "page/*/*"],
         "drivesal": ["py.typed"],
         "drivesal.models": ["*.keras", "*.json"],
         "drivesal.data": ["*.mp4", "*.csv"],
