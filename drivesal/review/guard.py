@@ -1,3 +1,10 @@
-def new_token() -> str: return "x"
-def hosts_of(host, port): return ()
-def Guard(app, hosts, token): return app
+def new_token() -> str:
+    return "x"
+
+
+def hosts_of(host, port):
+    return ()
+
+
+def Guard(app, hosts, token):
+    return app

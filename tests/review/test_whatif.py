@@ -1,0 +1,96 @@
+"""Edits of a frame, each by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from drivesal.errors import OptionError
+from drivesal.review.whatif import NOTHING, Box, Edit, parse_edit
+
+RNG = np.random.default_rng(0)
+IMAGE = RNG.integers(40, 200, (24, 32, 3)).astype(np.uint8)
+MEAN = np.full((24, 32, 3), 77, np.uint8)
+
+
+def apply(**changes: object) -> np.ndarray:
+    before = IMAGE.copy()
+    changed = Edit(**changes).apply(IMAGE, MEAN)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(IMAGE, before)
+    assert changed.shape == IMAGE.shape
+    assert changed.dtype == np.uint8
+    return changed
+
+
+def test_nothing_changes_nothing() -> None:
+    assert NOTHING.nothing
+    assert NOTHING.apply(IMAGE, MEAN) is IMAGE
+    assert not Edit(contrast=1.1).nothing
+
+
+def test_a_box_is_filled_and_the_rest_stays() -> None:
+    for fill, value in (("mean", 77), ("black", 0)):
+        changed = apply(boxes=(Box(4, 6, 10, 12, fill),))
+        assert (changed[6:12, 4:10] == value).all()
+        changed[6:12, 4:10] = IMAGE[6:12, 4:10]
+        np.testing.assert_array_equal(changed, IMAGE)
+
+
+def test_a_blurred_box_keeps_its_mean_and_loses_its_detail() -> None:
+    changed = apply(boxes=(Box(2, 2, 30, 22, "blur"),))[2:22, 2:30].astype(float)
+    inside = IMAGE[2:22, 2:30].astype(float)
+    assert changed.std() < 0.3 * inside.std()
+    assert changed.mean() == pytest.approx(inside.mean(), abs=4)
+
+
+def test_a_box_past_the_edge_is_cut_and_one_outside_does_nothing() -> None:
+    changed = apply(
+        boxes=(Box(-5, -5, 3, 2, "black"), Box(40, 40, 50, 50, "black"), Box(30, 20, 99, 99, "black"))
+    )
+    assert (changed[:2, :3] == 0).all()
+    assert (changed[20:, 30:] == 0).all()
+    assert (changed == 0).sum() == 3 * (2 * 3 + 4 * 2)
+
+
+def test_brightness_is_added_and_contrast_keeps_the_mean_brightness() -> None:
+    np.testing.assert_array_equal(apply(brightness=10), IMAGE + 10)
+    assert apply(brightness=250).min() == 255
+    flat = apply(contrast=0.5).astype(float)
+    grey = IMAGE.astype(float) @ [0.299, 0.587, 0.114]
+    np.testing.assert_allclose(flat, (IMAGE - grey.mean()) * 0.5 + grey.mean(), atol=1)
+
+
+def test_a_shift_moves_what_is_there_and_repeats_the_edge() -> None:
+    changed = apply(shift=(3, -2))
+    np.testing.assert_array_equal(changed[:-2, 3:], IMAGE[2:, :-3])
+    np.testing.assert_array_equal(changed[:-2, 0], IMAGE[2:, 0])
+    np.testing.assert_array_equal(changed[-1, 3:], IMAGE[-1, :-3])
+
+
+def test_an_edit_is_read_from_json() -> None:
+    text = '{"boxes": [{"left": 1, "top": 2, "right": 3, "bottom": 4, "fill": "blur"}], "shift": [1, 0]}'
+    assert parse_edit(text) == Edit((Box(1, 2, 3, 4, "blur"),), shift=(1, 0))
+    assert parse_edit("{}") == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[", "JSON"),
+        ('{"brightness": 300}', "from -255 to 255"),
+        ('{"contrast": -1}', "contrast"),
+        ('{"blur": 1e9}', "below 100000"),
+        ('{"shift": [1]}', "shift"),
+        ('{"sharpen": 1}', "sharpen"),
+        ('{"boxes": [{"left": 1}]}', "boxes.0"),
+        ('{"boxes": [{"left": 0, "top": 0, "right": 1, "bottom": 1, "fill": "red"}]}', "fill"),
+        ('{"brightness": "NaN"}', "finite"),
+        (
+            '{"boxes": [' + ", ".join(['{"left": 0, "top": 0, "right": 1, "bottom": 1}'] * 51) + "]}",
+            "at most 50",
+        ),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_the_field(text: str, told: str) -> None:
+    with pytest.raises(OptionError, match=told):
+        parse_edit(text)
