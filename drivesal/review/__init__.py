@@ -1,0 +1,1 @@
+"""Frame-by-frame review of a drive in the browser."""
