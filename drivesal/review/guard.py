@@ -3,17 +3,17 @@ the answer.
 
 A page of another site must neither read the frames of a drive nor write notes on it, and so:
 
-- `Host` must be a name of ours with our port: a foreign name that was made to point at this machine (DNS rebinding)
-  is turned away.
-- `Origin`, where sent, must be the page's own. `Sec-Fetch-Site` may be `cross-site` or `same-site` on a link that a
-  person follows only. Browsers leave that header out towards plain HTTP on another machine: there the token's cookie
-  (SameSite=Strict) and Cross-Origin-Resource-Policy stand in.
+- `Host` must be a name of ours with our port: a foreign name that was made to point at this machine (DNS
+  rebinding) is turned away.
+- `Origin`, where sent, must be the page's own. `Sec-Fetch-Site` may be `cross-site` or `same-site` only on a
+  link that a person follows. Browsers leave that header out towards plain HTTP on another machine: there the
+  token's cookie (SameSite=Strict) and Cross-Origin-Resource-Policy stand in.
 - What changes something must come from the page itself, as JSON.
 - Where the server can be reached from other machines, a token is needed.
 
-The page must call `fetch` in its usual mode: with `mode: "same-origin"` and `Referrer-Policy: no-referrer`, browsers
-send `Origin: null`, which is turned away. uvicorn answers malformed HTTP, and a request head over its own 16 KiB,
-itself. Run it with `server_header=False`, or it adds its name after us.
+The page must call `fetch` in its usual mode: with `mode: "same-origin"` under `Referrer-Policy: no-referrer`,
+browsers send `Origin: null`, which is turned away. uvicorn answers malformed HTTP, and a request head over its
+own 16 KiB, itself. Run it with `server_header=False`, or it adds its name after us.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qs, quote, unquote_plus
 
-from drivesal.errors import DrivesalError
+from drivesal.errors import DrivesalError, OptionError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -40,7 +40,7 @@ URL_LIMIT = 8 * 1024
 BODY_SECONDS = 30.0
 """How long a body may take to come."""
 LINGER_BYTES, LINGER_SECONDS = 1 << 20, 1.0
-"""How much is still read after an early refusal, for a client that only looks at the answer when it has sent."""
+"""How much is still read after an early refusal, for clients that look at the answer only when all is sent."""
 
 POLICY = {
     "default-src": "'none'",
@@ -81,7 +81,7 @@ Authority = tuple[str, int]
 """A host's name in lower case, an IPv6 address in its shortest form and without brackets; and a port."""
 
 
-class Refusal(DrivesalError):
+class RefusedError(DrivesalError):
     """A request that is not answered: the status, the reason, and headers of its own."""
 
     def __init__(
@@ -97,8 +97,8 @@ def new_token() -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a server bound to `host` can be reached from this machine only. A name that is not known counts as
-    no: then a token is needed.
+    """Whether a server bound to `host` can be reached from this machine only; False for a name that is not
+    known, so that a token is asked for.
     """
     name = host.strip("[]").lower()
     try:
@@ -114,17 +114,19 @@ def names_of(host: str, others: Iterable[str] = ()) -> list[str]:
     """
     everywhere = host in _EVERYWHERE
     names = [*LOOPBACK] if everywhere or is_loopback(host) else []
-    names.append(socket.gethostname() if everywhere else host)
+    own = socket.gethostname() if everywhere else host
+    if not everywhere or _authority(own) is not None:  # systems let a machine's name be anything
+        names.append(own)
     return [*dict.fromkeys([*names, *others])]
 
 
 class Guard:
-    """ASGI middleware around the whole app; wrap the app in it rather than `add_middleware`, which would leave the
-    answers to the app's own failures outside.
+    """ASGI middleware around the whole app. Wrap the app in it: `add_middleware` would leave the answers to the
+    app's own failures outside.
 
     `port` is the one that was bound, `names` those of `names_of`. Beyond them, a `Host` that is the very address
-    the connection came in on is let through where `token` is given: it cannot be a foreign name. `token` is None
-    where the server is bound to loopback. Raises ValueError for a name that cannot be one.
+    the connection came in on is let through where `token` is given: it cannot be a foreign name. `token` is
+    None where the server is bound to loopback. Raises OptionError for a name that cannot be one.
 
     The app gets whole bodies only, of at most `BODY_LIMIT` bytes.
     """
@@ -139,6 +141,7 @@ class Guard:
         self._cookie = f"drivesal_review_{port}"  # cookies are shared by all ports of a host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, as ASGI has it: passed on to the app, or answered with a reason in JSON."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -154,7 +157,7 @@ class Guard:
                 return
             self._check_change(scope)
             body = await _body(scope, receive)
-        except Refusal as refusal:
+        except RefusedError as refusal:
             await _refuse(refusal, scope, receive, dressed)
             return
         if body is not None:
@@ -163,19 +166,19 @@ class Guard:
     def _check_address(self, scope: Scope) -> Authority:
         """The host and port that were asked for, which are ours."""
         if "websocket" in (_header(scope, "upgrade") or "").lower():
-            raise Refusal(400, "plain HTTP", "a WebSocket was asked for", "use the page's own calls")
+            raise RefusedError(400, "plain HTTP", "a WebSocket was asked for", "use the page's own calls")
         target = _target(scope)
         if len(target) > URL_LIMIT:
             came = f"it has {len(target):,}"
-            raise Refusal(414, f"a URL of at most {URL_LIMIT:,} bytes", came, "shorten it")
+            raise RefusedError(414, f"a URL of at most {URL_LIMIT:,} bytes", came, "shorten it")
         if not target.startswith(b"/") or re.search(rb"[^\x21-\x7e]", target):
-            raise Refusal(400, "a path like /", f"{_shown(target)} was asked for", "ask for a path")
+            raise RefusedError(400, "a path like /", f"{_shown(target)} was asked for", "ask for a path")
         sent = _header(scope, "host")
         host = _authority(sent or "")
         if host is None or not (host in self._allowed or self._is_own(host, scope)):
             came = "none was sent" if not sent else f"it is {_shown(sent)}"
             do = f"open http://{self._ours()}/, or name the host when starting `drivesal review`"
-            raise Refusal(400, f"Host to be {self._ours()} or another name of this server", came, do)
+            raise RefusedError(400, f"Host to be {self._ours()} or another name of this server", came, do)
         return host
 
     def _is_own(self, host: Authority, scope: Scope) -> bool:
@@ -195,59 +198,64 @@ class Guard:
         return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
 
     def _check_origin(self, scope: Scope, host: Authority) -> None:
-        """Raises Refusal where a page of another origin asks."""
+        """Raises RefusedError where a page of another origin asks."""
         origin, site = _header(scope, "origin"), _header(scope, "sec-fetch-site")
         if origin is not None:
             scheme, _, rest = origin.partition("://")
             if scheme.lower() != "http" or _authority(rest) != host:
-                raise Refusal(403, "Origin to be this page's", f"it is {_shown(origin)}", "use the page itself")
+                raise RefusedError(
+                    403, "Origin to be this page's", f"it is {_shown(origin)}", "use the page itself"
+                )
         if site in (None, "same-origin", "none"):
             return
         followed = _header(scope, "sec-fetch-mode") == "navigate" and scope["method"] in ("GET", "HEAD")
         if not (followed and _header(scope, "sec-fetch-dest") == "document"):
             expected = "a request from this page, or a link that a person follows"
-            raise Refusal(403, expected, f"Sec-Fetch-Site is {_shown(site or '')}", "use the page itself")
+            raise RefusedError(403, expected, f"Sec-Fetch-Site is {_shown(site or '')}", "use the page itself")
 
     def _sign_in(self, scope: Scope, token: bytes) -> bool:
-        """Whether the token came in the URL, so that a cookie is due. Raises Refusal where no right one came."""
-        asked = parse_qs(scope["query_string"], keep_blank_values=True).get(b"token", [])
+        """Whether the token came in the URL, so that a cookie is due. Raises RefusedError without a right one."""
+        query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        asked = [one.encode() for one in query.get("token", [])]
         if asked and scope["method"] in ("GET", "HEAD"):
             given = asked
         else:
             asked, given = [], _cookies(scope, self._cookie)
-        if any([secrets.compare_digest(one, token) for one in given]):
+        if any(secrets.compare_digest(one, token) for one in given):
             return bool(asked)
-        raise Refusal(
+        raise RefusedError(
             401,
             "the token of this review",
             "a wrong one came" if given else "none came",
-            "paste the whole address that `drivesal review` printed (it ends in ?token=…) into the address bar, "
-            "in a browser that keeps cookies",
+            "paste the whole address that `drivesal review` printed, with ?token=…, into the address bar of a "
+            "browser that keeps cookies",
             [(b"www-authenticate", b"Token")],
         )
 
     def _check_change(self, scope: Scope) -> None:
-        """Raises Refusal where what changes something did not come from the page itself, as JSON."""
+        """Raises RefusedError where what changes something did not come from the page itself, as JSON."""
         if scope["method"] in READING:
             return
         if _header(scope, "origin") is None and _header(scope, "sec-fetch-site") is None:
             expected = f"Origin or Sec-Fetch-Site with {_shown(scope['method'])}"
-            raise Refusal(403, expected, "neither was sent", "use the page, or send the Origin of this server")
+            raise RefusedError(
+                403, expected, "neither was sent", "use the page, or send the Origin of this server"
+            )
         kind = (_header(scope, "content-type") or "").partition(";")[0].strip().lower()
         if kind != "application/json":
             came = f"it is {_shown(kind)}" if kind else "none was sent"
-            raise Refusal(415, "content-type application/json", came, "send JSON")
+            raise RefusedError(415, "content-type application/json", came, "send JSON")
 
 
 def _named(name: str, port: int) -> Authority:
     """A name from the command line, with the port that was bound where it has none of its own."""
     try:
-        plain = f"[{ipaddress.IPv6Address(name.strip('[]'))}]"
+        plain = f"[{ipaddress.IPv6Address(name.strip('[]').partition('%')[0])}]"  # browsers know no zones
     except ValueError:
         plain = name
     found = _authority(plain, port)
     if found is None:
-        raise ValueError(f"{name!r} is not the name of a host")
+        raise OptionError("the name of a host, like 192.168.1.5 or box.local", f"it is {name!r}", "mend it")
     return found
 
 
@@ -267,11 +275,11 @@ def _authority(text: str, port: int = 80) -> Authority | None:
 
 
 def _header(scope: Scope, name: str) -> str | None:
-    """The header's value, or None. Raises Refusal where it was sent twice."""
+    """The header's value, or None. Raises RefusedError where it was sent twice."""
     wanted = name.encode()
     values = [value.decode("latin-1").strip() for key, value in scope["headers"] if key.lower() == wanted]
     if len(values) > 1:
-        raise Refusal(400, f"one {name} header", f"{len(values)} were sent", "send one")
+        raise RefusedError(400, f"one {name} header", f"{len(values)} were sent", "send one")
     return values[0] if values else None
 
 
@@ -311,10 +319,8 @@ def _dressed(send: Send) -> Send:
 
 async def _redirect(scope: Scope, send: Send, cookie: str) -> None:
     """Back to the same URL without the token, which would stay in the browser's history, with the cookie."""
-    parts = scope["query_string"].split(b"&")
-    rest = b"&".join(
-        part for part in parts if unquote_plus(part.partition(b"=")[0].decode("latin-1")) != "token"
-    )
+    parts = scope["query_string"].decode("latin-1").split("&")
+    rest = "&".join(part for part in parts if unquote_plus(part.partition("=")[0]) != "token").encode("latin-1")
     path = _target({**scope, "query_string": b""})
     # Two slashes would name another host.
     location = b"/" + path.lstrip(b"/\\") + (b"?" + rest if rest else b"")
@@ -329,15 +335,15 @@ async def _redirect(scope: Scope, send: Send, cookie: str) -> None:
 
 
 async def _body(scope: Scope, receive: Receive) -> bytes | None:
-    """The whole body, or None where the client went away. Raises Refusal for a large one, as soon as it is known
-    to be, and for a slow one.
+    """The whole body, or None where the client went away. Raises RefusedError for a large one, as soon as it
+    is known to be, and for a slow one.
     """
     expected = f"a body of at most {BODY_LIMIT:,} bytes"
     announced = _header(scope, "content-length") or "0"
     if not re.fullmatch("[0-9]+", announced, re.ASCII):
-        raise Refusal(400, "content-length to be a number", f"it is {_shown(announced)}", "mend it")
+        raise RefusedError(400, "content-length to be a number", f"it is {_shown(announced)}", "mend it")
     if len(announced.lstrip("0")) > 18 or int(announced) > BODY_LIMIT:
-        raise Refusal(413, expected, f"content-length is {_shown(announced)}", "send less")
+        raise RefusedError(413, expected, f"content-length is {_shown(announced)}", "send less")
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -347,12 +353,12 @@ async def _body(scope: Scope, receive: Receive) -> bytes | None:
                     return None
                 body += message.get("body", b"")
                 if len(body) > BODY_LIMIT:
-                    raise Refusal(413, expected, "more was sent", "send less")
+                    raise RefusedError(413, expected, "more was sent", "send less")
                 if not message.get("more_body", False):
                     return bytes(body)
     except TimeoutError:
         came = f"{len(body):,} bytes of it came"
-        raise Refusal(408, f"the body within {BODY_SECONDS:g} s", came, "send it again") from None
+        raise RefusedError(408, f"the body within {BODY_SECONDS:g} s", came, "send it again") from None
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
@@ -369,9 +375,9 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
     return replayed
 
 
-async def _refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with the reason. Where the request has a body, the connection is closed after it, so that the rest of
-    the body is neither read nor taken for a next request.
+async def _refuse(refusal: RefusedError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers with the reason. Where the request has a body, the connection is closed after it, so that the
+    rest of the body is neither read nor taken for a next request.
     """
     body = json.dumps({"error": str(refusal)}, ensure_ascii=False).encode()
     sent = {key.lower(): value for key, value in scope["headers"]}
@@ -390,8 +396,8 @@ async def _refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) 
 
 
 async def _linger(receive: Receive) -> None:
-    """Reads on for a moment, into nothing: a connection that is closed with bytes unread is reset, and the reset
-    can destroy the answer on its way.
+    """Reads on for a moment, into nothing: a connection that is closed with bytes unread is reset, and the
+    reset can destroy the answer on its way.
     """
     count = 0
     try:
