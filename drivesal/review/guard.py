@@ -124,9 +124,9 @@ class Guard:
     """ASGI middleware around the whole app. Wrap the app in it: `add_middleware` would leave the answers to the
     app's own failures outside.
 
-    `port` is the one that was bound, `names` those of `names_of`. Beyond them, a `Host` that is the very address
-    the connection came in on is let through where `token` is given: it cannot be a foreign name. `token` is
-    None where the server is bound to loopback. Raises OptionError for a name that cannot be one.
+    `port` is the one that was bound, `names` those of `names_of`. Beyond them, a `Host` that is the very
+    address the connection came in on is let through where `token` is given: it cannot be a foreign name.
+    `token` is None where the server is bound to loopback. Raises OptionError for a name that cannot be one.
 
     The app gets whole bodies only, of at most `BODY_LIMIT` bytes.
     """
@@ -152,15 +152,17 @@ class Guard:
         try:
             host = self._check_address(scope)
             self._check_origin(scope, host)
-            if self._token is not None and self._sign_in(scope, self._token):
-                await _redirect(scope, dressed, f"{self._cookie}={self._token.decode()}")
-                return
+            cookie = self._sign_in(scope, self._token) if self._token is not None else None
             self._check_change(scope)
             body = await _body(scope, receive)
         except RefusedError as refusal:
             await _refuse(refusal, scope, receive, dressed)
             return
-        if body is not None:
+        if body is None:
+            return
+        if cookie is not None:
+            await _redirect(scope, dressed, cookie)
+        else:
             await self._app(scope, _replayed(body, receive), dressed)
 
     def _check_address(self, scope: Scope) -> Authority:
@@ -213,16 +215,13 @@ class Guard:
             expected = "a request from this page, or a link that a person follows"
             raise RefusedError(403, expected, f"Sec-Fetch-Site is {_shown(site or '')}", "use the page itself")
 
-    def _sign_in(self, scope: Scope, token: bytes) -> bool:
-        """Whether the token came in the URL, so that a cookie is due. Raises RefusedError without a right one."""
+    def _sign_in(self, scope: Scope, token: bytes) -> str | None:
+        """The cookie to set where the token came in the URL. Raises RefusedError without the right token."""
         query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        asked = [one.encode() for one in query.get("token", [])]
-        if asked and scope["method"] in ("GET", "HEAD"):
-            given = asked
-        else:
-            asked, given = [], _cookies(scope, self._cookie)
+        asked = [one.encode() for one in query.get("token", [])] if scope["method"] in ("GET", "HEAD") else []
+        given = asked or _cookies(scope, self._cookie)
         if any(secrets.compare_digest(one, token) for one in given):
-            return bool(asked)
+            return f"{self._cookie}={token.decode()}; HttpOnly; SameSite=Strict; Path=/" if asked else None
         raise RefusedError(
             401,
             "the token of this review",
@@ -327,7 +326,7 @@ async def _redirect(scope: Scope, send: Send, cookie: str) -> None:
     scope["query_string"] = rest  # the server's own log reads it when the response starts
     headers = [
         (b"location", location),
-        (b"set-cookie", f"{cookie}; HttpOnly; SameSite=Strict; Path=/".encode()),
+        (b"set-cookie", cookie.encode()),
         (b"content-length", b"0"),
     ]
     await send({"type": "http.response.start", "status": 303, "headers": headers})
