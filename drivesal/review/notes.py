@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import dataclasses
+import errno
 import io
 import json
 import math
@@ -17,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, NoReturn, Self
+from typing import ClassVar, Self
 
 from drivesal.errors import InputError, OptionError, OutputError
 from drivesal.outputs import output_error
@@ -28,7 +30,9 @@ TEXT_LIMIT = 4_000
 """Characters of one note."""
 COUNT_LIMIT = 10_000
 """Notes of one drive."""
-_FILE_LIMIT = COUNT_LIMIT * (6 * TEXT_LIMIT + 100)  # bytes; a character may be written as 𝑢 and four digits
+_FILE_LIMIT = COUNT_LIMIT * (
+    6 * TEXT_LIMIT + 100
+)  # bytes; JSON may write a character as a backslash, u and four digits
 _LOCK_SECONDS = 5.0
 
 _FORBIDDEN = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
@@ -60,8 +64,9 @@ class _Content:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the notes on a drive are kept, and one line that says so. `unwritable` is the usual place where that
-    cannot be written; notes that are there already are read."""
+    """Where the notes on a drive are kept, and one line that says so. `unwritable` is the usual place where
+    that cannot be written: it may hold notes already.
+    """
 
     path: Path
     says: str
@@ -69,9 +74,8 @@ class Place:
 
 
 def place(recording: str | Path) -> Place:
-    """Beside the drive, a folder's notes beside the folder; in the current directory where that cannot be written.
-
-    Raises OutputError where neither can.
+    """Beside the drive, a folder's notes beside the folder; in the current directory where they cannot be
+    written there. Raises OutputError where neither can be written.
     """
     drive = Path(os.path.abspath(recording))  # "." and "run/.." have names too; links keep theirs
     name = (drive.name or "drive") + SUFFIX
@@ -85,18 +89,22 @@ def place(recording: str | Path) -> Place:
 
 
 def _can_write(path: Path) -> bool:
-    return path.parent.is_dir() and os.access(path.parent, os.W_OK | os.X_OK) and not path.is_dir()
+    if path.exists() and not (path.is_file() and os.access(path, os.W_OK)):
+        return False
+    return path.parent.is_dir() and os.access(path.parent, os.W_OK | os.X_OK)
 
 
 class Notes:
     """The notes on one drive, saved whole with every change. Safe to use from several threads.
 
-    Several servers may have the same drive open: a change is made to what the file holds at that moment, under a
-    lock on its folder (on systems with `flock`), so that none loses another's notes; on one frame the later wins.
+    Several servers may have the same drive open: a change is made to what the file holds at that moment, under
+    a lock on its folder (on systems with `flock`), so that none loses another's notes; on one frame the later
+    wins. A file that was removed meanwhile is written again with all notes.
     """
 
     def __init__(self, path: Path, drive: str, frames: int) -> None:
-        self.path, self.drive, self.frames = path, drive, frames
+        self.path, self.frames = path, frames
+        self.drive = drive.encode(errors="replace").decode()  # a file's name may be no valid text
         self._file = Path(os.path.realpath(path))  # a link stays a link
         self._notes: dict[int, Note] = {}
         self._stamp: Stamp | None = None
@@ -106,9 +114,9 @@ class Notes:
     def load(cls, path: str | Path, drive: str, frames: int, before: Path | None = None) -> Self:
         """The notes in `path`, none where there is no such file.
 
-        `drive` is the recording's name and `frames` how many it has. Where there is no such file, the first change
-        writes there also what `before` holds, which is only read (`Place.unwritable`). Raises InputError where a
-        file is not one of notes, is broken, or is about another drive.
+        `drive` is the recording's name and `frames` how many it has. Where there is no such file, the notes
+        begin with those in `before` (`Place.unwritable`), which is only read. Raises InputError where a file is
+        not one of notes, is broken, or is about another drive.
         """
         notes = cls(Path(path), drive, frames)
         notes._refresh()
@@ -123,12 +131,12 @@ class Notes:
             return sorted(self._notes.values(), key=lambda note: note.frame)
 
     def set(self, frame: int, time_s: float, text: str) -> Note | None:
-        """Sets the note of a frame, saves, and returns it as it is kept: without control characters and white
-        space at its ends. A text with nothing left removes the note, and None is returned.
+        """Sets the note of a frame, saves, and returns it as it is kept (see `clean`). A text of which nothing
+        is left removes the note, and None is returned.
 
         Raises OptionError for a frame that the drive has not, a text that is too long or a note too many,
-        InputError where the file was broken meanwhile, OutputError where it cannot be saved. Nothing has changed
-        then, in memory as on the disk.
+        InputError where the file was broken meanwhile, OutputError where it cannot be saved. Nothing has
+        changed then, neither here nor on the disk.
         """
         if not 0 <= frame < self.frames:
             raise OptionError(f"a frame from 0 to {self.frames - 1}", f"it is {frame}", "choose another")
@@ -140,7 +148,8 @@ class Notes:
             raise OptionError(f"a note of at most {TEXT_LIMIT:,} characters", came, "shorten it")
         with self._lock, _alone(self._file):
             found = self._read(self._file)
-            notes = dict(self._notes if found is None else found[0])
+            old = self._notes if found is None else found[0]
+            notes = dict(old)
             if text:
                 notes[frame] = Note(frame, float(time_s), text)
             else:
@@ -148,10 +157,10 @@ class Notes:
             if len(notes) > COUNT_LIMIT:
                 came = "this would be one more"
                 raise OptionError(f"at most {COUNT_LIMIT:,} notes on a drive", came, "remove some")
-            if notes != (self._notes if found is None else found[0]):
-                self._stamp = self._write(notes)
-            elif found is not None:
+            if notes == old and found is not None:
                 self._stamp = found[1]
+            elif notes or old:
+                self._stamp = self._write(notes)
             self._notes = notes
             return notes.get(frame)
 
@@ -224,6 +233,8 @@ class Notes:
         data = (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
         part = self._file.with_name(f".drivesal-notes-{secrets.token_hex(8)}.part")
         try:
+            if self._file.exists() and not os.access(self._file, os.W_OK):  # which replacing it would not ask
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
             with open(descriptor, "wb") as file:
                 with suppress(OSError):  # the rights that the file had
@@ -243,8 +254,8 @@ class Notes:
 
 
 def clean(text: str) -> str:
-    """Text without control characters (line breaks and tabs stay, every line break as one \\n), lone surrogates,
-    and white space at its ends.
+    """Text without control characters, lone surrogates, and white space at its ends. Tabs stay, and line
+    breaks, each as one line feed.
     """
     text = re.sub("\r\n|[\r\x0b\x0c\x85\u2028\u2029]", "\n", text)
     kept = (one for one in text if one in "\n\t" or unicodedata.category(one) not in ("Cc", "Cs"))
@@ -258,19 +269,15 @@ def _parsed(path: Path, data: bytes) -> _Content:
     if len(data) > _FILE_LIMIT:
         raise _bad(path, f"it has more than {_FILE_LIMIT:,} bytes")
     try:
-        found = json.loads(data.decode("utf-8-sig"), parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise _bad(path, f"it is not JSON ({str(error)[:120]})") from error
-    try:
-        return TypeAdapter(_Content).validate_python(found)
+        return TypeAdapter(_Content).validate_json(data.removeprefix(codecs.BOM_UTF8))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "it"
-        raise _bad(path, f"{where}: {first['msg']} (it is {str(first['input'])[:60]!r})") from error
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+        if first["type"] == "json_invalid":
+            came = f"it is not JSON ({first['msg'].removeprefix('Invalid JSON: ')})"
+        else:
+            where = ".".join(str(part) for part in first["loc"]) or "it"
+            came = f"{where}: {first['msg']} (it is {str(first['input'])[:60]!r})"
+        raise _bad(path, came) from error
 
 
 def _bad(path: Path, came: str) -> InputError:
@@ -290,8 +297,8 @@ def _unsaved(path: Path, error: OSError) -> OutputError:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Keeps other processes from saving notes in this folder meanwhile: a lock on the folder itself leaves no file
-    behind. Does nothing where the system or the file system knows no such locks. Raises OutputError.
+    """Keeps other processes from saving notes in this folder meanwhile: a lock on the folder itself leaves no
+    file behind. Does nothing where the system or the file system knows no such locks. Raises OutputError.
     """
     try:
         import fcntl
