@@ -97,9 +97,8 @@ class Explainer:
         self.cases = question.cases
         self.method: Method = method(question.method)
         self.options = self.method.settings(question.options)
-        self.tick: Callable[[int], object] = lambda passes: None
-        """Told how many passes of the network come next, for methods of many; may raise to end them."""
-        self.context = Context(mean, pictures, question.batch, question.seed, lambda passes: self.tick(passes))
+        self._tick: Callable[[int], object] = lambda passes: None
+        self.context = Context(mean, pictures, question.batch, question.seed, lambda passes: self._tick(passes))
         self._passes = 0
         check_cases(question)
         self._main = self._built(model, self.method, self.options)

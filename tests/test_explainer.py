@@ -241,3 +241,30 @@ def test_a_probe_of_a_costly_method_is_thinner_and_spread(model):
     found = study(Memory(images), model, question)
     assert [one.frame.index for one in found.probe] == list(range(0, 40, 3))
     assert np.allclose(found.clip.mean_picture, images.mean(axis=0), atol=1e-3)
+
+
+def test_who_watches_is_told_the_share_and_can_end_it():
+    from drivesal.explainer import study_of
+
+    model = steering(convolutional())
+    frames = [Frame(i, i / 10, picture) for i, picture in enumerate(pictures(8, (24, 32)))]
+    question = Question(choose(["increase"]), "occlusion", {"patch": 8, "stride": 8})
+    told = []
+    studied = study_of(frames, model, question, told.append)
+    assert told == sorted(told)
+    assert told[0] == 0
+    assert 0.5 < told[-1] < 1
+    told.clear()
+    with studied.explainer.watched(1, told.append):
+        next(studied.explainer.explain(frames[:1]))
+    assert told[0] == 0
+    next(studied.explainer.explain(frames[:1]))  # told of no more
+    before = len(told)
+
+    def end(share):
+        told.append(share)
+        raise KeyError
+
+    with pytest.raises(KeyError), studied.explainer.watched(1, end):
+        next(studied.explainer.explain(frames[:1]))
+    assert len(told) == before + 1

@@ -17,6 +17,7 @@ from drivesal.errors import OptionError, Stopped
 
 if TYPE_CHECKING:
     from drivesal.model import SteeringModel
+    from drivesal.review.notes import Notes
     from drivesal.review.session import Session
     from drivesal.types import Recording
 
@@ -68,23 +69,18 @@ def command(source: Path, **given: Any) -> int:
 
 
 def _review(source: Path, recording: Recording, given: Mapping[str, Any]) -> int:
+    """Serves the page until it is stopped."""
     from drivesal.review import guard, serving
-    from drivesal.review.notes import Notes, place
     from drivesal.review.server import app
     from drivesal.review.session import Session
 
-    notes = Notes(
-        given["notes"] or place(recording.info.path), recording.info.path.name, recording.info.length or 0
-    )
-    listening = serving.bound(given["host"], given["port"])
-    host, port = listening.getsockname()[:2]
-    token = None if host in serving.LOOPBACK else guard.new_token()
-    with Session(recording, notes) as session:
-        guarded = guard.Guard(app(session), guard.hosts_of(host, port), token)
-        with serving.served(guarded, listening):
-            address = f"http://{f'[{host}]' if ':' in host else host}:{port}/" + (
-                f"?token={token}" if token else ""
-            )
+    with Session(recording, _notes(recording, given["notes"])) as session:
+        listening = serving.bound(given["host"], given["port"])
+        port = listening.getsockname()[1]
+        token = None if guard.is_loopback(given["host"]) else guard.new_token()
+        names = guard.names_of(given["host"])
+        with serving.served(guard.Guard(app(session), port, names, token), listening):
+            address = f"http://{_named(names[0])}:{port}/" + (f"?token={token}" if token else "")
             click.echo(f"{source.name} at {address}  (Ctrl+C ends it)")
             if not given["no_browser"]:
                 webbrowser.open(address)
@@ -95,6 +91,25 @@ def _review(source: Path, recording: Recording, given: Mapping[str, Any]) -> int
                 if stop.args[0] != signal.SIGINT:
                     raise
     return 0
+
+
+def _named(host: str) -> str:
+    """A host as it stands in an address."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
+def _notes(recording: Recording, path: Path | None) -> Notes:
+    """The notes on the drive, kept where the person says, beside the drive or here."""
+    from drivesal.review.notes import Notes, place
+
+    drive, frames = recording.info.path, recording.info.length or 0
+    name = drive.resolve().name
+    if path is not None:
+        return Notes.load(path, name, frames)
+    found = place(drive)
+    if found.unwritable is not None:
+        click.echo(found.says)
+    return Notes.load(found.path, name, frames, found.unwritable)
 
 
 def _begin(session: Session, given: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import dataclasses
 import json
 import logging
@@ -85,7 +86,12 @@ async def result(request: Request, session: Session, what: str, key: Any, comput
     """What `compute(tick)` gives in the thread of work; ended when the page waits no more."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     job = session.work.ask(key, what, compute, AHEAD if ahead else VIEW)
-    job.future.add_done_callback(lambda _: loop.call_soon_threadsafe(ended.set))
+
+    def wake(_: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the server has ended, and with it who waited
+            loop.call_soon_threadsafe(ended.set)
+
+    job.future.add_done_callback(wake)
     try:
         while not ended.is_set():
             try:
@@ -421,7 +427,7 @@ def _method(one: Any) -> dict[str, Any]:
 def numbers(found: Looked) -> dict[str, Any]:
     """A frame's numbers, angles left positive."""
     one, scene = found.told.explained, found.painter.scene
-    truth = one.frame.steering
+    truth, per_frame = one.frame.steering, found.painter.request.look.per_frame
     return {
         "index": one.frame.index,
         "time_s": one.frame.time_s,
@@ -440,7 +446,7 @@ def numbers(found: Looked) -> dict[str, Any]:
                 "name": legend.case,
                 "title": legend.title,
                 "meaning": legend.meaning,
-                "full": found.painter.scale.full[legend.case],
+                "full": None if per_frame else found.painter.scale.full[legend.case],
                 "full_text": legend.full,
                 "unit": found.painter.scale.unit[legend.case],
                 "total": float(found.told.heats[legend.case].sum()),

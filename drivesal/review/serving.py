@@ -15,8 +15,6 @@ from drivesal.errors import OptionError
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
 
 def bound(host: str, port: int) -> socket.socket:
     """A socket that listens there; port 0 takes a free one. Raises OptionError."""

@@ -53,13 +53,13 @@ Ask = Callable[..., Answer]
 
 
 def asker(port: int) -> Ask:
-    def ask(path: str, method: str = "GET", body: Any = None, **query: Any) -> Answer:
+    def ask(path: str, verb: str = "GET", body: Any = None, **query: Any) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         if query:
             texts = {k: json.dumps(v) if isinstance(v, dict | bool) else str(v) for k, v in query.items()}
             path += "?" + "&".join(f"{name}={quote(text)}" for name, text in texts.items())
         data = None if body is None else json.dumps(body)
-        connection.request(method, path, data, {"Content-Type": "application/json"} if data else {})
+        connection.request(verb, path, data, {"Content-Type": "application/json"} if data else {})
         found = connection.getresponse()
         answer = Answer(found.status, {k.lower(): v for k, v in found.getheaders()}, found.read())
         connection.close()
@@ -214,7 +214,8 @@ def test_a_figure_to_save_is_what_drivesal_image_draws(ask: Ask) -> None:
 
 
 def test_notes_are_kept(ask: Ask, session: Session) -> None:
-    assert ask("/api/notes/5", "PUT", {"text": "<b>a shadow</b>, and more"}).status == 200
+    text = "<b>a shadow</b>, and more"
+    assert ask("/api/notes/5", "PUT", {"text": text}).status == 200
     (note,) = ask("/api/notes").json["notes"]
     assert note == {
         "frame": 5,

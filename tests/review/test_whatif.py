@@ -10,6 +10,7 @@ from drivesal.review.whatif import NOTHING, Box, Edit, parse_edit
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.integers(40, 200, (24, 32, 3)).astype(np.uint8)
+BOX = '{"left": 0, "top": 0, "right": 1, "bottom": 1}'
 MEAN = np.full((24, 32, 3), 77, np.uint8)
 
 
