@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import math
 import threading
-from collections.abc import Iterator
-from contextlib import closing
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Self
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ from drivesal.scale import smooth
 if TYPE_CHECKING:
     from drivesal.review.desk import Desk, View
     from drivesal.review.work import Work
-    from drivesal.types import ClipStatistics, Explained, Floats
+    from drivesal.types import ClipStatistics, Explained, Floats, Frame
 
 CASES = ("increase", "decrease", "maintain")
 """Whose totals the timeline shows."""
@@ -27,6 +27,8 @@ _BATCH = 8
 """Frames explained at once: a view waits for no more than these."""
 _BLUR = 2.0
 """Blur [model px] under which maps and pictures of neighbouring frames are compared."""
+
+_log = logging.getLogger(__name__)
 
 
 class Timeline:
@@ -97,23 +99,35 @@ class Analysis:
                 if self._stop.is_set():
                     return
         except DrivesalError as error:
-            for timeline in self.timelines:
-                timeline.error = str(error)
+            self._tell(str(error))
+        except Exception as error:
+            _log.exception("the analysis failed")
+            self._tell(f"the analysis failed ({type(error).__name__}); the terminal says more")
         finally:
             for timeline in self.timelines:
                 timeline.ended = True
 
-    def _batches(self) -> Iterator[list[Any]]:
+    def _tell(self, error: str) -> None:
+        for timeline in self.timelines:
+            timeline.error = error
+
+    def _batches(self) -> Iterator[list[Frame]]:
         """The drive's frames, a few at a time."""
-        waiting: list[Any] = []
-        with closing(self._desk.recording.frames()) as frames:  # type: ignore[type-var]
+        waiting: list[Frame] = []
+        frames = self._desk.recording.frames()
+        try:
             for frame in frames:
                 waiting.append(frame)
                 if len(waiting) == _BATCH:
                     yield waiting
                     waiting = []
-        if waiting:
+        except DrivesalError:
             yield waiting
+            raise
+        finally:
+            if isinstance(frames, Generator):
+                frames.close()
+        yield waiting
 
 
 class _Rows:
@@ -125,7 +139,7 @@ class _Rows:
         self._explainer, self._clip = studied.explainer, studied.clip
         self._last: tuple[int, Floats, Floats] | None = None
 
-    def of(self, frames: list[Any]) -> Iterator[tuple[int, dict[str, float | None]]]:
+    def of(self, frames: list[Frame]) -> Iterator[tuple[int, dict[str, float | None]]]:
         """(index, row) of each frame."""
         for batch in batches(frames, self._model, _BATCH):
             for one in self._explainer.explain_batch(batch):

@@ -1,0 +1,138 @@
+"""`drivesal review` as a process: it serves, and it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clips import make_clip
+
+COMMAND = [str(Path(sys.executable).with_name("drivesal")), "review"]
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return make_clip(tmp_path / "run.mp4", 30)
+
+
+@contextlib.contextmanager
+def running(*arguments: object, cwd: Path) -> Iterator[tuple[subprocess.Popen[str], str, int]]:
+    """The command with the host and port that it says."""
+    process = subprocess.Popen(
+        [*COMMAND, *map(str, arguments), "--no-browser"],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    try:
+        assert process.stdout is not None
+        said = ""
+        while "http://" not in said:
+            said = process.stdout.readline()
+            assert said, process.communicate()
+        found = re.search(r"http://([^:/]+|\[[^]]+\]):(\d+)/", said)
+        assert found
+        yield process, said, int(found[2])
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+def get(port: int, path: str, host: str = "127.0.0.1", headers: dict[str, str] | None = None) -> Any:
+    connection = http.client.HTTPConnection(host, port, timeout=30)
+    connection.request("GET", path, headers=headers or {})
+    return connection.getresponse()
+
+
+def ready(port: int) -> Any:
+    """The drive's description once the model is there."""
+    deadline = time.monotonic() + 90
+    while True:
+        told = json.loads(get(port, "/api/drive").read())
+        if told["ready"]:
+            return told
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_it_serves_page_frames_and_heat_and_ends_with_ctrl_c(
+    clip: Path, tmp_path: Path, model_path: Path
+) -> None:
+    with running(clip, "--model", model_path, cwd=tmp_path) as (process, _, port):
+        page = get(port, "/")
+        assert page.status == 200
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        told = ready(port)
+        assert (told["name"], told["frames"], told["models"][0]["name"]) == ("run.mp4", 30, "small.keras")
+        assert get(port, "/api/heat/3").headers["content-type"] == "image/jpeg"
+        assert get(port, "/api/frame/3", headers={"Host": "evil.example"}).status == 400
+        assert get(port, "/api/frame/3", headers={"Origin": "http://evil.example"}).status == 403
+        process.send_signal(signal.SIGINT)
+        _, told_last = process.communicate(timeout=30)
+        assert process.returncode == 0, told_last
+        assert told_last == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run.mp4"]  # no note, nothing kept
+
+
+def test_elsewhere_than_on_this_machine_it_wants_a_token(clip: Path, tmp_path: Path, model_path: Path) -> None:
+    with running(clip, "--model", model_path, "--host", "0.0.0.0", cwd=tmp_path) as (_, said, port):
+        token = re.search(r"token=(\S+)", said)
+        assert token
+        assert get(port, "/api/drive").status == 401
+        assert get(port, "/api/drive?token=wrong").status == 401
+        let_in = get(port, f"/api/drive?token={token[1]}")
+        assert let_in.status == 303
+        cookie = let_in.headers["set-cookie"].split(";")[0]
+        assert get(port, "/api/drive", headers={"Cookie": cookie}).status == 200
+
+
+def test_a_model_that_cannot_be_loaded_ends_it_in_a_line(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.keras").write_bytes(b"no model")
+    with running(clip, "--model", tmp_path / "broken.keras", cwd=tmp_path) as (process, _, _port):
+        _, told = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert len(told.splitlines()) == 1
+        assert "broken.keras" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("none.mp4",), "none.mp4"),
+        (("run.mp4", "--model", "none.keras"), "none.keras"),
+        (("run.mp4", "--model", "a", "--model", "b", "--model", "c"), "one model or two"),
+        (("run.mp4", "--host", "256.1.1.1"), "a host and port to listen on"),
+        (("run.mp4", "--notes", "run.mp4"), "notes"),
+    ],
+)
+def test_mistakes_are_told_in_a_line(
+    clip: Path, inside: Callable[..., Any], arguments: tuple[str, ...], told: str
+) -> None:
+    done = inside("review", *arguments, "--no-browser")
+    assert done.code == 1
+    assert told in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+def test_a_port_in_use_is_told(clip: Path, inside: Callable[..., Any]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = inside("review", "run.mp4", "--no-browser", "--port", taken.getsockname()[1])
+    assert done.code == 1
+    assert "leave --port out" in done.err
