@@ -69,7 +69,19 @@ def test_direction(path):
         assert not {"tensorflow", "keras"} & {name.split(".")[0] for name in names}
 
 
-HEAVY = ("tensorflow", "keras", "cv2", "matplotlib", "numpy", "av", "pydantic", "h5py")
+HEAVY = (
+    "tensorflow",
+    "keras",
+    "cv2",
+    "matplotlib",
+    "numpy",
+    "av",
+    "pydantic",
+    "h5py",
+    "fastapi",
+    "uvicorn",
+    "bokeh",
+)
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in cli.list_commands(None))], ids=str)
