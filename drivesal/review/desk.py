@@ -13,7 +13,7 @@ import numpy as np
 
 from drivesal.attribution import method
 from drivesal.cases import SIGNED, UNSIGNED, choose
-from drivesal.errors import InputError, OptionError
+from drivesal.errors import OptionError
 from drivesal.explainer import Question, Study, nothing_decoded, probe_size, study_of
 from drivesal.painter import Look, Painter, Request
 from drivesal.review.whatif import NOTHING, Edit
@@ -144,15 +144,6 @@ class Desk:
         self._probe: Probe | None = None
         self._probing = threading.Lock()
 
-    @property
-    def count(self) -> int:
-        """How many frames the drive has. Raises InputError where that is not known."""
-        length = self.recording.info.length
-        if length is None:
-            came = f"how many {self.recording.info.path} has is not known"
-            raise InputError("a recording whose frames can be counted", came, "convert it to a video file")
-        return length
-
     def frame(self, index: int, edit: Edit = NOTHING) -> Frame:
         """The frame, as the edit leaves it. Raises InputError where there is none."""
         frame = self.frames.at(index)
@@ -221,10 +212,6 @@ class Desk:
         found = Told(dataclasses.replace(explained, frame=bare), heats, before)
         self._told.put(key, found, found.nbytes)
         return found
-
-    def has(self, view: View, index: int, edit: Edit) -> bool:
-        """Whether `told` would answer at once."""
-        return self._told.get((dataclasses.replace(view, smooth=0.0, per_frame=False), index, edit)) is not None
 
     def angle(self, number: int, frame: Frame) -> float:
         """What a model answers to a frame."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import cv2
@@ -13,6 +12,7 @@ from drivesal.errors import OptionError
 from drivesal.overlay.geometry import scaled_box
 from drivesal.overlay.panel import Panel
 from drivesal.overlay.picture import resized
+from drivesal.overlay.renderer import Renderer
 from drivesal.scale import smooth
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def heated(painter: Painter, told: Told, frame: Frame, case: str, wanted: int | 
 
 def figure(painter: Painter, told: Told, frame: Frame) -> Image:
     """(H, W, 3) uint8 RGB: what `drivesal image` draws of the frame."""
-    return painter.paint(_whole(told, frame), told.heats).copy()
+    return Renderer(painter.scene).draw(painter.shown(_whole(told, frame), told.heats))
 
 
 def _whole(told: Told, frame: Frame) -> Explained:
@@ -115,8 +115,3 @@ def jpeg(picture: Image) -> bytes:
     bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     return data.tobytes()
-
-
-def totals(heats: Mapping[str, Floats]) -> dict[str, float]:
-    """The sum of each case's heat, in its unit."""
-    return {case: float(heat.sum()) for case, heat in heats.items()}

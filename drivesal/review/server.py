@@ -117,7 +117,7 @@ async def looked(
 ) -> Looked:
     """The frame explained under this view."""
     desk = session.desk
-    _check(session, view, index)
+    _check(session, index, view.model)
 
     def compute(tick: Tick) -> Looked:
         return Looked(desk.told(view, index, edit, tick), desk.painter(view, opacity, tick))
@@ -127,14 +127,14 @@ async def looked(
     return found
 
 
-def _check(session: Session, view: View, index: int) -> None:
+def _check(session: Session, index: int, model: int = 0) -> None:
     """Raises InputError for a frame that is not there, OptionError for a model that is not."""
     if index >= session.count:
         expected = f"a frame from 0 to {session.count - 1}"
         raise InputError(expected, f"frame {index} was asked for", "choose another")
-    if view.model >= len(session.desk.models):
+    if model and model >= len(session.desk.models):
         last = len(session.desk.models) - 1
-        raise OptionError(f"a model from 0 to {last}", f"{view.model} was asked for", "choose another")
+        raise OptionError(f"a model from 0 to {last}", f"{model} was asked for", "choose another")
 
 
 def picture(data: bytes, kind: str = "image/jpeg") -> Response:
@@ -205,7 +205,7 @@ def _drive(made: FastAPI, session: Session) -> None:
     def timeline(
         model: Annotated[int, Query(ge=0, le=99)] = 0, since: Annotated[int, Query(ge=0)] = 0
     ) -> dict[str, Any]:
-        _check(session, View(model), 0)
+        _check(session, 0, model)
         line = session.analysis.timelines[model]
         return {"since": since, "ended": line.ended, "columns": line.since(since, ROWS)}
 
@@ -213,7 +213,7 @@ def _drive(made: FastAPI, session: Session) -> None:
 def _frames(made: FastAPI, session: Session) -> None:
     @made.get("/api/frame/{index}")
     def frame(index: Index, edit: AnEdit, width: Width = None) -> Response:
-        _check_frame(session, index)
+        _check(session, index)
         found = session.frames.at(index) if edit.nothing else session.desk.frame(index, edit)
         return picture(pictures.jpeg(pictures.plain(found, width)))
 
@@ -261,7 +261,7 @@ def _frames(made: FastAPI, session: Session) -> None:
         request: Request, index: Index, view: AView, edit: AnEdit, opacity: Opacity = 0.8
     ) -> Response:
         desk = session.desk
-        _check(session, view, index)
+        _check(session, index, view.model)
 
         def compute(tick: Tick) -> bytes:
             from drivesal.outputs import encode_picture
@@ -331,7 +331,7 @@ def _notes(made: FastAPI, session: Session) -> None:
 
     @made.put("/api/notes/{index}")
     def note(index: Index, text: Annotated[str, Body(embed=True)]) -> dict[str, Any]:
-        _check_frame(session, index)
+        _check(session, index)
         session.notes.set(index, session.frames.at(index).time_s, text)
         return notes()
 
@@ -346,12 +346,6 @@ def _quoted(name: str) -> str:
     from urllib.parse import quote
 
     return quote(name, safe="")
-
-
-def _check_frame(session: Session, index: int) -> None:
-    if index >= session.count:
-        expected = f"a frame from 0 to {session.count - 1}"
-        raise InputError(expected, f"frame {index} was asked for", "choose another")
 
 
 def described(session: Session) -> dict[str, Any]:
