@@ -19,12 +19,10 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 
-from drivesal.attribution import methods
-from drivesal.cases import MAINTAIN, cases
 from drivesal.errors import DrivesalError, InputError, OptionError
-from drivesal.overlay.palette import case_colour
 from drivesal.painter import Painter
 from drivesal.review import pictures
+from drivesal.review.describe import described, numbers
 from drivesal.review.desk import Told, View
 from drivesal.review.session import NotReadyError, Session
 from drivesal.review.whatif import NOTHING, Edit, parse_edit
@@ -241,7 +239,7 @@ def _frames(made: FastAPI, session: Session) -> None:
         request: Request, index: Index, view: AView, edit: AnEdit, opacity: Opacity = 0.8, ahead: Ahead = False
     ) -> dict[str, Any]:
         found = await looked(request, session, view, index, edit, opacity, ahead)
-        return numbers(found)
+        return numbers(found.told, found.painter)
 
     @made.get("/api/map/{index}")
     async def values(
@@ -346,105 +344,3 @@ def _quoted(name: str) -> str:
     from urllib.parse import quote
 
     return quote(name, safe="")
-
-
-def described(session: Session) -> dict[str, Any]:
-    """The drive and, once they are there, the models: what the page is built from."""
-    info = session.recording.info
-    labels = info.angle
-    return {
-        "name": info.path.name,
-        "frames": session.count,
-        "rate": float(info.rate),
-        "width": info.width,
-        "height": info.height,
-        "duration_s": info.duration_s,
-        "format": info.format,
-        "notes": list(info.notes),
-        "notes_file": session.notes.path.name,
-        "has_truth": labels is not None,
-        "ready": session.ready,
-        "models": _models(session) if session.ready else [],
-        "kind": dataclasses.asdict(session.desk.models[0].kind) | {"symbol": session.desk.models[0].kind.symbol}
-        if session.ready
-        else None,
-        "cases": [
-            {"name": case.name, "title": case.title(True), "colour": "#" + bytes(case_colour(case.name)).hex()}
-            for case in cases().values()
-        ],
-        "maintain": list(MAINTAIN),
-        "methods": [_method(one) for one in methods().values()],
-        "start": dataclasses.asdict(session.start),
-    }
-
-
-def _models(session: Session) -> list[dict[str, Any]]:
-    info = session.recording.info
-    return [
-        {
-            "name": model.name,
-            "unit": model.unit,
-            "symbol": model.target.kind.symbol,
-            "size": list(model.preprocess.size),
-            "box": list(model.preprocess.crop.box(info.width, info.height)),
-            "assumed": list(model.assumed),
-        }
-        for model in session.desk.models
-    ]
-
-
-def _method(one: Any) -> dict[str, Any]:
-    return {
-        "name": one.name,
-        "title": one.title,
-        "paper": one.paper,
-        "equation": one.equation,
-        "kind": one.kind,
-        "signed": one.signed,
-        "caution": one.caution,
-        "passes": one.passes_of(one.settings({}), (66, 200)),
-        "options": [
-            {
-                "name": option.name,
-                "type": option.type.__name__,
-                "default": option.default,
-                "help": option.help,
-                "choices": list(option.choices),
-                "low": option.low,
-                "high": option.high,
-            }
-            for option in one.options
-        ],
-    }
-
-
-def numbers(found: Looked) -> dict[str, Any]:
-    """A frame's numbers, angles left positive."""
-    one, scene = found.told.explained, found.painter.scene
-    truth, per_frame = one.frame.steering, found.painter.request.look.per_frame
-    return {
-        "index": one.frame.index,
-        "time_s": one.frame.time_s,
-        "angle": one.angle,
-        "truth": truth,
-        "error": None if truth is None else one.angle - truth,
-        "score": one.score,
-        "before": found.told.before,
-        "extras": dict(one.frame.extras),
-        "baseline_score": one.baseline_score,
-        "completeness_error": one.completeness_error,
-        "caption": scene.caption,
-        "warnings": list(scene.warnings),
-        "cases": [
-            {
-                "name": legend.case,
-                "title": legend.title,
-                "meaning": legend.meaning,
-                "full": None if per_frame else found.painter.scale.full[legend.case],
-                "full_text": legend.full,
-                "unit": found.painter.scale.unit[legend.case],
-                "total": float(found.told.heats[legend.case].sum()),
-            }
-            for legend in scene.legends
-        ],
-    }

@@ -1,0 +1,118 @@
+"""The drive, its models and a frame's numbers as the page reads them: plain JSON values."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from drivesal.attribution import methods
+from drivesal.cases import MAINTAIN, cases
+from drivesal.overlay.palette import case_colour
+
+if TYPE_CHECKING:
+    from drivesal.attribution import Method
+    from drivesal.painter import Painter
+    from drivesal.review.desk import Told
+    from drivesal.review.session import Session
+
+
+def described(session: Session) -> dict[str, Any]:
+    """The drive and, once they are there, the models: what the page is built from."""
+    info = session.recording.info
+    labels = info.angle
+    return {
+        "name": info.path.name,
+        "frames": session.count,
+        "rate": float(info.rate),
+        "width": info.width,
+        "height": info.height,
+        "duration_s": info.duration_s,
+        "format": info.format,
+        "notes": list(info.notes),
+        "notes_file": session.notes.path.name,
+        "has_truth": labels is not None,
+        "ready": session.ready,
+        "models": _models(session) if session.ready else [],
+        "kind": dataclasses.asdict(session.desk.models[0].kind) | {"symbol": session.desk.models[0].kind.symbol}
+        if session.ready
+        else None,
+        "cases": [
+            {"name": case.name, "title": case.title(True), "colour": "#" + bytes(case_colour(case.name)).hex()}
+            for case in cases().values()
+        ],
+        "maintain": list(MAINTAIN),
+        "methods": [_method(one) for one in methods().values()],
+        "start": dataclasses.asdict(session.start),
+    }
+
+
+def _models(session: Session) -> list[dict[str, Any]]:
+    info = session.recording.info
+    return [
+        {
+            "name": model.name,
+            "unit": model.unit,
+            "symbol": model.target.kind.symbol,
+            "size": list(model.preprocess.size),
+            "box": list(model.preprocess.crop.box(info.width, info.height)),
+            "assumed": list(model.assumed),
+        }
+        for model in session.desk.models
+    ]
+
+
+def _method(one: Method) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "title": one.title,
+        "paper": one.paper,
+        "equation": one.equation,
+        "kind": one.kind,
+        "signed": one.signed,
+        "caution": one.caution,
+        "passes": one.passes_of(one.settings({}), (66, 200)),
+        "options": [
+            {
+                "name": option.name,
+                "type": option.type.__name__,
+                "default": option.default,
+                "help": option.help,
+                "choices": list(option.choices),
+                "low": option.low,
+                "high": option.high,
+            }
+            for option in one.options
+        ],
+    }
+
+
+def numbers(told: Told, painter: Painter) -> dict[str, Any]:
+    """A frame's numbers, angles left positive."""
+    one, scene = told.explained, painter.scene
+    truth, per_frame = one.frame.steering, painter.request.look.per_frame
+    return {
+        "index": one.frame.index,
+        "time_s": one.frame.time_s,
+        "angle": one.angle,
+        "truth": truth,
+        "error": None if truth is None else one.angle - truth,
+        "score": one.score,
+        "before": told.before,
+        "extras": dict(one.frame.extras),
+        "baseline_score": one.baseline_score,
+        "completeness_error": one.completeness_error,
+        "caption": scene.caption,
+        "warnings": list(scene.warnings),
+        "cases": [
+            {
+                "name": legend.case,
+                "title": legend.title,
+                "meaning": legend.meaning,
+                "full": None if per_frame else painter.scale.full[legend.case],
+                "full_text": legend.full,
+                "unit": painter.scale.unit[legend.case],
+                "total": float(told.heats[legend.case].sum()),
+            }
+            for legend in scene.legends
+        ],
+    }
