@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
@@ -97,8 +98,8 @@ class Explainer:
         self.cases = question.cases
         self.method: Method = method(question.method)
         self.options = self.method.settings(question.options)
-        self._tick: Callable[[int], object] = lambda passes: None
-        self.context = Context(mean, pictures, question.batch, question.seed, lambda passes: self._tick(passes))
+        self._watch = threading.local()
+        self.context = Context(mean, pictures, question.batch, question.seed, self._tick)
         self._passes = 0
         check_cases(question)
         self._main = self._built(model, self.method, self.options)
@@ -136,7 +137,8 @@ class Explainer:
     def watched(self, frames: int, tick: Callable[[float], object]) -> Iterator[None]:
         """While so many frames are explained inside the block, `tick` is told the share done, 0..1.
 
-        It is told between calls of the network, by methods of many passes, and may raise to end them.
+        It is told between calls of the network, by methods of many passes, and may raise to end them. What
+        other threads explain meanwhile is not watched.
         """
         done = 0
 
@@ -145,11 +147,16 @@ class Explainer:
             tick(min(done / (frames * self._passes), 1.0))
             done += passes
 
-        self._tick = told
+        self._watch.told = told
         try:
             yield
         finally:
-            self._tick = lambda passes: None
+            del self._watch.told
+
+    def _tick(self, passes: int) -> None:
+        told: Callable[[int], None] | None = getattr(self._watch, "told", None)
+        if told is not None:
+            told(passes)
 
     def explain(self, frames: Iterable[Frame]) -> Iterator[Explained]:
         """The frames explained, in order. Raises NotFiniteError that names frame and method."""

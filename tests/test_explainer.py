@@ -1,4 +1,5 @@
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -268,3 +269,16 @@ def test_who_watches_is_told_the_share_and_can_end_it():
     with pytest.raises(KeyError), studied.explainer.watched(1, end):
         next(studied.explainer.explain(frames[:1]))
     assert len(told) == before + 1
+
+
+def test_who_watches_hears_nothing_of_other_threads(model):
+    question = Question(choose(["increase"]), "smoothgrad", {"samples": 40})
+    images = pictures(4, (24, 32))
+    explainer = Explainer(model, question, images.mean(axis=0).astype(np.float32), images)
+    frames = [Frame(i, i / 10, image) for i, image in enumerate(images)]
+    told = []
+    with explainer.watched(1, told.append), ThreadPoolExecutor(1) as other:
+        assert len(other.submit(lambda: list(explainer.explain(frames))).result()) == 4
+        assert told == []
+        next(explainer.explain(frames[:1]))
+        assert told[0] == 0.0
