@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Fill = Literal["mean", "blur", "black"]
 
 MOST_BOXES = 50
+_STRONG = 6.0
+"""Standard deviation [px] beyond which a blur is that of a smaller picture."""
 BLURRED = 0.12
 """Standard deviation of the blur that fills a box, as a share of the frame's shorter side."""
 
@@ -80,7 +82,7 @@ class Edit:
             size = (image.shape[1], image.shape[0])
             changed = cv2.warpAffine(changed, move, size, borderMode=cv2.BORDER_REPLICATE)
         if self.blur > 0:
-            changed = cv2.GaussianBlur(changed, (0, 0), self.blur)
+            changed = _blurred(changed, self.blur)
         if self.contrast != 1 or self.brightness != 0:
             level = float(cv2.cvtColor(changed, cv2.COLOR_RGB2GRAY).mean())
             table = (np.arange(256) - level) * self.contrast + level + self.brightness
@@ -92,7 +94,7 @@ class Edit:
     def _filled(self, image: Image, mean: Image) -> Image:
         height, width = image.shape[:2]
         fills = {box.fill for box in self.boxes}
-        blurred = cv2.GaussianBlur(image, (0, 0), BLURRED * min(height, width)) if "blur" in fills else image
+        blurred = _blurred(image, BLURRED * min(height, width)) if "blur" in fills else image
         sources = {"mean": mean, "blur": blurred, "black": np.zeros_like(image) if "black" in fills else image}
         for box in self.boxes:
             rows = slice(max(round(box.top), 0), max(round(box.bottom), 0))
@@ -102,6 +104,19 @@ class Edit:
 
 
 NOTHING = Edit()
+
+
+def _blurred(image: Image, sigma: float) -> Image:
+    """(H, W, 3) uint8 out of focus. A strong blur is one of a smaller picture: as it is, 130 px of a 1920x1080
+    frame would take seconds.
+    """
+    height, width = image.shape[:2]
+    less = min(sigma / _STRONG, height, width)
+    if less <= 1:
+        return cv2.GaussianBlur(image, (0, 0), sigma)  # type: ignore[no-any-return]
+    small = cv2.resize(image, (round(width / less), round(height / less)), interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), sigma / less)
+    return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)  # type: ignore[no-any-return]
 
 
 def parse_edit(text: str) -> Edit:

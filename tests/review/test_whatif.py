@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+
+import cv2
 import numpy as np
 import pytest
 
@@ -95,3 +98,27 @@ def test_an_edit_is_read_from_json() -> None:
 def test_what_makes_no_sense_is_refused_by_the_field(text: str, told: str) -> None:
     with pytest.raises(OptionError, match=told):
         parse_edit(text)
+
+
+@pytest.mark.parametrize("sigma", [3.0, 6.5, 20.0, 100.0])
+def test_a_strong_blur_is_that_of_the_whole_frame_within_a_few_levels(sigma: float) -> None:
+    image = cv2.GaussianBlur(RNG.integers(0, 256, (270, 480, 3)).astype(np.uint8), (0, 0), 3) * 3
+    exact = cv2.GaussianBlur(image, (0, 0), sigma).astype(int)
+    found = Edit(blur=sigma).apply(image, image).astype(int)
+    assert np.abs(found - exact).max() <= 8
+    assert np.abs(found - exact).mean() < 1
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 3)])
+def test_the_strongest_edits_leave_any_frame_its_size(size: tuple[int, int]) -> None:
+    image = RNG.integers(0, 256, (*size, 3)).astype(np.uint8)
+    box = Box(-9e4, -9e4, 9e4, 9e4, "blur")
+    edit = Edit((box,), brightness=-255, contrast=10, blur=100, shift=(99_999, -99_999))
+    assert edit.apply(image, image).shape == image.shape
+
+
+def test_out_of_focus_takes_no_seconds() -> None:
+    image = np.zeros((1080, 1920, 3), np.uint8)
+    started = time.perf_counter()
+    Edit((Box(0, 0, 9, 9, "blur"),)).apply(image, image)
+    assert time.perf_counter() - started < 1.5  # 7.6 s with the blur of the whole frame, 0.02 s as it is
