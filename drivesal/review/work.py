@@ -53,10 +53,15 @@ class Work:
     def ask(self, key: Hashable, what: str, compute: Callable[[Tick], Any], priority: int = VIEW) -> Job:
         """The job of this key, a new one where there is none; `drop` it when its result is not wanted any more.
 
-        `compute(tick)` runs in the thread of work; `what` names it for the person.
+        `compute(tick)` runs in the thread of work; `what` names it for the person. After `close` every job is
+        cancelled.
         """
         with self._change:
             self._count += 1
+            if self._closed:
+                late = Job(key, what, compute, priority, self._count)
+                late.future.cancel()
+                return late
             job = self._jobs.get(key)
             if job is None:
                 job = self._jobs[key] = Job(key, what, compute, priority, self._count)
@@ -88,7 +93,7 @@ class Work:
             )
 
     def close(self) -> None:
-        """Ends the thread; what waits is cancelled."""
+        """Ends the thread; what waits is cancelled. Safe to call twice."""
         with self._change:
             self._closed = True
             for job in self._jobs.values():
@@ -112,7 +117,7 @@ class Work:
             except BaseException as raised:  # whoever waits for it gets it
                 result, error = None, raised
             with self._change:
-                del self._jobs[job.key]
+                self._leave(job)
                 if error is None:
                     job.future.set_result(result)
                 elif isinstance(error, DroppedError):
@@ -135,8 +140,12 @@ class Work:
     def _tick(self, job: Job, share: float) -> None:
         with self._change:
             job.share = share
-            if job.waiting <= 0:
-                raise DroppedError
+            # what is ahead will be asked for again when it comes into view
             better = job.priority == AHEAD and any(one.priority == VIEW for one in self._jobs.values())
-        if better:
-            raise DroppedError  # it will be asked for again when it comes into view
+            if job.waiting <= 0 or better:
+                self._leave(job)  # now, or who asks for its key meanwhile would end with it
+                raise DroppedError
+
+    def _leave(self, job: Job) -> None:
+        if self._jobs.get(job.key) is job:
+            del self._jobs[job.key]

@@ -154,3 +154,32 @@ def test_closing_cancels_what_waits_and_ends_the_thread() -> None:
     work.close()
     assert waiting.future.cancelled()
     assert not any(thread.name == "review-work" for thread in threading.enumerate())
+
+
+def test_who_asks_while_a_dropped_job_unwinds_gets_one_of_his_own(work: Work) -> None:
+    go, unwinding, on = threading.Event(), threading.Event(), threading.Event()
+
+    def compute(tick) -> None:
+        go.wait(5)
+        try:
+            tick(0.5)
+        finally:
+            unwinding.set()
+            on.wait(5)
+
+    dropped = work.ask("key", "it", compute)
+    while work.now is None:
+        time.sleep(0.01)
+    work.drop(dropped)
+    go.set()
+    assert unwinding.wait(5)
+    again = work.ask("key", "it", lambda tick: 7)
+    on.set()
+    assert again.future.result(5) == 7
+
+
+def test_who_asks_after_the_end_is_not_kept_waiting() -> None:
+    work = Work()
+    work.close()
+    assert work.ask("key", "it", lambda tick: 1).future.cancelled()
+    work.close()
