@@ -6,12 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from drivesal.attribution.registry import Option
 from drivesal.errors import OptionError
 
 if TYPE_CHECKING:
     from drivesal.attribution.registry import Scorable
     from drivesal.types import Floats, Image
 
+BASELINE = Option(
+    "baseline",
+    str,
+    "mean",
+    "black, mean (of the clip), blur, or a picture's path",
+    words=("black", "mean", "blur"),
+)
 BLUR_SHARE = 0.15
 """Standard deviation of the blur baseline as a share of the picture's height."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from drivesal.attribution.baselines import BASELINE
 from drivesal.attribution.registry import (
     HEADLESS,
     Attributed,
@@ -117,7 +118,7 @@ def layer_cam(model: Scorable, context: Context, *, conv: str, place: str) -> At
     signed=True,
     odd=True,
     uses_head=True,
-    options=(*_LAYER, Option("baseline", str, "mean", "black, mean (of the clip), blur, or a picture's path")),
+    options=(*_LAYER, BASELINE),
     passes=lambda options, size: 64,  # about as many as a layer has maps
 )
 def score_cam(model: Scorable, context: Context, *, conv: str, place: str, baseline: str) -> Attributor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from drivesal.attribution.baselines import BASELINE
 from drivesal.attribution.registry import Attributed, Attributor, Context, Option, Scorable, Seen, register
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ MOST = 4096
     passes=lambda options, size: options["steps"],
     options=(
         Option("steps", int, 32, "points of the midpoint rule on the path from the baseline", low=1, high=MOST),
-        Option("baseline", str, "mean", "black, mean (of the clip), blur, or a picture's path"),
+        BASELINE,
     ),
 )
 def integrated_gradients(model: Scorable, context: Context, *, steps: int, baseline: str) -> Attributor:

@@ -145,7 +145,8 @@ Attributor = Callable[[Seen], Attributed]
 class Option:
     """A method's own option: its name as a Python keyword, type, default, and help for people.
 
-    `choices` where only these are valid; `low` and `high` bound a number, both inclusive.
+    `choices` where only these are valid; `words` where every other text is the path of a file; `low` and `high`
+    bound a number, both inclusive.
     """
 
     name: str
@@ -155,6 +156,7 @@ class Option:
     choices: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None
+    words: tuple[str, ...] = ()
 
     @staticmethod
     def flag_of(name: str) -> str:
@@ -177,7 +179,7 @@ class Option:
         if (low is not None and not value >= low) or (high is not None and not value <= high):
             raise OptionError(
                 f"{flag} from {low:g} to {high:g}" if high is not None else f"{flag} of at least {low:g}",
-                f"it is {value:g}",
+                f"it is {str(value)[:20]}",
                 f"{self.default} is the default",
             )
 

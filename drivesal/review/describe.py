@@ -16,12 +16,21 @@ if TYPE_CHECKING:
     from drivesal.review.session import Session
 
 
+def valid(value: Any) -> Any:
+    """A JSON value whose texts can be sent: what is no valid text in a file's name becomes question marks."""
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, list):
+        return [valid(one) for one in value]
+    return {name: valid(one) for name, one in value.items()} if isinstance(value, dict) else value
+
+
 def described(session: Session) -> dict[str, Any]:
     """The drive and, once they are there, the models: what the page is built from."""
     info = session.recording.info
     labels = info.angle
     return {
-        "name": info.path.name,
+        "name": session.name,
         "frames": session.count,
         "rate": float(info.rate),
         "width": info.width,
@@ -77,7 +86,7 @@ def _method(one: Method) -> dict[str, Any]:
                 "type": option.type.__name__,
                 "default": option.default,
                 "help": option.help,
-                "choices": list(option.choices),
+                "choices": list(option.choices or option.words),
                 "low": option.low,
                 "high": option.high,
             }

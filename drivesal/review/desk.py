@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 HELD_BYTES = 96 << 20
 """Bytes of maps that are kept of frames that were looked at."""
-HELD_VIEWS = 8
-"""Probes that are kept, each of a model under a method; of PilotNet 20 MB."""
+STUDY_BYTES = 256 << 20
+"""Bytes of probes that are kept, each of a model under a method; of PilotNet 20 MB, of any two models all."""
+HELD_PAINTERS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,12 @@ class Told:
     @property
     def nbytes(self) -> int:
         """About how much memory it takes."""
-        return 2 * self.explained.raw.nbytes + sum(heat.nbytes for heat in self.heats.values())
+        return _nbytes(self.explained) + sum(heat.nbytes for heat in self.heats.values())
+
+
+def _nbytes(one: Explained) -> int:
+    maps = (one.picture, one.raw, one.push, one.pull, one.gradient, one.contribution)
+    return sum(each.nbytes for each in maps if each is not None)
 
 
 class Held:
@@ -127,7 +133,8 @@ class Desk:
     """A drive and the models it is reviewed with, all of one kind of answer.
 
     Everything that asks a network takes a `tick` and belongs into the thread of `Work`; frames come from any
-    thread. Raises OptionError where the models' answers cannot be compared.
+    thread. Raises OptionError where the models' answers cannot be compared, InputError where the frames do not
+    hold a model's crop.
     """
 
     def __init__(self, recording: Recording, frames: FrameStore, models: Sequence[SteeringModel]) -> None:
@@ -138,11 +145,14 @@ class Desk:
                 f"{model.name} answers {model.kind.unit} at {model.kind.turns}" for model in models
             )
             raise OptionError("models of one kind of angle", came, "review them one by one")
-        self._studies = Held(HELD_VIEWS)
-        self._painters = Held(4 * HELD_VIEWS)
+        for model in self.models:
+            model.preprocess.crop.box(recording.info.width, recording.info.height)  # refuses too small frames
+        self._studies = Held(STUDY_BYTES)
+        self._painters = Held(HELD_PAINTERS)
         self._told = Held(HELD_BYTES)
         self._probe: Probe | None = None
         self._probing = threading.Lock()
+        self._studying = threading.Lock()  # the first view and the analysis begin at once, with the same
 
     def frame(self, index: int, edit: Edit = NOTHING) -> Frame:
         """The frame, as the edit leaves it. Raises InputError where there is none."""
@@ -165,12 +175,13 @@ class Desk:
     def studied(self, view: View, tick: Tick) -> Study:
         """The clip's statistics under this view, from a probe."""
         key = (view.model, view.method, view.options, view.support, view.maintain)
-        found: Study | None = self._studies.get(key)
-        if found is None:
-            frames = self._probed().frames[view.model]
-            found = study_of(frames, self.models[view.model], view.question, tick)
-            self._studies.put(key, found, 1)
-        return found
+        with self._studying:
+            found: Study | None = self._studies.get(key)
+            if found is None:
+                frames = self._probed().frames[view.model]
+                found = study_of(frames, self.models[view.model], view.question, tick)
+                self._studies.put(key, found, sum(_nbytes(one) for one in found.probe))
+            return found
 
     def painter(self, view: View, opacity: float, tick: Tick) -> Painter:
         """What draws this view; of two models on the scale of both, where that has the same unit."""

@@ -8,8 +8,10 @@ import contextlib
 import dataclasses
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import numpy as np
 from fastapi import Body, Depends, FastAPI, Query, Request, Response
@@ -18,11 +20,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 
+from drivesal.attribution import method as attribution_method
 from drivesal.errors import DrivesalError, InputError, OptionError
 from drivesal.painter import Painter
 from drivesal.review import pictures
-from drivesal.review.describe import described, numbers
+from drivesal.review.describe import described, numbers, valid
 from drivesal.review.desk import Told, View
 from drivesal.review.session import NotReadyError, Session
 from drivesal.review.whatif import NOTHING, Edit, parse_edit
@@ -31,6 +35,8 @@ from drivesal.review.work import AHEAD, VIEW, DroppedError, Tick
 PAGE = Path(__file__).parent / "page"
 ROWS = 20_000
 """Most rows of the timeline in one answer."""
+_AT_ONCE = 4
+"""Pictures drawn at once: one is decoded at a time, and those that nobody waits for any more are left out."""
 _LOOKED_AFTER_S = 0.2
 """How often it is looked whether the page still waits."""
 
@@ -60,14 +66,18 @@ def asked_view(
     """How the frame is to be looked at. Raises OptionError."""
     try:
         given = json.loads(options)
-    except ValueError:
+    except (ValueError, RecursionError):
         given = None
     if not isinstance(given, dict):
         raise OptionError("options as a JSON object", f"they are {options[:60]!r}", "mend them")
     view = View(
         model, method, tuple(sorted(given.items())), support, maintain, smooth, per_frame=scale == "frame"
     )
-    view.question  # noqa: B018 (refuses what cannot be asked)
+    question = view.question  # refuses what cannot be asked
+    for option in attribution_method(method).options:
+        if option.words and question.options[option.name] not in option.words:
+            expected = f"--{option.name} among {', '.join(option.words)}"
+            raise OptionError(expected, "a page may name no file", "use the command line for it")
     return view
 
 
@@ -78,6 +88,19 @@ def asked_edit(edit: Annotated[str, Query(max_length=6000, description="an Edit,
 
 AView = Annotated[View, Depends(asked_view)]
 AnEdit = Annotated[Edit, Depends(asked_edit)]
+
+
+async def gone(request: Request) -> bool:
+    """Whether the page waits no more. The first look may see the request itself."""
+    return await request.is_disconnected() or await request.is_disconnected()
+
+
+async def drawn(request: Request, turns: asyncio.Semaphore, draw: Callable[[], bytes]) -> Response:
+    """The picture that `draw` gives in a thread, where the page still waits when its turn comes."""
+    async with turns:
+        if await gone(request):
+            raise GoneError
+        return picture(await run_in_threadpool(draw))
 
 
 async def result(request: Request, session: Session, what: str, key: Any, compute: Any, ahead: bool) -> Any:
@@ -95,7 +118,7 @@ async def result(request: Request, session: Session, what: str, key: Any, comput
             try:
                 await asyncio.wait_for(ended.wait(), _LOOKED_AFTER_S)
             except TimeoutError:
-                if await request.is_disconnected():
+                if await gone(request):
                     raise GoneError from None
         return job.future.result()
     finally:
@@ -155,7 +178,7 @@ def _errors(made: FastAPI) -> None:
     """Every refusal as {"error": a line}."""
 
     def refusal(code: int, text: str) -> JSONResponse:
-        return JSONResponse({"error": text}, status_code=code)
+        return JSONResponse({"error": valid(text)}, status_code=code)
 
     @made.exception_handler(DrivesalError)
     def refused(_: Request, error: DrivesalError) -> JSONResponse:
@@ -164,8 +187,13 @@ def _errors(made: FastAPI) -> None:
     @made.exception_handler(RequestValidationError)
     def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"][1:]) or "the request"
+        where = ".".join(part for part in first["loc"][1:] if isinstance(part, str)) or "request"
         return refusal(400, f"expected a valid {where}, but {first['msg'].lower()}")
+
+    @made.exception_handler(HTTPException)
+    def unknown(request: Request, error: HTTPException) -> JSONResponse:
+        asked = f"{request.method} {request.url.path[:60]}"
+        return refusal(error.status_code, f"{asked} cannot be answered: {error.detail.lower()}")
 
     @made.exception_handler(NotReadyError)
     def starting(_: Request, __: NotReadyError) -> JSONResponse:
@@ -186,18 +214,19 @@ def _errors(made: FastAPI) -> None:
 def _drive(made: FastAPI, session: Session) -> None:
     @made.get("/api/drive")
     def drive() -> dict[str, Any]:
-        return described(session)
+        return valid(described(session))  # type: ignore[no-any-return]
 
     @made.get("/api/status")
     def status() -> dict[str, Any]:
         now = session.work.now
         lines = session.analysis.timelines if session.ready else []
-        return {
+        told = {
             "ready": session.ready,
             "note": session.frames.note,
             "work": None if now is None else {"what": now[0], "share": round(now[1], 3)},
             "analysis": [{"rows": len(one), "ended": one.ended, "error": one.error} for one in lines],
         }
+        return valid(told)  # type: ignore[no-any-return]
 
     @made.get("/api/timeline")
     def timeline(
@@ -209,11 +238,17 @@ def _drive(made: FastAPI, session: Session) -> None:
 
 
 def _frames(made: FastAPI, session: Session) -> None:
+    turns = asyncio.Semaphore(_AT_ONCE)
+
     @made.get("/api/frame/{index}")
-    def frame(index: Index, edit: AnEdit, width: Width = None) -> Response:
+    async def frame(request: Request, index: Index, edit: AnEdit, width: Width = None) -> Response:
         _check(session, index)
-        found = session.frames.at(index) if edit.nothing else session.desk.frame(index, edit)
-        return picture(pictures.jpeg(pictures.plain(found, width)))
+
+        def draw() -> bytes:
+            found = session.frames.at(index) if edit.nothing else session.desk.frame(index, edit)
+            return pictures.jpeg(pictures.plain(found, width))
+
+        return await drawn(request, turns, draw)
 
     @made.get("/api/heat/{index}")
     async def heat(
@@ -232,14 +267,14 @@ def _frames(made: FastAPI, session: Session) -> None:
             frame = session.desk.frame(index, edit)
             return pictures.jpeg(pictures.heated(found.painter, found.told, frame, case, width))
 
-        return picture(await run_in_threadpool(draw))
+        return await drawn(request, turns, draw)
 
     @made.get("/api/explained/{index}")
     async def explained(
         request: Request, index: Index, view: AView, edit: AnEdit, opacity: Opacity = 0.8, ahead: Ahead = False
     ) -> dict[str, Any]:
         found = await looked(request, session, view, index, edit, opacity, ahead)
-        return numbers(found.told, found.painter)
+        return valid(numbers(found.told, found.painter))  # type: ignore[no-any-return]
 
     @made.get("/api/map/{index}")
     async def values(
@@ -271,10 +306,10 @@ def _frames(made: FastAPI, session: Session) -> None:
         data: bytes = await result(request, session, f"figure of frame {index}", key, compute, False)
         return picture(data, "image/png")
 
-    _differences(made, session)
+    _differences(made, session, turns)
 
 
-def _differences(made: FastAPI, session: Session) -> None:
+def _differences(made: FastAPI, session: Session, turns: asyncio.Semaphore) -> None:
     async def both(
         request: Request, index: int, view: View, edit: Edit, case: str, opacity: float, width: int | None
     ) -> tuple[Any, float]:
@@ -306,7 +341,7 @@ def _differences(made: FastAPI, session: Session) -> None:
             frame = session.desk.frame(index, edit)
             return pictures.jpeg(pictures.drawn_difference(values, full, frame, opacity))
 
-        return picture(await run_in_threadpool(draw))
+        return await drawn(request, turns, draw)
 
     @made.get("/api/difference-map/{index}")
     async def values(
@@ -335,12 +370,6 @@ def _notes(made: FastAPI, session: Session) -> None:
 
     @made.get("/api/notes.csv")
     def table() -> PlainTextResponse:
-        name = f"{session.recording.info.path.stem}.notes.csv"
-        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{_quoted(name)}"}
+        name = quote(f"{Path(session.name).stem}.notes.csv", safe="", errors="replace")
+        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
         return PlainTextResponse(session.notes.csv(), media_type="text/csv", headers=headers)
-
-
-def _quoted(name: str) -> str:
-    from urllib.parse import quote
-
-    return quote(name, safe="")

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 
 def bound(host: str, port: int) -> socket.socket:
-    """A socket that listens there; port 0 takes a free one. Raises OptionError."""
+    """A socket that listens there, "::" on IPv4 too; port 0 takes a free one. Raises OptionError."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
+        both = host == "::" and socket.has_dualstack_ipv6()
+        return socket.create_server((host, port), family=family, dualstack_ipv6=both)
+    except (OSError, OverflowError, TypeError, ValueError) as error:  # no name of a host: the last two
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise OptionError(
             "a host and port to listen on", f"{host}:{port} cannot be had ({reason})", "leave --port out"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
@@ -39,6 +40,7 @@ class Session:
             came = f"how many {recording.info.path} has is not known"
             raise InputError("a recording whose frames can be counted", came, "convert it to a video file")
         self.recording, self.notes, self.start, self.count = recording, notes, start, length
+        self.name = os.path.basename(os.path.abspath(recording.info.path))  # "." has a name too
         self._stack = ExitStack()
         self.frames = self._stack.enter_context(FrameStore(recording))
         self.work = self._stack.enter_context(Work())
@@ -47,7 +49,7 @@ class Session:
         self._lock = threading.Lock()
 
     def begin(self, models: Sequence[SteeringModel]) -> None:
-        """Takes the models and begins to analyse the drive. Raises OptionError, LabelError."""
+        """Takes the models and begins to analyse the drive. Raises OptionError, InputError."""
         desk = Desk(self.recording, self.frames, models)
         with self._lock:
             self._analysis = self._stack.enter_context(Analysis(desk, self.work, self.start))
@@ -76,4 +78,5 @@ class Session:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.work.close()  # the analysis may wait for it
         self._stack.close()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import http.client
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,7 +18,12 @@ import numpy as np
 import pytest
 
 from drivesal.api import attribute
+from drivesal.errors import InputError, OptionError
+from drivesal.model import SteeringModel
+from drivesal.preprocess import Crop
 from drivesal.recordings import open_recording, read_labels
+from drivesal.review import desk
+from drivesal.review.frames import FrameStore
 from drivesal.review.notes import Notes
 from drivesal.review.server import app
 from drivesal.review.serving import bound, served
@@ -243,6 +250,9 @@ def test_notes_are_kept(ask: Ask, session: Session) -> None:
         ("/api/heat/1", {"options": "[1]"}, 400, "JSON object"),
         ("/api/heat/1", {"options": {"x": [[[]]]}}, 400, "options of the method"),
         ("/api/heat/1", {"method": "smoothgrad", "options": {"samples": {}}}, 400, "--samples"),
+        ("/api/heat/1", {"method": "smoothgrad", "options": '{"samples": 1%s}' % ("0" * 400)}, 400, "4096"),
+        ("/api/heat/1", {"options": "[" * 1990}, 400, "JSON object"),
+        ("/api/heat/1", {"options": '{"\\ud800": 1}'}, 400, "--? was given"),
         ("/api/heat/1", {"model": 7}, 400, "a model from 0 to 1"),
         ("/api/heat/1", {"opacity": "NaN"}, 400, "opacity"),
         ("/api/heat/1", {"smooth": 1e9}, 400, "smooth"),
@@ -253,10 +263,10 @@ def test_notes_are_kept(ask: Ask, session: Session) -> None:
         ("/api/explained/1", {"edit": "x" * 7000}, 400, "edit"),
         ("/api/timeline", {"model": 3}, 400, "a model from 0 to 1"),
         ("/api/timeline", {"since": -1}, 400, "since"),
-        ("/api/nothing", {}, 404, ""),
-        ("/../../pyproject.toml", {}, 404, ""),
-        ("/%2e%2e/%2e%2e/server.py", {}, 404, ""),
-        ("/..%2fserver.py", {}, 404, ""),
+        ("/api/nothing", {}, 404, "GET /api/nothing"),
+        ("/../../pyproject.toml", {}, 404, "not found"),
+        ("/%2e%2e/%2e%2e/server.py", {}, 404, "not found"),
+        ("/..%2fserver.py", {}, 404, "not found"),
     ],
 )
 def test_bad_input_is_refused_with_a_reason_and_the_server_lives(
@@ -264,8 +274,31 @@ def test_bad_input_is_refused_with_a_reason_and_the_server_lives(
 ) -> None:
     found = ask(path, **query)
     assert found.status == status, found
-    assert told in found.data.decode()
+    assert told in found.json["error"]
     assert ask("/api/status").status == 200
+
+
+def test_a_wrong_verb_and_a_body_that_is_no_json_are_refused_with_a_reason(ask: Ask) -> None:
+    found = ask("/api/frame/3", "POST", {})
+    assert (found.status, found.json["error"][:17]) == (405, "POST /api/frame/3")
+    for body, told in ((b"\xff\xfe", "a valid request"), (b"[" * 60_000, "PUT /api/notes/1")):
+        connection = http.client.HTTPConnection("127.0.0.1", session_port(ask), timeout=60)
+        connection.request("PUT", "/api/notes/1", body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        assert answer.status == 400
+        assert told in json.loads(answer.read())["error"]
+        connection.close()
+
+
+@pytest.mark.parametrize("method", ["integrated-gradients", "score-cam"])
+def test_a_page_names_no_file_of_the_machine(ask: Ask, tmp_path: Path, method: str) -> None:
+    cv2.imwrite(str(tmp_path / "private.png"), np.zeros((64, 96, 3), np.uint8))
+    for path in (tmp_path / "private.png", tmp_path / "none.png"):  # nor learns which there are
+        found = ask("/api/heat/1", method=method, options={"baseline": str(path)})
+        assert (found.status, "a page may name no file" in found.json["error"]) == (400, True)
+    told = next(one for one in ask("/api/drive").json["methods"] if one["name"] == method)
+    assert ["black", "mean", "blur"] in [option["choices"] for option in told["options"]]
+    assert ask("/api/heat/1", method=method, options={"baseline": "black"}).status == 200
 
 
 @pytest.mark.parametrize("body", [{}, {"text": 3}, {"text": None}, [], {"text": "x" * 10_000}, {"txt": "a"}])
@@ -303,13 +336,100 @@ def test_a_page_that_moves_on_ends_what_it_waited_for(ask: Ask, session: Session
     assert ask("/api/heat/9").status == 200
 
 
+def test_frames_that_nobody_waits_for_any_more_are_not_decoded(
+    ask: Ask, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    kept = session.frames.at
+
+    def slow(index: int) -> Any:
+        asked.append(index)
+        time.sleep(0.2)
+        return kept(index)
+
+    monkeypatch.setattr(session.frames, "at", slow)
+    for index in range(30):
+        connection = http.client.HTTPConnection("127.0.0.1", session_port(ask), timeout=60)
+        connection.request("GET", f"/api/frame/{index}")
+        time.sleep(0.005)
+        connection.close()
+    assert ask("/api/frame/39").status == 200
+    assert len(asked) < 15
+
+
+def test_the_drives_name_may_be_no_valid_text(drive: Path, tmp_path: Path) -> None:
+    odd = Path(os.fsdecode(bytes(tmp_path) + b'/a\xff "b"\n\xc3\xbc.mp4'))
+    odd.write_bytes(drive.read_bytes())
+    with open_recording(odd) as recording, Session(recording, notes_in(tmp_path)) as made:
+        listening = bound("127.0.0.1", 0)
+        with served(app(made), listening):
+            ask = asker(listening.getsockname()[1])
+            assert ask("/api/drive").json["name"] == 'a? "b"\nü.mp4'
+            table = ask("/api/notes.csv")
+            assert table.headers["content-disposition"].endswith("''a%3F%20%22b%22%0A%C3%BC.notes.csv")
+
+
+def test_frames_that_do_not_hold_a_models_crop_are_refused(drive: Path, tmp_path: Path) -> None:
+    plain = steering(convolutional())
+    crop = Crop("pixel", (60, -10))
+    card = dataclasses.replace(plain.card, preprocess=dataclasses.replace(plain.preprocess, crop=crop))
+    with (
+        open_recording(drive) as recording,
+        Session(recording, notes_in(tmp_path)) as made,
+        pytest.raises(InputError, match="a frame is 96x64"),
+    ):
+        made.begin([SteeringModel(plain.network, card)])
+
+
+def test_who_waits_when_the_work_ends_is_told(drive: Path, tmp_path: Path, models: list[Any]) -> None:
+    with open_recording(drive) as recording, Session(recording, notes_in(tmp_path)) as made:
+        made.begin(models)
+        listening = bound("127.0.0.1", 0)
+        with served(app(made), listening), ThreadPoolExecutor() as pool:
+            ask = asker(listening.getsockname()[1])
+            slow = pool.submit(ask, "/api/heat/9", method="rise", options={"masks": 100_000})
+            while (now := made.work.now) is None or "rise" not in now[0]:
+                time.sleep(0.02)
+            made.work.close()
+            assert slow.result(20).status == 409
+            assert ask("/api/explained/3").status == 409
+
+
+def test_a_view_and_the_analysis_share_one_study(
+    drive: Path, tmp_path: Path, models: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[str] = []
+    kept = desk.study_of
+
+    def slow(*given: Any) -> Any:
+        counted.append("study")
+        time.sleep(0.3)
+        return kept(*given)
+
+    monkeypatch.setattr(desk, "study_of", slow)
+    with open_recording(drive) as recording, Session(recording, notes_in(tmp_path)) as made:
+        made.begin(models[:1])
+        made.work.ask("view", "view", lambda tick: made.desk.studied(desk.View(), tick)).future.result(20)
+    assert counted == ["study"]
+
+
+def test_probes_are_held_up_to_a_number_of_bytes(
+    drive: Path, tmp_path: Path, models: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "STUDY_BYTES", 1)
+    with open_recording(drive) as recording, FrameStore(recording) as frames:
+        made = desk.Desk(recording, frames, models)
+        first = made.studied(desk.View(), lambda share: None)
+        assert made.studied(desk.View(), lambda share: None) is first
+        made.studied(desk.View(method="guided"), lambda share: None)
+        assert made.studied(desk.View(), lambda share: None) is not first
+
+
 def session_port(ask: Ask) -> int:
     return ask.__closure__[0].cell_contents  # type: ignore[attr-defined, no-any-return]
 
 
 def test_models_of_two_kinds_are_refused(drive: Path, tmp_path: Path) -> None:
-    from drivesal.errors import OptionError
-
     models = [steering(convolutional()), steering(convolutional(), angle=AngleSpec("norm"))]
     with (
         open_recording(drive) as recording,
