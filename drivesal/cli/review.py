@@ -13,7 +13,7 @@ import click
 
 from drivesal.cli import _given
 from drivesal.cli import _options as options
-from drivesal.errors import OptionError, Stopped
+from drivesal.errors import OptionError, OutputError, Stopped
 
 if TYPE_CHECKING:
     from drivesal.model import SteeringModel
@@ -65,10 +65,10 @@ def command(source: Path, **given: Any) -> int:
         if not path.is_file():
             raise OptionError("a model file", f"{path} does not exist", "check the path")
     with _given.open_drive(source, {**given, "classes": ()}) as recording:
-        return _review(source, recording, given)
+        return _review(recording, given)
 
 
-def _review(source: Path, recording: Recording, given: Mapping[str, Any]) -> int:
+def _review(recording: Recording, given: Mapping[str, Any]) -> int:
     """Serves the page until it is stopped."""
     from drivesal.review import guard, serving
     from drivesal.review.server import app
@@ -80,16 +80,19 @@ def _review(source: Path, recording: Recording, given: Mapping[str, Any]) -> int
         token = None if guard.is_loopback(given["host"]) else guard.new_token()
         names = guard.names_of(given["host"])
         with serving.served(guard.Guard(app(session), port, names, token), listening):
-            address = f"http://{_named(names[0])}:{port}/" + (f"?token={token}" if token else "")
-            click.echo(f"{source.name} at {address}  (Ctrl+C ends it)")
-            if not given["no_browser"]:
-                webbrowser.open(address)
+            host = given["host"] if given["host"] in names else names[0]
+            address = f"http://{_named(host)}:{port}/" + (f"?token={token}" if token else "")
+            click.echo(f"{session.name} at {address}  (Ctrl+C ends it)")
             try:
+                if not given["no_browser"]:
+                    webbrowser.open(address)
                 _begin(session, given)
                 threading.Event().wait()
             except Stopped as stop:
                 if stop.args[0] != signal.SIGINT:
                     raise
+            finally:
+                session.work.close()  # or the server would wait for what pages still wait for
     return 0
 
 
@@ -105,6 +108,8 @@ def _notes(recording: Recording, path: Path | None) -> Notes:
     drive, frames = recording.info.path, recording.info.length or 0
     name = drive.resolve().name
     if path is not None:
+        if not path.absolute().parent.is_dir():
+            raise OutputError("a folder for --notes", f"{path.parent} is none", "create it, or choose another")
         return Notes.load(path, name, frames)
     found = place(drive)
     if found.unwritable is not None:

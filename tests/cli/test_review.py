@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from tests.clips import make_clip
@@ -91,6 +93,41 @@ def test_it_serves_page_frames_and_heat_and_ends_with_ctrl_c(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run.mp4"]  # no note, nothing kept
 
 
+def test_it_ends_at_once_and_in_silence_while_a_page_waits(
+    clip: Path, tmp_path: Path, model_path: Path
+) -> None:
+    with running(clip, "--model", model_path, cwd=tmp_path) as (process, _, port):
+        ready(port)
+        waiting = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        waiting.request("GET", "/api/heat/3?method=rise&options=%7B%22masks%22%3A100000%7D")
+        while "rise" not in str(json.loads(get(port, "/api/status").read())["work"]):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=30)
+        assert (process.returncode, told) == (0, "")
+        assert waiting.getresponse().status == 409
+
+
+@pytest.mark.parametrize("host", ["::1", "localhost"])
+def test_the_address_that_it_says_is_one_that_it_listens_on(clip: Path, tmp_path: Path, host: str) -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("there is no IPv6 here")
+    with running(clip, "--host", host, cwd=tmp_path) as (_, said, port):
+        found = re.search(r"http://\[?([^]/]+?)\]?:\d+/", said)
+        assert found
+        assert get(port, "/api/frame/3", found[1]).status == 200
+
+
+def test_a_drive_that_is_the_current_folder_has_a_name(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "0.png"), np.zeros((64, 96, 3), np.uint8))
+    cv2.imwrite(str(tmp_path / "1.png"), np.zeros((64, 96, 3), np.uint8))
+    with running(".", "--notes", "n.json", cwd=tmp_path) as (_, said, port):
+        assert said.startswith(f"{tmp_path.name} at ")
+        assert json.loads(get(port, "/api/drive").read())["name"] == tmp_path.name
+
+
 def test_elsewhere_than_on_this_machine_it_wants_a_token(clip: Path, tmp_path: Path, model_path: Path) -> None:
     with running(clip, "--model", model_path, "--host", "0.0.0.0", cwd=tmp_path) as (_, said, port):
         token = re.search(r"token=(\S+)", said)
@@ -119,7 +156,9 @@ def test_a_model_that_cannot_be_loaded_ends_it_in_a_line(clip: Path, tmp_path: P
         (("run.mp4", "--model", "none.keras"), "none.keras"),
         (("run.mp4", "--model", "a", "--model", "b", "--model", "c"), "one model or two"),
         (("run.mp4", "--host", "256.1.1.1"), "a host and port to listen on"),
+        (("run.mp4", "--host", "ü" * 70), "a host and port to listen on"),
         (("run.mp4", "--notes", "run.mp4"), "notes"),
+        (("run.mp4", "--notes", "none/n.json"), "a folder for --notes"),
     ],
 )
 def test_mistakes_are_told_in_a_line(
