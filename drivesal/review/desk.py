@@ -152,7 +152,8 @@ class Desk:
         self._told = Held(HELD_BYTES)
         self._probe: Probe | None = None
         self._probing = threading.Lock()
-        self._studying = threading.Lock()  # the first view and the analysis begin at once, with the same
+        # the first view and the analysis begin at once, with the same; a slow one holds no other up
+        self._studying: dict[Hashable, threading.Lock] = {}
 
     def frame(self, index: int, edit: Edit = NOTHING) -> Frame:
         """The frame, as the edit leaves it. Raises InputError where there is none."""
@@ -175,7 +176,7 @@ class Desk:
     def studied(self, view: View, tick: Tick) -> Study:
         """The clip's statistics under this view, from a probe."""
         key = (view.model, view.method, view.options, view.support, view.maintain)
-        with self._studying:
+        with self._studying.setdefault(key, threading.Lock()):
             found: Study | None = self._studies.get(key)
             if found is None:
                 frames = self._probed().frames[view.model]

@@ -78,5 +78,5 @@ class Session:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.work.close()  # the analysis may wait for it
+        self.work.close()  # the analysis may wait for a view's study
         self._stack.close()

@@ -6,6 +6,7 @@ import dataclasses
 import http.client
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -411,6 +412,24 @@ def test_a_view_and_the_analysis_share_one_study(
         made.begin(models[:1])
         made.work.ask("view", "view", lambda tick: made.desk.studied(desk.View(), tick)).future.result(20)
     assert counted == ["study"]
+
+
+def test_a_slow_methods_study_does_not_hold_the_analysis_up(
+    drive: Path, tmp_path: Path, models: list[Any]
+) -> None:
+    with open_recording(drive) as recording, FrameStore(recording) as frames, ThreadPoolExecutor() as pool:
+        made = desk.Desk(recording, frames, models)
+        running, go = threading.Event(), threading.Event()
+
+        def tick(share: float) -> None:
+            running.set()
+            go.wait(20)
+
+        slow = pool.submit(made.studied, desk.View(method="rise", options=(("masks", 64),)), tick)
+        assert running.wait(20)
+        assert pool.submit(made.studied, desk.View(), lambda share: None).result(20)
+        go.set()
+        assert slow.result(20)
 
 
 def test_probes_are_held_up_to_a_number_of_bytes(
