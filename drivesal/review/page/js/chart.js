@@ -13,22 +13,20 @@ const FONT = "10px";
 
 /** Shows `rows` [{key, weight, lines: [{key, colour, width, alpha}]}]. Says "range", "tap" {frame}. */
 export class Chart extends EventTarget {
-  #host; #rows = []; #bands = []; #marks; #frames; #range; #tools = []; #queued = 0; #view = null;
+  #host; #rows = []; #bands = []; #marks; #frames; #range = null; #queued = 0;
 
   constructor(host, frames) {
     super();
     this.#host = host;
     this.#frames = frames;
-    const { Range1d, ColumnDataSource } = Bokeh;
-    this.#range = new Range1d({ start: 0, end: frames - 1, bounds: [0, Math.max(frames - 1, 1)], min_interval: Math.min(10, frames) });
-    this.#marks = new ColumnDataSource({ data: { x: [], y: [] } });
-    this.#range.change.connect(() => this.#moved());
     new ResizeObserver(() => this.#resize()).observe(host);
   }
 
-  get range() { return [this.#range.start, this.#range.end]; }
+  /** The first and the last frame that are shown. */
+  get range() { return this.#range ? [this.#range.start, this.#range.end] : [0, this.#frames - 1]; }
 
   set range([start, end]) {
+    if (!this.#range) return;
     const width = Math.min(Math.max(end - start, Math.min(10, this.#frames - 1)), this.#frames - 1);
     const first = Math.min(Math.max(start, 0), this.#frames - 1 - width);
     this.#range.setv({ start: first, end: first + width });
@@ -38,11 +36,22 @@ export class Chart extends EventTarget {
   get across() { return Math.max(this.#host.clientWidth - LEFT_PX - RIGHT_PX, 1); }
 
   /** Where a frame lies [px from the host's left], and the frame at such a place. */
-  placeOf(frame) { return LEFT_PX + ((frame - this.#range.start) / (this.#range.end - this.#range.start)) * this.across; }
-  frameAt(px) { return this.#range.start + ((px - LEFT_PX) / this.across) * (this.#range.end - this.#range.start); }
+  placeOf(frame) {
+    const [start, end] = this.range;
+    return LEFT_PX + ((frame - start) / Math.max(end - start, 1)) * this.across;
+  }
+
+  frameAt(px) {
+    const [start, end] = this.range;
+    return start + ((px - LEFT_PX) / this.across) * (end - start);
+  }
 
   /** Builds the rows; `bands` [{key, colour}] lie behind those rows that name them. */
   async build(rows, bands) {
+    const last = this.#frames - 1;
+    this.#range = new Bokeh.Range1d({ start: 0, end: last, bounds: [0, Math.max(last, 1)], min_interval: Math.min(10, last) });
+    this.#range.change.connect(() => this.#moved());
+    this.#marks = new Bokeh.ColumnDataSource({ data: { x: [], y: [] } });
     this.#bands = bands.map((band) => ({ ...band, source: new Bokeh.ColumnDataSource({ data: { x0: [], x1: [] } }) }));
     this.#rows = rows.map((row, i) => this.#row(row, i === rows.length - 1));
     this.#rows[0].figure.scatter({ field: "x" }, { field: "y" }, {
@@ -52,7 +61,7 @@ export class Chart extends EventTarget {
     this.#heights();
     const column = new Bokeh.Column({ children: this.#rows.map((row) => row.figure), sizing_mode: "stretch_width", spacing: 0 });
     this.#host.replaceChildren();
-    this.#view = await Bokeh.Plotting.show(column, this.#host);
+    await Bokeh.Plotting.show(column, this.#host);
     this.redraw();
   }
 
@@ -150,7 +159,8 @@ export class Chart extends EventTarget {
       if (!row.painted) {
         across.ticker = new Bokeh.FixedTicker({ ticks: [] });
         for (const grid of figure.xgrids) grid.ticker = new Bokeh.FixedTicker({ ticks: [] });
-        up.ticker = new Bokeh.BasicTicker({ desired_num_ticks: row.weight > 1.5 ? 4 : 2 });
+        up.ticker = new Bokeh.BasicTicker({ desired_num_ticks: row.weight > 1.5 ? 4 : 2, num_minor_ticks: 0 });
+        for (const grid of figure.ygrids) grid.ticker = up.ticker;
         up.formatter = new Bokeh.BasicTickFormatter({ use_scientific: true, power_limit_high: 5, power_limit_low: -4, precision: "auto" });
         row.painted = true;
       }

@@ -11,7 +11,7 @@ import { planOf } from "./plan.js";
 const TOGETHER_MS = 120; // pictures that come within this appear in the same instant
 const PATIENCE_MS = 150; // how old a request may grow before a newer one ends it
 const LONG_MS = 300;     // from when on progress is shown
-const CAPTION_PX = 40;
+const CAPTION_PX = 36;
 const GAP_PX = 10;
 const UNSEEN = new Set(["playing", "edits"]); // changes that no picture shows
 const NEIGHBOURS = [1, 2, 3, -1];
@@ -29,7 +29,7 @@ export class Stage extends EventTarget {
       if ([...changed].every((name) => UNSEEN.has(name))) return;
       this.render();
     });
-    new ResizeObserver(() => this.#arrange()).observe(this.#host);
+    new ResizeObserver(() => { if (this.#arrange()) this.render(); }).observe(this.#host);
   }
 
   get panels() { return [...this.#panels.values()]; }
@@ -58,11 +58,10 @@ export class Stage extends EventTarget {
     this.#pending = false;
     clearTimeout(this.#timer);
     const state = this.#store.now;
-    const plan = planOf(this.#drive, state, this.#width);
+    const plan = this.#cast(state);
     const job = { controller: new AbortController(), started: performance.now(), state, plan, last: this.shownFrame };
     this.#running = job;
     if (plan.slow) this.#dropAhead();
-    this.#cast(plan);
     try {
       await this.#draw(job);
     } finally {
@@ -182,7 +181,9 @@ export class Stage extends EventTarget {
 
   // ---- where the pictures stand ----
 
-  #cast(plan) {
+  // the panels of a state in their places, and what they have to show at the width they got
+  #cast(state) {
+    const plan = planOf(this.#drive, state, this.#width);
     const ids = plan.parts.map((part) => part.id);
     if (ids.join() !== [...this.#panels.keys()].join()) {
       const old = this.#panels;
@@ -191,11 +192,12 @@ export class Stage extends EventTarget {
       this.dispatchEvent(new Event("cast"));
     }
     for (const part of plan.parts) this.#panels.get(part.id).play(part);
-    this.#arrange();
+    return this.#arrange() ? planOf(this.#drive, state, this.#width) : plan;
   }
 
+  // tells whether pictures of another width are wanted now
   #arrange() {
-    if (!this.#panels.size) return;
+    if (!this.#panels.size) return false;
     const space = { width: this.#host.clientWidth, height: this.#host.clientHeight };
     const best = fit(this.#panels.size, this.#drive.width / this.#drive.height, space, CAPTION_PX, GAP_PX);
     this.#host.style.gridTemplateColumns = `repeat(${best.columns}, ${best.width}px)`;
@@ -203,10 +205,9 @@ export class Stage extends EventTarget {
     // a few sizes only, or no picture would be found again after the window moved a little
     const wanted = Math.ceil((best.width * (devicePixelRatio || 1)) / 160) * 160;
     const width = Math.min(Math.max(wanted, 160), this.#drive.width, 1920);
-    if (width !== this.#width) {
-      this.#width = width;
-      if (this.#running || this.shownFrame !== undefined) this.render();
-    }
+    if (width === this.#width) return false;
+    this.#width = width;
+    return true;
   }
 }
 

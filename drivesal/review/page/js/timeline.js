@@ -2,8 +2,10 @@
 
 import { errorBands, jumpBands } from "./bands.js";
 import { Chart } from "./chart.js";
+import { charts } from "./charts.js";
 import { $, make, remembered, say } from "./dom.js";
 import { angle, clock, errorInWords } from "./format.js";
+import { failure } from "./notices.js";
 import { frameOf, timeOf, timeTicks } from "./ticks.js";
 
 const ZOOM = 1.6;
@@ -13,7 +15,7 @@ const BANDS = [
 ];
 
 export class Timeline {
-  #drive; #store; #rows; #chart; #cursor = $("cursor"); #shares; #withMaintain; #rowsOf = []; #notes = []; #built = null;
+  #drive; #store; #rows; #chart; #cursor = $("cursor"); #shares; #withMaintain; #rowsOf = []; #notes = []; #built = 0;
 
   constructor(drive, store, rows) {
     this.#drive = drive;
@@ -37,7 +39,7 @@ export class Timeline {
     }
     this.#toggle("shares", this.#shares, (on) => { this.#shares = on; });
     this.#toggle("with-maintain", this.#withMaintain, (on) => { this.#withMaintain = on; });
-    this.build();
+    this.build().catch((error) => failure(`The timeline cannot be drawn: ${error.message}`));
   }
 
   #toggle(id, start, take) {
@@ -51,6 +53,10 @@ export class Timeline {
 
   /** Builds the charts; again when it is known how many models there are. */
   async build() {
+    await charts();
+    const models = Math.max(this.#drive.models.length, 1);
+    if (this.#built === models) return;
+    this.#built = models;
     const two = this.#drive.models.length > 1;
     const truth = this.#drive.has_truth;
     const predicted = [{ key: "a", colour: "--predicted", text: two ? "A predicted" : "predicted" }];
@@ -60,14 +66,13 @@ export class Timeline {
     this.#rowsOf = [
       { key: "angle", title: "angle", note: "left is up", weight: 2.2, bands: ["error", "jump"],
         lines: [...(truth ? [{ key: "truth", colour: "--truth", text: "true", width: 3.5, alpha: 0.75 }] : []), ...predicted] },
-      ...(truth ? [{ key: "error", title: "error", note: "predicted − true", weight: 1.2, bands: ["error"], lines: errors }] : []),
+      ...(truth ? [{ key: "error", title: "error", note: "pred. − true", weight: 1.2, bands: ["error"], lines: errors }] : []),
       { key: "attribution", title: "attribution", note: "", weight: 1.3, bands: ["jump"], lines: [
         { key: "maintain", colour: "--case-maintain", text: "maintain" },
         { key: "decrease", colour: "--case-decrease", text: "decrease" }, { key: "increase", colour: "--case-increase", text: "increase" }] },
-      { key: "moved", title: "change", note: "of attribution, %", weight: 1, bands: ["jump"], lines: [{ key: "moved", colour: "--moved", text: "" }] },
+      { key: "moved", title: "change", note: "of attribution %", weight: 1, bands: ["jump"], lines: [{ key: "moved", colour: "--moved", text: "" }] },
     ];
-    this.#built = this.#chart.build(this.#rowsOf, BANDS);
-    await this.#built;
+    await this.#chart.build(this.#rowsOf, BANDS);
     this.#labels();
     this.#fill();
   }
@@ -91,12 +96,13 @@ export class Timeline {
 
   notes(frames) {
     this.#notes = frames;
-    if (this.#built) this.#built.then(() => this.#chart.marks(this.#notes));
+    if (this.#built) this.#chart.marks(this.#notes);
   }
 
   // ---- filling ----
 
   #fill() {
+    if (!this.#built) return;
     const model = this.#store.now.model === "1" ? 1 : 0;
     const rows = this.#rows;
     const chart = this.#chart;
@@ -171,12 +177,12 @@ export class Timeline {
     if (!heights || !this.#rowsOf.length) return;
     $("row-labels").replaceChildren(...this.#rowsOf.map((row, i) => {
       const lines = row.lines.filter((line) => line.text && (line.key !== "maintain" || this.#withMaintain));
-      const note = row.key === "attribution" ? (this.#shares ? "share, %" : "total, ° per 1/255".replace("°", this.#drive.kind?.symbol.trim() || "units")) : row.note;
+      const note = row.key === "attribution" ? (this.#shares ? "shares %" : "total") : row.note;
       const label = make("div", { class: "row-label" }, make("strong", { text: row.title }), make("span", { class: "note", text: note }),
         ...lines.map((line) => {
           const swatch = make("span", { class: "line-swatch" });
           swatch.style.background = `var(${line.colour})`;
-          return make("span", { class: "key" }, swatch, make("span", { text: line.text }));
+          return make("span", { class: "key" }, swatch, line.text);
         }));
       label.style.height = `${heights[i]}px`;
       return label;
