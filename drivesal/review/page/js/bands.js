@@ -1,7 +1,7 @@
 // Where one should look: errors that are large, attribution that jumps though the picture does not.
 
 const LARGE = 2;     // times the drive's RMSE
-const JUMP = 6;      // robust standard deviations above the median
+const JUMP = 4;      // robust standard deviations above the median
 const MERGED_S = 0.5;
 const MAD = 1.4826;  // a normal distribution's deviation in units of its median absolute deviation
 
@@ -27,10 +27,10 @@ export function errorBands(times, angle, truth) {
     sum += error * error;
     known++;
   }
-  if (!known) return { bands: [], limit: NaN, rmse: NaN };
+  if (!known) return { bands: [], limit: NaN };
   const rmse = Math.sqrt(sum / known);
   const limit = LARGE * rmse;
-  return { bands: runs(times, (i) => Math.abs(angle[i] - truth[i]) > limit), limit, rmse };
+  return { bands: runs(times, (i) => Math.abs(angle[i] - truth[i]) > limit), limit };
 }
 
 /** {bands, limit}: where `moved` stands out among the frames whose picture changed less than usual. */

@@ -24,7 +24,7 @@ export class Choices {
     $("method").replaceChildren(make("optgroup", { label: "At once" }, ...usual.map(option)),
       make("optgroup", { label: "Slower: many passes a frame" }, ...slow.map(option)));
     $("model-box").hidden = models.length < 2;
-    $("model").replaceChildren(make("option", { value: BOTH, text: "A and B side by side" }),
+    $("model").replaceChildren(make("option", { value: BOTH, text: "A and B" }),
       ...models.map((one, number) => make("option", { value: String(number), text: `${"AB"[number]}: ${one.name}` })));
     this.show();
   }
@@ -41,7 +41,7 @@ export class Choices {
       swatch.style.background = one.colour;
       return this.#button(one.name, one.title, String(place + 1), !there.includes(one), swatch);
     });
-    buttons.push(this.#button(ALL, "side by side", "0", false, null));
+    buttons.push(this.#button(ALL, "all", "0", false, null));
     const held = document.activeElement?.dataset?.case;
     const inside = $("cases").contains(document.activeElement);
     $("cases").replaceChildren(...buttons);
@@ -51,7 +51,7 @@ export class Choices {
   #button(name, title, key, missing, swatch) {
     return make("button", {
       type: "button", "data-case": name, "aria-pressed": String(this.#store.now.case === name), disabled: missing,
-      title: missing ? "this method has no sign: it does not tell increase from decrease" : `key ${key}`,
+      title: name === ALL ? "side by side: key 0 or A" : missing ? "this method has no sign: it does not tell increase from decrease" : `key ${key}`,
       on: { click: () => this.#store.set({ case: name }) },
     }, make("kbd", { text: key }), swatch, make("span", { text: title }));
   }

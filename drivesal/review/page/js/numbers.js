@@ -74,12 +74,17 @@ export class Numbers {
     if (before) {
       say($("before"), each(before, (value) => angle(value, 1)));
       say($("predicted"), each(angles, (value) => angle(value, 1)));
-      say($("change"), each(angles.map((value, i) => value - before[i]), changeInWords));
     }
+    say($("predicted-label"), before ? "predicted, edited:" : "predicted");
+    say($("change"), before ? each(angles.map((value, i) => value - before[i]), changeInWords) : "");
     if (this.#drive.has_truth) {
       say($("truth"), angle(truth));
       const errors = angles.map((value) => (truth === null || truth === undefined ? null : value - truth));
-      say($("error"), each(errors, errorInWords));
+      // of two there is room for the side only
+      const two = models.length > 1;
+      say($("error-label"), two ? "error, L: too far left" : "error");
+      say($("error"), each(errors, two ? (error) => angle(error) : errorInWords));
+      $("error-box").classList.toggle("large", errors.some((error) => Math.abs(error) > this.#rows.limit));
     }
     const placed = [null, null];
     models.forEach((model, i) => { placed[model] = angles[i]; });

@@ -15,7 +15,7 @@ export class Panel {
     this.title = make("strong");
     this.legend = make("span", { class: "legend" });
     this.element = make("figure", { class: "panel" }, this.picture,
-      make("figcaption", {}, this.swatch, this.title, this.legend));
+      make("figcaption", {}, this.swatch, this.title, " ", this.legend));
   }
 
   /** Takes the role of `part` of the stage's plan. */

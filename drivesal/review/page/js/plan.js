@@ -19,7 +19,7 @@ export function modelsOf(drive, state) {
   return state.model === BOTH ? [0, 1] : [Number(state.model)];
 }
 
-export const modelName = (drive, number) => (drive.models.length > 1 ? `${"AB"[number]}: ${drive.models[number].name}` : "");
+const modelName = (drive, number) => (drive.models.length > 1 ? `model ${"AB"[number]}` : "");
 
 /** Which cases are shown: the chosen one, or those side by side. */
 export function shownCases(drive, state) {
@@ -66,5 +66,5 @@ function framePart(state, width) {
 
 function differencePart(asked, one, width) {
   const url = `/api/difference/${asked.frame}?${viewQuery(asked, 0, { case: one.name, width })}`;
-  return { id: "difference", kind: "difference", url, title: `difference B − A, ${one.title}`, colour: "", model: 0, case: one.name };
+  return { id: "difference", kind: "difference", url, title: `B − A, ${one.title}`, colour: "", model: 0, case: one.name };
 }

@@ -61,7 +61,7 @@ export class Timeline {
     const truth = this.#drive.has_truth;
     const predicted = [{ key: "a", colour: "--predicted", text: two ? "A predicted" : "predicted" }];
     if (two) predicted.push({ key: "b", colour: "--predicted-b", text: "B predicted" });
-    const errors = [{ key: "a", colour: "--error", text: two ? "A" : "" }];
+    const errors = [{ key: "a", colour: two ? "--predicted" : "--error", text: two ? "A" : "" }];
     if (two) errors.push({ key: "b", colour: "--predicted-b", text: "B" });
     this.#rowsOf = [
       { key: "angle", title: "angle", note: "left is up", weight: 2.2, bands: ["error", "jump"],
@@ -70,7 +70,7 @@ export class Timeline {
       { key: "attribution", title: "attribution", note: "", weight: 1.3, bands: ["jump"], lines: [
         { key: "maintain", colour: "--case-maintain", text: "maintain" },
         { key: "decrease", colour: "--case-decrease", text: "decrease" }, { key: "increase", colour: "--case-increase", text: "increase" }] },
-      { key: "moved", title: "change", note: "of attribution %", weight: 1, bands: ["jump"], lines: [{ key: "moved", colour: "--moved", text: "" }] },
+      { key: "moved", title: "change", note: "% moved", weight: 1, bands: ["jump"], lines: [{ key: "moved", colour: "--moved", text: "" }] },
     ];
     await this.#chart.build(this.#rowsOf, BANDS);
     this.#labels();
@@ -129,7 +129,7 @@ export class Timeline {
     const share = (part, other) => part.map((value, i) => (100 * value) / (value + other[i]));
     const up = shares ? share(increase, decrease) : increase;
     const down = shares ? share(decrease, increase) : decrease;
-    const top = shares ? 100 : 1.05 * Math.max(largest(up), largest(down));
+    const top = shares ? 100 : 1.05 * Math.max(usualTop(up), usualTop(down));
     this.#chart.put("attribution", "increase", up);
     this.#chart.put("attribution", "decrease", down);
     // maintain has a unit of its own: it is drawn as a share of its largest
@@ -158,7 +158,7 @@ export class Timeline {
       error: errorBands(times, column("angle"), column("truth")),
       jump: jumpBands(times, column("moved"), column("changed")),
     };
-    this.rmse = found.error.rmse;
+    this.#rows.limit = found.error.limit;
     const legend = BANDS.filter((band) => band.key !== "error" || this.#drive.has_truth).map((band) => {
       const { bands, limit } = found[band.key];
       this.#chart.band(band.key, bands);
@@ -234,6 +234,12 @@ export class Timeline {
 
 const clamp = (frame, frames) => Math.max(0, Math.min(frames - 1, frame));
 const minus = (a, b) => a.map((value, i) => value - b[i]);
+
+// one wild frame must not press all others flat: it may leave the row at its top
+function usualTop(values) {
+  const sorted = Float64Array.from(values.filter(Number.isFinite)).sort();
+  return sorted.length ? Math.min(sorted.at(-1), 3 * sorted[Math.floor(0.99 * (sorted.length - 1))]) : 0;
+}
 
 function largest(values) {
   let most = -Infinity;
