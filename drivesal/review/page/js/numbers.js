@@ -18,6 +18,7 @@ export class Numbers {
     for (const id of ["truth-box", "error-box"]) $(id).hidden = !drive.has_truth;
     const input = $("frame-number");
     input.max = drive.frames - 1;
+    input.style.width = `${String(drive.frames).length + 1.6}ch`;
     say($("frame-count"), `of ${count(drive.frames)}`);
     input.addEventListener("change", () => {
       const wanted = Math.round(Number(input.value));

@@ -24,11 +24,11 @@ export const ORDERS = {
     values: (rows, model) => difference(rows.column("angle", model), rows.column("truth", model)),
   },
   moved: {
-    title: "Largest change of attribution",
+    title: "Attribution jumps",
     values: (rows, model) => rows.column("moved", model),
   },
   disagreement: {
-    title: "Largest disagreement of the models",
+    title: "Models disagree",
     needs: "two",
     values: (rows) => difference(rows.column("angle", 0), rows.column("angle", 1)),
   },

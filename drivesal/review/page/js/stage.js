@@ -11,7 +11,8 @@ import { planOf } from "./plan.js";
 const TOGETHER_MS = 120; // pictures that come within this appear in the same instant
 const PATIENCE_MS = 150; // how old a request may grow before a newer one ends it
 const LONG_MS = 300;     // from when on progress is shown
-const CAPTION_PX = 36;
+const CAPTION_PX = [36, 52]; // two lines of text, three under narrow pictures
+const NARROW_PX = 340;
 const GAP_PX = 10;
 const UNSEEN = new Set(["playing", "edits"]); // changes that no picture shows
 const NEIGHBOURS = [1, 2, 3, -1];
@@ -199,7 +200,11 @@ export class Stage extends EventTarget {
   #arrange() {
     if (!this.#panels.size) return false;
     const space = { width: this.#host.clientWidth, height: this.#host.clientHeight };
-    const best = fit(this.#panels.size, this.#drive.width / this.#drive.height, space, CAPTION_PX, GAP_PX);
+    const fitted = (caption) => fit(this.#panels.size, this.#drive.width / this.#drive.height, space, caption, GAP_PX);
+    const wide = fitted(CAPTION_PX[0]);
+    const narrow = wide.width < NARROW_PX;
+    const best = narrow ? fitted(CAPTION_PX[1]) : wide;
+    this.#host.classList.toggle("narrow", narrow);
     this.#host.style.gridTemplateColumns = `repeat(${best.columns}, ${best.width}px)`;
     for (const panel of this.panels) panel.resize(best.width, best.height);
     // a few sizes only, or no picture would be found again after the window moved a little

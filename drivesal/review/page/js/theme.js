@@ -3,7 +3,7 @@
 import { $, remembered, say } from "./dom.js";
 
 const NEXT = { auto: "light", light: "dark", dark: "auto" };
-const NAMES = { auto: "as the system", light: "light", dark: "dark" };
+const NAMES = { auto: "system", light: "light", dark: "dark" };
 
 /** Calls `changed` whenever other colours hold. */
 export function startTheme(changed) {
@@ -13,7 +13,7 @@ export function startTheme(changed) {
   const show = () => {
     if (now === "auto") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = now;
-    say($("theme-text"), NAMES[now]);
+    say($("theme-text"), `◐ ${NAMES[now]}`);
     button.setAttribute("aria-label", `Colours: ${NAMES[now]}. Change`);
     button.dataset.theme = now;
   };
