@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import dataclasses
+import importlib.util
 import json
 import logging
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 from fastapi import Body, Depends, FastAPI, Query, Request, Response
 from fastapi import Path as InPath
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 
@@ -29,6 +30,8 @@ from drivesal.review.whatif import NOTHING, Edit, parse_edit
 from drivesal.review.work import AHEAD, VIEW, DroppedError, Tick
 
 PAGE = Path(__file__).parent / "page"
+CHARTS = ("bokeh.min.js", "bokeh-api.min.js")
+"""What the page loads of Bokeh's, out of its Python package."""
 ROWS = 20_000
 """Most rows of the timeline in one answer."""
 _LOOKED_AFTER_S = 0.2
@@ -147,8 +150,32 @@ def app(session: Session) -> FastAPI:
     _drive(made, session)
     _frames(made, session)
     _notes(made, session)
-    made.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
+    _charts(made)
+    made.mount("/", _Page(directory=PAGE, html=True), name="page")
     return made
+
+
+class _Page(StaticFiles):
+    """The page's files; the browser asks whether they changed, as a new release may serve on the same port."""
+
+    def file_response(self, *given: Any, **named: Any) -> Response:
+        response = super().file_response(*given, **named)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+def _charts(made: FastAPI) -> None:
+    """Bokeh's JavaScript, found without importing Bokeh, which takes a second."""
+
+    @made.get("/lib/{name}")
+    def library(name: Annotated[str, InPath(max_length=40)]) -> Response:
+        found = importlib.util.find_spec("bokeh")
+        places = (found.submodule_search_locations if found else None) or ()
+        files = [Path(place, "server", "static", "js", name) for place in places if name in CHARTS]
+        if not files:
+            raise InputError(f"one of {', '.join(CHARTS)}", f"{name!r} was asked for", "reinstall drivesal")
+        headers = {"Cache-Control": "private, max-age=86400"}
+        return FileResponse(files[0], media_type="text/javascript", headers=headers)
 
 
 def _errors(made: FastAPI) -> None:
