@@ -6,7 +6,6 @@ import asyncio
 import concurrent.futures
 import contextlib
 import dataclasses
-import importlib.util
 import json
 import logging
 from pathlib import Path
@@ -22,7 +21,7 @@ from starlette.concurrency import run_in_threadpool
 
 from drivesal.errors import DrivesalError, InputError, OptionError
 from drivesal.painter import Painter
-from drivesal.review import pictures
+from drivesal.review import library, pictures
 from drivesal.review.describe import described, numbers
 from drivesal.review.desk import Told, View
 from drivesal.review.session import NotReadyError, Session
@@ -30,7 +29,6 @@ from drivesal.review.whatif import NOTHING, Edit, parse_edit
 from drivesal.review.work import AHEAD, VIEW, DroppedError, Tick
 
 PAGE = Path(__file__).parent / "page"
-CHARTS = ("bokeh.min.js", "bokeh-api.min.js")
 """What the page loads of Bokeh's, out of its Python package."""
 ROWS = 20_000
 """Most rows of the timeline in one answer."""
@@ -165,17 +163,10 @@ class _Page(StaticFiles):
 
 
 def _charts(made: FastAPI) -> None:
-    """Bokeh's JavaScript, found without importing Bokeh, which takes a second."""
-
     @made.get("/lib/{name}")
-    def library(name: Annotated[str, InPath(max_length=40)]) -> Response:
-        found = importlib.util.find_spec("bokeh")
-        places = (found.submodule_search_locations if found else None) or ()
-        files = [Path(place, "server", "static", "js", name) for place in places if name in CHARTS]
-        if not files:
-            raise InputError(f"one of {', '.join(CHARTS)}", f"{name!r} was asked for", "reinstall drivesal")
+    def charts(name: Annotated[str, InPath(max_length=40)]) -> Response:
         headers = {"Cache-Control": "private, max-age=86400"}
-        return FileResponse(files[0], media_type="text/javascript", headers=headers)
+        return FileResponse(library.script(name), media_type="text/javascript", headers=headers)
 
 
 def _errors(made: FastAPI) -> None:

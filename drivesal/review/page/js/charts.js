@@ -3,8 +3,9 @@
 const FILES = ["/lib/bokeh.min.js", "/lib/bokeh-api.min.js"];
 let loading = null;
 
-/** Resolves when `Bokeh` is there. */
+/** Resolves when `Bokeh` is there; an exported file brings it along. */
 export function charts() {
+  if (globalThis.Bokeh) return Promise.resolve();
   loading ??= FILES.reduce((before, file) => before.then(() => load(file)), Promise.resolve());
   return loading;
 }

@@ -41,7 +41,7 @@ export class Choices {
       swatch.style.background = one.colour;
       return this.#button(one.name, one.title, String(place + 1), !there.includes(one), swatch);
     });
-    buttons.push(this.#button(ALL, "all", "0", false, null));
+    if (!this.#drive.exported) buttons.push(this.#button(ALL, "all", "0", false, null));
     const held = document.activeElement?.dataset?.case;
     const inside = $("cases").contains(document.activeElement);
     $("cases").replaceChildren(...buttons);

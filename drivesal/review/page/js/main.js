@@ -47,7 +47,7 @@ function startState(drive) {
   const state = {
     frame: 0, case: "increase", cases: remembered.get("beside", BESIDE), method: start.method, options: Object.fromEntries(start.options),
     smooth: start.smooth, scale: start.per_frame ? "frame" : "clip", opacity: 0.8, maintain: start.maintain,
-    model: BOTH, showFrame: remembered.get("showFrame", true), edit: null, edits: 0, playing: false, support: false,
+    model: BOTH, showFrame: !drive.exported && remembered.get("showFrame", true), edit: null, edits: 0, playing: false, support: false,
   };
   const names = casesOf(drive, state.method).map((one) => one.name);
   if (!names.includes(state.case)) [state.case] = names;
@@ -56,7 +56,9 @@ function startState(drive) {
 
 function describe(drive) {
   say($("drive-name"), drive.name);
-  say($("models"), drive.models.map((one) => one.name).join(" and "));
+  const { exported } = drive;
+  const kept = exported ? `exported${exported.every > 1 ? `, one frame of ${exported.every}` : ""}` : "";
+  say($("models"), [drive.models.map((one) => one.name).join(" and "), kept].filter(Boolean).join(" · "));
   document.title = `${drive.name} · drivesal review`;
 }
 
@@ -65,7 +67,8 @@ async function start() {
   notice("gone", "");
   useKind(drive.kind);
   describe(drive);
-  const store = new Store({ ...startState(drive), ...knownState(drive, fromHash(location.hash)) });
+  if (drive.exported) document.body.dataset.exported = "true";
+  const store = new Store({ ...startState(drive), ...knownState(drive, fromHash(location.hash)) }, drive.exported?.every);
   const rows = new Rows(Math.max(drive.models.length, 1));
   startTabs();
   const stage = new Stage(drive, store);
@@ -79,7 +82,7 @@ async function start() {
   const notes = new Notes(drive, store, timeline);
   const probe = new Probe(drive, store, stage);
   const address = new Address(store, drive.name, (raw) => knownState(drive, raw));
-  new WhatIf(drive, store, stage, edits);
+  if (!drive.exported) new WhatIf(drive, store, stage, edits);
   new Save(drive, store, address);
   startTheme(() => timeline.repaint());
   startBusy(stage);

@@ -6,6 +6,7 @@ const tabs = () => [...document.querySelectorAll('[role="tab"]')];
 
 /** Shows a panel by name. */
 export function openTab(name, focus = false) {
+  if (document.body.dataset.exported && "live" in $(`tab-${name}`).dataset) return;
   for (const tab of tabs()) {
     const chosen = tab.dataset.tab === name;
     tab.setAttribute("aria-selected", String(chosen));
