@@ -29,10 +29,8 @@ WIDTH = 960
 _TRIED = 6
 """Frames drawn to foretell the size."""
 _BASE64 = 4 / 3
-_POLICY = (
-    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'unsafe-inline' data:; "
-    "style-src 'unsafe-inline'; img-src blob: data:; base-uri 'none'; form-action 'none'\">"
-)
+_RULES = "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; img-src blob: data:"
+_POLICY = f'<meta http-equiv="Content-Security-Policy" content="{_RULES}">'
 """What the exported page may do: nothing that needs a network."""
 
 
