@@ -13,10 +13,12 @@ import click
 
 from drivesal.cli import _given
 from drivesal.cli import _options as options
+from drivesal.cli._progress import progress as bar
 from drivesal.errors import OptionError, OutputError, Stopped
 
 if TYPE_CHECKING:
     from drivesal.model import SteeringModel
+    from drivesal.review.desk import View
     from drivesal.review.notes import Notes
     from drivesal.review.session import Session
     from drivesal.types import Recording
@@ -28,6 +30,7 @@ Examples:
   drivesal review run.mp4
   drivesal review run.mp4 --model a.keras --model b.keras --labels run.csv
   drivesal review simulator-drive/ --no-browser --port 8000
+  drivesal review run.mp4 --export run.html --case decrease
 """
 )
 @click.argument("source", metavar="RECORDING", type=options.FILE)
@@ -53,6 +56,23 @@ Examples:
 )
 @click.option("--no-browser", is_flag=True, help="Print the address and open no browser.")
 @click.option(
+    "--export",
+    type=options.FILE,
+    metavar="FILE.html",
+    help="Write a file that opens without a server, and serve nothing.",
+)
+@click.option("--case", default="increase", show_default=True, metavar="NAME", help="Whose heat is exported.")
+@click.option(
+    "--method", default="gradient", show_default=True, metavar="NAME", help="The method to begin with."
+)
+@click.option(
+    "--every",
+    type=click.IntRange(min=1),
+    help="Export every Nth frame.  [default: as many as 60 MB of pictures hold]",
+)
+@click.option("--overwrite", is_flag=True, help="Write over an existing file.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+@click.option(
     "--notes", type=options.FILE, metavar="FILE.json", help="Where notes are kept.  [default: beside the drive]"
 )
 def command(source: Path, **given: Any) -> int:
@@ -64,7 +84,11 @@ def command(source: Path, **given: Any) -> int:
     for path in given["model_paths"]:
         if not path.is_file():
             raise OptionError("a model file", f"{path} does not exist", "check the path")
+    if given["export"] is None and given["every"] is not None:
+        raise OptionError("--export for --every", "it was not given", "leave --every out")
     with _given.open_drive(source, {**given, "classes": ()}) as recording:
+        if given["export"] is not None:
+            return _export(source, recording, given)
         return _review(recording, given)
 
 
@@ -74,7 +98,7 @@ def _review(recording: Recording, given: Mapping[str, Any]) -> int:
     from drivesal.review.server import app
     from drivesal.review.session import Session
 
-    with Session(recording, _notes(recording, given["notes"])) as session:
+    with Session(recording, _notes(recording, given["notes"]), _view(given)) as session:
         listening = serving.bound(given["host"], given["port"])
         port = listening.getsockname()[1]
         token = None if guard.is_loopback(given["host"]) else guard.new_token()
@@ -94,6 +118,50 @@ def _review(recording: Recording, given: Mapping[str, Any]) -> int:
             finally:
                 session.work.close()  # or the server would wait for what pages still wait for
     return 0
+
+
+def _export(source: Path, recording: Recording, given: Mapping[str, Any]) -> int:
+    """Writes the review as one file."""
+    from drivesal.outputs import Outputs, writing
+    from drivesal.review.export import Exporter
+    from drivesal.review.session import Session
+
+    out: Path = given["export"]
+    if len(given["model_paths"]) > 1:
+        raise OptionError("one model to export", "there are two", "export them one by one")
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise OptionError("--export to end in .html", f"it is {out}", "name it so")
+    read = [
+        *_given.files_read(recording, source, {**given, "model_path": next(iter(given["model_paths"]), None)})
+    ]
+    with (
+        Outputs([out], overwrite=given["overwrite"], inputs=read) as outputs,
+        Session(recording, _notes(recording, given["notes"]), _view(given)) as session,
+    ):
+        _begin(session, given)
+        exporter = Exporter(session, session.start, given["case"])
+        extent = exporter.extent(given["every"])
+        frames = f"{extent.frames:,} of {session.count:,} frames"
+        click.echo(f"{frames}, about {extent.size / 1e6:.0f} MB")
+        with (
+            bar(extent.frames, out.name, given["quiet"]) as progress,
+            writing(out),
+            outputs.part(out).open("w", encoding="utf-8") as file,
+        ):
+            exporter.write(file, extent, progress)
+        losses = list(dict.fromkeys(recording.losses))
+    for loss in losses:
+        click.echo(f"lost: {loss}")
+    click.echo(str(out))
+    return 3 if losses else 0
+
+
+def _view(given: Mapping[str, Any]) -> View:
+    """The view to begin with. Raises OptionError."""
+    from drivesal.attribution.registry import method
+    from drivesal.review.desk import View
+
+    return View(method=method(given["method"]).name, support=given["case"] == "support")
 
 
 def _named(host: str) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 from fastapi import Body, Depends, FastAPI, Query, Request, Response
 from fastapi import Path as InPath
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -25,7 +25,7 @@ from starlette.exceptions import HTTPException
 from drivesal.attribution import method as attribution_method
 from drivesal.errors import DrivesalError, InputError, OptionError
 from drivesal.painter import Painter
-from drivesal.review import pictures
+from drivesal.review import library, pictures
 from drivesal.review.describe import described, numbers, valid
 from drivesal.review.desk import Told, View
 from drivesal.review.session import NotReadyError, Session
@@ -33,6 +33,7 @@ from drivesal.review.whatif import NOTHING, Edit, parse_edit
 from drivesal.review.work import AHEAD, VIEW, DroppedError, Tick
 
 PAGE = Path(__file__).parent / "page"
+"""What the page loads of Bokeh's, out of its Python package."""
 ROWS = 20_000
 """Most rows of the timeline in one answer."""
 _AT_ONCE = 4
@@ -170,8 +171,25 @@ def app(session: Session) -> FastAPI:
     _drive(made, session)
     _frames(made, session)
     _notes(made, session)
-    made.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
+    _charts(made)
+    made.mount("/", _Page(directory=PAGE, html=True), name="page")
     return made
+
+
+class _Page(StaticFiles):
+    """The page's files; the browser asks whether they changed, as a new release may serve on the same port."""
+
+    def file_response(self, *given: Any, **named: Any) -> Response:
+        response = super().file_response(*given, **named)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+def _charts(made: FastAPI) -> None:
+    @made.get("/lib/{name}")
+    def charts(name: Annotated[str, InPath(max_length=40)]) -> Response:
+        headers = {"Cache-Control": "private, max-age=86400"}
+        return FileResponse(library.script(name), media_type="text/javascript", headers=headers)
 
 
 def _errors(made: FastAPI) -> None:

@@ -1,0 +1,60 @@
+// The changes of the picture and their history.
+
+const NOTHING = { boxes: [], brightness: 0, contrast: 1, blur: 0, shift: [0, 0] };
+
+export const editOf = (state) => ({ ...NOTHING, ...state.edit });
+
+const nothing = (edit) => !edit.boxes.length && edit.brightness === 0 && edit.contrast === 1 && edit.blur === 0
+  && edit.shift[0] === 0 && edit.shift[1] === 0;
+
+/** Changes the state's `edit`; what was before a committed change can be had back. */
+export class Edits {
+  #store; #past = []; #future = []; #base;
+
+  constructor(store) {
+    this.#store = store;
+    this.#base = store.now.edit;
+  }
+
+  get undoable() { return this.#past.length > 0; }
+  get redoable() { return this.#future.length > 0; }
+
+  /** Shows a change while it is being made. */
+  show(patch) {
+    const edit = { ...editOf(this.#store.now), ...patch };
+    this.#store.set({ edit: nothing(edit) ? null : edit });
+  }
+
+  /** Ends a change: one step for undo. */
+  commit() {
+    const { edit } = this.#store.now;
+    if (JSON.stringify(edit) === JSON.stringify(this.#base)) return;
+    this.#past.push(this.#base);
+    this.#future = [];
+    this.#base = edit;
+    this.#store.set({ edits: this.#store.now.edits + 1 });
+  }
+
+  do(patch) {
+    this.show(patch);
+    this.commit();
+  }
+
+  undo() { this.#swap(this.#past, this.#future); }
+  redo() { this.#swap(this.#future, this.#past); }
+
+  reset() {
+    this.#store.set({ edit: null });
+    this.commit();
+  }
+
+  /** Takes up an edit that came from elsewhere, as the address. */
+  adopt() { this.#base = this.#store.now.edit; }
+
+  #swap(from, to) {
+    if (!from.length) return;
+    to.push(this.#base);
+    this.#base = from.pop();
+    this.#store.set({ edit: this.#base, edits: this.#store.now.edits + 1 });
+  }
+}

@@ -1,0 +1,78 @@
+// What keys do; help.js lists the same table.
+
+import { takesKeys } from "./dom.js";
+
+/** [keys as written in help, what it does, test, act]; the first that fits is taken. */
+export function keyTable(act) {
+  const plain = (...keys) => (event) => !event.shiftKey && keys.includes(event.key);
+  const shifted = (...keys) => (event) => event.shiftKey && keys.includes(event.key);
+  const any = (...keys) => (event) => keys.includes(event.key);
+  return [
+    ["Stepping", [
+      ["→ ←", "one frame on, back", plain("ArrowRight", "ArrowLeft"), (event) => act.step(event.key === "ArrowRight" ? 1 : -1)],
+      ["Shift + → ←", "ten frames", shifted("ArrowRight", "ArrowLeft"), (event) => act.step(event.key === "ArrowRight" ? 10 : -10)],
+      ["Space", "play, pause", plain(" "), () => act.play()],
+      ["Home End", "first, last frame", any("Home", "End"), (event) => act.go(event.key === "Home" ? 0 : Infinity)],
+      ["] [", "next, previous of the list", any("]", "["), (event) => act.list(event.key === "]" ? 1 : -1)],
+      ["G", "type a frame's number", any("g", "G"), () => act.focus("frame-number")],
+    ]],
+    ["View", [
+      ["1 2 3", "increase (left), decrease (right), maintain", any("1", "2", "3"), (event) => act.caseAt(Number(event.key))],
+      ["4 5", "support, magnitude", any("4", "5"), (event) => act.caseAt(Number(event.key))],
+      ["0 or A", "cases side by side", any("0", "a", "A"), () => act.all()],
+      ["F", "the plain frame beside the heat, or not", any("f", "F"), () => act.toggleFrame()],
+      ["M", "choose the method", any("m", "M"), () => act.focus("method")],
+      ["B", "model A, B, both", any("b", "B"), () => act.nextModel()],
+      ["S", "side column, or larger pictures", any("s", "S"), () => act.toggleSide()],
+    ]],
+    ["Timeline", [
+      ["+ −", "closer, farther", any("+", "=", "-", "_"), (event) => act.zoom(event.key === "+" || event.key === "=")],
+      ["Z", "the whole drive", any("z", "Z"), () => act.wholeDrive()],
+    ]],
+    ["Side column", [
+      ["L", "worst list", any("l", "L"), () => act.tab("list")],
+      ["W", "what if", any("w", "W"), () => act.tab("whatif")],
+      ["N", "write a note", any("n", "N"), () => act.note()],
+      ["V", "view settings", any("v", "V"), () => act.tab("view")],
+      ["U", "undo the last edit (Shift: redo)", any("u", "U"), (event) => (event.shiftKey ? act.redo() : act.undo())],
+    ]],
+    ["A pixel's value", [
+      ["I J K", "move the mark up, left, down", any("i", "j", "k"), (event) => act.probe({ i: [0, -1], j: [-1, 0], k: [0, 1] }[event.key])],
+      ["O", "move the mark right", any("o"), () => act.probe([1, 0])],
+      ["Esc", "leave a field; take the mark away", any("Escape"), () => act.escape()],
+    ]],
+    ["Help", [["?", "this list", any("?"), () => act.help()]]],
+  ];
+}
+
+export function startKeys(table) {
+  addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (document.querySelector("dialog[open]")) return;
+    if (takesKeys(event.target)) {
+      if (event.key === "Escape") event.target.blur();
+      // checkboxes and buttons of choice take no letters
+      if (!(event.target.type === "checkbox") || event.key === " ") return;
+    }
+    // Space and Enter press the button that has the focus
+    if (event.target instanceof HTMLButtonElement && (event.key === " " || event.key === "Enter")) return;
+    for (const [, entries] of table) {
+      for (const [, , fits, act] of entries) {
+        if (!fits(event)) continue;
+        event.preventDefault();
+        act(event);
+        return;
+      }
+    }
+  });
+  // who clicks goes on with keys: the button or slider clicked must not eat the next one
+  addEventListener("click", (event) => {
+    if (event.detail > 0) event.target.closest?.("button:not([role=tab])")?.blur();
+  });
+  let pointed = 0;
+  addEventListener("pointerdown", () => { pointed = performance.now(); }, true);
+  addEventListener("change", (event) => {
+    const byPointer = performance.now() - pointed < 3000;
+    if (byPointer && event.target.matches?.("select, [type=range], [type=checkbox], [type=radio]")) event.target.blur();
+  });
+}

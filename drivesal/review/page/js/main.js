@@ -1,0 +1,161 @@
+// Puts the page together.
+
+import { Address, fromHash } from "./address.js";
+import * as api from "./api.js";
+import { Choices } from "./choices.js";
+import { $, remembered, say } from "./dom.js";
+import { Edits } from "./edits.js";
+import { useKind } from "./format.js";
+import { startHelp } from "./help.js";
+import { keyTable, startKeys } from "./keys.js";
+import { knownState } from "./known.js";
+import { List } from "./list.js";
+import { Notes } from "./notes.js";
+import { notice } from "./notices.js";
+import { Numbers } from "./numbers.js";
+import { ALL, BOTH, casesOf } from "./plan.js";
+import { Player } from "./player.js";
+import { Probe } from "./probe.js";
+import { Rows } from "./rows.js";
+import { Save } from "./save.js";
+import { Settings } from "./settings.js";
+import { Stage } from "./stage.js";
+import { Status } from "./status.js";
+import { Store } from "./store.js";
+import { openTab, startTabs } from "./tabs.js";
+import { startTheme } from "./theme.js";
+import { Timeline } from "./timeline.js";
+import { WhatIf } from "./whatif.js";
+
+const AGAIN_MS = 1000;
+const BESIDE = ["increase", "decrease", "maintain"];
+
+/** The drive, waited for as long as it takes the server to be there. */
+async function opened() {
+  for (;;) {
+    try {
+      return await api.json("/api/drive");
+    } catch (error) {
+      notice("gone", `The drive cannot be read: ${error.message}.`, "bad");
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    }
+  }
+}
+
+function startState(drive) {
+  const { start } = drive;
+  const state = {
+    frame: 0, case: "increase", cases: remembered.get("beside", BESIDE), method: start.method, options: Object.fromEntries(start.options),
+    smooth: start.smooth, scale: start.per_frame ? "frame" : "clip", opacity: 0.8, maintain: start.maintain,
+    model: BOTH, showFrame: !drive.exported && remembered.get("showFrame", true), edit: null, edits: 0, playing: false, support: false,
+  };
+  const names = casesOf(drive, state.method).map((one) => one.name);
+  if (!names.includes(state.case)) [state.case] = names;
+  return state;
+}
+
+function describe(drive) {
+  say($("drive-name"), drive.name);
+  const { exported } = drive;
+  const kept = exported ? `exported${exported.every > 1 ? `, one frame of ${exported.every}` : ""}` : "";
+  say($("models"), [drive.models.map((one) => one.name).join(" and "), kept].filter(Boolean).join(" · "));
+  document.title = `${drive.name} · drivesal review`;
+}
+
+async function start() {
+  const drive = await opened();
+  notice("gone", "");
+  useKind(drive.kind);
+  describe(drive);
+  if (drive.exported) document.body.dataset.exported = "true";
+  const store = new Store({ ...startState(drive), ...knownState(drive, fromHash(location.hash)) }, drive.exported?.every);
+  const rows = new Rows(Math.max(drive.models.length, 1));
+  startTabs();
+  const stage = new Stage(drive, store);
+  new Numbers(drive, store, stage, rows);
+  const choices = new Choices(drive, store);
+  const settings = new Settings(drive, store);
+  const timeline = new Timeline(drive, store, rows);
+  const list = new List(drive, store, rows);
+  const edits = new Edits(store);
+  const player = new Player(drive, store, stage);
+  const notes = new Notes(drive, store, timeline);
+  const probe = new Probe(drive, store, stage);
+  const address = new Address(store, drive.name, (raw) => knownState(drive, raw));
+  if (!drive.exported) new WhatIf(drive, store, stage, edits);
+  new Save(drive, store, address);
+  startTheme(() => timeline.repaint());
+  startBusy(stage);
+  store.on(["cases", "showFrame"], (state) => {
+    remembered.set("beside", state.cases);
+    remembered.set("showFrame", state.showFrame);
+  });
+
+  const actions = {
+    step: (by) => player.step(by), go: (frame) => player.go(frame), play: () => player.toggle(), list: (by) => list.go(by),
+    caseAt: (number) => {
+      const one = drive.cases[number - 1];
+      if (one && casesOf(drive, store.now.method).includes(one)) store.set({ case: one.name });
+    },
+    all: () => store.set({ case: ALL }),
+    toggleFrame: () => store.set({ showFrame: !store.now.showFrame }),
+    toggleSide: () => document.body.classList.toggle("no-side"),
+    nextModel: () => {
+      const order = [BOTH, "0", "1"];
+      if (drive.models.length > 1) store.set({ model: order[(order.indexOf(store.now.model) + 1) % 3] });
+    },
+    zoom: (closer) => timeline.zoom(closer ? 1.6 : 1 / 1.6), wholeDrive: () => timeline.all(),
+    focus: (id) => { $(id).focus(); $(id).select?.(); },
+    tab: (name) => { document.body.classList.remove("no-side"); openTab(name, true); },
+    note: () => { document.body.classList.remove("no-side"); openTab("notes"); $("note").focus(); },
+    undo: () => edits.undo(), redo: () => edits.redo(), probe: ([right, down]) => probe.move(right, down),
+    escape: () => { probe.clear(); document.activeElement?.blur?.(); }, help: () => $("help").showModal(),
+  };
+  const table = keyTable(actions);
+  startKeys(table);
+  startHelp(table);
+
+  // the models come seconds after the page, and again when the server was started anew
+  let following = false;
+  const refresh = async () => {
+    const now = await api.json("/api/drive");
+    if (now.name !== drive.name || now.frames !== drive.frames) { location.reload(); return; }
+    Object.assign(drive, now);
+    useKind(drive.kind);
+    describe(drive);
+    choices.describe();
+    settings.describe();
+    list.describe();
+    rows.follow(drive.models.length);
+    await timeline.build();
+    stage.forget();
+    notes.load();
+  };
+  const status = new Status(drive.frames);
+  status.addEventListener("status", ({ detail: { now } }) => {
+    if (now.ready && !following) {
+      following = true;
+      refresh().catch(() => { following = false; });
+    } else if (!now.ready) following = false;
+  });
+  status.addEventListener("back", () => { following = false; });
+  if (drive.ready) { following = true; rows.follow(drive.models.length); }
+  stage.render();
+  document.body.dataset.started = "true";
+}
+
+/** Progress of what takes long, and nothing where it does not. */
+function startBusy(stage) {
+  stage.addEventListener("busy", ({ detail }) => {
+    $("busy").hidden = false;
+    if (detail.share === null) $("busy-bar").removeAttribute("value");
+    else $("busy-bar").value = detail.share;
+    say($("busy-text"), detail.what ? `${detail.what}: ${Math.round(100 * detail.share)} %` : "waiting");
+  });
+  stage.addEventListener("idle", () => { $("busy").hidden = true; });
+}
+
+start().catch((error) => {
+  notice("start", `The page could not start: ${error.message}`, "bad");
+  throw error;
+});

@@ -1,0 +1,65 @@
+// One picture with its caption: a canvas, so that all panels change in the same instant and none flickers.
+
+import { make, makeSvg, say } from "./dom.js";
+
+export class Panel {
+  constructor(drive) {
+    this.drive = drive;
+    this.canvas = make("canvas", { role: "img", width: drive.width, height: drive.height });
+    this.overlay = makeSvg("svg", {
+      class: "overlay", viewBox: `0 0 ${drive.width} ${drive.height}`, preserveAspectRatio: "none", "aria-hidden": "true",
+    });
+    this.message = make("p", { class: "panel-message", hidden: true });
+    this.picture = make("div", { class: "picture" }, this.canvas, this.overlay, this.message);
+    this.swatch = make("span", { class: "swatch" });
+    this.title = make("strong");
+    this.legend = make("span", { class: "legend" });
+    this.element = make("figure", { class: "panel" }, this.picture,
+      make("figcaption", {}, this.swatch, this.title, " ", this.legend));
+  }
+
+  /** Takes the role of `part` of the stage's plan. */
+  play(part) {
+    this.part = part;
+    this.element.dataset.part = part.id;
+    say(this.title, part.title);
+    this.swatch.hidden = !part.colour;
+    if (part.colour) this.swatch.style.background = part.colour;
+    if (part.kind === "frame") this.explain("");
+  }
+
+  resize(width, height) {
+    this.element.style.width = `${width}px`;
+    this.picture.style.width = `${width}px`;
+    this.picture.style.height = `${height}px`;
+  }
+
+  /** Shows a decoded picture of a frame. */
+  draw(bitmap, frame) {
+    if (this.canvas.width !== bitmap.width) this.canvas.width = bitmap.width;
+    if (this.canvas.height !== bitmap.height) this.canvas.height = bitmap.height;
+    this.canvas.getContext("2d").drawImage(bitmap, 0, 0);
+    this.canvas.dataset.frame = frame;
+    this.canvas.setAttribute("aria-label", `${this.part.title}, frame ${frame}`);
+    this.message.hidden = true;
+    this.late(false);
+  }
+
+  /** Says why there is no picture. */
+  fail(text) {
+    this.canvas.getContext("2d").clearRect(0, 0, this.canvas.width, this.canvas.height);
+    delete this.canvas.dataset.frame;
+    say(this.message, text);
+    this.message.hidden = false;
+    this.late(false);
+  }
+
+  /** What is shown is of another view: dimmed until the new one comes. */
+  late(is) { this.element.classList.toggle("late", is); }
+
+  /** What the colours mean. */
+  explain(text) {
+    say(this.legend, text);
+    this.legend.title = text;
+  }
+}

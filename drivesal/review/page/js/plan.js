@@ -1,0 +1,70 @@
+// What has to be fetched for a state: the panels of the stage and the numbers.
+
+import { viewQuery } from "./api.js";
+
+export const ALL = "all";
+export const BOTH = "both";
+const SLOW_PASSES = 8;
+
+/** The cases that a method has. */
+export function casesOf(drive, name) {
+  const method = drive.methods.find((one) => one.name === name);
+  const signed = method?.signed ?? true;
+  return drive.cases.filter((one) => signed || !["increase", "decrease"].includes(one.name));
+}
+
+/** The models that are shown, by number. */
+export function modelsOf(drive, state) {
+  if (drive.models.length < 2) return [0];
+  return state.model === BOTH ? [0, 1] : [Number(state.model)];
+}
+
+const modelName = (drive, number) => (drive.models.length > 1 ? `model ${"AB"[number]}` : "");
+
+/** Which cases are shown: the chosen one, or those side by side. */
+export function shownCases(drive, state) {
+  const there = casesOf(drive, state.method);
+  if (state.case === ALL) {
+    const chosen = there.filter((one) => state.cases.includes(one.name));
+    return chosen.length ? chosen : there.slice(0, 1);
+  }
+  return [there.find((one) => one.name === state.case) ?? there[0]];
+}
+
+/** Whether the method takes long: then its numbers are waited for before its pictures are asked for. */
+export function slow(drive, state) {
+  const passes = drive.methods.find((one) => one.name === state.method)?.passes ?? 1;
+  return passes * (state.support ? 2 : 1) > SLOW_PASSES;
+}
+
+/** {frame, parts, numbers, slow}: each part {id, kind, url, title, colour, model, case}. */
+export function planOf(drive, state, width) {
+  const cases = shownCases(drive, state);
+  const asked = { ...state, support: cases.some((one) => one.name === "support") };
+  const frame = { frame: state.frame, parts: [], numbers: [], slow: slow(drive, asked), asked };
+  const models = drive.ready ? modelsOf(drive, state) : [];
+  const both = models.length > 1;
+  if (state.showFrame || !drive.ready) frame.parts.push(framePart(state, width));
+  for (const model of models) {
+    frame.numbers.push({ model, url: `/api/explained/${state.frame}?${viewQuery(asked, model)}` });
+    for (const one of cases) {
+      const title = [one.title, modelName(drive, model)].filter(Boolean).join(" · ");
+      const url = `/api/heat/${state.frame}?${viewQuery(asked, model, { case: one.name, width })}`;
+      frame.parts.push({ id: `heat-${model}-${one.name}`, kind: "heat", url, title, colour: one.colour, model, case: one.name });
+    }
+  }
+  if (both && state.case !== ALL) frame.parts.push(differencePart(asked, cases[0], width));
+  return frame;
+}
+
+function framePart(state, width) {
+  const query = new URLSearchParams({ width });
+  if (state.edit) query.set("edit", JSON.stringify(state.edit));
+  const title = state.edit ? "frame, edited" : "frame";
+  return { id: "frame", kind: "frame", url: `/api/frame/${state.frame}?${query}`, title, colour: "", model: 0, case: "" };
+}
+
+function differencePart(asked, one, width) {
+  const url = `/api/difference/${asked.frame}?${viewQuery(asked, 0, { case: one.name, width })}`;
+  return { id: "difference", kind: "difference", url, title: `B − A, ${one.title}`, colour: "", model: 0, case: one.name };
+}

@@ -1,0 +1,143 @@
+// How the heat is drawn, and the method's own options, as form fields built from what the server says.
+
+import { $, make, say } from "./dom.js";
+import { short } from "./format.js";
+import { casesOf } from "./plan.js";
+
+const TYPING_MS = 350;
+
+export class Settings {
+  #drive; #store; #timer = 0; #built = "";
+
+  constructor(drive, store) {
+    this.#drive = drive;
+    this.#store = store;
+    this.#slider("opacity", (value) => `${Math.round(100 * value)} %`);
+    this.#slider("smooth", (value) => `${value} model px`);
+    for (const radio of document.querySelectorAll('[name="scale"]')) {
+      radio.addEventListener("change", () => store.set({ scale: radio.value }));
+    }
+    $("maintain").addEventListener("change", () => store.set({ maintain: $("maintain").value }));
+    $("show-frame").addEventListener("change", () => store.set({ showFrame: $("show-frame").checked }));
+    store.on(["opacity", "smooth", "scale", "maintain", "showFrame", "method", "options", "cases"], () => this.show());
+    this.describe();
+  }
+
+  describe() {
+    $("maintain").replaceChildren(...this.#drive.maintain.map((name) => make("option", { value: name, text: name })));
+    $("about").replaceChildren(...this.#about().map((text) => make("li", { text })));
+    this.#built = "";
+    this.show();
+  }
+
+  show() {
+    const state = this.#store.now;
+    for (const [id, text] of [["opacity", `${Math.round(100 * state.opacity)} %`], ["smooth", `${state.smooth} model px`]]) {
+      $(id).value = state[id];
+      say($(`${id}-text`), text);
+    }
+    for (const radio of document.querySelectorAll('[name="scale"]')) radio.checked = radio.value === state.scale;
+    $("maintain").value = state.maintain;
+    $("show-frame").checked = state.showFrame;
+    this.#sideBySide(state);
+    const method = this.#drive.methods.find((one) => one.name === state.method);
+    if (!method) return;
+    say($("method-title"), method.title);
+    say($("method-kind"), `${method.kind} · ${method.paper}`);
+    say($("method-equation"), method.equation);
+    if (this.#built !== method.name) this.#options(method);
+    for (const option of method.options) {
+      const field = $(`option-${option.name}`);
+      if (field && document.activeElement !== field) field.value = state.options[option.name] ?? option.default;
+    }
+  }
+
+  #slider(id, text) {
+    const field = $(id);
+    field.addEventListener("input", () => {
+      say($(`${id}-text`), text(Number(field.value)));
+      this.#store.set({ [id]: Number(field.value) });
+    });
+  }
+
+  #sideBySide(state) {
+    const boxes = casesOf(this.#drive, state.method).map((one) => make("label", { class: "check" },
+      this.#check(one.name, state.cases.includes(one.name)), make("span", { text: one.title })));
+    const held = document.activeElement?.dataset?.beside;
+    $("beside").replaceChildren(...boxes);
+    if (held) $("beside").querySelector(`[data-beside="${held}"]`)?.focus();
+  }
+
+  #check(name, on) {
+    const box = make("input", { type: "checkbox", "data-beside": name });
+    box.checked = on;
+    box.addEventListener("change", () => {
+      const { cases } = this.#store.now;
+      const order = this.#drive.cases.map((one) => one.name);
+      const chosen = box.checked ? [...cases, name] : cases.filter((one) => one !== name);
+      if (chosen.length) this.#store.set({ cases: order.filter((one) => chosen.includes(one)) });
+      else box.checked = true;
+    });
+    return box;
+  }
+
+  // ---- the method's own options ----
+
+  #options(method) {
+    this.#built = method.name;
+    $("options").replaceChildren(...method.options.map((option) => make("label", { class: "field" },
+      make("span", { class: "field-name", text: option.name }), this.#field(option), make("span", { class: "hint", text: hint(option) }))));
+    $("no-options").hidden = method.options.length > 0;
+  }
+
+  #field(option) {
+    const id = `option-${option.name}`;
+    if (option.choices.length) {
+      const select = make("select", { id }, ...option.choices.map((one) => make("option", { value: one, text: one })));
+      select.addEventListener("change", () => this.#take(option, select.value));
+      return select;
+    }
+    const numeric = option.type === "int" || option.type === "float";
+    const field = make("input", {
+      id, type: numeric ? "number" : "text", min: option.low, max: option.high,
+      step: option.type === "int" ? 1 : "any", maxlength: numeric ? null : 200,
+    });
+    field.addEventListener("input", () => {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.#typed(option, field, numeric), TYPING_MS);
+    });
+    return field;
+  }
+
+  #typed(option, field, numeric) {
+    if (!field.checkValidity() || (numeric && field.value === "")) { field.setAttribute("aria-invalid", "true"); return; }
+    field.removeAttribute("aria-invalid");
+    this.#take(option, numeric ? Number(field.value) : field.value);
+  }
+
+  #take(option, value) {
+    const options = { ...this.#store.now.options, [option.name]: value };
+    if (value === option.default) delete options[option.name];
+    this.#store.set({ options });
+  }
+
+  // ---- what the pictures rest on ----
+
+  #about() {
+    const { drive } = { drive: this.#drive };
+    const rate = Number(drive.rate.toFixed(2));
+    return [
+      `${drive.width} × ${drive.height} px, ${rate} frames/s`,
+      ...drive.notes,
+      ...drive.models.flatMap((model) => [
+        `${model.name} sees ${model.size[1]} × ${model.size[0]} px of the frame's x ${model.box[0]}–${model.box[2]}, y ${model.box[1]}–${model.box[3]}`,
+        ...model.assumed.map((text) => `assumed of ${model.name}: ${text}`),
+      ]),
+    ];
+  }
+}
+
+function hint(option) {
+  const range = option.low === null ? "" : ` (${short(option.low)} to ${short(option.high)})`;
+  return `${option.help}${range}`;
+}

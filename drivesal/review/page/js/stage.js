@@ -1,0 +1,230 @@
+// The pictures of the frame in view: asked for, awaited, shown all at once, and dropped when one moves on.
+
+import * as api from "./api.js";
+import { $ } from "./dom.js";
+import { fit } from "./fit.js";
+import { short, unitText } from "./format.js";
+import { Loader } from "./loader.js";
+import { Panel } from "./panel.js";
+import { planOf } from "./plan.js";
+
+const TOGETHER_MS = 120; // pictures that come within this appear in the same instant
+const PATIENCE_MS = 150; // how old a request may grow before a newer one ends it
+const LONG_MS = 300;     // from when on progress is shown
+const CAPTION_PX = [36, 52]; // two lines of text, three under narrow pictures
+const NARROW_PX = 340;
+const GAP_PX = 10;
+const UNSEEN = new Set(["playing", "edits"]); // changes that no picture shows
+const NEIGHBOURS = [1, 2, 3, -1];
+
+/** Says "shown" {frame, ms, numbers} when a frame is complete, "busy" {share, what} and "idle". */
+export class Stage extends EventTarget {
+  #drive; #store; #loader = new Loader(); #panels = new Map(); #running = null; #pending = false;
+  #ahead = new AbortController(); #direction = 1; #width = 640; #host = $("panels"); #timer = 0;
+
+  constructor(drive, store) {
+    super();
+    this.#drive = drive;
+    this.#store = store;
+    store.on(null, (state, changed) => {
+      if ([...changed].every((name) => UNSEEN.has(name))) return;
+      this.render();
+    });
+    new ResizeObserver(() => { if (this.#arrange()) this.render(); }).observe(this.#host);
+  }
+
+  get panels() { return [...this.#panels.values()]; }
+
+  get idle() { return !this.#running && !this.#pending; }
+
+  /** Forgets everything fetched, as after the server was started anew. */
+  forget() {
+    this.#loader.clear();
+    this.render();
+  }
+
+  /** Shows the state, as soon as what is being shown is there or has taken too long. */
+  render() {
+    this.#pending = true;
+    if (!this.#running) { this.#begin(); return; }
+    const age = performance.now() - this.#running.started;
+    if (age >= PATIENCE_MS) this.#running.controller.abort();
+    else {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => { if (this.#pending) this.#running?.controller.abort(); }, PATIENCE_MS - age);
+    }
+  }
+
+  async #begin() {
+    this.#pending = false;
+    clearTimeout(this.#timer);
+    const state = this.#store.now;
+    const plan = this.#cast(state);
+    const job = { controller: new AbortController(), started: performance.now(), state, plan, last: this.shownFrame };
+    this.#running = job;
+    if (plan.slow) this.#dropAhead();
+    try {
+      await this.#draw(job);
+    } finally {
+      this.#running = null;
+      this.dispatchEvent(new Event("idle"));
+    }
+    if (this.#pending) this.#begin();
+    else this.#fetchAhead(job);
+  }
+
+  // ---- one frame ----
+
+  async #draw(job) {
+    const { plan, controller: { signal } } = job;
+    const long = setTimeout(() => this.#watch(job), LONG_MS);
+    const ready = new Set();
+    let together = true;
+    const numbers = plan.numbers.map((one) => this.#loader.need(one.url, signal, !plan.slow)
+      .then((value) => ({ ...value, model: one.model })));
+    const all = Promise.all(numbers);
+    all.catch(() => undefined);
+    const parts = plan.parts.map(async (part) => {
+      const apply = await this.#part(part, job, plan.slow && part.kind !== "frame" ? all : null);
+      if (signal.aborted) return;
+      if (together) ready.add(apply);
+      else apply();
+    });
+    const told = all.then((found) => () => this.#tell(job, found), (error) => () => this.#refuse(job, error))
+      .then((apply) => { if (!signal.aborted) { if (together) ready.add(apply); else apply(); } });
+    const everything = Promise.all([...parts, told]);
+    const ended = new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    await Promise.race([everything, ended, new Promise((resolve) => setTimeout(resolve, TOGETHER_MS))]);
+    together = false;
+    if (!signal.aborted) {
+      for (const part of plan.parts) this.#panels.get(part.id)?.late(true);
+      for (const apply of ready) apply();
+    }
+    await Promise.race([everything, ended]);
+    clearTimeout(long);
+    job.over = true;
+    if (signal.aborted) return;
+    this.shownFrame = plan.frame;
+    document.body.dataset.shown = plan.frame;
+    const ms = performance.now() - job.started;
+    this.dispatchEvent(new CustomEvent("shown", { detail: { frame: plan.frame, ms } }));
+  }
+
+  // what shows the part, or the reason why it cannot be shown
+  async #part(part, job, after) {
+    const panel = this.#panels.get(part.id);
+    const { signal } = job.controller;
+    try {
+      if (after) await after;
+      const blob = await this.#loader.need(part.url, signal, !job.plan.slow);
+      const bitmap = await createImageBitmap(blob);
+      return () => { panel.draw(bitmap, job.plan.frame); bitmap.close(); };
+    } catch (error) {
+      return () => { if (!api.aborted(error)) this.#failed(panel, part, error); };
+    }
+  }
+
+  #failed(panel, part, error) {
+    if (error instanceof api.Gone) return; // the bar says so; what was seen last stays
+    if (error.starting) panel.fail("The model is still being loaded.");
+    else panel.fail(part.kind === "frame" ? `This frame cannot be shown: ${error.message}` : error.message);
+  }
+
+  #tell(job, found) {
+    for (const panel of this.panels) {
+      const { kind, model, case: name } = panel.part;
+      if (kind === "frame") continue;
+      const legend = found.find((one) => one.model === model)?.cases.find((one) => one.name === name);
+      if (legend) panel.explain(kind === "difference" ? differenceText(legend) : legendText(legend, job.state.scale));
+    }
+    this.dispatchEvent(new CustomEvent("numbers", { detail: { frame: job.plan.frame, found, state: job.state } }));
+  }
+
+  #refuse(job, error) {
+    if (api.aborted(error) || error instanceof api.Gone) return;
+    this.dispatchEvent(new CustomEvent("refused", { detail: { frame: job.plan.frame, error } }));
+  }
+
+  // polls how far a slow method is
+  async #watch(job) {
+    while (!job.over && !job.controller.signal.aborted) {
+      try {
+        const { work } = await api.json("/api/status");
+        if (!job.over) this.dispatchEvent(new CustomEvent("busy", { detail: work ?? { what: "", share: null } }));
+      } catch { /* said elsewhere */ }
+      await new Promise((resolve) => setTimeout(resolve, LONG_MS));
+    }
+  }
+
+  // ---- neighbours ----
+
+  #dropAhead() {
+    this.#ahead.abort();
+    this.#ahead = new AbortController();
+  }
+
+  async #fetchAhead(job) {
+    const { state, plan } = job;
+    if (!this.#drive.ready || job.controller.signal.aborted) return;
+    if (job.last !== undefined && plan.frame !== job.last) this.#direction = Math.sign(plan.frame - job.last);
+    // of a slow method only the next frame, and only its numbers: the pictures follow from them at once
+    const steps = plan.slow ? [1] : NEIGHBOURS;
+    const { signal } = this.#ahead;
+    for (const step of steps) {
+      const frame = state.frame + step * this.#direction;
+      if (frame < 0 || frame >= this.#drive.frames) continue;
+      if (this.#store.now !== state && !this.#store.now.playing) return;
+      const next = planOf(this.#drive, { ...state, frame }, this.#width);
+      const urls = [...next.numbers, ...(plan.slow ? [] : next.parts)].map((one) => one.url);
+      await Promise.all(urls.map((url) => this.#loader.ahead(url, signal)));
+    }
+  }
+
+  // ---- where the pictures stand ----
+
+  // the panels of a state in their places, and what they have to show at the width they got
+  #cast(state) {
+    const plan = planOf(this.#drive, state, this.#width);
+    const ids = plan.parts.map((part) => part.id);
+    if (ids.join() !== [...this.#panels.keys()].join()) {
+      const old = this.#panels;
+      this.#panels = new Map(ids.map((id) => [id, old.get(id) ?? new Panel(this.#drive)]));
+      this.#host.replaceChildren(...this.panels.map((panel) => panel.element));
+      this.dispatchEvent(new Event("cast"));
+    }
+    for (const part of plan.parts) this.#panels.get(part.id).play(part);
+    return this.#arrange() ? planOf(this.#drive, state, this.#width) : plan;
+  }
+
+  // tells whether pictures of another width are wanted now
+  #arrange() {
+    if (!this.#panels.size) return false;
+    const space = { width: this.#host.clientWidth, height: this.#host.clientHeight };
+    const fitted = (caption) => fit(this.#panels.size, this.#drive.width / this.#drive.height, space, caption, GAP_PX);
+    const wide = fitted(CAPTION_PX[0]);
+    const narrow = wide.width < NARROW_PX;
+    const best = narrow ? fitted(CAPTION_PX[1]) : wide;
+    this.#host.classList.toggle("narrow", narrow);
+    this.#host.style.gridTemplateColumns = `repeat(${best.columns}, ${best.width}px)`;
+    for (const panel of this.panels) panel.resize(best.width, best.height);
+    // a few sizes only, or no picture would be found again after the window moved a little
+    const wanted = Math.ceil((best.width * (devicePixelRatio || 1)) / 160) * 160;
+    const width = Math.min(Math.max(wanted, 160), this.#drive.width, 1920);
+    if (width === this.#width) return false;
+    this.#width = width;
+    return true;
+  }
+}
+
+function legendText(legend, scale) {
+  const full = scale === "frame" ? `full colour: this frame's strongest` : `full colour: ${fullText(legend)}`;
+  return `${legend.meaning} · ${full}`;
+}
+
+function fullText(legend) {
+  return legend.full_text === "relative" ? `${short(legend.full)} (relative: ${legend.unit})` : legend.full_text;
+}
+
+function differenceText(legend) {
+  return `orange: more heat in B, blue: more in A · full colour: ${short(legend.full)} ${unitText(legend.unit)}`;
+}
