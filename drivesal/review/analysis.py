@@ -18,7 +18,7 @@ from drivesal.scale import smooth
 
 if TYPE_CHECKING:
     from drivesal.review.desk import Desk, View
-    from drivesal.review.work import Work
+    from drivesal.review.work import Tick, Work
     from drivesal.types import ClipStatistics, Explained, Floats, Frame
 
 CASES = ("increase", "decrease", "maintain")
@@ -29,6 +29,10 @@ _BLUR = 2.0
 """Blur [model px] under which maps and pictures of neighbouring frames are compared."""
 
 _log = logging.getLogger(__name__)
+
+
+class _EndedError(Exception):
+    """The review ends."""
 
 
 class Timeline:
@@ -90,7 +94,8 @@ class Analysis:
 
     def _run(self) -> None:
         try:
-            readers = [_Rows(self._desk, self._view, number) for number in range(len(self._desk.models))]
+            views = [dataclasses.replace(self._view, model=n) for n in range(len(self._desk.models))]
+            readers = [_Rows(self._desk, view, self._tick) for view in views]
             for frames in self._batches():
                 for rows, timeline in zip(readers, self.timelines, strict=True):
                     self._work.wait_for_views(1.0)
@@ -98,6 +103,8 @@ class Analysis:
                         timeline.put(index, row)
                 if self._stop.is_set():
                     return
+        except _EndedError:
+            pass
         except DrivesalError as error:
             self._tell(str(error))
         except Exception as error:
@@ -106,6 +113,10 @@ class Analysis:
         finally:
             for timeline in self.timelines:
                 timeline.ended = True
+
+    def _tick(self, share: float) -> None:
+        if self._stop.is_set():
+            raise _EndedError
 
     def _tell(self, error: str) -> None:
         for timeline in self.timelines:
@@ -133,16 +144,18 @@ class Analysis:
 class _Rows:
     """The timeline's rows of frames in order, under one model."""
 
-    def __init__(self, desk: Desk, view: View, number: int) -> None:
-        self._model = desk.models[number]
-        studied = desk.studied(dataclasses.replace(view, model=number), lambda share: None)
+    def __init__(self, desk: Desk, view: View, tick: Tick) -> None:
+        self._model, self._tick = desk.models[view.model], tick
+        studied = desk.studied(view, tick)
         self._explainer, self._clip = studied.explainer, studied.clip
         self._last: tuple[int, Floats, Floats] | None = None
 
     def of(self, frames: list[Frame]) -> Iterator[tuple[int, dict[str, float | None]]]:
         """(index, row) of each frame."""
-        for batch in batches(frames, self._model, _BATCH):
-            for one in self._explainer.explain_batch(batch):
+        for batch in batches(frames, self._model, min(_BATCH, self._explainer.limit)):
+            with self._explainer.watched(len(batch.frames), self._tick):
+                explained = self._explainer.explain_batch(batch)
+            for one in explained:
                 yield one.frame.index, self._row(one, self._clip)
 
     def _row(self, one: Explained, clip: ClipStatistics) -> dict[str, float | None]:

@@ -14,6 +14,7 @@ import pytest
 from drivesal.errors import DamagedInputError
 from drivesal.recordings.memory import MemoryRecording
 from drivesal.review.analysis import Timeline
+from drivesal.review.desk import View
 from drivesal.review.notes import Notes
 from drivesal.review.session import Session
 from drivesal.types import WHOLE, Frame, Span
@@ -92,3 +93,23 @@ def test_numbers_that_are_none_are_told_as_none() -> None:
     assert timeline.since(2, 9)["moved"] == [None]
     assert timeline.since(3, 9)["angle"] == []
     assert len(timeline.since(0, 1)["angle"]) == 1
+
+
+@pytest.mark.parametrize("masks", [100, 100_000])
+def test_a_slow_methods_analysis_ends_with_the_review(tmp_path: Path, masks: int) -> None:
+    """While its probe is explained (the many masks), and while frames are."""
+    recording = MemoryRecording([dataclasses.replace(frames()[0], index=i, time_s=i / 10) for i in range(2000)])
+    start = View(method="rise", options=(("masks", masks),))
+    with Session(recording, Notes.load(tmp_path / "n.json", "frames", 2000), start) as session:
+        session.begin([steering(convolutional(), scale=1 / 255)])
+        (timeline,) = session.analysis.timelines
+        deadline = time.monotonic() + 30
+        while masks == 100 and not len(timeline):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        time.sleep(0.3)
+        assert not timeline.ended
+        started = time.monotonic()
+    assert time.monotonic() - started < 3
+    assert timeline.ended
+    assert timeline.error is None
