@@ -19,7 +19,7 @@ export function modelsOf(drive, state) {
   return state.model === BOTH ? [0, 1] : [Number(state.model)];
 }
 
-const modelName = (drive, number) => (drive.models.length > 1 ? `model ${"AB"[number]}` : "");
+const modelName = (drive, number) => (drive.models.length > 1 ? "AB"[number] : "");
 
 /** Which cases are shown: the chosen one, or those side by side. */
 export function shownCases(drive, state) {
@@ -44,11 +44,12 @@ export function planOf(drive, state, width) {
   const frame = { frame: state.frame, parts: [], numbers: [], slow: slow(drive, asked), asked };
   const models = drive.ready ? modelsOf(drive, state) : [];
   const both = models.length > 1;
-  if (state.showFrame || !drive.ready) frame.parts.push(framePart(state, width));
+  // two models with their cases make two rows of their own
+  if ((state.showFrame && !(both && state.case === ALL)) || !drive.ready) frame.parts.push(framePart(state, width));
   for (const model of models) {
     frame.numbers.push({ model, url: `/api/explained/${state.frame}?${viewQuery(asked, model)}` });
     for (const one of cases) {
-      const title = [one.title, modelName(drive, model)].filter(Boolean).join(" · ");
+      const title = [modelName(drive, model), one.title].filter(Boolean).join(" · ");
       const url = `/api/heat/${state.frame}?${viewQuery(asked, model, { case: one.name, width })}`;
       frame.parts.push({ id: `heat-${model}-${one.name}`, kind: "heat", url, title, colour: one.colour, model, case: one.name });
     }

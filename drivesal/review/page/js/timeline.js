@@ -198,6 +198,7 @@ export class Timeline {
     const { ticks, labels } = timeTicks(from, to, this.#chart.across,
       (frame) => timeOf(times, rate, frame), (time) => frameOf(times, rate, time));
     this.#chart.ticks(ticks, labels);
+    Object.assign($("chart").dataset, { from: from.toFixed(1), to: to.toFixed(1) });
     $("see-all").disabled = to - from >= this.#drive.frames - 1.5;
     this.#place();
   }
