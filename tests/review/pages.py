@@ -90,10 +90,16 @@ class Visit:
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", self._asked)
+        page.on("response", self._answered)
 
     def _heard(self, message: Any) -> None:
-        if message.type in ("error", "warning"):
+        refused = message.text.startswith("Failed to load resource: the server responded")  # told by _answered
+        if message.type in ("error", "warning") and not refused:
             self.errors.append(message.text)
+
+    def _answered(self, response: Any) -> None:
+        if response.status >= 400:
+            self.errors.append(f"{response.status} {response.url}")
 
     def _asked(self, request: Any) -> None:
         if not request.url.startswith((self.address, "blob:", "data:")):
@@ -171,8 +177,8 @@ def visited(browser: Browser, address: str, path: str = "", **context: Any) -> I
         page.goto(address + path)
         page.wait_for_selector("body[data-started]")
         yield visit
-        assert visit.errors == []
-        assert visit.foreign == []
+        assert not visit.errors, visit.errors
+        assert not visit.foreign, visit.foreign
     finally:
         opened.close()
 

@@ -5,12 +5,13 @@ import { viewQuery } from "./api.js";
 export const ALL = "all";
 export const BOTH = "both";
 const SLOW_PASSES = 8;
+const UNSIGNED = ["support", "magnitude"]; // what a map without a sign can show
 
 /** The cases that a method has. */
 export function casesOf(drive, name) {
   const method = drive.methods.find((one) => one.name === name);
   const signed = method?.signed ?? true;
-  return drive.cases.filter((one) => signed || !["increase", "decrease"].includes(one.name));
+  return drive.cases.filter((one) => signed || UNSIGNED.includes(one.name));
 }
 
 /** The models that are shown, by number. */
@@ -26,10 +27,12 @@ export function shownCases(drive, state) {
   const there = casesOf(drive, state.method);
   if (state.case === ALL) {
     const chosen = there.filter((one) => state.cases.includes(one.name));
-    return chosen.length ? chosen : there.slice(0, 1);
+    return chosen.length ? chosen : [usual(there)];
   }
-  return [there.find((one) => one.name === state.case) ?? there[0]];
+  return [there.find((one) => one.name === state.case) ?? usual(there)];
 }
+
+const usual = (there) => there.find((one) => one.name === "magnitude") ?? there[0];
 
 /** Whether the method takes long: then its numbers are waited for before its pictures are asked for. */
 export function slow(drive, state) {
