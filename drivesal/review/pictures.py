@@ -45,7 +45,9 @@ def heated(painter: Painter, told: Told, frame: Frame, case: str, wanted: int | 
         known = ", ".join(legend.case for legend in painter.scene.legends)
         raise OptionError(f"a case of this view ({known})", f"{case!r} was asked for", "choose one of them")
     size = size_on_page(frame.image.shape[1], frame.image.shape[0], wanted)
-    shown = painter.shown(_whole(told, frame), told.heats)
+    # a frame's own scale is that of all its cases
+    heats = told.heats if painter.request.look.per_frame else {case: told.heats[case]}
+    shown = painter.shown(_whole(told, frame), heats)
     return Panel(painter.scene, legends, size).draw(shown)
 
 

@@ -1,7 +1,7 @@
 // The choices above the pictures: case, method, model.
 
 import { $, make, say } from "./dom.js";
-import { ALL, BOTH, casesOf } from "./plan.js";
+import { ALL, BOTH, casesOf, shownCases } from "./plan.js";
 
 export class Choices {
   #drive; #store;
@@ -36,21 +36,22 @@ export class Choices {
     const method = this.#drive.methods.find((one) => one.name === state.method);
     say($("caution"), method?.caution ? `Caution: ${method.caution}.` : "");
     const there = casesOf(this.#drive, state.method);
+    const shown = state.case === ALL ? ALL : shownCases(this.#drive, state)[0].name;
     const buttons = this.#drive.cases.map((one, place) => {
       const swatch = make("span", { class: "swatch" });
       swatch.style.background = one.colour;
-      return this.#button(one.name, one.title, String(place + 1), !there.includes(one), swatch);
+      return this.#button(one.name, one.title, String(place + 1), !there.includes(one), shown, swatch);
     });
-    if (!this.#drive.exported) buttons.push(this.#button(ALL, "all", "0", false, null));
+    if (!this.#drive.exported) buttons.push(this.#button(ALL, "all", "0", false, shown, null));
     const held = document.activeElement?.dataset?.case;
     const inside = $("cases").contains(document.activeElement);
     $("cases").replaceChildren(...buttons);
     if (inside) buttons.find((button) => button.dataset.case === held)?.focus();
   }
 
-  #button(name, title, key, missing, swatch) {
+  #button(name, title, key, missing, shown, swatch) {
     return make("button", {
-      type: "button", "data-case": name, "aria-pressed": String(this.#store.now.case === name), disabled: missing,
+      type: "button", "data-case": name, "aria-pressed": String(name === shown), disabled: missing,
       title: name === ALL ? "side by side: key 0 or A" : missing ? "this method has no sign: it does not tell increase from decrease" : `key ${key}`,
       on: { click: () => this.#store.set({ case: name }) },
     }, make("kbd", { text: key }), swatch, make("span", { text: title }));

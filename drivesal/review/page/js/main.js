@@ -106,7 +106,7 @@ async function start() {
     },
     zoom: (closer) => timeline.zoom(closer ? 1.6 : 1 / 1.6), wholeDrive: () => timeline.all(),
     focus: (id) => { $(id).focus(); $(id).select?.(); },
-    tab: (name) => { document.body.classList.remove("no-side"); openTab(name, true); },
+    tab: (name) => { document.body.classList.remove("no-side"); openTab(name, "panel"); },
     note: () => { document.body.classList.remove("no-side"); openTab("notes"); $("note").focus(); },
     undo: () => edits.undo(), redo: () => edits.redo(), probe: ([right, down]) => probe.move(right, down),
     escape: () => { probe.clear(); document.activeElement?.blur?.(); }, help: () => $("help").showModal(),

@@ -8,7 +8,7 @@ import { failure } from "./notices.js";
 const REST_MS = 1200;
 
 export class Notes {
-  #store; #timeline; #notes = new Map(); #area = $("note"); #frame; #timer = 0; #saving = Promise.resolve();
+  #store; #timeline; #notes = new Map(); #drafts = new Map(); #area = $("note"); #frame; #timer = 0; #saving = Promise.resolve();
 
   constructor(drive, store, timeline) {
     this.#store = store;
@@ -26,34 +26,51 @@ export class Notes {
     });
     $("save-note").addEventListener("click", () => this.save());
     store.on(["frame"], (state) => this.#turn(state.frame));
-    addEventListener("beforeunload", (event) => { if (this.#dirty) event.preventDefault(); });
+    addEventListener("beforeunload", (event) => { if (this.#drafts.size || this.#area.value !== this.#text(this.#frame)) event.preventDefault(); });
     this.load();
   }
 
-  get #dirty() { return this.#area.value !== (this.#notes.get(this.#frame)?.text ?? ""); }
+  #text(frame) { return this.#drafts.get(frame) ?? this.#notes.get(frame)?.text ?? ""; }
 
   async load() {
     try {
-      const was = this.#dirty ? this.#area.value : null;
       this.#take((await api.json("/api/notes")).notes);
-      if (was === null) this.#fill();
+      if (document.activeElement !== this.#area) this.#fill();
+      for (const frame of this.#drafts.keys()) this.#put(frame);
     } catch (error) {
       if (!(error instanceof api.Gone)) failure(`The notes cannot be read: ${error.message}`);
     }
   }
 
-  /** Saves the note of the frame it was written for. Nothing is asked where nothing changed. */
+  /** Saves what was written. Nothing is asked where nothing changed. */
   save() {
     clearTimeout(this.#timer);
-    if (!this.#dirty) return this.#saving;
-    const frame = this.#frame;
     const text = this.#area.value;
-    say($("note-state"), "saving…");
-    this.#saving = api.putNote(frame, text).then(
-      ({ notes }) => { this.#take(notes); if (frame === this.#frame) say($("note-state"), "saved"); },
-      (error) => { say($("note-state"), "not saved"); failure(`The note on frame ${frame} was not saved: ${error.message}`); },
-    );
-    return this.#saving;
+    if (text === this.#text(this.#frame)) return;
+    this.#drafts.set(this.#frame, text);
+    this.#put(this.#frame);
+  }
+
+  // one after another, or an older text could come last; what could not be saved is kept for another try
+  #put(frame) {
+    this.#saving = this.#saving.then(async () => {
+      const text = this.#drafts.get(frame);
+      if (text === undefined) return;
+      this.#state(frame, "saving…");
+      try {
+        const { notes } = await api.putNote(frame, text);
+        if (this.#drafts.get(frame) === text) this.#drafts.delete(frame);
+        this.#take(notes);
+        this.#state(frame, "saved");
+      } catch (error) {
+        this.#state(frame, "not saved");
+        failure(`The note on frame ${frame} was not saved: ${error.message}`);
+      }
+    });
+  }
+
+  #state(frame, text) {
+    if (frame === this.#frame) say($("note-state"), text);
   }
 
   #turn(frame) {
@@ -64,8 +81,8 @@ export class Notes {
   }
 
   #fill() {
-    this.#area.value = this.#notes.get(this.#frame)?.text ?? "";
-    say($("note-state"), "");
+    this.#area.value = this.#text(this.#frame);
+    say($("note-state"), this.#drafts.has(this.#frame) ? "not saved yet" : "");
     say($("note-frame"), `frame ${this.#frame}`);
   }
 

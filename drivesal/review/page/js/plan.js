@@ -5,12 +5,13 @@ import { viewQuery } from "./api.js";
 export const ALL = "all";
 export const BOTH = "both";
 const SLOW_PASSES = 8;
+const UNSIGNED = ["support", "magnitude"]; // what a map without a sign can show
 
 /** The cases that a method has. */
 export function casesOf(drive, name) {
   const method = drive.methods.find((one) => one.name === name);
   const signed = method?.signed ?? true;
-  return drive.cases.filter((one) => signed || !["increase", "decrease"].includes(one.name));
+  return drive.cases.filter((one) => signed || UNSIGNED.includes(one.name));
 }
 
 /** The models that are shown, by number. */
@@ -19,17 +20,19 @@ export function modelsOf(drive, state) {
   return state.model === BOTH ? [0, 1] : [Number(state.model)];
 }
 
-const modelName = (drive, number) => (drive.models.length > 1 ? `model ${"AB"[number]}` : "");
+const modelName = (drive, number) => (drive.models.length > 1 ? "AB"[number] : "");
 
 /** Which cases are shown: the chosen one, or those side by side. */
 export function shownCases(drive, state) {
   const there = casesOf(drive, state.method);
   if (state.case === ALL) {
     const chosen = there.filter((one) => state.cases.includes(one.name));
-    return chosen.length ? chosen : there.slice(0, 1);
+    return chosen.length ? chosen : [usual(there)];
   }
-  return [there.find((one) => one.name === state.case) ?? there[0]];
+  return [there.find((one) => one.name === state.case) ?? usual(there)];
 }
+
+const usual = (there) => there.find((one) => one.name === "magnitude") ?? there[0];
 
 /** Whether the method takes long: then its numbers are waited for before its pictures are asked for. */
 export function slow(drive, state) {
@@ -44,11 +47,12 @@ export function planOf(drive, state, width) {
   const frame = { frame: state.frame, parts: [], numbers: [], slow: slow(drive, asked), asked };
   const models = drive.ready ? modelsOf(drive, state) : [];
   const both = models.length > 1;
-  if (state.showFrame || !drive.ready) frame.parts.push(framePart(state, width));
+  // two models with their cases make two rows of their own
+  if ((state.showFrame && !(both && state.case === ALL)) || !drive.ready) frame.parts.push(framePart(state, width));
   for (const model of models) {
     frame.numbers.push({ model, url: `/api/explained/${state.frame}?${viewQuery(asked, model)}` });
     for (const one of cases) {
-      const title = [one.title, modelName(drive, model)].filter(Boolean).join(" · ");
+      const title = [modelName(drive, model), one.title].filter(Boolean).join(" · ");
       const url = `/api/heat/${state.frame}?${viewQuery(asked, model, { case: one.name, width })}`;
       frame.parts.push({ id: `heat-${model}-${one.name}`, kind: "heat", url, title, colour: one.colour, model, case: one.name });
     }

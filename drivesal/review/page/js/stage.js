@@ -131,6 +131,7 @@ export class Stage extends EventTarget {
   }
 
   #tell(job, found) {
+    if (!found.length) return; // the models are not there yet
     for (const panel of this.panels) {
       const { kind, model, case: name } = panel.part;
       if (kind === "frame") continue;

@@ -4,15 +4,15 @@ import { $, remembered } from "./dom.js";
 
 const tabs = () => [...document.querySelectorAll('[role="tab"]')];
 
-/** Shows a panel by name. */
-export function openTab(name, focus = false) {
+/** Shows a panel by name and, where asked, puts the focus on its "tab" or on the "panel" itself. */
+export function openTab(name, focus = "") {
   if (document.body.dataset.exported && "live" in $(`tab-${name}`).dataset) return;
   for (const tab of tabs()) {
     const chosen = tab.dataset.tab === name;
     tab.setAttribute("aria-selected", String(chosen));
     tab.tabIndex = chosen ? 0 : -1;
     $(`panel-${tab.dataset.tab}`).hidden = !chosen;
-    if (chosen && focus) tab.focus();
+    if (chosen && focus) (focus === "tab" ? tab : $(`panel-${name}`)).focus();
   }
   document.body.dataset.tab = name;
   remembered.set("tab", name);
@@ -27,7 +27,7 @@ export function startTabs() {
       event.preventDefault();
       event.stopPropagation();
       const all = tabs();
-      openTab(all[(all.indexOf(tab) + by + all.length) % all.length].dataset.tab, true);
+      openTab(all[(all.indexOf(tab) + by + all.length) % all.length].dataset.tab, "tab");
     });
   }
   const last = remembered.get("tab", "list");

@@ -15,7 +15,7 @@ const BANDS = [
 ];
 
 export class Timeline {
-  #drive; #store; #rows; #chart; #cursor = $("cursor"); #shares; #withMaintain; #rowsOf = []; #notes = []; #built = 0;
+  #drive; #store; #rows; #chart; #cursor = $("cursor"); #shares; #withMaintain; #rowsOf = []; #notes = []; #built = 0; #building = Promise.resolve();
 
   constructor(drive, store, rows) {
     this.#drive = drive;
@@ -52,18 +52,33 @@ export class Timeline {
   }
 
   /** Builds the charts; again when it is known how many models there are. */
-  async build() {
+  build() {
+    const last = this.#building.catch(() => undefined);
+    this.#building = last.then(() => this.#build());
+    return this.#building;
+  }
+
+  async #build() {
     await charts();
     const models = Math.max(this.#drive.models.length, 1);
-    if (this.#built === models) return;
-    this.#built = models;
+    if (this.#built !== models) {
+      this.#built = 0;
+      this.#rowsOf = this.#describe();
+      await this.#chart.build(this.#rowsOf, BANDS);
+      this.#built = models;
+    }
+    this.#labels();
+    this.#fill();
+  }
+
+  #describe() {
     const two = this.#drive.models.length > 1;
     const truth = this.#drive.has_truth;
     const predicted = [{ key: "a", colour: "--predicted", text: two ? "A predicted" : "predicted" }];
     if (two) predicted.push({ key: "b", colour: "--predicted-b", text: "B predicted" });
     const errors = [{ key: "a", colour: two ? "--predicted" : "--error", text: two ? "A" : "" }];
     if (two) errors.push({ key: "b", colour: "--predicted-b", text: "B" });
-    this.#rowsOf = [
+    return [
       { key: "angle", title: "angle", note: "left is up", weight: 2.2, bands: ["error", "jump"],
         lines: [...(truth ? [{ key: "truth", colour: "--truth", text: "true", width: 3.5, alpha: 0.75 }] : []), ...predicted] },
       ...(truth ? [{ key: "error", title: "error", note: "pred. − true", weight: 1.2, bands: ["error"], lines: errors }] : []),
@@ -72,9 +87,6 @@ export class Timeline {
         { key: "decrease", colour: "--case-decrease", text: "decrease" }, { key: "increase", colour: "--case-increase", text: "increase" }] },
       { key: "moved", title: "change", note: "% moved", weight: 1, bands: ["jump"], lines: [{ key: "moved", colour: "--moved", text: "" }] },
     ];
-    await this.#chart.build(this.#rowsOf, BANDS);
-    this.#labels();
-    this.#fill();
   }
 
   repaint() {
@@ -198,6 +210,7 @@ export class Timeline {
     const { ticks, labels } = timeTicks(from, to, this.#chart.across,
       (frame) => timeOf(times, rate, frame), (time) => frameOf(times, rate, time));
     this.#chart.ticks(ticks, labels);
+    Object.assign($("chart").dataset, { from: from.toFixed(1), to: to.toFixed(1) });
     $("see-all").disabled = to - from >= this.#drive.frames - 1.5;
     this.#place();
   }
