@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 
     from drivesal.model import SteeringModel
 
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' blob: data:; connect-src 'self'"
-)
-"""The strictest under which the page has to work; Bokeh puts style elements into its charts."""
 ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
     *("--disable-sync", "--no-first-run"),
@@ -38,23 +33,6 @@ def browser_path() -> str | None:
     """A Chromium of this machine: $CHROMIUM, or one on the path."""
     named = os.environ.get("CHROMIUM")
     return named or next((found for name in BROWSERS if (found := shutil.which(name))), None)
-
-
-class _Strict:
-    """Adds the policy to every answer that has none."""
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        async def strict(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                headers = message["headers"]
-                if not any(name.lower() == b"content-security-policy" for name, _ in headers):
-                    message["headers"] = [*headers, (b"content-security-policy", POLICY.encode())]
-            await send(message)
-
-        await self._inner(scope, receive, strict)
 
 
 @contextlib.contextmanager
@@ -69,14 +47,13 @@ def reviewed(
     """(address, session) of a drive under review; without models they are still to `begin`."""
     given = read_labels(labels) if labels else False
     with open_recording(video, labels=given) as recording:
-        kept = Notes(notes, video.name, recording.info.length or 0)
+        kept = Notes.load(notes, video.name, recording.info.length or 0)
         listening = serving.bound("127.0.0.1", port)
         host, port = listening.getsockname()[:2]
         with Session(recording, kept) as session:
             if models is not None:
                 session.begin(models)
-            guarded = guard.Guard(app(session), guard.hosts_of(host, port), None)
-            with serving.served(_Strict(guarded), listening):
+            with serving.served(guard.Guard(app(session), port), listening):
                 yield f"http://{host}:{port}/", session
 
 

@@ -93,7 +93,7 @@ def visit(browser: Browser, served: str) -> Iterator[Visit]:
 
 
 def degrees(text: str) -> float:
-    """"3.5° R" as -3.5."""
+    """ "3.5° R" as -3.5."""
     found = re.search(r"(\d+\.\d+)°(?: ([LR]))?", text)
     assert found, text
     return float(found[1]) * (-1 if found[2] == "R" else 1)
@@ -220,15 +220,11 @@ def test_what_if_by_mouse(visit: Visit) -> None:
     assert visit.page.locator(".overlay .box").count() == 2  # on the frame and on the heat
     visit.page.click("#undo")
     visit.page.wait_for_selector("#edited", state="hidden")
-    visit.until(
-        "(was) => document.querySelector('#predicted').textContent === was", arg=angle_text(before)
-    )
+    visit.until("(was) => document.querySelector('#predicted').textContent === was", arg=angle_text(before))
     visit.shown(0)
     assert visit.pixels("heat-0-increase") == picture
     visit.page.click("#redo")
-    visit.until(
-        "(was) => document.querySelector('#predicted').textContent !== was", arg=angle_text(before)
-    )
+    visit.until("(was) => document.querySelector('#predicted').textContent !== was", arg=angle_text(before))
     visit.shown(0)
     assert degrees(visit.text("predicted")) == after
     visit.page.click("#reset")
@@ -300,9 +296,7 @@ def test_two_models(browser: Browser, compared: str) -> None:
         parts = visit.page.locator(".panel").evaluate_all("(all) => all.map((one) => one.dataset.part)")
         assert parts == ["frame", "heat-0-increase", "heat-1-increase", "difference"]
         assert re.fullmatch(r"A .*° ?[LR]? · B .*°( [LR])?", visit.text("predicted"))
-        legends = [
-            visit.page.locator(f'[data-part="heat-{n}-increase"] .legend').inner_text() for n in (0, 1)
-        ]
+        legends = [visit.page.locator(f'[data-part="heat-{n}-increase"] .legend').inner_text() for n in (0, 1)]
         assert legends[0] == legends[1]  # one scale
         assert visit.pixels("heat-0-increase") != visit.pixels("heat-1-increase")
         visit.analysed()
@@ -463,7 +457,9 @@ def test_frames_work_while_the_model_loads(
 def test_what_is_wrong_is_said(browser: Browser, served: str) -> None:
     with visited(browser, served) as visit:
         visit.shown(0)
-        visit.page.route("**/api/frame/5?*", refusing(404, "expected a frame that decodes, but frame 5 is damaged"))
+        visit.page.route(
+            "**/api/frame/5?*", refusing(404, "expected a frame that decodes, but frame 5 is damaged")
+        )
         visit.page.route("**/api/status", lambda route: route.fulfill(json={
             "ready": True, "note": "a copy with more keyframes is being made", "work": None,
             "analysis": [{"rows": 7, "ended": True, "error": "frame 7 cannot be read"}],
@@ -488,7 +484,9 @@ def test_it_fits_the_screen(browser: Browser, served: str, width: int, height: i
         visit.analysed()
         for tab in ("list", "whatif", "notes", "view"):
             visit.page.click(f"#tab-{tab}")
-            size = visit.run("(() => { const d = document.documentElement; return [d.scrollWidth, d.scrollHeight]; })()")
+            size = visit.run(
+                "(() => { const d = document.documentElement; return [d.scrollWidth, d.scrollHeight]; })()"
+            )
             assert size == [width, height]
         outside = visit.run(
             """() => [...document.querySelectorAll("main *, header *, #timeline *")].filter((one) => {
