@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -69,14 +68,16 @@ Examples:
 )
 @click.option(
     "--validation",
-    type=click.FloatRange(0.01, 0.9),
+    type=options.Number(0.01, 0.9),
     default=0.2,
     show_default=True,
     help="The share of each recording's time, at its end, to measure on.",
 )
 @click.option("--batch", type=click.IntRange(1, 4096), default=64, show_default=True, help="Frames in a step.")
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="The highest.  [default: 0.002]")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of everything random.")
+@click.option("--learning-rate", type=options.Number(0, min_open=True), help="The highest.  [default: 0.002]")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of everything random."
+)
 @options.span_options
 @options.declared_options
 @options.preset_option
@@ -118,9 +119,6 @@ def _check(given: Mapping[str, Any]) -> None:
         said = [flag for name, flag in _OF_A_MODEL.items() if given[name]]
         if said:
             raise OptionError(f"--model for --{said[0]}", "a new network is trained", "leave it out")
-    rate = given["learning_rate"]
-    if rate is not None and not math.isfinite(rate):
-        raise OptionError("a number for --learning-rate", f"it is {rate}", "give one like 0.001")
 
 
 def _model(given: Mapping[str, Any]) -> SteeringModel | None:

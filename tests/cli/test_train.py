@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from drivesal.card import card_path, read_card
+from drivesal.errors import OptionError
 from drivesal.loading import load_model
 from tests.legacy import files
 from tests.models import convolutional, nested, steering
@@ -239,10 +240,8 @@ def test_several_recordings_of_one_kind_and_not_of_two(
         (("--out", "my.keras", "--start", "#159"), "there is 1, too few"),
         (("--out", "my.keras", "--crop", "70:80"), "crop"),
         (("--out", "my.keras", "--input-scale", "5..5"), "input scale"),
-        (("--out", "my.keras", "--learning-rate", "nan"), "--learning-rate"),
         (("--out", "my.keras", "--model-positive", "right"), "--model for --model-positive"),
         (("--out", "my.keras", "--model", "nowhere.h5"), "nowhere.h5"),
-        (("--out", "my.keras", "--device", "gpu"), "a GPU that TensorFlow can use"),
     ],
 )
 def test_mistakes_are_told_in_a_line_and_leave_nothing(
@@ -252,6 +251,42 @@ def test_mistakes_are_told_in_a_line_and_leave_nothing(
     assert done.code == 1, done
     assert told in done.err
     assert len(done.err.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--epochs", "0"),
+        ("--learning-rate", "nan"),
+        ("--learning-rate", "inf"),
+        ("--validation", "nan"),
+        ("--steering-ratio", "nan"),
+        ("--batch", "5000"),
+        ("--seed", str(2**32)),
+    ],
+)
+def test_numbers_that_mean_nothing_are_wrong_usage(
+    arguments: tuple[str, ...], drive: Path, tmp_path: Path, inside: Callable[..., Any]
+) -> None:
+    done = inside("train", drive, "--out", "my.keras", *arguments)
+    assert done.code == 2
+    assert f"Invalid value for '{arguments[0]}'" in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_network_is_trained_on_the_device_asked_for(
+    drive: Path, tmp_path: Path, inside: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def refuse(device: object) -> None:
+        asked.append(device)
+        raise OptionError("a GPU", "none was found", "leave it out")
+
+    monkeypatch.setattr("drivesal.backend.use_device", refuse)
+    assert inside("train", drive, "--out", "my.keras", "--device", "gpu").code == 1
+    assert asked == ["gpu"]
     assert list(tmp_path.iterdir()) == []
 
 
