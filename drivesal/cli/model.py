@@ -78,7 +78,7 @@ def _describe(model: SteeringModel, preset: str | None) -> None:
     lines += [("lambda", f"{name} is {text}") for name, text in model.card.lambdas.items()]
     for name, value in model.card.training.items():
         lines += [("" if number else name, text) for number, text in enumerate(_rows(value))]
-    width = max(len(name) for name, _ in lines)
+    width = max(11, *(len(name) for name, _ in lines))
     for name, text in lines:
         click.echo(f"{name:<{width}} {text}")
     rows_of = [("layer", "type", "output", "parameters")]
