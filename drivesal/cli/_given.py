@@ -115,8 +115,8 @@ def load(given: Mapping[str, Any]) -> SteeringModel:
     from drivesal.assets import default_model
     from drivesal.backend import first_computation, use_device
     from drivesal.card import card_path
-    from drivesal.imports import import_file
     from drivesal.loading import load_model
+    from drivesal.loading.imports import import_file
     from drivesal.stages import Ahead
 
     path = given["model_path"] or default_model()

@@ -19,7 +19,7 @@ import pytest
 from drivesal.card import card_path, read_card
 from drivesal.errors import OptionError
 from drivesal.loading import load_model
-from tests.legacy import files
+from tests.loading.legacy import files
 from tests.models import convolutional, nested, steering
 from tests.recordings.drives import simulator, tub
 
