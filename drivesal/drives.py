@@ -51,7 +51,9 @@ def _factor(recording: Recording, wanted: AngleKind, steering_ratio: float | Non
     if factor is not None:
         return factor
     do = "say what norm 1.0 stands for with --full-lock, or do them apart"
-    if kind.unit == wanted.unit:
+    if kind.unit == "norm" and recording.info.own_labels:
+        do = "do them apart"  # nothing says what its lock is, and --full-lock is not for its labels
+    elif kind.unit == wanted.unit:
         do = "say how far the steering wheel turns for the road wheels with --steering-ratio, or do them apart"
     raise LabelError(
         f"angles of one kind, {wanted.unit} at {wanted.turns}",

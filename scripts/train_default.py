@@ -30,6 +30,7 @@ from drivesal.attribution import Context, Seen, method
 from drivesal.backend import tensorflow
 from drivesal.card import Card, encode_picture
 from drivesal.errors import DrivesalError, InputError, LabelError
+from drivesal.evaluation.measure import errors
 from drivesal.model import SteeringModel
 from drivesal.preprocess import Crop, Preprocess
 from drivesal.recordings import open_recording, read_labels
@@ -47,7 +48,6 @@ from drivesal.training.augment import (
 from drivesal.training.batches import network_input
 from drivesal.training.course import versions
 from drivesal.training.curves import draw_curves
-from drivesal.training.errors import errors
 from drivesal.training.fit import Batch, Draw, Plan, Reasons, Row, fit, seeded
 from drivesal.training.networks import pilotnet, scale_head
 from drivesal.world.car import STEERING_RATIO, WHEELBASE_M
@@ -312,7 +312,7 @@ def train(lesson: Lesson, checks: dict[str, Frames], work: Path) -> tuple[Any, l
     def measure(averaged: Any) -> Row:
         row: Row = {}
         for name, frames in checks.items():
-            found = errors(answers(averaged, frames, lesson.scale), frames.angles)
+            found = card_errors(answers(averaged, frames, lesson.scale), frames.angles)
             row |= {f"{name} [deg]": found["rmse_deg"], f"{name}, correlation": found["correlation"]}
         return row
 
@@ -402,11 +402,36 @@ def leave_one_out(drive: Frames, course: Course) -> dict[str, Any]:
         networks, _ = rest.run(f"stretch-{number}", {"left out": tested})
         predicted[left_out] = answers(list(networks.values())[-1], tested, 1.0)
         name = f"{start:.0f} to {min(end, float(drive.times[-1])):.0f} s"
-        stretches[name] = errors(predicted[left_out], tested.angles)
+        stretches[name] = card_errors(predicted[left_out], tested.angles)
     bright = drive.pictures.mean(axis=(1, 2, 3)) >= 60
     parts = {"all": np.ones_like(bright), "light": bright, "dark": ~bright}
-    figures = {name: errors(predicted[part], drive.angles[part]) for name, part in parts.items() if part.any()}
+    figures = {
+        name: card_errors(predicted[part], drive.angles[part]) for name, part in parts.items() if part.any()
+    }
     return figures | stretches
+
+
+def card_errors(predicted: Floats, truth: Floats) -> dict[str, Any]:
+    """Rounded figures over frames, (n,) predicted and true angles [deg]; beside them one that always answers 0.
+
+    The correlation is None where either does not vary. Raises `ValueError` without frames.
+    """
+    if len(predicted) == 0 or len(predicted) != len(truth):
+        raise ValueError(f"as many predictions as labels are needed, and one or more, not {len(predicted)}")
+    found, still = errors(predicted, truth), errors(np.zeros(len(truth)), truth)
+    return {
+        "frames": found.frames,
+        "rmse_deg": rounded(found.rmse, 2),
+        "mean_absolute_error_deg": rounded(found.mean_absolute, 2),
+        "mean_error_deg": rounded(found.bias, 2),
+        "rmse_always_0_deg": rounded(still.rmse, 2),
+        "correlation": rounded(found.correlation, 3),
+    }
+
+
+def rounded(value: float | None, digits: int) -> float | None:
+    """The figure as the card states it."""
+    return None if value is None else round(value, digits)
 
 
 def evidence_shares(model: SteeringModel) -> dict[str, float]:
@@ -571,9 +596,9 @@ def main(folder: Path, out: Path, work: Path, seeds: tuple[int, ...], steps: int
         "weights": "running average after the last step; none chosen by validation",
         "wall_time_s": round(seconds),
         "versions": versions(),
-        "validation": errors(model.predict(validation.pictures), validation.angles),
-        "unseen_world": errors(model.predict(unseen.pictures), unseen.angles),
-        "whole_drive_training_included": errors(model.predict(drive.pictures), drive.angles),
+        "validation": card_errors(model.predict(validation.pictures), validation.angles),
+        "unseen_world": card_errors(model.predict(unseen.pictures), unseen.angles),
+        "whole_drive_training_included": card_errors(model.predict(drive.pictures), drive.angles),
         "networks": {name: rows[-1] for name, rows in curves.items()},
         "share_on_evidence": evidence_shares(model),
     }

@@ -60,6 +60,11 @@ def test_direction(path):
     if me == "training":
         reads = {"recordings", "drives", "types", "preprocess", "steering", "target", "evaluation"}
         assert others <= reads | {"backend", "errors", "outputs", "card", "model"}
+    if me == "loading":
+        says = {"card", "model", "network", "preprocess", "steering", "target"}
+        assert others <= says | {"backend", "errors"}
+    if me == "model":
+        assert "loading" not in others
     if me == "evaluation":
         assert not others & {"pipeline", "painter", "overlay", "recordings", "training"}
     if me != "cli":

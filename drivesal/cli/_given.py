@@ -115,8 +115,8 @@ def load(given: Mapping[str, Any]) -> SteeringModel:
     from drivesal.assets import default_model
     from drivesal.backend import first_computation, use_device
     from drivesal.card import card_path
-    from drivesal.imports import import_file
     from drivesal.loading import load_model
+    from drivesal.loading.imports import import_file
     from drivesal.stages import Ahead
 
     path = given["model_path"] or default_model()
@@ -199,16 +199,17 @@ def name_of(path: Path) -> str:
     return path.stem
 
 
-def files_read(recording: Recording, path: Path, given: Mapping[str, Any]) -> list[Path]:
-    """Every file that a run reads, so that no output replaces one."""
+def files_read(recordings: Sequence[Recording], paths: Sequence[Path], given: Mapping[str, Any]) -> list[Path]:
+    """Every file that a run reads, so that no output replaces one; the recordings were named by `paths`."""
     from drivesal.assets import default_model
     from drivesal.card import card_path
     from drivesal.recordings import beside
 
     model = given["model_path"] or default_model()
-    labels = given["labels"] or (None if given["no_labels"] else beside(path))
-    others = [labels, given.get("scale_from"), given.get("method_baseline")]
-    read = [path, *recording.info.files, model, card_path(model), *given["imports"]]
+    labels = [given["labels"] or (None if given["no_labels"] else beside(path)) for path in paths]
+    others = [*labels, given.get("scale_from"), given.get("method_baseline")]
+    images = [file for one in recordings for file in one.info.files]
+    read = [*paths, *images, model, card_path(model), *given["imports"]]
     return [*read, *(Path(one) for one in others if one is not None)]
 
 
@@ -261,7 +262,8 @@ def _check_label_options(recording: Recording, given: Mapping[str, Any]) -> None
     flags = [name for name in ("angle_unit", "positive", "full_lock") if given[name] is not None]
     if own and flags:
         told = ", ".join(f"--{name.replace('_', '-')}" for name in flags)
-        click.echo(f"drivesal: {told}: for the model alone, the recording's own labels have theirs", err=True)
+        whose = f"the own labels of {recording.info.path} have theirs"
+        click.echo(f"drivesal: {told}: not for the labels, {whose}", err=True)
 
 
 def rate(text: str | None) -> Fraction | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,17 @@ def _all_of(*options: Decorator) -> Decorator:
         return command
 
     return decorate
+
+
+class Number(click.FloatRange):
+    """A finite number within a range; Click's own lets NaN pass every range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Text to a float."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no finite number.", param, ctx)
+        return number
 
 
 class Position(click.ParamType[float | int]):
@@ -98,7 +110,7 @@ declared_options = _all_of(
     ),
     click.option(
         "--full-lock",
-        type=click.FloatRange(min=0, min_open=True, max=10_000),
+        type=Number(min=0, min_open=True, max=10_000),
         metavar="DEG",
         help="Degrees that norm 1.0 stands for, in labels and model.",
     ),
@@ -206,15 +218,13 @@ explain_options = _all_of(
     click.option(
         "--width", type=click.IntRange(min=2), help="Width of the picture [px].  [default: at most 1920]"
     ),
-    click.option(
-        "--opacity", type=click.FloatRange(0, 1), default=0.8, show_default=True, help="Of full heat."
-    ),
+    click.option("--opacity", type=Number(0, 1), default=0.8, show_default=True, help="Of full heat."),
     click.option(
         "--colormap", metavar="NAME", help="A Matplotlib colour map in place of the cases' own colours."
     ),
     click.option(
         "--smooth",
-        type=click.FloatRange(0, 50),
+        type=Number(0, 50),
         default=2.0,
         show_default=True,
         help="Blur of the heat [model px]; numbers stay unsmoothed.",
@@ -237,7 +247,7 @@ span_options = _all_of(
 
 steering_ratio_option = click.option(
     "--steering-ratio",
-    type=click.FloatRange(min=0, min_open=True, max=100),
+    type=Number(min=0, min_open=True, max=100),
     metavar="RATIO",
     help="Degrees of the steering wheel for one of the road wheels, where angles of both kinds meet.",
 )
@@ -272,6 +282,6 @@ label_options = _all_of(
         type=click.Choice(["steering-wheel", "road-wheels"]),
         help="What the labels' angle turns.  [default: what the model's does]",
     ),
-    click.option("--label-offset", type=float, metavar="SECONDS", help="Added to the labels' times."),
+    click.option("--label-offset", type=Number(), metavar="SECONDS", help="Added to the labels' times."),
     recording_options,
 )

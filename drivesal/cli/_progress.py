@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from drivesal.types import RecordingInfo, Span
+    from drivesal.types import Recording, RecordingInfo, Span
 
 
 @contextmanager
@@ -33,8 +33,13 @@ def progress(
             bar.close()
 
 
-def expected(info: RecordingInfo, span: Span) -> int | None:
-    """About how many frames the span has, for the progress bar; None where the length is not known."""
+def expected(recordings: Sequence[Recording], span: Span) -> int | None:
+    """About how many frames the span of them all has, for the bar; None where a length is not known."""
+    counts = [_expected(one.info, span) for one in recordings]
+    return None if None in counts else sum(count or 0 for count in counts)
+
+
+def _expected(info: RecordingInfo, span: Span) -> int | None:
     if info.length is None:
         return None
 

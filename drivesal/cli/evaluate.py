@@ -131,18 +131,12 @@ def _evaluate(
     span = Span(given["start"], given["end"], given["every"])
     with contextlib.ExitStack() as stack:
         opened = _given.open_drives(stack, paths, given)
-        inputs = [
-            file
-            for one, path in zip(opened, paths, strict=True)
-            for file in _given.files_read(one, path, given)
-        ]
+        inputs = _given.files_read(opened, paths, given)
         outputs = stack.enter_context(Outputs(finals.values(), overwrite=given["overwrite"], inputs=inputs))
         model = _given.load(given)
         drives = drives_for(opened, model, given["steering_ratio"])
-        counts = [expected(one.info, span) for one in opened]
-        total = None if None in counts else sum(count or 0 for count in counts)
         name = paths[0].name if len(paths) == 1 else f"{len(paths)} recordings"
-        with bar(total, name, given["quiet"]) as progress:
+        with bar(expected(opened, span), name, given["quiet"]) as progress:
             found = evaluate(model, drives, [str(path) for path in paths], span, given["worst"], progress)
         commands = [
             _video(context, given, found, one, _film(finals, number))

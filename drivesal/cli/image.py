@@ -46,7 +46,7 @@ def command(source: Path, **given: Any) -> None:
     with (
         _given.open_drive(source, given) as recording,
         Outputs(
-            [out], overwrite=given["overwrite"], inputs=_given.files_read(recording, source, given)
+            [out], overwrite=given["overwrite"], inputs=_given.files_read([recording], [source], given)
         ) as outputs,
     ):
         if recording.info.length != 1 and given["at"] is None:

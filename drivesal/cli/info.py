@@ -27,7 +27,12 @@ Examples:
     "--angle-unit", type=click.Choice(["deg", "rad", "norm"]), help="Unit of the angles in a table of labels."
 )
 @click.option("--positive", type=click.Choice(["left", "right"]), help="Which side positive means there.")
-@click.option("--full-lock", type=float, metavar="DEG", help="Degrees that norm 1.0 stands for there.")
+@click.option(
+    "--full-lock",
+    type=options.Number(min=0, min_open=True, max=10_000),
+    metavar="DEG",
+    help="Degrees that norm 1.0 stands for there.",
+)
 @options.label_options
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")

@@ -76,10 +76,11 @@ def _describe(model: SteeringModel, preset: str | None) -> None:
     if preset is not None:
         lines.insert(2, ("preset", f"{preset}, where neither card nor options say otherwise"))
     lines += [("lambda", f"{name} is {text}") for name, text in model.card.lambdas.items()]
-    for name, text in lines:
-        click.echo(f"{name:<11} {text}")
     for name, value in model.card.training.items():
-        click.echo(f"{name:<11} {value}")
+        lines += [("" if number else name, text) for number, text in enumerate(_rows(value))]
+    width = max(11, *(len(name) for name, _ in lines))
+    for name, text in lines:
+        click.echo(f"{name:<{width}} {text}")
     rows_of = [("layer", "type", "output", "parameters")]
     rows_of += [(name, kind, shape, f"{count:,}") for name, kind, shape, count in _layers(model)]
     widths = [max(len(row[column]) for row in rows_of) for column in range(4)]
@@ -89,6 +90,30 @@ def _describe(model: SteeringModel, preset: str | None) -> None:
         click.echo(f"{'  '.join(cells)}  {row[3].rjust(widths[3])}")
     for assumed in model.assumed:
         click.echo(f"assumed: {assumed}; say it with options and keep it with --write-card")
+
+
+def _rows(value: Any) -> list[str]:
+    """A value of the card for people, a row each of what there are several of: recordings, networks."""
+    if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+        return [_words(one) for one in value]
+    if isinstance(value, dict) and value and all(isinstance(one, dict) for one in value.values()):
+        return [f"{name}: {_words(one)}" for name, one in value.items()]
+    return [_words(value)]
+
+
+def _words(value: Any) -> str:
+    """A JSON value of the card, in words: `rmse 3.2, bias -0.1`."""
+    if isinstance(value, dict):
+        parts = (
+            f"{name} ({_words(one)})" if isinstance(one, dict) else f"{name} {_words(one)}"
+            for name, one in value.items()
+        )
+        return ", ".join(parts) or "nothing"
+    if isinstance(value, list):
+        return ", ".join(_words(one) for one in value) or "nothing"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "none" if value is None else str(value)
 
 
 def _layers(model: SteeringModel) -> list[tuple[str, str, str, int]]:

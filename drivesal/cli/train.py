@@ -26,8 +26,20 @@ if TYPE_CHECKING:
     from drivesal.training.course import Recipe, Trained
 
 ARCHITECTURES = ["pilotnet", "toy-car"]
-_OF_A_MODEL = ("output", "bins", "pre_activation", "feed", "lambdas", "imports", "unsafe", "preset", "turns")
-"""Options that only say something of a model that is there already."""
+_OF_A_MODEL = {
+    "output": "output",
+    "bins": "bins",
+    "pre_activation": "pre-activation",
+    "feed": "feed",
+    "model_angle_unit": "model-angle-unit",
+    "model_positive": "model-positive",
+    "lambdas": "lambda",
+    "imports": "import",
+    "unsafe": "unsafe",
+    "preset": "preset",
+    "turns": "turns",
+}
+"""Options that only say something of a model that is there already, and their flags."""
 
 
 @click.command(
@@ -56,14 +68,16 @@ Examples:
 )
 @click.option(
     "--validation",
-    type=click.FloatRange(0.01, 0.9),
+    type=options.Number(0.01, 0.9),
     default=0.2,
     show_default=True,
     help="The share of each recording's time, at its end, to measure on.",
 )
 @click.option("--batch", type=click.IntRange(1, 4096), default=64, show_default=True, help="Frames in a step.")
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="The highest.  [default: 0.002]")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of everything random.")
+@click.option("--learning-rate", type=options.Number(0, min_open=True), help="The highest.  [default: 0.002]")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of everything random."
+)
 @options.span_options
 @options.declared_options
 @options.preset_option
@@ -83,13 +97,9 @@ def command(recordings: tuple[Path, ...], **given: Any) -> int:
     started = time.perf_counter()
     with contextlib.ExitStack() as stack:
         opened = _given.open_drives(stack, recordings, given)
-        read = [
-            file
-            for one, path in zip(opened, recordings, strict=True)
-            for file in _given.files_read(one, path, given)
-        ]
+        read = _given.files_read(opened, recordings, given)
         outputs = stack.enter_context(Outputs(list(paths.values()), overwrite=given["overwrite"], inputs=read))
-        model = _given.load(given) if given["model_path"] is not None else None
+        model = _model(given)
         drives, kind = _drives(opened, model, given["steering_ratio"])
         trained, notes = _trained(stack, drives, kind, model, given)
         notes["wall_time_s"] = round(time.perf_counter() - started, 1)
@@ -106,10 +116,19 @@ def _check(given: Mapping[str, Any]) -> None:
     if given["model_path"] is not None and given["arch"] is not None:
         raise OptionError("a model to go on from or --arch", "both were given", "leave one out")
     if given["model_path"] is None:
-        said = [name for name in _OF_A_MODEL if given[name]]
+        said = [flag for name, flag in _OF_A_MODEL.items() if given[name]]
         if said:
-            flag = {"lambdas": "lambda", "imports": "import"}.get(said[0], said[0].replace("_", "-"))
-            raise OptionError(f"--model for --{flag}", "a new network is trained", "leave it out")
+            raise OptionError(f"--model for --{said[0]}", "a new network is trained", "leave it out")
+
+
+def _model(given: Mapping[str, Any]) -> SteeringModel | None:
+    """The model to go on from, None for a new network; either way on the device that was asked for."""
+    from drivesal.backend import use_device
+
+    if given["model_path"] is not None:
+        return _given.load(given)
+    use_device(given["device"])
+    return None
 
 
 def _drives(
@@ -144,9 +163,7 @@ def _trained(
     with writing(given["out"]):
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=".drivesal-", dir=given["out"].parent))
     span = Span(given["start"], given["end"], given["every"])
-    lengths = [expected(one.recording.info, span) for one in drives]
-    total = None if None in lengths else sum(length or 0 for length in lengths)
-    with bar(total, "reading", quiet) as progress:
+    with bar(expected([one.recording for one in drives], span), "reading", quiet) as progress:
         examples = read_examples(drives, preprocess, Path(folder), span, progress)
     parts = split_by_time(examples, given["validation"])
     angles = parts.training.angles
@@ -197,8 +214,11 @@ def _reporter(kind: AngleKind, recipe: Recipe, quiet: bool) -> Callable[[dict[st
             figures = (
                 f"training {row['training']:.3g}{kind.symbol}, validation {row['validation']:.3g}{kind.symbol}"
             )
-            text = f"epoch {row['epoch']}/{recipe.epochs}: loss {row['loss']:.4f}, RMSE {figures}"
-            say(f"{text}{', the best so far' if new else ''}")
+            if "loss" in row:
+                text = f"epoch {row['epoch']}/{recipe.epochs}: loss {row['loss']:.4f}, RMSE {figures}"
+                say(f"{text}{', the best so far' if new else ''}")
+            else:
+                say(f"as it came: RMSE {figures}")
 
     return report
 
@@ -222,10 +242,10 @@ def _write(
         trained.model.network.save(part(paths["model"]))
     with writing(paths["card"]):
         part(paths["card"]).write_text(card_text(card), encoding="utf-8")
-    epochs = [row["epoch"] for row in trained.history]
-    lines = {
-        name: (epochs, [row[name] for row in trained.history]) for name in ("loss", "training", "validation")
+    rows = {
+        name: [row for row in trained.history if name in row] for name in ("loss", "training", "validation")
     }
+    lines = {name: ([row["epoch"] for row in some], [row[name] for row in some]) for name, some in rows.items()}
     unit = kind.unit if kind.turns == "unknown" else f"{kind.unit} at the {kind.turns}"
     panels = {
         "loss (training batches)": {"loss": lines.pop("loss")},
@@ -243,13 +263,19 @@ def _summary(
         click.echo(json.dumps({**notes, "losses": losses, "outputs": outputs}))
         return
     found, frames, unit = notes["validation"], notes["frames"], kind.symbol
+    best = f"best of {notes['epochs']} epoch{'s'[: notes['epochs'] != 1]}: {notes['best_epoch']}"
+    if notes["best_epoch"] == 0:
+        best = (
+            f"none of {notes['epochs']} epoch{'s'[: notes['epochs'] != 1]} was better than the model as it came"
+        )
     click.echo(
         f"{frames['training']} frames learnt from, {frames['validation']} later ones measured on; "
-        f"best of {notes['epochs']} epochs: {notes['best_epoch']}, in {notes['wall_time_s']:.0f} s"
+        f"{best}, in {notes['wall_time_s']:.0f} s"
     )
+    r = found["correlation"]
     click.echo(
         f"validation: RMSE {found['rmse']:.3g}{unit} (always 0: {found['rmse_always_0']:.3g}{unit}), "
-        f"correlation {found['correlation']}"
+        f"correlation {'unknown' if r is None else f'{r:.3f}'}"
     )
     for loss in losses:
         click.echo(f"lost: {loss}")

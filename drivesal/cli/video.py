@@ -105,11 +105,13 @@ def _one(path: Path, given: Mapping[str, Any], model: Callable[[], SteeringModel
     with (
         _given.open_drive(path, given) as recording,
         Outputs(
-            list(paths.values()), overwrite=given["overwrite"], inputs=_given.files_read(recording, path, given)
+            list(paths.values()),
+            overwrite=given["overwrite"],
+            inputs=_given.files_read([recording], [path], given),
         ) as outputs,
     ):
         steering = model()
-        with bar(expected(recording.info, span), path.name, given["quiet"]) as progress:
+        with bar(expected([recording], span), path.name, given["quiet"]) as progress:
             encoding = Encoding(_last(given["presets"], PRESETS) or "veryfast", given["crf"])
             facts = render_video(recording, steering, request, outputs, paths, encoding, progress)
     _summary(path, facts, paths, given["as_json"])

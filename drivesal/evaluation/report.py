@@ -78,6 +78,8 @@ def facts(found: Evaluation, commands: Sequence[str]) -> dict[str, Any]:
             }
             for one, command in zip(found.worst, commands, strict=True)
         ],
+        "scaling_doubt": found.doubt.as_json() if found.doubt else None,
+        "notes": [found.doubt.sentence] if found.doubt else [],
     }
 
 
@@ -140,6 +142,7 @@ def lines(found: Mapping[str, Any], kind: AngleKind) -> Iterator[str]:
         yield f"    {one['command']}"
     for assumed in found["model"]["assumed"]:
         yield f"assumed of the model: {assumed}; a card or options say it (see `drivesal model`)"
+    yield from found["notes"]
     for one in places:
         of = "" if len(places) == 1 else f"{one['path']}: "
         yield from (f"{of}{note}" for note in one["notes"])

@@ -11,6 +11,7 @@ import numpy as np
 from drivesal.drives import Drive, of_one_kind
 from drivesal.errors import LabelError, ModelError
 from drivesal.evaluation.answers import Answers
+from drivesal.evaluation.sample import Sample
 from drivesal.evaluation.stretches import Stretch, worst
 from drivesal.explainer import batches, nothing_decoded
 from drivesal.stages import Ahead
@@ -18,17 +19,22 @@ from drivesal.types import WHOLE, Recording, Span
 
 if TYPE_CHECKING:
     from drivesal.model import SteeringModel
+    from drivesal.plausible import Doubt
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What a model answered in some recordings, one `Answers` a drive, and the stretches where it is worst."""
+    """What a model answered in some recordings, one `Answers` a drive, and the stretches where it is worst.
+
+    `doubt` says why the declared input scaling looks wrong, None where nothing does.
+    """
 
     model: SteeringModel
     drives: Sequence[Drive]
     span: Span
     answers: Sequence[Answers]
     worst: Sequence[Stretch]
+    doubt: Doubt | None
 
 
 def evaluate(
@@ -43,10 +49,12 @@ def evaluate(
 
     `names` are what the drives are called. Raises like `answers_of`.
     """
+    sample = Sample()
     answers = [
-        answers_of(drive, model, name, span, progress) for drive, name in zip(drives, names, strict=True)
+        answers_of(drive, model, name, span, progress, sample)
+        for drive, name in zip(drives, names, strict=True)
     ]
-    return Evaluation(model, drives, span, answers, worst(answers, stretches))
+    return Evaluation(model, drives, span, answers, worst(answers, stretches), sample.doubt(model))
 
 
 def drives_for(
@@ -72,11 +80,13 @@ def answers_of(
     name: str,
     span: Span = WHOLE,
     progress: Callable[[int], object] = lambda _: None,
+    sample: Sample | None = None,
 ) -> Answers:
     """The model's answer to every labelled frame of the span; only numbers are kept of a frame.
 
-    `progress` is called with 1 for every frame that is read. Raises InputError where the span holds no frame,
-    LabelError where none of its frames has a label, ModelError where an answer is not finite.
+    `progress` is called with 1 for every frame that is read; `sample` keeps some of the pictures. Raises
+    InputError where the span holds no frame, LabelError where none of its frames has a label, ModelError where
+    an answer is not finite.
     """
     read = 0
 
@@ -86,6 +96,8 @@ def answers_of(
         progress(frames)
 
     rows: list[np.ndarray] = []
+    if sample is not None:
+        sample.begin()
     with Ahead(batches(drive.frames(span, seen), model)) as ahead:
         for batch in ahead:
             frames, pictures = batch.frames, batch.seen.pictures
@@ -97,6 +109,8 @@ def answers_of(
                 pictures.mean(axis=(1, 2, 3)),
             )
             rows.append(np.array(columns, np.float64))
+            if sample is not None:
+                sample.add(pictures, batch.seen.others, rows[-1][2], rows[-1][1])
     if not read:
         raise nothing_decoded()
     if not rows:

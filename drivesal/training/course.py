@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drivesal.card import Card, encode_picture
-from drivesal.errors import ModelError, OptionError
+from drivesal.errors import LabelError, ModelError, OptionError
 from drivesal.evaluation.measure import errors
 from drivesal.model import SteeringModel
 from drivesal.steering import AngleKind, AngleSpec
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 MEASURED = 1000
 """How many of the training frames the learning curves are measured on."""
 AT_ONCE = 256
+AT_ONCE_BYTES = 64 * 2**20
+"""The pictures that are answered in one call, and their bytes as the network is fed them."""
 GOING_ON_RATE = 5e-4
 """The learning rate for a network that has learnt already."""
 
@@ -40,7 +42,7 @@ class Beginning:
     """A network to train and what its answer means.
 
     While it learns its answer is angle / `scale`; at the end the head is multiplied by `head` (1 for none),
-    after which it is angle / `final`.
+    after which it is angle / `final`. `learnt`: it has learnt already, and its weights may be the best.
     """
 
     network: Any
@@ -49,6 +51,7 @@ class Beginning:
     scale: float
     head: float
     name: str
+    learnt: bool = False
 
     @property
     def final(self) -> float:
@@ -87,7 +90,7 @@ class Trained:
 def fresh(name: str, preprocess: Preprocess, kind: AngleKind, angles: Floats, seed: int) -> Beginning:
     """A new network of this architecture for angles (N,) of this kind.
 
-    Raises OptionError for an input too small for it.
+    Raises OptionError for an input too small for it, and for angles that its answer cannot reach.
     """
     seeded(seed)
     architecture = ARCHITECTURES[name]
@@ -105,6 +108,12 @@ def fresh(name: str, preprocess: Preprocess, kind: AngleKind, angles: Floats, se
         spec = AngleSpec("deg" if kind.unit == "deg" else "norm", kind.turns, "left")
         scale = usual or 1.0
         return Beginning(network, preprocess, Target(spec), scale, scale, told)
+    if kind.unit == "norm" and largest > 1:
+        raise OptionError(
+            f"angles of -1..1 for {name}, whose answer is no more",
+            f"the largest is {largest:.4g}",
+            "say what 1.0 stands for in a table of labels with --full-lock, or use --arch pilotnet",
+        )
     # a fifth beyond the largest angle: at the end of a tanh there is nothing to learn from
     lock = math.ceil(max(1.2 * largest, 1.0) / 5) * 5.0 if kind.unit == "deg" else None
     return Beginning(
@@ -115,7 +124,7 @@ def fresh(name: str, preprocess: Preprocess, kind: AngleKind, angles: Floats, se
 def continued(model: SteeringModel, angles: Floats, seed: int) -> Beginning:
     """A model to go on with, whose network is trained in place, and angles (N,) of its kind.
 
-    Raises ModelError for one of several inputs or outputs, and for bins.
+    Raises ModelError for one of several inputs or outputs, for bins, and where all layers are frozen.
     """
     target, outputs = model.steering, model.signature.outputs
     came = None
@@ -128,15 +137,18 @@ def continued(model: SteeringModel, angles: Floats, seed: int) -> Beginning:
     if target is None or came is not None:
         expected = "a network that maps one picture to one angle, to go on with"
         raise ModelError(expected, f"{model.name} {came}", "train another")
+    if not model.network.trainable_variables:
+        came = f"all of {model.name} is frozen (trainable=False)"
+        raise ModelError("layers that can learn", came, "save it with those that shall learn thawed")
     seeded(seed)
     factor = target.angle.factor
     told = f"{model.name} trained on, {model.network.count_params()} parameters"
     target = dataclasses.replace(target, pre_activation=False)
     if not has_linear_head(model.network):
-        return Beginning(model.network, model.preprocess, target, factor, 1.0, told)
+        return Beginning(model.network, model.preprocess, target, factor, 1.0, told, learnt=True)
     scale = float(np.sqrt(np.mean(np.square(angles, dtype=np.float64)))) or 1.0
     scale_head(model.network, factor / scale)
-    return Beginning(model.network, model.preprocess, target, scale, scale / factor, told)
+    return Beginning(model.network, model.preprocess, target, scale, scale / factor, told, learnt=True)
 
 
 def train(
@@ -148,8 +160,14 @@ def train(
 ) -> Trained:
     """Trains the network in place.
 
-    Rows have "epoch", "loss" and, in the unit of the angles, the RMSE as "training" and "validation".
+    Rows have "epoch", "loss" and, in the unit of the angles, the RMSE as "training" and "validation". That of
+    epoch 0, the network as it came where it has learnt already, has no loss. Raises LabelError where all angles
+    to learn from are the same, OptionError where the error is no number at the end of the first epoch.
     """
+    angles = examples.training.angles
+    if (angles == angles[0]).all():
+        came = f"all {len(angles)} to learn from are {angles[0]:g}"
+        raise LabelError("steering angles that vary", came, "check the labels, or choose another part")
     network, preprocess = start.network, start.preprocess
     steps = recipe.steps(examples.training)
     shown = examples.training.where(_spread(len(examples.training), MEASURED))
@@ -166,7 +184,13 @@ def train(
 
     rate = {} if recipe.learning_rate is None else {"learning_rate": recipe.learning_rate}
     plan = Plan(
-        recipe.epochs * steps, every=steps, watch="validation", patience=recipe.patience, average=0.99, **rate
+        recipe.epochs * steps,
+        every=steps,
+        watch="validation",
+        patience=recipe.patience,
+        average=0.99,
+        start_counts=start.learnt,
+        **rate,
     )
     draw = batches(examples.training, preprocess, start.scale, recipe.batch, recipe.seed)
     history = fit(network, draw, plan, measure, tell, None, "", progress=progress)
@@ -178,9 +202,11 @@ def train(
 
 def answers(network: Any, examples: Examples, preprocess: Preprocess, scale: float) -> Floats:
     """(N,) what the network answers to the examples' pictures, times `scale`."""
+    height, width = preprocess.size
+    at_once = min(max(AT_ONCE_BYTES // (4 * height * width * preprocess.channels), 1), AT_ONCE)
     found = [
-        network.predict_on_batch(network_input(examples.take(slice(at, at + AT_ONCE)), preprocess)).reshape(-1)
-        for at in range(0, len(examples), AT_ONCE)
+        network.predict_on_batch(network_input(examples.take(slice(at, at + at_once)), preprocess)).reshape(-1)
+        for at in range(0, len(examples), at_once)
     ]
     angles: Floats = np.concatenate(found) * np.float32(scale)
     return angles

@@ -121,6 +121,8 @@ def split_by_time(examples: Examples, share: float) -> Split:
         starts.append(float(start))
         gaps.append(float(gap))
     if not training.any() or not validation.any():
-        came = f"there are {len(examples)}, too few to divide by time"
+        came = (
+            f"{'there is 1' if len(examples) == 1 else f'there are {len(examples)}'}, too few to divide by time"
+        )
         raise LabelError("labelled frames to learn from and later ones to measure on", came, "give more")
     return Split(examples.where(training), examples.where(validation), tuple(starts), tuple(gaps))

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivesal.backend import keras, tensorflow
-from drivesal.errors import Stopped
+from drivesal.errors import OptionError, Stopped
 
 Floats = NDArray[np.float32]
 Row = dict[str, Any]
@@ -33,6 +33,10 @@ class Batch(NamedTuple):
 
 
 Draw = Callable[[int], Batch]
+
+MOST_AT_ONCE = 8
+"""Batches drawn at the same time at most: each takes memory, and drawing holds one core for the most part."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,8 @@ class Plan:
     come out are a running average, so that the last batches do not decide.
 
     With `watch`, the name of a measured figure, those weights come out under which it was smallest, and
-    training ends early where it has not become smaller in `patience` measurements.
+    training ends early where it has not become smaller in `patience` measurements. With `start_counts` the
+    weights of the beginning are measured too, as step 0: a network that has learnt already may get no better.
     """
 
     steps: int
@@ -65,6 +70,7 @@ class Plan:
     every: int = 500
     watch: str | None = None
     patience: int = 10
+    start_counts: bool = False
 
 
 def fit(
@@ -78,7 +84,7 @@ def fit(
     reasons: Reasons | None = None,
     progress: Callable[[int], object] = lambda _: None,
 ) -> list[Row]:
-    """Trains `network` in place; returns what was measured, a row every `plan.every` steps.
+    """Trains `network` in place; returns what was measured, a row every `plan.every` steps and at the last.
 
     `draw(step)` gives the step's batch and must depend on the step alone; tf.data runs it ahead of its use.
     With `reasons` every batch brings evidence. `measure` gets the network with the averaged weights and gives
@@ -88,13 +94,23 @@ def fit(
     What there is to go on from is kept in the file `kept` at every measurement, beside the plan and `key`,
     which must tell apart whatever else the result follows from. Called again with the same, training goes on
     there, to the same end. Where a figure is watched, Ctrl+C after the first measurement ends training as
-    patience does.
+    patience does, and so does a figure that is no number any more. Raises OptionError where it never was one.
     """
     state = _State(network, _optimizer(plan), plan)
     state.take_up(kept, _facts(plan, key))
     start = time.perf_counter() - (state.history[-1]["seconds"] if state.history else 0.0)
     learn = _learn(network, state.optimizer, reasons)
     losses: list[float] = []
+
+    def measured(row: Row) -> None:
+        with state.averaged():
+            row |= measure(network)
+        row["seconds"] = round(time.perf_counter() - start, 1)
+        state.add(row)
+        report(row)
+
+    if plan.start_counts and not state.history:
+        measured({"step": 0})
     with contextlib.closing(_stream(draw, state.step, plan.steps, reasons is not None)) as batches:
         try:
             for batch in batches:
@@ -103,27 +119,33 @@ def fit(
                 progress(1)
                 if state.step % plan.every and state.step != plan.steps:
                     continue
-                row: Row = {"step": state.step, "loss": float(np.mean(losses))}
-                with state.averaged():
-                    row |= measure(network)
-                row["seconds"] = round(time.perf_counter() - start, 1)
+                measured({"step": state.step, "loss": float(np.mean(losses))})
                 losses.clear()
-                state.add(row)
-                report(row)
+                if state.lost:
+                    _warn_or_raise(state)
+                    break
                 state.keep(kept, _facts(plan, key))
                 if state.waited >= plan.patience and plan.watch is not None:
                     break
         except (KeyboardInterrupt, Stopped) as stop:
             asked = isinstance(stop, KeyboardInterrupt) or stop.args[0] == signal.SIGINT
-            if not asked or state.best is None:
+            if not asked or state.best is None or state.step < plan.every:
                 raise
-            logging.getLogger(__name__).warning("stopped; the best weights so far are taken")
+            _log.warning("stopped; the best weights so far are taken")
     state.end()
     return state.history
 
 
+def _warn_or_raise(state: _State) -> None:
+    """What is said of weights that have become infinite."""
+    came = f"after {state.step} steps the error is no number"
+    if state.best is None:
+        raise OptionError("a training whose error stays a number", came, "choose a smaller --learning-rate")
+    _log.warning("%s; the best weights so far are taken", came)
+
+
 def _stream(draw: Draw, start: int, stop: int, evidence: bool) -> Generator[tuple[Any, ...]]:
-    """The steps' batches as tensors, in order, drawn ahead on all cores; what `draw` raises is raised here."""
+    """The steps' batches as tensors, in order, drawn ahead in threads; what `draw` raises is raised here."""
     tf = tensorflow()
     types = (tf.float32, tf.float32, tf.bool) if evidence else (tf.float32, tf.float32)
     raised: list[BaseException] = []
@@ -141,7 +163,8 @@ def _stream(draw: Draw, start: int, stop: int, evidence: bool) -> Generator[tupl
     def asked(step: Any) -> Any:
         return tf.numpy_function(drawn, [step], types)
 
-    batches = tf.data.Dataset.range(start, stop).map(asked, os.cpu_count(), deterministic=True).prefetch(2)
+    at_once = min(os.cpu_count() or 1, MOST_AT_ONCE)
+    batches = tf.data.Dataset.range(start, stop).map(asked, at_once, deterministic=True).prefetch(2)
     try:
         yield from batches
     except tf.errors.OpError:
@@ -215,10 +238,15 @@ class _State:
         if self._plan.watch is None:
             return
         self.waited += 1
-        if best_row(self.history, self._plan.watch) is row:
+        if not self.lost and best_row(self.history, self._plan.watch) is row:
             self.waited = 0
             with self.averaged():
                 self.best = [variable.numpy() for variable in self.network.variables]
+
+    @property
+    def lost(self) -> bool:
+        """Whether the watched figure is no number any more: these weights never come back."""
+        return self._plan.watch is not None and not np.isfinite(self.history[-1][self._plan.watch])
 
     def end(self) -> None:
         """Gives the network the weights that come out."""
@@ -262,8 +290,8 @@ class _State:
 
 
 def best_row(history: Sequence[Row], watch: str) -> Row:
-    """The row of the smallest figure `watch`, the first of equals."""
-    return min(history, key=lambda row: row[watch])
+    """The row of the smallest figure `watch` that is a number, the first of equals."""
+    return min((row for row in history if np.isfinite(row[watch])), key=lambda row: row[watch])
 
 
 def _optimizer(plan: Plan) -> Any:

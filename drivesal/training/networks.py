@@ -70,8 +70,11 @@ ARCHITECTURES = {
 
 
 def has_linear_head(network: Any) -> bool:
-    """Whether the answer is a dense layer without an activation, which `scale_head` can scale."""
-    last = network.layers[-1] if network.layers else None
+    """Whether the answer is a dense layer without an activation, which `scale_head` can scale.
+
+    Of a subclassed network nothing says which layer answers.
+    """
+    last = network.layers[-1] if getattr(network, "outputs", None) else None
     keras_module = keras()
     return isinstance(last, keras_module.layers.Dense) and last.activation is keras_module.activations.linear
 

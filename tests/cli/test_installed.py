@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.legacy import files
+from tests.loading.legacy import files
 from tests.recordings import drives
 
 # what makes it, and the angles as written, times which is the angle inside drivesal

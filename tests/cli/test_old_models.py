@@ -8,7 +8,7 @@ import pytest
 from drivesal.backend import keras
 from drivesal.card import read_card
 from tests.clips import make_clip
-from tests.legacy import files, test_recurrent
+from tests.loading.legacy import files, test_recurrent
 from tests.models import pictures
 
 SAID = ("--input-scale", "0..255", "--color", "RGB", "--angle-unit", "norm", "--positive", "right")

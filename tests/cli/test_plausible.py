@@ -1,6 +1,7 @@
 """The doubt of a wrongly declared input scaling, through the command."""
 
 import json
+from pathlib import Path
 
 import cv2
 import pytest
@@ -129,3 +130,33 @@ def test_from_python(tmp_path):
         model = api.load_model(fitted, input_scale=scaling, angle_unit="deg")
         doubt = api.render(frames, model, tmp_path / "o.mp4", overwrite=True)["scaling_doubt"]
         assert (doubt and [one["input_scale"] for one in doubt["better"]]) == better
+
+
+def evaluated(inside, recording, *more):
+    """What `evaluate` says of the default model there: the lines, and what its JSON holds."""
+    ran = inside("evaluate", "default", recording, "--out", "found", "--overwrite", "--quiet", *more)
+    assert ran.code == 0, ran
+    facts = json.loads(Path("found.json").read_text())
+    assert doubts(ran.out) == facts["notes"]
+    return facts
+
+
+def test_evaluate_says_it_of_the_sample(inside, sample):
+    facts = evaluated(inside, sample, "--input-scale", "0..1")
+    (said,) = facts["notes"]
+    assert said.startswith("input scaling 0..1 looks wrong: against 40 labels its RMSE is ")
+    assert "say --input-scale -1..1, or mend" in said
+    doubt = facts["scaling_doubt"]
+    assert doubt["reason"] == "labels"
+    assert doubt["declared"]["rmse"] == pytest.approx(facts["errors"]["rmse"], rel=0.1)
+    right = evaluated(inside, sample)
+    assert right["scaling_doubt"] is None
+    assert right["notes"] == []
+    assert doubt["better"][0]["rmse"] == pytest.approx(right["errors"]["rmse"], rel=0.1)
+
+
+@pytest.mark.parametrize(("more", "doubted"), [(("--input-scale", "0..1"), 1), ((), 0)])
+def test_evaluate_says_it_of_a_real_drive(inside, shared, more, doubted):
+    facts = evaluated(inside, shared / "udacity_ch2" / "run.mp4", "--every", "10", *more)
+    assert len(facts["notes"]) == doubted
+    assert all("say --input-scale -1..1," in one for one in facts["notes"])

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +17,11 @@ import numpy as np
 import pytest
 
 from drivesal.card import card_path, read_card
+from drivesal.errors import OptionError
 from drivesal.loading import load_model
-from tests.recordings.drives import simulator
+from tests.loading.legacy import files
+from tests.models import convolutional, nested, steering
+from tests.recordings.drives import simulator, tub
 
 SMALL = ("--arch", "toy-car", "--input-size", "40x60", "--batch", "16")
 
@@ -32,6 +40,19 @@ def barred(folder: Path, count: int = 160) -> Path:
         rows.append(f"{i}.jpg {right_deg[i]:.4f}")
     (folder / "data.txt").write_text("\n".join(rows))
     return folder
+
+
+def started(folder: Path, *arguments: object) -> subprocess.Popen[str]:
+    """The installed command, training in `folder`, as a terminal would start it."""
+    command = [str(Path(sys.executable).with_name("drivesal")), "train", "--out", "my.keras", *SMALL]
+    return subprocess.Popen(
+        [*command, *map(str, arguments)],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +141,75 @@ def test_it_goes_on_from_a_model(
     assert after.training["validation"]["rmse"] < 0.5 * after.training["validation"]["rmse_always_0"]
 
 
+def test_a_model_that_gets_no_better_stays_as_it_was(
+    trained: tuple[Path, Any], drive: Path, tmp_path: Path, inside: Callable[..., Any]
+) -> None:
+    path, _ = trained
+    worse = ("--epochs", "2", "--batch", "16", "--learning-rate", "0.5")
+    done = inside("train", drive, "--model", path, "--out", "more.keras", *worse)
+    assert done.code == 0, done
+    assert done.err.startswith("as it came: RMSE ")
+    assert "none of 2 epochs was better than the model as it came" in done.out
+    after = load_model(tmp_path / "more.keras")
+    assert after.card.training["best_epoch"] == 0
+    for one, other in zip(load_model(path).network.get_weights(), after.network.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+
+
+def test_it_goes_on_from_old_files_and_other_networks(
+    drive: Path, tmp_path: Path, inside: Callable[..., Any]
+) -> None:
+    files.write(tmp_path / "k1.h5", files.keras1(), files.KERAS1_WEIGHTS, version="1.2.1")
+    files.write(tmp_path / "k2.h5", files.sequential("2.1.6-tf"), files.keras2_weights(), version="2.1.6-tf")
+    steering(nested(), scale=1 / 255).save(tmp_path / "nested.keras")
+    said = ("--model-angle-unit", "rad", "--turns", "steering-wheel", "--input-scale", "0..1", "--color", "RGB")
+    for name, more in (
+        ("k1.h5", (*said, "--model-positive", "left", "--lambda", "lambda_1=x/127.5-1")),
+        ("k2.h5", (*said, "--model-positive", "right")),
+        ("nested.keras", ()),
+    ):
+        out = tmp_path / "on.keras"
+        arguments = ("--epochs", "1", "--batch", "16", "--overwrite", "--json")
+        done = inside("train", drive, "--model", name, "--out", out, *arguments, *more)
+        assert done.code == 0, done
+        model = load_model(out)
+        assert model.assumed == ()
+        found = inside("evaluate", out, drive, "--start", "6.36", "--json", "--out", "found", "--overwrite")
+        stated = json.loads(done.out)["validation"]["rmse"]
+        assert json.loads(found.out)["errors"]["rmse"] == pytest.approx(stated, rel=0.02), name
+
+
+def test_a_network_whose_layers_are_all_frozen_is_refused(
+    drive: Path, tmp_path: Path, inside: Callable[..., Any]
+) -> None:
+    network = convolutional()
+    network.trainable = False
+    steering(network).save(tmp_path / "frozen.keras")
+    done = inside("train", drive, "--model", "frozen.keras", "--out", "my.keras", "--epochs", "1")
+    assert done.code == 1
+    assert "all of frozen.keras is frozen" in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+def test_grey_pictures_and_a_batch_larger_than_the_drive(
+    drive: Path, tmp_path: Path, inside: Callable[..., Any]
+) -> None:
+    done = inside(
+        "train", drive, "--out", "my.keras", *SMALL, "--color", "GREY", "--batch", "500", "--epochs", "2"
+    )
+    assert done.code == 0, done
+    assert load_model(tmp_path / "my.keras").network.input_shape == (None, 40, 60, 1)
+    assert "epoch 2/2" in done.err
+
+
+def test_the_card_is_printed_in_words(trained: tuple[Path, Any], inside: Callable[..., Any]) -> None:
+    done = inside("model", trained[0])
+    assert done.code == 0, done
+    assert "{" not in done.out
+    assert "name barred, format sullychen, frames (training 120, validation 32)" in done.out
+    assert "\nvalidation  frames 32, rmse " in done.out
+
+
 def test_several_recordings_of_one_kind_and_not_of_two(
     drive: Path, tmp_path: Path, inside: Callable[..., Any]
 ) -> None:
@@ -147,8 +237,11 @@ def test_several_recordings_of_one_kind_and_not_of_two(
         (("--out", "my.keras", "--bins", "-1..1"), "--model for --bins"),
         (("--out", "my.keras", "--arch", "toy-car", "--model", "x.keras"), "--arch"),
         (("--out", "my.keras", "--no-labels"), "steering angles"),
-        (("--out", "my.keras", "--start", "#159"), "too few"),
+        (("--out", "my.keras", "--start", "#159"), "there is 1, too few"),
         (("--out", "my.keras", "--crop", "70:80"), "crop"),
+        (("--out", "my.keras", "--input-scale", "5..5"), "input scale"),
+        (("--out", "my.keras", "--model-positive", "right"), "--model for --model-positive"),
+        (("--out", "my.keras", "--model", "nowhere.h5"), "nowhere.h5"),
     ],
 )
 def test_mistakes_are_told_in_a_line_and_leave_nothing(
@@ -158,6 +251,109 @@ def test_mistakes_are_told_in_a_line_and_leave_nothing(
     assert done.code == 1, done
     assert told in done.err
     assert len(done.err.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--epochs", "0"),
+        ("--learning-rate", "nan"),
+        ("--learning-rate", "inf"),
+        ("--validation", "nan"),
+        ("--steering-ratio", "nan"),
+        ("--batch", "5000"),
+        ("--seed", str(2**32)),
+    ],
+)
+def test_numbers_that_mean_nothing_are_wrong_usage(
+    arguments: tuple[str, ...], drive: Path, tmp_path: Path, inside: Callable[..., Any]
+) -> None:
+    done = inside("train", drive, "--out", "my.keras", *arguments)
+    assert done.code == 2
+    assert f"Invalid value for '{arguments[0]}'" in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_network_is_trained_on_the_device_asked_for(
+    drive: Path, tmp_path: Path, inside: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def refuse(device: object) -> None:
+        asked.append(device)
+        raise OptionError("a GPU", "none was found", "leave it out")
+
+    monkeypatch.setattr("drivesal.backend.use_device", refuse)
+    assert inside("train", drive, "--out", "my.keras", "--device", "gpu").code == 1
+    assert asked == ["gpu"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_labels_that_teach_nothing_are_refused(tmp_path: Path, inside: Callable[..., Any]) -> None:
+    times = [70 * i for i in range(40)]
+    simulator(tmp_path / "same", times, ["0.2"] * 40)
+    tub(tmp_path / "far", 40)  # norm angles far beyond 1, which a tanh cannot answer
+    for name, told in (("same", "all 30 to learn from are -5"), ("far", "the largest is ")):
+        done = inside("train", name, "--out", "my.keras", *SMALL, "--epochs", "1", "--quiet")
+        assert done.code == 1, done
+        assert told in done.err
+        assert len(done.err.splitlines()) == 1
+    mixed = inside("train", "same", "far", "--out", "my.keras", *SMALL, "--epochs", "1")
+    assert "norm at unknown; do them apart" in mixed.err  # nothing can say what the tub's lock is
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["far", "same"]
+
+
+def test_an_error_that_is_no_number_ends_it(drive: Path, tmp_path: Path, inside: Callable[..., Any]) -> None:
+    done = inside("train", drive, "--out", "my.keras", *SMALL, "--epochs", "9", "--learning-rate", "1e12")
+    assert done.code == 1, done
+    assert "choose a smaller --learning-rate" in done.err
+    assert "epoch 2/" not in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a limit on the size of files")
+@pytest.mark.parametrize("most", [300_000, 900_000], ids=["pictures", "weights"])
+def test_a_full_disk_leaves_nothing(most: int, drive: Path, tmp_path: Path) -> None:
+    """No file may grow beyond `most`; the pictures are 792,000 bytes, and PilotNet's weights a million."""
+    import resource
+
+    command = [str(Path(sys.executable).with_name("drivesal")), "train", str(drive), "--epochs", "1"]
+    done = subprocess.run(
+        [*command, "--every", "8", "--batch", "16", "--out", "my.keras"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
+    )
+    assert done.returncode == 1, done.stderr
+    assert "room on the disk" in done.stderr
+    assert ("epoch 1/1" in done.stderr) == (most == 900_000)
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_stopped_while_it_reads_it_leaves_nothing(name: str, drive: Path, tmp_path: Path) -> None:
+    process = started(tmp_path, *[drive] * 40, "--epochs", "1")
+    while not list(tmp_path.glob(".drivesal-*")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(getattr(signal, name))
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 128 + getattr(signal, name), said
+    assert said.splitlines() == ["drivesal: stopped; what was under way was not written"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_termination_while_it_learns_leaves_nothing(drive: Path, tmp_path: Path) -> None:
+    process = started(tmp_path, drive, "--epochs", "100000")
+    assert process.stderr is not None
+    assert "epoch 1/" in process.stderr.readline()
+    process.terminate()
+    process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
 
 
@@ -171,26 +367,7 @@ def test_an_existing_model_is_not_written_over(drive: Path, tmp_path: Path, insi
 
 def test_stopped_by_hand_it_keeps_the_best_so_far(drive: Path, tmp_path: Path) -> None:
     """Ctrl+C after the first epoch ends the training, and what there is is written."""
-    import signal
-    import subprocess
-    import sys
-
-    command = [
-        str(Path(sys.executable).with_name("drivesal")),
-        "train",
-        str(drive),
-        "--out",
-        "my.keras",
-        *SMALL,
-    ]
-    process = subprocess.Popen(
-        [*command, "--epochs", "100000"],
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+    process = started(tmp_path, drive, "--epochs", "100000")
     assert process.stderr is not None
     seen = [process.stderr.readline()]
     assert "epoch 1/" in seen[0]

@@ -184,7 +184,7 @@ def test_own_labels_are_compared_and_a_table_wins(
     done = inside("image", "sim", "--labels", "other.csv", *own)
     assert json.loads(done.out)["truth"] == 7.5
     done = inside("image", "sim", "--angle-unit", "rad", *own)
-    assert "for the model alone" in done.err
+    assert "not for the labels, the own labels of" in done.err
     assert json.loads(done.out)["truth"] == pytest.approx(10.0)
     done = inside("image", "sim", "--label-offset", "1", *own)
     assert done.code == 1

@@ -13,7 +13,7 @@ from drivesal.training import course
 from drivesal.training.course import Recipe, continued, fresh, train
 from drivesal.training.examples import Examples, Split
 from drivesal.training.networks import has_linear_head
-from tests.models import convolutional, steering
+from tests.models import convolutional, steering, subclassed
 
 WHEEL = AngleKind("deg", "steering-wheel")
 SIZE = (24, 32)
@@ -48,6 +48,12 @@ def test_a_linear_head_learns_shares_of_the_usual_angle():
     assert start.target.angle == AngleSpec("deg", "steering-wheel", "left")
     assert start.scale == pytest.approx(2.5)
     assert has_linear_head(start.network)
+
+
+def test_only_the_layer_that_answers_is_scaled():
+    assert has_linear_head(convolutional())
+    assert not has_linear_head(convolutional(head="tanh"))
+    assert not has_linear_head(subclassed())
 
 
 def test_an_input_that_the_network_does_not_fit_into_is_refused():

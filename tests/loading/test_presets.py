@@ -2,14 +2,14 @@ import pytest
 
 from drivesal.cli._options import FAMILIES
 from drivesal.errors import ModelError, OptionError
-from drivesal.imports import import_file
 from drivesal.loading import Declared, load_model
+from drivesal.loading.imports import import_file
+from drivesal.loading.presets import PRESETS
 from drivesal.preprocess import Crop, Preprocess
-from drivesal.presets import PRESETS
 from drivesal.steering import AngleSpec
 from drivesal.target import Bins
-from tests.legacy import files
-from tests.legacy.test_hdf5 import two_outputs
+from tests.loading.legacy import files
+from tests.loading.legacy.test_hdf5 import two_outputs
 from tests.models import convolutional, pictures
 
 

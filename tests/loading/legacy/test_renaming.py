@@ -5,9 +5,9 @@ import pytest
 
 from drivesal.backend import keras
 from drivesal.errors import ModelError
-from drivesal.legacy.building import build
-from drivesal.legacy.renaming import KNOWN
-from tests.legacy.files import plain
+from drivesal.loading.legacy.building import build
+from drivesal.loading.legacy.renaming import KNOWN
+from tests.loading.legacy.files import plain
 
 OLD = {"trainable": True, "input_dtype": "float32"}
 

@@ -9,7 +9,7 @@ import functools
 from typing import Any
 
 from drivesal.backend import keras
-from drivesal.lambdas import formula
+from drivesal.loading.lambdas import formula
 
 
 def register() -> None:

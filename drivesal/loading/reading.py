@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from drivesal import presets
 from drivesal.backend import keras
 from drivesal.card import Card, card_path, read_card
 from drivesal.errors import ModelError, OptionError, nearest
-from drivesal.lambdas import formula
-from drivesal.legacy import hdf5
+from drivesal.loading import presets
+from drivesal.loading.formats import EXPECTED, kind_of
+from drivesal.loading.lambdas import formula
+from drivesal.loading.legacy import hdf5
+from drivesal.loading.sizes import check_layers, weights_within
+from drivesal.loading.stand_in import layer as stand_in
+from drivesal.loading.stand_in import register
 from drivesal.model import SteeringModel
-from drivesal.model_formats import EXPECTED, kind_of
 from drivesal.network import signature
 from drivesal.preprocess import Colour, Crop, Interpolation, Preprocess
-from drivesal.sizes import check_layers, weights_within
-from drivesal.stand_in import layer as stand_in
-from drivesal.stand_in import register
 from drivesal.steering import AngleSpec, Side, Turns, Unit
 from drivesal.target import Bins, Class, Explainable, Target
 

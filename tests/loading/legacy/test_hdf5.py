@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from drivesal.errors import ModelError
-from drivesal.legacy import hdf5
-from tests.legacy import files
-from tests.legacy.files import CONV, DENSE, H, W, answer, conv2, dense2, functional, node, plain, start
+from drivesal.loading.legacy import hdf5
+from tests.loading.legacy import files
+from tests.loading.legacy.files import CONV, DENSE, H, W, answer, conv2, dense2, functional, node, plain, start
 
 SCALING = {"lambda_1": "x/127.5-1"}
 GENERATIONS = ("2.0.8", "2.1.6-tf", "2.2.4-tf", "2.4.0")

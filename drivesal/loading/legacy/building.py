@@ -16,10 +16,18 @@ from typing import Any
 
 from drivesal.backend import keras
 from drivesal.errors import DrivesalError, ModelError
-from drivesal.legacy.renaming import ELEMENTWISE, KNOWN, MERGES, SPATIAL, WRAPPERS, channels_first, renamed
+from drivesal.loading.legacy.renaming import (
+    ELEMENTWISE,
+    KNOWN,
+    MERGES,
+    SPATIAL,
+    WRAPPERS,
+    channels_first,
+    renamed,
+)
+from drivesal.loading.stand_in import hard_sigmoid
+from drivesal.loading.stand_in import layer as stand_in
 from drivesal.network import refuse_several_pictures
-from drivesal.stand_in import hard_sigmoid
-from drivesal.stand_in import layer as stand_in
 
 MODELS = {"Sequential", "Model", "Functional"}
 

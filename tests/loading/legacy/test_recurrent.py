@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from drivesal.errors import ModelError
-from drivesal.legacy import hdf5
-from tests.legacy import files
-from tests.legacy.files import H, W, dense2, drawn, functional, node, plain, start
+from drivesal.loading.legacy import hdf5
+from tests.loading.legacy import files
+from tests.loading.legacy.files import H, W, dense2, drawn, functional, node, plain, start
 
 UNITS, WIDTH = 4, W * 3
 LAST = (drawn(UNITS, 1), drawn(1))

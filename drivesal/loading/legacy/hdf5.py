@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from drivesal.errors import DrivesalError, ModelError
-from drivesal.legacy.building import Rebuilt, build, written_by_keras_1
-from drivesal.legacy.recurrent import joined
-from drivesal.legacy.renaming import WRAPPERS
+from drivesal.loading.legacy.building import Rebuilt, build, written_by_keras_1
+from drivesal.loading.legacy.recurrent import joined
+from drivesal.loading.legacy.renaming import WRAPPERS
 
 AGAIN = "save it again in the Keras that wrote it, with model.save('name.h5')"
 

@@ -12,7 +12,7 @@ from drivesal.preprocess import Colour, Crop
 from drivesal.steering import Side, Turns, Unit
 
 if TYPE_CHECKING:
-    from drivesal.loading import Declared
+    from drivesal.loading.reading import Declared
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 import pytest
 
 from drivesal.errors import OptionError
-from drivesal.lambdas import Formula, formula, scaling
+from drivesal.loading.lambdas import Formula, formula, scaling
 
 
 @pytest.mark.parametrize(
