@@ -131,9 +131,8 @@ def _export(source: Path, recording: Recording, given: Mapping[str, Any]) -> int
         raise OptionError("one model to export", "there are two", "export them one by one")
     if out.suffix.lower() not in (".html", ".htm"):
         raise OptionError("--export to end in .html", f"it is {out}", "name it so")
-    read = [
-        *_given.files_read(recording, source, {**given, "model_path": next(iter(given["model_paths"]), None)})
-    ]
+    first = next(iter(given["model_paths"]), None)
+    read = _given.files_read([recording], [source], {**given, "model_path": first})
     with (
         Outputs([out], overwrite=given["overwrite"], inputs=read) as outputs,
         Session(recording, _notes(recording, given["notes"]), _view(given)) as session,

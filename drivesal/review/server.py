@@ -220,8 +220,8 @@ def _errors(made: FastAPI) -> None:
     @made.exception_handler(GoneError)
     @made.exception_handler(DroppedError)
     @made.exception_handler(concurrent.futures.CancelledError)
-    def dropped(_: Request, __: Exception) -> JSONResponse:
-        return refusal(409, "nobody waited for it any more")
+    def dropped(_: Request, __: Exception) -> Response:
+        return Response(status_code=204)  # given up for something newer: no failure, that a browser would log
 
     @made.exception_handler(Exception)
     def failed(request: Request, error: Exception) -> JSONResponse:

@@ -105,7 +105,7 @@ def test_it_ends_at_once_and_in_silence_while_a_page_waits(
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=30)
         assert (process.returncode, told) == (0, "")
-        assert waiting.getresponse().status == 409
+        assert waiting.getresponse().status == 204
 
 
 @pytest.mark.parametrize("host", ["::1", "localhost"])

@@ -392,8 +392,8 @@ def test_who_waits_when_the_work_ends_is_told(drive: Path, tmp_path: Path, model
             while (now := made.work.now) is None or "rise" not in now[0]:
                 time.sleep(0.02)
             made.work.close()
-            assert slow.result(20).status == 409
-            assert ask("/api/explained/3").status == 409
+            assert slow.result(20).status == 204
+            assert ask("/api/explained/3").status == 204
 
 
 def test_a_view_and_the_analysis_share_one_study(

@@ -15,7 +15,7 @@ export class Refused extends Error {
   get starting() { return this.status === 503; }
 
   /** It was given up for something newer: worth asking again. */
-  get dropped() { return this.status === 409; }
+  get dropped() { return this.status === 204; }
 }
 
 /** Nobody answers. */
@@ -42,6 +42,7 @@ export async function ask(path, options = {}) {
     throw new Gone();
   }
   mark(false);
+  if (answer.status === 204) throw new Refused(204, "given up for something newer");
   if (!answer.ok) throw new Refused(answer.status, await reason(answer));
   return answer;
 }
