@@ -39,6 +39,7 @@ def cli() -> None:
 
     \b
     drivesal video run.mp4                      overlay video, table and facts
+    drivesal review run.mp4                     frame by frame in the browser
     drivesal image run.mp4 --at 1:13            one frame as a figure
     drivesal evaluate my.keras run.mp4          its errors, and where it is worst
     drivesal info drive/                        what a recording holds

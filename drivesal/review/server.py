@@ -33,7 +33,6 @@ from drivesal.review.whatif import NOTHING, Edit, parse_edit
 from drivesal.review.work import AHEAD, VIEW, DroppedError, Tick
 
 PAGE = Path(__file__).parent / "page"
-"""What the page loads of Bokeh's, out of its Python package."""
 ROWS = 20_000
 """Most rows of the timeline in one answer."""
 _AT_ONCE = 4
