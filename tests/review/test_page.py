@@ -320,6 +320,7 @@ def test_a_slow_method_shows_progress_and_is_dropped(visit: Visit) -> None:
     masks = visit.page.locator("#option-masks")
     assert masks.input_value() == "1000"
     masks.fill("4096")
+    visit.until("location.hash.includes('4096')")
     visit.page.wait_for_selector("#busy:not([hidden])")
     visit.until("/rise of frame 0: \\d+ %/.test(document.querySelector('#busy-text').textContent)")
     assert visit.page.locator('[data-part="heat-0-increase"].late').count() == 1

@@ -5,7 +5,7 @@ import { angle, clock } from "./format.js";
 import { angleBands, largestApart, ORDERS } from "./ranking.js";
 
 export class List {
-  #drive; #store; #rows; #order = $("order"); #preset = $("band-preset"); #from = $("band-from"); #to = $("band-to"); #found = []; #spot = -1;
+  #drive; #store; #rows; #order = $("order"); #preset = $("band-preset"); #from = $("band-from"); #to = $("band-to"); #found = []; #jumped = -1;
 
   constructor(drive, store, rows) {
     this.#drive = drive;
@@ -80,12 +80,14 @@ export class List {
     if (held !== null) $("list").querySelector(`[data-frame="${held}"]`)?.focus();
     const none = this.#rows.length ? "No frame matches." : "Comes with the analysis of the drive.";
     say($("list-empty"), items.length ? "" : none);
-    this.#spot = -1;
     this.#mark();
   }
 
+  // where one is in the list is where one jumped last, however far one has stepped since
+  get #spot() { return this.#found.findIndex((one) => one.frame === this.#jumped); }
+
   #jump(place) {
-    this.#spot = place;
+    this.#jumped = this.#found[place].frame;
     this.#store.set({ frame: this.#found[place].frame, playing: false }, "jump");
     this.#mark();
   }
@@ -93,7 +95,8 @@ export class List {
   /** The next of the list, or the one before. */
   go(by) {
     if (!this.#found.length) return;
-    const place = this.#spot < 0 ? (by > 0 ? 0 : this.#found.length - 1) : this.#spot + by;
+    const spot = this.#spot;
+    const place = spot < 0 ? (by > 0 ? 0 : this.#found.length - 1) : spot + by;
     if (place < 0 || place >= this.#found.length) return;
     this.#jump(place);
     $("list").children[place].scrollIntoView({ block: "nearest" });
@@ -102,7 +105,6 @@ export class List {
   #mark() {
     const { frame } = this.#store.now;
     const here = this.#found.findIndex((one) => one.frame === frame);
-    if (here >= 0) this.#spot = here;
     [...$("list").children].forEach((item, place) => {
       if (place === here) item.firstChild.setAttribute("aria-current", "true");
       else item.firstChild.removeAttribute("aria-current");

@@ -85,6 +85,7 @@ export class Settings {
 
   #options(method) {
     this.#built = method.name;
+    clearTimeout(this.#timer); // what was being typed belongs to the method before
     $("options").replaceChildren(...method.options.map((option) => make("label", { class: "field" },
       make("span", { class: "field-name", text: option.name }), this.#field(option), make("span", { class: "hint", text: hint(option) }))));
     $("no-options").hidden = method.options.length > 0;

@@ -20,7 +20,7 @@ const NEIGHBOURS = [1, 2, 3, -1];
 /** Says "shown" {frame, ms, numbers} when a frame is complete, "busy" {share, what} and "idle". */
 export class Stage extends EventTarget {
   #drive; #store; #loader = new Loader(); #panels = new Map(); #running = null; #pending = false;
-  #ahead = new AbortController(); #direction = 1; #width = 640; #host = $("panels"); #timer = 0;
+  #ahead = new AbortController(); #direction = 1; #count = 0; #width = 640; #host = $("panels"); #timer = 0;
 
   constructor(drive, store) {
     super();
@@ -106,6 +106,7 @@ export class Stage extends EventTarget {
     if (signal.aborted) return;
     this.shownFrame = plan.frame;
     document.body.dataset.shown = plan.frame;
+    document.body.dataset.seq = ++this.#count;
     const ms = performance.now() - job.started;
     this.dispatchEvent(new CustomEvent("shown", { detail: { frame: plan.frame, ms } }));
   }
