@@ -115,6 +115,14 @@ class Visit:
             assert time.monotonic() < end, f"never came: {script} {arg or ''}"
             self.page.wait_for_timeout(20)
 
+    def settled(self, element: str) -> None:
+        """Waits until the text of an element, by id, has stayed the same for half a second."""
+        text, since = self.text(element), time.monotonic()
+        while time.monotonic() - since < 0.5:
+            self.page.wait_for_timeout(20)
+            if (now := self.text(element)) != text:
+                text, since = now, time.monotonic()
+
     def analysed(self) -> None:
         """Waits for the whole drive's timeline."""
         self.page.wait_for_selector('#analysis[data-ended="true"]', timeout=40_000)
