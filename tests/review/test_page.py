@@ -93,7 +93,7 @@ def visit(browser: Browser, served: str) -> Iterator[Visit]:
 
 
 def degrees(text: str) -> float:
-    """"3.5° R" as -3.5."""
+    """ "3.5° R" as -3.5."""
     found = re.search(r"(\d+\.\d+)°(?: ([LR]))?", text)
     assert found, text
     return float(found[1]) * (-1 if found[2] == "R" else 1)
@@ -220,15 +220,11 @@ def test_what_if_by_mouse(visit: Visit) -> None:
     assert visit.page.locator(".overlay .box").count() == 2  # on the frame and on the heat
     visit.page.click("#undo")
     visit.page.wait_for_selector("#edited", state="hidden")
-    visit.until(
-        "(was) => document.querySelector('#predicted').textContent === was", arg=angle_text(before)
-    )
+    visit.until("(was) => document.querySelector('#predicted').textContent === was", arg=angle_text(before))
     visit.shown(0)
     assert visit.pixels("heat-0-increase") == picture
     visit.page.click("#redo")
-    visit.until(
-        "(was) => document.querySelector('#predicted').textContent !== was", arg=angle_text(before)
-    )
+    visit.until("(was) => document.querySelector('#predicted').textContent !== was", arg=angle_text(before))
     visit.shown(0)
     assert degrees(visit.text("predicted")) == after
     visit.page.click("#reset")
@@ -300,9 +296,7 @@ def test_two_models(browser: Browser, compared: str) -> None:
         parts = visit.page.locator(".panel").evaluate_all("(all) => all.map((one) => one.dataset.part)")
         assert parts == ["frame", "heat-0-increase", "heat-1-increase", "difference"]
         assert re.fullmatch(r"A .*° ?[LR]? · B .*°( [LR])?", visit.text("predicted"))
-        legends = [
-            visit.page.locator(f'[data-part="heat-{n}-increase"] .legend').inner_text() for n in (0, 1)
-        ]
+        legends = [visit.page.locator(f'[data-part="heat-{n}-increase"] .legend').inner_text() for n in (0, 1)]
         assert legends[0] == legends[1]  # one scale
         assert visit.pixels("heat-0-increase") != visit.pixels("heat-1-increase")
         visit.analysed()
@@ -464,7 +458,7 @@ def test_frames_work_while_the_model_loads(
 def test_what_is_wrong_is_said(browser: Browser, served: str) -> None:
     with visited(browser, served) as visit:
         visit.shown(0)
-        visit.page.route("**/api/frame/5?*", refusing(404, "expected a frame that decodes, but frame 5 is damaged"))
+        visit.page.route("**/api/frame/5?*", refusing(404, "expected a whole frame, but frame 5 is damaged"))
         visit.page.route("**/api/status", lambda route: route.fulfill(json={
             "ready": True, "note": "a copy with more keyframes is being made", "work": None,
             "analysis": [{"rows": 7, "ended": True, "error": "frame 7 cannot be read"}],
@@ -480,7 +474,7 @@ def test_what_is_wrong_is_said(browser: Browser, served: str) -> None:
         visit.forget("^404")
 
 
-@pytest.mark.parametrize("width, height", [(1280, 720), (1920, 1080)])
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1920, 1080)])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_the_screen(browser: Browser, served: str, width: int, height: int, scheme: Any) -> None:
     screen = {"width": width, "height": height}
@@ -489,21 +483,21 @@ def test_it_fits_the_screen(browser: Browser, served: str, width: int, height: i
         visit.analysed()
         for tab in ("list", "whatif", "notes", "view"):
             visit.page.click(f"#tab-{tab}")
-            size = visit.run("(() => { const d = document.documentElement; return [d.scrollWidth, d.scrollHeight]; })()")
+            size = visit.run("((page) => [page.scrollWidth, page.scrollHeight])(document.documentElement)")
             assert size == [width, height]
         outside = visit.run(
             """() => [...document.querySelectorAll("main *, header *, #timeline *")].filter((one) => {
               const box = one.getBoundingClientRect();
-              return box.width && !one.closest(".side-panel, #chart") && (box.right > innerWidth + 1 || box.left < -1);
+              const beside = box.right > innerWidth + 1 || box.left < -1;
+              return box.width && beside && !one.closest(".side-panel, #chart");
             }).map((one) => one.outerHTML.slice(0, 80))"""
         )
         assert outside == []
         wide = visit.page.locator('[data-part="frame"] canvas').bounding_box()
-        assert wide and wide["width"] > width / 8
+        assert wide
+        assert wide["width"] > width / 8
         light = visit.run("getComputedStyle(document.body).backgroundColor")
         assert (int(re.findall(r"\d+", light)[0]) > 128) == (scheme == "light")
-        # the lines of the chart are drawn in the theme's ink
-        assert visit.page.locator("#chart").screenshot()
 
 
 def test_the_theme_is_remembered(browser: Browser, served: str) -> None:
@@ -530,7 +524,8 @@ def test_the_timeline(visit: Visit) -> None:
     assert abs(visit.frame() - FRAMES / 2) < 5
     assert f"frame {visit.frame()}" in visit.text("hover")
     cursor = visit.page.locator("#cursor").bounding_box()
-    assert cursor and abs(cursor["x"] - middle[0]) < 8
+    assert cursor
+    assert abs(cursor["x"] - middle[0]) < 8
     visit.page.mouse.wheel(0, -400)
     visit.until("document.querySelector('#chart').dataset.to < 118")
     zoomed = visit.range()
@@ -565,8 +560,10 @@ def test_by_keys_alone(visit: Visit) -> None:
     for _ in range(60):  # Tab comes to everything, and what has the focus shows it
         visit.press("Tab")
         held = visit.run(
-            """() => { const one = document.activeElement, style = getComputedStyle(one.closest("#chart") ?? one);
-              return [one.id || one.dataset.case || one.tagName, style.outlineStyle !== "none", one.tagName]; }"""
+            """() => { const one = document.activeElement;
+              const style = getComputedStyle(one.closest("#chart") ?? one);
+              return [one.id || one.dataset.case || one.tagName, style.outlineStyle !== "none", one.tagName];
+            }"""
         )
         if held[2] != "BODY":
             assert held[1], held
@@ -603,7 +600,8 @@ def test_a_pixels_value(visit: Visit) -> None:
           const map = new Float32Array(await answer.arrayBuffer());
           const [left, top, right, bottom] = drive.models[0].box;
           const [height, width] = drive.models[0].size;
-          return map[Math.floor((y - top) / (bottom - top) * height) * width + Math.floor((x - left) / (right - left) * width)];
+          const row = Math.floor((y - top) / (bottom - top) * height);
+          return map[row * width + Math.floor((x - left) / (right - left) * width)];
         }""",
         [query, int(found[1]) + 0.5, int(found[2]) + 0.5],
     )
@@ -649,7 +647,8 @@ def test_arithmetic_of_the_timeline(visit: Visit) -> None:
             points: x.length, largest: Math.max(...y), least: Math.min(...y), spike: x[y.indexOf(9)],
             ascending: x.every((one, i) => !i || one > x[i - 1]), gap,
             error: errorBands(times, angle, none).bands, jump: jumpBands(times, moved, changed).bands,
-            runs: runs(times, () => false), apart: largestApart(angle, times).map((one) => one.frame).slice(0, 3),
+            runs: runs(times, () => false),
+            apart: largestApart(angle, times, (i) => angle[i] > 1).map((one) => one.frame),
             ticks: [...timeTicks(0, 199, 900, (f) => f / 20, (t) => t * 20).labels.values()],
           };
         }"""
@@ -661,7 +660,7 @@ def test_arithmetic_of_the_timeline(visit: Visit) -> None:
     assert found["error"] == [[50, 60], [150, 150]]  # within half a second is one band
     assert found["jump"] == [[70, 70]]  # at 71 the picture changed too
     assert found["runs"] == []
-    assert found["apart"] == [50, 150, 70] or found["apart"][:2] == [50, 150]
+    assert found["apart"] == [50, 150]
     assert found["ticks"] == [f"0:{second:02d}" for second in range(10)]
 
 
