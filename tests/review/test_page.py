@@ -459,9 +459,7 @@ def test_frames_work_while_the_model_loads(
 def test_what_is_wrong_is_said(browser: Browser, served: str) -> None:
     with visited(browser, served) as visit:
         visit.shown(0)
-        visit.page.route(
-            "**/api/frame/5?*", refusing(404, "expected a frame that decodes, but frame 5 is damaged")
-        )
+        visit.page.route("**/api/frame/5?*", refusing(404, "expected a whole frame, but frame 5 is damaged"))
         visit.page.route("**/api/status", lambda route: route.fulfill(json={
             "ready": True, "note": "a copy with more keyframes is being made", "work": None,
             "analysis": [{"rows": 7, "ended": True, "error": "frame 7 cannot be read"}],
@@ -486,15 +484,13 @@ def test_it_fits_the_screen(browser: Browser, served: str, width: int, height: i
         visit.analysed()
         for tab in ("list", "whatif", "notes", "view"):
             visit.page.click(f"#tab-{tab}")
-            size = visit.run(
-                "(() => { const d = document.documentElement; return [d.scrollWidth, d.scrollHeight]; })()"
-            )
+            size = visit.run("((page) => [page.scrollWidth, page.scrollHeight])(document.documentElement)")
             assert size == [width, height]
         outside = visit.run(
             """() => [...document.querySelectorAll("main *, header *, #timeline *")].filter((one) => {
               const box = one.getBoundingClientRect();
-              const inside = box.right <= innerWidth + 1 && box.left >= -1;
-              return box.width && !one.closest(".side-panel, #chart") && !inside;
+              const beside = box.right > innerWidth + 1 || box.left < -1;
+              return box.width && beside && !one.closest(".side-panel, #chart");
             }).map((one) => one.outerHTML.slice(0, 80))"""
         )
         assert outside == []
@@ -503,8 +499,6 @@ def test_it_fits_the_screen(browser: Browser, served: str, width: int, height: i
         assert wide["width"] > width / 8
         light = visit.run("getComputedStyle(document.body).backgroundColor")
         assert (int(re.findall(r"\d+", light)[0]) > 128) == (scheme == "light")
-        # the lines of the chart are drawn in the theme's ink
-        assert visit.page.locator("#chart").screenshot()
 
 
 def test_the_theme_is_remembered(browser: Browser, served: str) -> None:
@@ -567,8 +561,8 @@ def test_by_keys_alone(visit: Visit) -> None:
     for _ in range(60):  # Tab comes to everything, and what has the focus shows it
         visit.press("Tab")
         held = visit.run(
-            """() => {
-              const one = document.activeElement, style = getComputedStyle(one.closest("#chart") ?? one);
+            """() => { const one = document.activeElement;
+              const style = getComputedStyle(one.closest("#chart") ?? one);
               return [one.id || one.dataset.case || one.tagName, style.outlineStyle !== "none", one.tagName];
             }"""
         )
@@ -655,7 +649,7 @@ def test_arithmetic_of_the_timeline(visit: Visit) -> None:
             ascending: x.every((one, i) => !i || one > x[i - 1]), gap,
             error: errorBands(times, angle, none).bands, jump: jumpBands(times, moved, changed).bands,
             runs: runs(times, () => false),
-            apart: largestApart(angle, times).map((one) => one.frame).slice(0, 3),
+            apart: largestApart(angle, times, (i) => angle[i] > 1).map((one) => one.frame),
             ticks: [...timeTicks(0, 199, 900, (f) => f / 20, (t) => t * 20).labels.values()],
           };
         }"""
@@ -667,7 +661,7 @@ def test_arithmetic_of_the_timeline(visit: Visit) -> None:
     assert found["error"] == [[50, 60], [150, 150]]  # within half a second is one band
     assert found["jump"] == [[70, 70]]  # at 71 the picture changed too
     assert found["runs"] == []
-    assert found["apart"] == [50, 150, 70] or found["apart"][:2] == [50, 150]
+    assert found["apart"] == [50, 150]
     assert found["ticks"] == [f"0:{second:02d}" for second in range(10)]
 
 

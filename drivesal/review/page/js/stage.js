@@ -170,7 +170,9 @@ export class Stage extends EventTarget {
     if (!this.#drive.ready || job.controller.signal.aborted) return;
     if (job.last !== undefined && plan.frame !== job.last) this.#direction = Math.sign(plan.frame - job.last);
     // of a slow method only the next frame, and only its numbers: the pictures follow from them at once
-    const steps = plan.slow ? [1] : NEIGHBOURS;
+    let steps = plan.slow ? [1] : NEIGHBOURS;
+    // while frames are left out of playing only those that may be shown are worth the work
+    if (state.playing) steps = [Math.max(1, plan.frame - (job.last ?? plan.frame))];
     const { signal } = this.#ahead;
     for (const step of steps) {
       const frame = state.frame + step * this.#direction;
