@@ -102,7 +102,7 @@ class Visit:
         asked = "document.querySelector('#frame-number').value"
         wanted = asked if frame is None else str(frame)
         self.until(
-            f"document.body.dataset.shown == {wanted} && "
+            f"document.body.dataset.idle === 'true' && document.body.dataset.shown == {wanted} && "
             f"[...document.querySelectorAll('.panel')].every((panel) => !panel.classList.contains('late') && "
             f"panel.querySelector('canvas').dataset.frame == {wanted})",
             timeout_s=20,

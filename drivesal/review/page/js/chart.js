@@ -176,7 +176,11 @@ export class Chart extends EventTarget {
       row.zero.line_color = colour("--axis");
       for (const { glyph, ...line } of row.lines) glyph.glyph.setv({ line_color: colour(line.colour), line_alpha: line.alpha ?? 1 });
     }
-    for (const band of this.#bands) for (const { glyph } of band.glyphs ?? []) glyph.fill_color = colour(band.colour);
+    // with an outline, or a band of one frame would vanish in a long drive
+    for (const band of this.#bands) {
+      const tint = colour(band.colour);
+      for (const { glyph } of band.glyphs ?? []) glyph.setv({ fill_color: tint, line_color: tint, line_width: 1 });
+    }
   }
 
   /** The theme changed. */

@@ -9,7 +9,7 @@ import { BOTH } from "./plan.js";
 const QUIET_MS = 700;
 
 export class Numbers {
-  #drive; #store; #rows; #gauge = new Gauge($("gauge")); #timer = 0;
+  #drive; #store; #rows; #gauge = new Gauge($("gauge")); #timer = 0; #errors = [];
 
   constructor(drive, store, stage, rows) {
     this.#drive = drive;
@@ -31,6 +31,7 @@ export class Numbers {
     store.on(["frame"], (state) => this.#place(state));
     stage.addEventListener("numbers", ({ detail }) => this.#told(detail));
     stage.addEventListener("refused", ({ detail }) => this.#refused(detail));
+    rows.addEventListener("limit", () => this.#flag());
     rows.addEventListener("rows", () => {
       this.#gauge.fits(rows.reach());
       if (!this.told) this.#place(store.now);
@@ -85,11 +86,17 @@ export class Numbers {
       const two = models.length > 1;
       say($("error-label"), two ? "error, L: too far left" : "error");
       say($("error"), each(errors, two ? (error) => angle(error) : errorInWords));
-      $("error-box").classList.toggle("large", errors.some((error) => Math.abs(error) > this.#rows.limit));
+      this.#errors = errors;
+      this.#flag();
     }
     const placed = [null, null];
     models.forEach((model, i) => { placed[model] = angles[i]; });
     this.#gauge.show(placed, truth, before?.[0]);
+  }
+
+  // what counts as large is known when the timeline is
+  #flag() {
+    $("error-box").classList.toggle("large", this.#errors.some((error) => Math.abs(error) > this.#rows.limit));
   }
 
   // not while playing: a voice cannot follow

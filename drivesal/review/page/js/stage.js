@@ -46,6 +46,7 @@ export class Stage extends EventTarget {
   /** Shows the state, as soon as what is being shown is there or has taken too long. */
   render() {
     this.#pending = true;
+    document.body.dataset.idle = "false"; // tests wait for it
     if (!this.#running) { this.#begin(); return; }
     const age = performance.now() - this.#running.started;
     if (age >= PATIENCE_MS) this.#running.controller.abort();
@@ -69,8 +70,9 @@ export class Stage extends EventTarget {
       this.#running = null;
       this.dispatchEvent(new Event("idle"));
     }
-    if (this.#pending) this.#begin();
-    else this.#fetchAhead(job);
+    if (this.#pending) { this.#begin(); return; }
+    document.body.dataset.idle = "true";
+    this.#fetchAhead(job);
   }
 
   // ---- one frame ----

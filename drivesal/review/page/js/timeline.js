@@ -171,6 +171,7 @@ export class Timeline {
       jump: jumpBands(times, column("moved"), column("changed")),
     };
     this.#rows.limit = found.error.limit;
+    this.#rows.dispatchEvent(new Event("limit"));
     const legend = BANDS.filter((band) => band.key !== "error" || this.#drive.has_truth).map((band) => {
       const { bands, limit } = found[band.key];
       this.#chart.band(band.key, bands);
