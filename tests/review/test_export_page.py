@@ -1,0 +1,50 @@
+"""An exported file in a browser, from disk, with the network off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.clips import make_clip
+from tests.review.pages import ARGUMENTS, Visit, browser_path
+
+FRAMES, EVERY = 60, 3
+
+
+def test_it_opens_from_disk_without_a_network(
+    tmp_path: Path, inside: Callable[..., Any], model_path: Path
+) -> None:
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright for Python")
+    path = browser_path()
+    if path is None:
+        pytest.skip("needs Chromium: install it, or name it in $CHROMIUM")
+    clip = make_clip(tmp_path / "run.mp4", FRAMES)
+    rows = "\n".join(f"{i},{3.0 * np.sin(i / 5):.4f}" for i in range(FRAMES))
+    clip.with_suffix(".csv").write_text(f"frame,steering_angle_deg\n{rows}\n")
+    done = inside("review", clip, "--model", model_path, "--export", "out.html", "--every", EVERY)
+    assert done.code == 0, done
+    address = (tmp_path / "out.html").as_uri()
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=path, args=ARGUMENTS)
+        page = browser.new_context(offline=True, viewport={"width": 1280, "height": 720}).new_page()
+        visit = Visit(page, address)
+        page.goto(f"{address}#frame=7")
+        visit.shown(6)  # the frame at or before that is in the file
+        first = visit.pixels("heat-0-increase")
+        visit.press("ArrowRight")
+        visit.shown(9)
+        assert visit.pixels("heat-0-increase") != first
+        visit.press("]")  # the worst frame of the list, or what is kept before it
+        visit.shown()
+        assert visit.frame() % EVERY == 0
+        assert "°" in visit.text("predicted")
+        page.wait_for_selector("#chart[data-from]")
+        assert not page.locator("#tab-whatif").is_visible()
+        assert not page.locator("#save-picture").is_visible()
+        assert visit.errors == []
+        assert visit.foreign == []
+        browser.close()
