@@ -5,6 +5,7 @@ import { $, say } from "./dom.js";
 import { count } from "./format.js";
 import { notice } from "./notices.js";
 
+const LOADING_MS = 150; // heat is waited for
 const SOON_MS = 1000;
 const CALM_MS = 4000;
 
@@ -36,7 +37,8 @@ export class Status extends EventTarget {
       this.now = await api.json("/api/status");
       this.#show(this.now);
       this.dispatchEvent(new CustomEvent("status", { detail: { now: this.now, was } }));
-      if (this.now.ready && this.now.analysis.every((one) => one.ended)) wait = CALM_MS;
+      if (!this.now.ready) wait = LOADING_MS;
+      else if (this.now.analysis.every((one) => one.ended)) wait = CALM_MS;
     } catch { /* told through `server` */ }
     this.#timer = setTimeout(() => this.#poll(), wait);
   }
