@@ -73,6 +73,7 @@ export class Status extends EventTarget {
 
   #back() {
     notice("gone", "");
+    this.#server(true);
     this.dispatchEvent(new Event("back"));
     this.#soon();
   }
