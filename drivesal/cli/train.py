@@ -17,6 +17,7 @@ from drivesal.cli import _options as options
 from drivesal.cli._progress import expected, say
 from drivesal.cli._progress import progress as bar
 from drivesal.errors import OptionError
+from drivesal.training.networks import ARCHITECTURES
 
 if TYPE_CHECKING:
     from drivesal.drives import Drive
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from drivesal.steering import AngleKind
     from drivesal.training.course import Recipe, Trained
 
-ARCHITECTURES = ["pilotnet", "toy-car"]
 _OF_A_MODEL = {
     "output": "output",
     "bins": "bins",
@@ -56,7 +56,7 @@ Examples:
     "--out", type=options.FILE, required=True, help="The .keras; its card and learning curves go beside it."
 )
 @click.option("--overwrite", is_flag=True, help="Write over existing files.")
-@click.option("--arch", type=click.Choice(ARCHITECTURES), help="The network.  [default: pilotnet]")
+@click.option("--arch", type=click.Choice(list(ARCHITECTURES)), help="The network.  [default: pilotnet]")
 @click.option("--model", "model_path", type=options.FILE, help="Go on from this model, in place of --arch.")
 @click.option("--epochs", type=click.IntRange(1, 100_000), default=60, show_default=True, help="At most.")
 @click.option(
@@ -181,9 +181,8 @@ def _trained(
 def _preprocess(given: Mapping[str, Any]) -> Preprocess:
     """How a new network's input is made."""
     from drivesal.preprocess import Crop, Preprocess, scale_from_range
-    from drivesal.training.networks import ARCHITECTURES as BUILT
 
-    architecture = BUILT[given["arch"] or "pilotnet"]
+    architecture = ARCHITECTURES[given["arch"] or "pilotnet"]
     scale, offset = scale_from_range(given["input_scale"] or "-1..1")
     return Preprocess(
         _given.size(given["input_size"]) or architecture.size,

@@ -92,6 +92,10 @@ class Analysis:
         self._stop.set()
         self._thread.join()
 
+    def wait(self) -> None:
+        """Returns when the whole drive has been read, or an error has ended it."""
+        self._thread.join()
+
     def _run(self) -> None:
         try:
             views = [dataclasses.replace(self._view, model=n) for n in range(len(self._desk.models))]

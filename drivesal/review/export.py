@@ -5,15 +5,13 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
-import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from drivesal.errors import InputError
-from drivesal.review import library, pictures
+from drivesal.review import pictures
+from drivesal.review.bundle import page
 from drivesal.review.describe import described, numbers
 from drivesal.review.whatif import NOTHING
 
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from drivesal.review.desk import Told, View
     from drivesal.review.session import Session
 
-PAGE = Path(__file__).parent / "page"
 ROOM = 60_000_000
 """Bytes of pictures up to which every frame is kept; of longer drives every Nth."""
 WIDTH = 960
@@ -29,9 +26,6 @@ WIDTH = 960
 _TRIED = 6
 """Frames drawn to foretell the size."""
 _BASE64 = 4 / 3
-_RULES = "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; img-src blob: data:"
-_POLICY = f'<meta http-equiv="Content-Security-Policy" content="{_RULES}">'
-"""What the exported page may do: nothing that needs a network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +46,8 @@ class Exporter:
     def __init__(self, session: Session, view: View, case: str) -> None:
         self._session, self._view, self._case = session, view, case
         self._painter = self._asked(lambda tick: session.desk.painter(view, 0.8, tick))
-        if case not in {legend.case for legend in self._painter.scene.legends}:
-            self._picture(0)  # which says what there is
+        pictures.check_case(case, [legend.case for legend in self._painter.scene.legends])
+        self._head, self._tail = page()
 
     def extent(self, every: int | None = None) -> Extent:
         """What an export of every `every`th frame, or of as many as there is ROOM for, comes to."""
@@ -66,12 +60,11 @@ class Exporter:
         if every is None:
             every = max(1, -(-count * int(each) // ROOM))
         frames = -(-count // every)
-        return Extent(every, frames, round(frames * each) + sum(map(len, _page())))
+        return Extent(every, frames, round(frames * each) + len(self._head) + len(self._tail))
 
     def write(self, file: TextIO, extent: Extent, progress: Callable[[int], object] = lambda _: None) -> None:
         """Writes the page with every `extent.every`th frame. It reads the whole drive for the timeline."""
-        head, tail = _page()
-        file.write(head)
+        file.write(self._head)
         told: dict[int, Any] = {}
         for index in range(0, self._session.count, extent.every):
             found = self._told(index)
@@ -83,12 +76,11 @@ class Exporter:
         file.write(
             f'<script type="application/json" id="exported">{_json(self._facts(extent, told))}</script>\n'
         )
-        file.write(tail)
+        file.write(self._tail)
 
     def _facts(self, extent: Extent, told: dict[int, Any]) -> dict[str, Any]:
+        self._session.analysis.wait()
         timelines = self._session.analysis.timelines
-        while not all(line.ended for line in timelines):
-            time.sleep(0.05)
         drive = described(self._session)
         drive["exported"] = {"every": extent.every}
         drive["cases"] = [one for one in drive["cases"] if one["name"] == self._case]
@@ -126,44 +118,3 @@ class Exporter:
 def _json(value: Any) -> str:
     """JSON that may stand inside a script element."""
     return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
-
-
-def _page() -> tuple[str, str]:
-    """The page with its styles and scripts inside: what goes before the frames, and after them."""
-    text = (PAGE / "index.html").read_text(encoding="utf-8")
-    text = re.sub(r'<link rel="icon"[^>]*>', _POLICY, text)
-    text = re.sub(r'<link rel="stylesheet" href="([^"]+)">', lambda m: _style(m[1]), text)
-    text = re.sub(r'<script src="([^"]+)"></script>', lambda m: _script(_source(m[1])), text)
-    libraries = "\n".join(_script(library.script(name).read_text(encoding="utf-8")) for name in library.FILES)
-    text = re.sub(r'<script type="module" src="([^"]+)"></script>', lambda m: libraries + _modules(m[1]), text)
-    head, body, tail = text.partition("</body>")
-    assert body
-    return head, body + tail
-
-
-def _style(address: str) -> str:
-    return f"<style>\n{_source(address)}\n</style>"
-
-
-def _script(text: str) -> str:
-    # inside a script element "</script" would end it, wherever it stands
-    return "<script>\n" + re.sub("</(?=script)", r"<\\/", text, flags=re.IGNORECASE) + "\n</script>\n"
-
-
-def _source(address: str) -> str:
-    return (PAGE / address).read_text(encoding="utf-8")
-
-
-def _modules(address: str) -> str:
-    """Every module under a name of its own, in a map: files from disk may not import one another."""
-    folder, _, first = address.rpartition("/")
-    modules = {f"review/{path.name}": _address(path) for path in sorted((PAGE / folder).glob("*.js"))}
-    start = f'import "review/offline.js";\nimport "review/{first}";'
-    found = json.dumps({"imports": modules})
-    return f'<script type="importmap">{found}</script>\n<script type="module">\n{start}\n</script>'
-
-
-def _address(path: Path) -> str:
-    """A module as a data: address, its imports by the names of the map."""
-    text = re.sub(r'(\b(?:from|import)\s*)"\./([^"]+)"', r'\1"review/\2"', path.read_text(encoding="utf-8"))
-    return f"data:text/javascript;base64,{base64.b64encode(text.encode()).decode('ascii')}"

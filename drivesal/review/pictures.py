@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from drivesal.errors import OptionError
-from drivesal.overlay.geometry import scaled_box
+from drivesal.overlay.elements.heat import DIMMED
+from drivesal.overlay.geometry import Rect, scaled_box
+from drivesal.overlay.palette import CASES
 from drivesal.overlay.panel import Panel
 from drivesal.overlay.picture import resized
 from drivesal.overlay.renderer import Renderer
+from drivesal.painter import CURVE
 from drivesal.scale import smooth
 
 if TYPE_CHECKING:
@@ -24,7 +28,7 @@ WIDEST = 1920
 """Of a picture on the page [px]."""
 QUALITY = 88
 """Of JPEGs."""
-_LEFT, _RIGHT = np.array([240, 150, 20]), np.array([45, 135, 240])
+_MORE, _LESS = np.array(CASES["increase"]), np.array(CASES["decrease"])
 
 
 def size_on_page(width: int, height: int, wanted: int | None) -> tuple[int, int]:
@@ -38,12 +42,17 @@ def plain(frame: Frame, wanted: int | None) -> Image:
     return resized(frame.image, size_on_page(frame.image.shape[1], frame.image.shape[0], wanted))
 
 
+def check_case(case: str, known: Collection[str]) -> None:
+    """Raises OptionError where a view has not this case."""
+    if case not in known:
+        expected = f"a case of this view ({', '.join(known)})"
+        raise OptionError(expected, f"{case!r} was asked for", "choose one of them")
+
+
 def heated(painter: Painter, told: Told, frame: Frame, case: str, wanted: int | None) -> Image:
     """(h, w, 3) uint8 RGB: the frame with the heat of one case. Raises OptionError where it has none."""
+    check_case(case, [legend.case for legend in painter.scene.legends])
     legends = tuple(legend for legend in painter.scene.legends if legend.case == case)
-    if not legends:
-        known = ", ".join(legend.case for legend in painter.scene.legends)
-        raise OptionError(f"a case of this view ({known})", f"{case!r} was asked for", "choose one of them")
     size = size_on_page(frame.image.shape[1], frame.image.shape[0], wanted)
     # a frame's own scale is that of all its cases
     heats = told.heats if painter.request.look.per_frame else {case: told.heats[case]}
@@ -60,16 +69,14 @@ def _whole(told: Told, frame: Frame) -> Explained:
     return dataclasses.replace(told.explained, frame=frame)
 
 
-def on_frame(heat: Floats, box: tuple[int, int, int, int], source: tuple[int, int]) -> Floats:
+def on_frame(heat: Floats, box: Rect, source: tuple[int, int]) -> Floats:
     """Heat (h, w) of a model that saw `box` of a frame of `source` (width, height) [px], over the whole frame.
 
     (H, W) float32, 0 where the model saw nothing, so that maps of models of different input can be compared.
     """
-    left, top, right, bottom = box
     whole = np.zeros((source[1], source[0]), np.float32)
-    whole[top:bottom, left:right] = cv2.resize(
-        heat, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR
-    )
+    rows, columns = slice(box.top, box.bottom), slice(box.left, box.right)
+    whole[rows, columns] = cv2.resize(heat, (box.width, box.height), interpolation=cv2.INTER_LINEAR)
     return whole
 
 
@@ -82,16 +89,9 @@ def difference(
     """(h, w) float32: the second model's heat less the first's, at the size on the page."""
     size = size_on_page(*source, wanted)
     first, second = (
-        on_frame(heat, _scaled(box, source, size), size) for heat, box in zip(heats, boxes, strict=True)
+        on_frame(heat, scaled_box(box, source, size), size) for heat, box in zip(heats, boxes, strict=True)
     )
     return second - first
-
-
-def _scaled(
-    box: tuple[int, int, int, int], source: tuple[int, int], size: tuple[int, int]
-) -> tuple[int, int, int, int]:
-    rect = scaled_box(box, source, size)
-    return rect.left, rect.top, rect.right, rect.bottom
 
 
 def drawn_difference(values: Floats, full: float, frame: Frame, opacity: float) -> Image:
@@ -99,16 +99,14 @@ def drawn_difference(values: Floats, full: float, frame: Frame, opacity: float) 
     size = values.shape[1], values.shape[0]
     grey = cv2.cvtColor(resized(frame.image, size), cv2.COLOR_RGB2GRAY).astype(np.float32)[..., None]
     share = np.clip(values / full if full > 0 else values * 0, -1, 1)[..., None]
-    colour = np.where(share > 0, _LEFT, _RIGHT)
-    cover = opacity * np.sqrt(np.abs(share))
-    return (0.8 * grey * (1 - cover) + colour * cover).round().astype(np.uint8)  # type: ignore[no-any-return]
+    colour = np.where(share > 0, _MORE, _LESS)
+    cover = opacity * np.abs(share) ** CURVE
+    return (DIMMED * grey * (1 - cover) + colour * cover).round().astype(np.uint8)  # type: ignore[no-any-return]
 
 
 def smoothed(told: Told, case: str, sigma: float) -> Floats:
     """(h, w) float32: one case's heat as it is drawn, in its unit. Raises OptionError where it has none."""
-    if case not in told.heats:
-        known = ", ".join(told.heats)
-        raise OptionError(f"a case of this view ({known})", f"{case!r} was asked for", "choose one of them")
+    check_case(case, told.heats)
     return smooth(told.heats[case], sigma)
 
 

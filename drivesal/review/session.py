@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
@@ -46,14 +45,12 @@ class Session:
         self.work = self._stack.enter_context(Work())
         self._desk: Desk | None = None
         self._analysis: Analysis | None = None
-        self._lock = threading.Lock()
 
     def begin(self, models: Sequence[SteeringModel]) -> None:
         """Takes the models and begins to analyse the drive. Raises OptionError, InputError."""
         desk = Desk(self.recording, self.frames, models)
-        with self._lock:
-            self._analysis = self._stack.enter_context(Analysis(desk, self.work, self.start))
-            self._desk = desk
+        self._analysis = self._stack.enter_context(Analysis(desk, self.work, self.start))
+        self._desk = desk  # last: from now on it is ready
 
     @property
     def ready(self) -> bool:

@@ -34,10 +34,16 @@ def network_input(pictures: Image, preprocess: Preprocess) -> Floats:
     return values
 
 
+def usual_angle(angles: Floats) -> float:
+    """The root mean square of angles (N,), in their unit; 1 where all are 0."""
+    return float(np.sqrt(np.mean(np.square(angles, dtype=np.float64)))) or 1.0
+
+
 def batches(examples: Examples, preprocess: Preprocess, scale: float, size: int, seed: int) -> Draw:
     """What draws a step's batch of `size` (network input, angle / scale), which follows from seed and step."""
-    usual = float(np.sqrt(np.mean(np.square(examples.angles, dtype=np.float64)))) or 1.0
-    often = balanced(examples.angles * (_USUAL_DEG / usual))  # whose bins are made for degrees at the wheel
+    often = balanced(
+        examples.angles * (_USUAL_DEG / usual_angle(examples.angles))
+    )  # whose bins are made for degrees at the wheel
 
     def draw(step: int) -> Batch:
         rng = np.random.default_rng([seed, step])

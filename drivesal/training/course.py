@@ -18,7 +18,7 @@ from drivesal.evaluation.measure import errors
 from drivesal.model import SteeringModel
 from drivesal.steering import AngleKind, AngleSpec
 from drivesal.target import Target
-from drivesal.training.batches import RECIPE, batches, network_input
+from drivesal.training.batches import RECIPE, batches, network_input, usual_angle
 from drivesal.training.fit import Plan, Row, best_row, fit, seeded
 from drivesal.training.networks import ARCHITECTURES, has_linear_head, scale_head
 
@@ -102,11 +102,11 @@ def fresh(name: str, preprocess: Preprocess, kind: AngleKind, angles: Floats, se
         raise OptionError(
             f"an --input-size that {name} fits into, such as {height}x{width}", came, "choose a larger one"
         ) from error
-    largest, usual = float(np.abs(angles).max()), float(np.sqrt(np.mean(np.square(angles, dtype=np.float64))))
+    largest = float(np.abs(angles).max())
     told = f"{architecture.paper}, {network.count_params()} parameters"
     if not architecture.bounded:
         spec = AngleSpec("deg" if kind.unit == "deg" else "norm", kind.turns, "left")
-        scale = usual or 1.0
+        scale = usual_angle(angles)
         return Beginning(network, preprocess, Target(spec), scale, scale, told)
     if kind.unit == "norm" and largest > 1:
         raise OptionError(
@@ -146,7 +146,7 @@ def continued(model: SteeringModel, angles: Floats, seed: int) -> Beginning:
     target = dataclasses.replace(target, pre_activation=False)
     if not has_linear_head(model.network):
         return Beginning(model.network, model.preprocess, target, factor, 1.0, told, learnt=True)
-    scale = float(np.sqrt(np.mean(np.square(angles, dtype=np.float64)))) or 1.0
+    scale = usual_angle(angles)
     scale_head(model.network, factor / scale)
     return Beginning(model.network, model.preprocess, target, scale, scale / factor, told, learnt=True)
 
@@ -247,7 +247,7 @@ def notes(
         "epochs": trained.history[-1]["epoch"],
         "best_epoch": trained.best["epoch"],
         "versions": versions(),
-        "validation": _rounded(dataclasses.asdict(found)) | {"rmse_always_0": _rounded({"": still.rmse})[""]},
+        "validation": _rounded(dataclasses.asdict(found) | {"rmse_always_0": still.rmse}),
     }
 
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from drivesal.review.export import _address, _script
+from drivesal.review.bundle import _address, _script
 from tests.clips import make_clip
 
 FRAMES = 30

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from drivesal.overlay.style import Style
     from drivesal.types import Floats, Image
 
-_DIMMED = 0.8
+DIMMED = 0.8
 """Grey under heat, as a share of the picture's luminance, so that heat is the brightest thing on it."""
 _EDGE = (120, 120, 120)
 
@@ -95,7 +95,7 @@ class Heat(Element):
         size = self.area.box.width, self.area.box.height
         cv2.resize(colour, size, dst=self._colour, interpolation=cv2.INTER_LINEAR)
         cv2.resize(keep, size, dst=self._kept, interpolation=cv2.INTER_LINEAR)
-        cv2.multiply(moment.grey, self._kept, dst=self._kept, scale=_DIMMED / 255)
+        cv2.multiply(moment.grey, self._kept, dst=self._kept, scale=DIMMED / 255)
         cv2.cvtColor(self._kept, cv2.COLOR_GRAY2RGB, dst=self._rgb)
         cv2.add(self._rgb, self._colour, dst=view)
 
