@@ -1,13 +1,16 @@
-"""Running the user's own file, which the user names, so that the classes it registers are known."""
+"""The user's own file, which the user names: it is run, and what it registers is known from then on."""
 
 from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from drivesal.backend import keras
 from drivesal.errors import ModelError
+from drivesal.loading.table import LAYERS
 
 
 def import_file(path: Path) -> None:
@@ -34,3 +37,23 @@ def import_file(path: Path) -> None:
         raise ModelError(
             "a Python file that runs", f"{path} fails ({type(error).__name__}: {reason})", "mend it"
         ) from error
+
+
+def registered(name: str) -> Any:
+    """What the user's own code registered under this name, with its package or without; None for nothing."""
+    known = {key: value for key, value in keras().saving.get_custom_objects().items() if key[:9] != "drivesal>"}
+    for key in (name, f"Custom>{name}"):
+        if key in known:
+            return known[key]
+    return next((value for key, value in known.items() if key.split(">")[-1] == name.split(">")[-1]), None)
+
+
+def registered_by(entry: Mapping[str, Any]) -> Any:
+    """What the user's own code registered that a serialised object is an instance of; None for nothing."""
+    kind, named = entry.get("class_name"), entry.get("registered_name")
+    if not isinstance(named, str):
+        module = str(entry.get("module") or "").split(".")[0]
+        named = entry.get("config") if kind == "function" else kind
+        if not isinstance(named, str) or module in ("keras", "tf_keras") or named in LAYERS:
+            return None
+    return None if named.startswith("drivesal>") else registered(named)

@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import shutil
-import tempfile
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from drivesal.backend import keras
 from drivesal.card import Card, card_path, read_card
 from drivesal.errors import ModelError, OptionError, nearest
-from drivesal.loading import presets
-from drivesal.loading.formats import EXPECTED, kind_of
+from drivesal.loading import archive, presets
+from drivesal.loading.formats import kind_of
 from drivesal.loading.lambdas import formula
 from drivesal.loading.legacy import hdf5
 from drivesal.loading.sizes import check_layers, weights_within
-from drivesal.loading.stand_in import layer as stand_in
-from drivesal.loading.stand_in import register
 from drivesal.model import SteeringModel
 from drivesal.network import signature
 from drivesal.preprocess import Colour, Crop, Interpolation, Preprocess
 from drivesal.steering import AngleSpec, Side, Turns, Unit
 from drivesal.target import Bins, Class, Explainable, Target
-
-_LONGEST_CONFIG = 64 * 2**20
-_MOST_UNPACKED = 16
-"""Weights shrink little when they are packed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,94 +148,7 @@ def _read_network(
     """The network, and the layers of code that `lambdas` stood in for."""
     if kind == "hdf5":
         return hdf5.read(path, lambdas)
-    try:
-        with zipfile.ZipFile(path) as file:
-            _check_unpacked(path, file)
-            config = json.loads(file.read("config.json"))
-    except (KeyError, ValueError, zipfile.BadZipFile, OSError, RecursionError, NotImplementedError) as error:
-        raise ModelError(EXPECTED, f"{path} holds no readable config.json", "save the model again") from error
-    names = [name for kind, name in _layers(config) if kind == "Lambda"]
-    left = [name for name in names if name not in lambdas]
-    if left and not unsafe:
-        raise ModelError(
-            "a model without Python code in it",
-            f"{path} has Lambda code in {', '.join(left)}",
-            f"if it only scales, say what it computes: --lambda {left[0]}=x/127.5-1; "
-            "if you trust where the file comes from, allow it with --unsafe",
-        )
-    if set(names) == set(left):
-        return _rebuilt(path, path, unsafe), set()
-    _stand_in(config, lambdas)
-    with tempfile.TemporaryDirectory() as folder:
-        other = Path(folder) / "model.keras"
-        _with_config(path, other, config)
-        return _rebuilt(path, other, unsafe), set(names) - set(left)
-
-
-def _check_unpacked(path: Path, file: zipfile.ZipFile) -> None:
-    """Raises ModelError where a `.keras` file unpacks to much more than it is."""
-    whole = sum(one.file_size for one in file.infolist())
-    if whole > _LONGEST_CONFIG + _MOST_UNPACKED * path.stat().st_size:
-        raise ModelError(
-            f"a model that unpacks to at most {_MOST_UNPACKED} times its size",
-            f"{path} unpacks to {whole / 2**20:.0f} MiB",
-            "the file is damaged or made up: take it from where it was written",
-        )
-
-
-def _stand_in(part: Any, lambdas: Mapping[str, str]) -> None:
-    """Puts layers in the place of the Lambdas that `lambdas` names, in a configuration."""
-    if isinstance(part, dict):
-        inner = part.get("config")
-        if part.get("class_name") == "Lambda" and isinstance(inner, dict) and inner.get("name") in lambdas:
-            made = stand_in(lambdas[inner["name"]], inner["name"])
-            part |= keras().saving.serialize_keras_object(made)
-        part = list(part.values())
-    if isinstance(part, list):
-        for value in part:
-            _stand_in(value, lambdas)
-
-
-def _with_config(path: Path, other: Path, config: Any) -> None:
-    """Copies a `.keras` file with another configuration."""
-    with zipfile.ZipFile(path) as file, zipfile.ZipFile(other, "w") as copy:
-        for name in file.namelist():
-            with file.open(name) as source, copy.open(name, "w", force_zip64=True) as sink:
-                if name == "config.json":
-                    sink.write(json.dumps(config).encode())
-                else:
-                    shutil.copyfileobj(source, sink)
-
-
-def _rebuilt(path: Path, source: Path, unsafe: bool) -> Any:
-    """What Keras makes of the file `source`, which errors call `path`."""
-    register()
-    try:
-        return keras().saving.load_model(source, compile=False, safe_mode=not unsafe)
-    except Exception as error:  # whatever Keras raises of a file that it cannot rebuild
-        # Keras repeats the whole configuration before the reason
-        text = " ".join(str(error).split("Exception encountered:")[-1].split()) or type(error).__name__
-        reason = text.split(". ")[0][:200]
-        do = "save it again with Keras 3"
-        if "Could not locate" in reason:
-            do = "give the file that defines it with --import my_layers.py"
-        raise ModelError("a model that Keras can rebuild", f"{path} cannot be loaded ({reason})", do) from error
-
-
-def _layers(config: Any) -> Iterator[tuple[str, str]]:
-    """(class, name) of everything that a saved configuration declares, however deep."""
-    if isinstance(config, dict):
-        if "class_name" in config:
-            inner = config.get("config")
-            yield (
-                str(config["class_name"]),
-                str((inner or {}).get("name") if isinstance(inner, dict) else inner),
-            )
-        for value in config.values():
-            yield from _layers(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from _layers(value)
+    return archive.read(path, lambdas, unsafe=unsafe)
 
 
 def _preprocess(network: Any, card: Card | None, declared: Declared) -> tuple[Preprocess, tuple[str, ...]]:

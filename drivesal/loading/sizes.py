@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from drivesal.backend import keras, tensorflow
+from drivesal.backend import keras
 from drivesal.errors import ModelError
 from drivesal.network import layers
 
@@ -62,13 +62,39 @@ def check_layers(network: Any) -> None:
     """Raises ModelError where one layer gives more numbers of one picture than memory is meant for."""
     for path, layer in layers(network).items():
         try:
-            outputs = tensorflow().nest.flatten(layer.output)
+            outputs = layer.output
         except (AttributeError, ValueError):  # used several times, or never
             continue
-        for shape in (tuple(one.shape[1:]) for one in outputs):
-            if math.prod(side or 1 for side in shape) > _MOST_OF_A_LAYER:
-                raise ModelError(
-                    f"layers that give at most {_MOST_OF_A_LAYER} numbers a picture",
-                    f"layer {path} gives {shape}",
-                    "give a smaller model",
-                )
+        check_outputs(path, outputs)
+
+
+def check_outputs(name: str, outputs: Any) -> list[Any]:
+    """The tensors that a layer gives, as a list. Raises ModelError where one has too many numbers a picture."""
+    flat: list[Any] = keras().tree.flatten(outputs)
+    for shape in (tuple(one.shape[1:]) for one in flat):
+        _check(math.prod(side or 1 for side in shape), f"layer {name[:80]} gives {shape}")
+    return flat
+
+
+def check_call(layer: Any, values: Sequence[Any]) -> None:
+    """Raises ModelError where a layer makes much more of its input inside than what it gives."""
+    kind, name = type(layer).__name__, layer.name
+    shape = tuple(side or 1 for side in values[0].shape[1:])
+    if kind.startswith(("SeparableConv", "DepthwiseConv")):
+        _check(math.prod(shape) * layer.depth_multiplier, f"layer {name} multiplies {shape}")
+    elif kind == "MultiHeadAttention":
+        axes = getattr(layer, "_attention_axes", None) or range(1, len(shape))
+        positions = math.prod(shape[axis - 1] for axis in axes)
+        others = math.prod(shape[:-1]) // max(positions, 1)
+        _check(others * layer.num_heads * positions**2, f"layer {name} relates {positions} positions")
+    elif kind in ("Attention", "AdditiveAttention"):
+        keys = values[1].shape[1] or 1
+        depth = shape[-1] if kind == "AdditiveAttention" or layer.score_mode == "concat" else 1
+        _check(shape[0] * keys * depth, f"layer {name} relates {shape[0]} positions to {keys}")
+
+
+def _check(numbers: int, came: str) -> None:
+    if numbers > _MOST_OF_A_LAYER:
+        raise ModelError(
+            f"layers that give at most {_MOST_OF_A_LAYER} numbers a picture", came, "give a smaller model"
+        )

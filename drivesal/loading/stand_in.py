@@ -9,11 +9,12 @@ import functools
 from typing import Any
 
 from drivesal.backend import keras
+from drivesal.errors import OptionError
 from drivesal.loading.lambdas import formula
 
 
 def register() -> None:
-    """Makes Keras know the layers and functions of this module."""
+    """Makes Keras's own reader know the layers and functions of this module."""
     _head_layer()
     hard_sigmoid()
 
@@ -23,6 +24,15 @@ def layer(text: str, name: str) -> Any:
     found = formula(text)
     if found.head is None:
         return keras().layers.Rescaling(*found.inner, name=name)
+    return _head_layer()(text, name=name)
+
+
+def head(text: Any, name: str) -> Any:
+    """The layer of a formula with a head that a model which drivesal saved holds. Raises OptionError."""
+    if not isinstance(text, str) or formula(text).head is None:
+        raise OptionError(
+            "a formula with a head like 2*atan(x)", f"it is {str(text)[:60]!r}", "save the model again"
+        )
     return _head_layer()(text, name=name)
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from drivesal.errors import DrivesalError, ModelError
-from drivesal.loading.legacy.building import Rebuilt, build, written_by_keras_1
+from drivesal.loading.building import build, written_by_keras_1
+from drivesal.loading.contained import check_contained
 from drivesal.loading.legacy.recurrent import joined
-from drivesal.loading.legacy.renaming import WRAPPERS
+from drivesal.loading.parts import Rebuilt
+from drivesal.loading.table import WRAPPERS
 
 AGAIN = "save it again in the Keras that wrote it, with model.save('name.h5')"
 
@@ -24,6 +26,7 @@ def read(path: Path, lambdas: Mapping[str, str]) -> tuple[Any, set[str]]:
 
     try:
         with h5py.File(path, "r") as file:
+            check_contained(file, path)
             written = file.attrs.get("model_config")
             if written is None and "layers" in file and "layer_names" not in file.attrs:
                 raise ModelError(

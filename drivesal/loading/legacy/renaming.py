@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from drivesal.errors import ModelError
+from drivesal.loading.table import SPATIAL
 
 CLASSES = {
     "Convolution1D": "Conv1D",
@@ -27,68 +28,6 @@ CLASSES = {
     "SyncBatchNormalization": "BatchNormalization",
 }
 """Old class to Keras 3's; `keras.layers.experimental.preprocessing` had the names of today."""
-
-SPATIAL = {
-    "Conv2D",
-    "Conv2DTranspose",
-    "SeparableConv2D",
-    "DepthwiseConv2D",
-    "MaxPooling2D",
-    "AveragePooling2D",
-    "GlobalMaxPooling2D",
-    "GlobalAveragePooling2D",
-    "UpSampling2D",
-    "ZeroPadding2D",
-    "Cropping2D",
-    "SpatialDropout2D",
-}
-"""Layers with an order of rows, columns and channels."""
-
-MERGES = {"Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract", "Dot"}
-
-ELEMENTWISE = {
-    "Activation",
-    "ActivityRegularization",
-    "AlphaDropout",
-    "Dropout",
-    "ELU",
-    "GaussianDropout",
-    "GaussianNoise",
-    "Identity",
-    "LeakyReLU",
-    "ReLU",
-    "Rescaling",
-}
-"""Layers for which the order of rows, columns and channels is all one."""
-
-OTHERS = {
-    "BatchNormalization",
-    "Conv1D",
-    "Dense",
-    "Embedding",
-    "Flatten",
-    "GlobalAveragePooling1D",
-    "GlobalMaxPooling1D",
-    "LayerNormalization",
-    "MaxPooling1D",
-    "AveragePooling1D",
-    "Normalization",
-    "Permute",
-    "PReLU",
-    "RepeatVector",
-    "Reshape",
-    "Resizing",
-    "Softmax",
-    "UnitNormalization",
-}
-
-RECURRENT = {"GRU", "LSTM", "SimpleRNN"}
-
-WRAPPERS = {"Bidirectional", "TimeDistributed"}
-"""Layers round another layer."""
-
-KNOWN = SPATIAL | MERGES | ELEMENTWISE | OTHERS | RECURRENT | WRAPPERS
-"""The layers that may be built from a file. None of them runs code of the file or reads another file."""
 
 ARGUMENTS = {
     "nb_filter": "filters",
@@ -120,7 +59,7 @@ OF_ONE = {
 LEFT_OUT = re.compile(
     r"init|weights|W_\w+|b_\w+|\w+_(initializer|regularizer|constraint)|dim_ordering|data_format|nb_row|nb_col|"
     r"batch_input_shape|batch_shape|input_shape|input_dim|input_length|input_dtype|dtype|mode|fused|renorm\w*|"
-    r"virtual_batch_size|adjustment|synchronized|seed|noise_shape|sparse|ragged|quantization_config|optional|"
+    r"virtual_batch_size|adjustment|synchronized|seed|noise_shape|sparse|ragged|optional|"
     r"build_config|trainable|experimental_\w+|l1|l2|"
     r"inner_init|forget_bias_init|unit_forget_bias|dropout|dropout_[WU]|recurrent_dropout|consume_less|"
     r"implementation|unroll|use_cudnn"

@@ -272,7 +272,7 @@ def test_a_damaged_configuration(tmp_path):
     refused(files.write(tmp_path / "a.h5", json.dumps(config)[:-9], files.keras2_weights()), "damaged")
     refused(files.write(tmp_path / "b.h5", "[1]", files.keras2_weights()), "it is none")
     config["config"]["layers"][1]["config"]["kernel_size"] = "wide"
-    refused(files.write(tmp_path / "c.h5", config, files.keras2_weights()), "cannot be used")
+    refused(files.write(tmp_path / "c.h5", config, files.keras2_weights()), "conv2d_1 has kernel_size 'wide'")
 
 
 def test_a_cut_file(tmp_path):

@@ -169,7 +169,7 @@ def refused(path, *says):
 @pytest.mark.parametrize("kind", ["CuDNNLSTM", "CuDNNGRU", "ConvLSTM2D", "LocallyConnected1D", "Conv3D"])
 def test_what_is_not_rebuilt_is_named(tmp_path, kind):
     path = files.write(tmp_path / "m.h5", network(plain(kind, "rnn", units=UNITS)), {})
-    refused(path, f"layer rnn is a {kind}, which it does not", "name.keras")
+    refused(path, f"layer rnn is a {kind}, which it does not", "build it of other layers")
 
 
 def test_a_layer_that_remembers_is_named(tmp_path):

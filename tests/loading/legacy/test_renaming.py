@@ -5,8 +5,8 @@ import pytest
 
 from drivesal.backend import keras
 from drivesal.errors import ModelError
-from drivesal.loading.legacy.building import build
-from drivesal.loading.legacy.renaming import KNOWN
+from drivesal.loading.building import build
+from drivesal.loading.table import LAYERS
 from tests.loading.legacy.files import plain
 
 OLD = {"trainable": True, "input_dtype": "float32"}
@@ -92,9 +92,16 @@ def test_a_merge_that_is_a_function_is_refused():
 
 
 def test_every_known_layer_is_one_of_keras():
-    for name in KNOWN:
+    for name in LAYERS:
         assert issubclass(getattr(keras().layers, name), keras().layers.Layer)
-    assert not KNOWN & {"Lambda", "TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer", "StringLookup"}
+    assert not LAYERS.keys() & {
+        "Lambda",
+        "TorchModuleWrapper",
+        "TFSMLayer",
+        "JaxLayer",
+        "FlaxLayer",
+        "StringLookup",
+    }
 
 
 def test_both_orders_of_channels_are_refused():

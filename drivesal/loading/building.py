@@ -1,0 +1,252 @@
+"""A network built of Keras 3 layers after a configuration of any generation.
+
+Only what stands in `table`, and classes that the user registered, is made; the graph is joined here, so that
+nothing in the configuration is looked up or run.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from drivesal.backend import keras
+from drivesal.errors import DrivesalError, ModelError
+from drivesal.loading import arguments, table
+from drivesal.loading.checking import bounded
+from drivesal.loading.imports import registered_by
+from drivesal.loading.legacy.renaming import channels_first
+from drivesal.loading.nodes import Reference, Taken, structure, taken
+from drivesal.loading.parts import Rebuilt, half_padded, make
+from drivesal.loading.sizes import check_call, check_outputs
+from drivesal.network import refuse_several_pictures
+
+MOST_CALLS = 20_000
+"""Calls of layers in one network: a model that is called many times inside another counts as often."""
+
+
+def written_by_keras_1(architecture: Any) -> bool:
+    """Whether a configuration has the words of Keras 1."""
+    return (
+        re.search(r'"(nb_filter|border_mode|inner_activation|W_regularizer)"', json.dumps(architecture))
+        is not None
+    )
+
+
+def build(architecture: Any, lambdas: Mapping[str, str], *, version: str = "", theano: bool = False) -> Rebuilt:
+    """The network of `{"class_name": ..., "config": ...}`, its weights not yet set. Raises ModelError.
+
+    `version` is that of the Keras that wrote it, "" where nothing says it.
+    """
+    own = registered_by(architecture) if isinstance(architecture, dict) else None
+    if own is None and (
+        not isinstance(architecture, dict) or architecture.get("class_name") not in table.MODELS
+    ):
+        kind = architecture.get("class_name") if isinstance(architecture, dict) else None
+        raise ModelError(
+            "the configuration of a Keras model, functional or sequential",
+            f"it is one of {kind}" if kind else "it is none",
+            "save the model again in the Keras that wrote it, not only its weights",
+        )
+    bounded(architecture)
+    orders = {order for order in _orders(architecture) if order is not None}
+    if len(orders) == 2:
+        raise ModelError(
+            "one order of rows, columns and channels", "the layers have both", "rebuild the model in Keras 3"
+        )
+    try:
+        whole = Rebuilt(
+            lambdas, orders == {True}, written_by_keras_1(architecture), version.startswith("3"), theano
+        )
+        return _model(architecture, whole) if own is None else _of_the_user(own, architecture, whole)
+    except DrivesalError:
+        raise
+    except Exception as error:  # a configuration may be wrong in any way
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ModelError(
+            "a configuration that Keras 3 layers can be built of",
+            f"it cannot be used ({type(error).__name__}: {reason})",
+            "save it as .keras in the Keras that wrote it",
+        ) from error
+
+
+def _orders(part: Any) -> Iterator[bool | None]:
+    if isinstance(part, dict):
+        if isinstance(part.get("config"), dict):
+            yield channels_first(str(part.get("class_name")), part["config"])
+        for value in part.values():
+            yield from _orders(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _orders(value)
+
+
+def _of_the_user(own: Any, architecture: dict[str, Any], made: Rebuilt) -> Rebuilt:
+    """A model of a class that the user's own file defines, built for the shape that the file says."""
+    made.network = own.from_config(dict(architecture["config"]))
+    said = architecture.get("build_config")
+    shape = said.get("input_shape") if isinstance(said, dict) else None
+    if shape is not None and not made.network.built:
+        made.network.build(arguments.shape(shape))
+    return made
+
+
+def _model(architecture: dict[str, Any], whole: Rebuilt, given: Any = None) -> Rebuilt:
+    """One model as a part of `whole`.
+
+    `given` is the shape, batch included, that a model inside another gets where it says none itself.
+    """
+    made = whole.part()
+    config = architecture["config"]
+    if architecture["class_name"] == "Sequential":
+        _sequential(made, config, given)
+    else:
+        _functional(made, config)
+    return made
+
+
+def _sequential(made: Rebuilt, config: Any, given: Any) -> None:
+    # Keras 1 and the first of Keras 2 keep a bare list
+    listed, name = (config, None) if isinstance(config, list) else (config["layers"], config.get("name"))
+    if not listed:
+        raise ModelError("a model with layers", "it has none", "save it again")
+    shape = _shape(listed[0]["config"])
+    if shape is None and listed[0]["class_name"] in table.MODELS:
+        inner = listed[0]["config"]
+        start = inner[0] if isinstance(inner, list) else inner["layers"][0]
+        shape = _shape(start["config"])
+    if shape is None and isinstance(config, dict):
+        shape = config.get("build_input_shape")
+    if shape is not None:
+        source = _input(made, shape, _input_name(listed[0]))
+    elif given is not None:
+        source = keras().Input(given[1:])
+    else:
+        raise ModelError(
+            "a model that says its input's size",
+            "its first layer has no input shape",
+            "save it again after it was built",
+        )
+    value = source
+    for number, entry in enumerate(listed):
+        if entry["class_name"] != "InputLayer":
+            (value,) = _call(made, entry, Taken((value,), {}), [value], f"layer_{number}")[:1]
+    made.network = keras().Model(source, value, **({"name": _plain(name)} if name else {}))
+
+
+def _input_name(entry: Any) -> str | None:
+    return _plain(entry["config"]["name"]) if entry["class_name"] == "InputLayer" else None
+
+
+def _functional(made: Rebuilt, config: dict[str, Any]) -> None:
+    tensors: dict[tuple[str, int], list[Any]] = {}
+    waiting = []
+    for entry in config["layers"]:
+        name = str(entry.get("name") or entry["config"]["name"])
+        if entry["class_name"] == "InputLayer":
+            tensors[name, 0] = [_input(made, _shape(entry["config"]), _plain(name))]
+        nodes = [node for node in entry.get("inbound_nodes") or [] if node]
+        waiting += [(name, number, entry, taken(node, name)) for number, node in enumerate(nodes)]
+
+    def tensor(one: Reference) -> Any:
+        return tensors[one.layer, one.call][one.tensor]
+
+    while waiting:
+        later = []
+        for name, number, entry, takes in waiting:
+            sources = takes.references()
+            if any((one.layer, one.call) not in tensors for one in sources):
+                later.append((name, number, entry, takes))
+                continue
+            args, keywords = takes.filled(tensor)
+            filled = Taken(args, keywords, takes.loose)
+            tensors[name, number] = _call(made, entry, filled, [tensor(one) for one in sources], name)
+        if len(later) == len(waiting):
+            raise ModelError(
+                "layers that hang together",
+                f"layer {later[0][0]} takes what no layer gives",
+                "save the model again",
+            )
+        waiting = later
+
+    def ends(which: str) -> Any:
+        (found,), _ = Taken((structure(config[which]),), {}).filled(tensor)
+        # a list of one would be another signature than the tensor itself
+        return found[0] if isinstance(found, list) and len(found) == 1 else found
+
+    made.network = keras().Model(
+        ends("input_layers"), ends("output_layers"), name=_plain(config.get("name") or "model")
+    )
+
+
+def _call(made: Rebuilt, entry: Any, takes: Taken, values: list[Any], fallback: str) -> list[Any]:
+    """What the layer gives of these tensors, as a list; a layer that was made before is used again.
+
+    `takes` has the tensors in place, `values` are they alone, in order.
+    """
+    inner = entry["config"]
+    name = str(entry.get("name") or (inner.get("name") if isinstance(inner, dict) else None) or fallback)
+    if not values:
+        raise ModelError(
+            "layers that take something", f"layer {name[:80]} takes nothing", "save the model again"
+        )
+    if name not in made.layers:
+        if entry["class_name"] in table.MODELS and registered_by(entry) is None:
+            part = _model(entry, made, tuple(values[0].shape))
+            made.inner[name], made.layers[name] = part, part.network
+            made.used |= part.used
+        else:
+            made.layers[name] = make(made, entry, name, values, takes.kwargs)
+        if isinstance(inner, dict) and inner.get("trainable") is False:
+            made.layers[name].trainable = False  # `drivesal train` leaves it as it is
+    layer = made.layers[name]
+    _count(made, 1 + made.inner[name].calls if name in made.inner else 1)
+    check_call(layer, values)
+    if made.first and type(layer).__name__ == "Flatten" and len(values[0].shape) == 4:
+        # one that was told of the order turned the channels back itself
+        turn = inner.get("data_format") != "channels_first"
+        values = [keras().layers.Permute((3, 1, 2))(values[0])] if turn else values
+        takes = Taken((values[0],), {})
+    if name in made.halves:
+        given = half_padded(layer, values[0])
+    elif takes.loose:
+        merges = type(layer).__name__ in table.MERGES or len(values) > 1
+        given = layer(values if merges else values[0])
+    else:
+        given = layer(*takes.args, **{key: one for key, one in takes.kwargs.items() if one is not None})
+    return list(check_outputs(name, given))
+
+
+def _count(made: Rebuilt, calls: int) -> None:
+    made.calls += calls
+    if made.calls > MOST_CALLS:
+        raise ModelError(
+            f"a network of at most {MOST_CALLS} calls of layers",
+            "it has more, those of models inside it counted as often as they are called",
+            "the file is damaged or made up: take it from where it was written",
+        )
+
+
+def _shape(config: Any) -> Any:
+    """An input's shape with the batch, None where the configuration does not say it."""
+    if not isinstance(config, dict):
+        return None
+    for key in ("batch_input_shape", "batch_shape"):
+        if config.get(key):
+            return config[key]
+    if config.get("input_shape"):
+        return [None, *config["input_shape"]]
+    return [None, *config["shape"]] if config.get("shape") else None
+
+
+def _input(made: Rebuilt, shape: Any, name: str | None) -> Any:
+    own = arguments.shape(shape)[1:]
+    if made.first and len(own) == 3:
+        own = (own[1], own[2], own[0])
+    refuse_several_pictures(name or "the input", own)
+    return keras().Input(own, name=name)
+
+
+def _plain(name: Any) -> str:
+    return arguments.name(str(name).replace("/", "_"))  # Keras 3 takes none in a name
