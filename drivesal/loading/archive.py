@@ -6,6 +6,8 @@ Keras's own reader is asked only where the user trusts the file (`unsafe`): it c
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import stat
 import tempfile
 import zipfile
@@ -92,22 +94,21 @@ def _set_weights(path: Path, file: zipfile.ZipFile, network: Any) -> None:
 
     if _WEIGHTS not in file.namelist():
         raise ModelError(EXPECTED, f"{path} holds no {_WEIGHTS}", _AGAIN)
-    with tempfile.TemporaryDirectory(prefix="drivesal-") as folder:
-        copy = Path(folder) / _WEIGHTS
-        with file.open(_WEIGHTS) as source, copy.open("wb") as sink:
-            while block := source.read(2**20):
-                sink.write(block)
-        try:
-            with h5py.File(copy, "r") as opened:
-                check_contained(opened, copy)
-            network.load_weights(copy)
-        except DrivesalError:
-            raise
-        except Exception as error:  # whatever h5py and Keras raise of weights that do not fit
-            reason = " ".join(str(error).split())[:200]
-            raise ModelError(
-                "weights that fit the layers", f"those in {path} do not ({reason})", _AGAIN
-            ) from error
+    handle, name = tempfile.mkstemp(".weights.h5", "drivesal-")
+    os.close(handle)
+    try:
+        with file.open(_WEIGHTS) as source, open(name, "wb") as sink:
+            shutil.copyfileobj(source, sink, 2**20)
+        with h5py.File(name, "r") as opened:
+            check_contained(opened, path)
+        network.load_weights(name)
+    except DrivesalError:
+        raise
+    except Exception as error:  # whatever h5py and Keras raise of weights that do not fit
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError("weights that fit the layers", f"those in {path} do not ({reason})", _AGAIN) from error
+    finally:
+        Path(name).unlink()
 
 
 def _read_by_keras(path: Path) -> Any:

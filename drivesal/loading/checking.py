@@ -55,7 +55,13 @@ def check(configuration: Any, lambdas: Mapping[str, str]) -> None:
     """
     bounded(configuration)
     left: list[str] = []
-    _visit(configuration, "the model", lambdas, left)
+    try:
+        _visit(configuration, "the model", lambdas, left)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:  # anything may stand anywhere
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(
+            "the configuration of a Keras model", f"it cannot be used ({reason})", _MADE_UP
+        ) from error
     if left:
         raise ModelError(
             "a model without Python code in it",
@@ -87,9 +93,11 @@ def _named(part: dict[str, Any], place: str) -> str:
     """The name of what a serialised object is. Raises ModelError where its class is not on the list."""
     kind, config = part["class_name"], part.get("config")
     module, known_as = part.get("module"), part.get("registered_name")
-    if not isinstance(kind, str):
+    if not isinstance(kind, str) or not isinstance(known_as, str | None):
         raise _unknown(place, kind, module, _MADE_UP)
-    name = str((config.get("name") if isinstance(config, dict) else None) or part.get("name") or kind)[:80]
+    own = (config.get("name") if isinstance(config, dict) else None) or part.get("name")
+    name = str(own or kind)[:80]
+    place = f"layer {name}" if own else place
     if kind in _TENSORS and module is None:
         return name
     if registered_by(part) is not None or known_as in table.OWN:
