@@ -10,6 +10,7 @@ import os
 import shutil
 import stat
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -101,7 +102,10 @@ def _set_weights(path: Path, file: zipfile.ZipFile, network: Any) -> None:
             shutil.copyfileobj(source, sink, 2**20)
         with h5py.File(name, "r") as opened:
             check_contained(opened, path)
-        network.load_weights(name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # Keras warns of weights that it leaves as they were drawn
+            warnings.simplefilter("ignore", DeprecationWarning)
+            network.load_weights(name)
     except DrivesalError:
         raise
     except Exception as error:  # whatever h5py and Keras raise of weights that do not fit

@@ -19,7 +19,7 @@ from drivesal.loading.imports import registered_by
 from drivesal.loading.legacy.renaming import channels_first
 from drivesal.loading.nodes import Reference, Taken, structure, taken
 from drivesal.loading.parts import Rebuilt, half_padded, make
-from drivesal.loading.sizes import check_call, check_outputs
+from drivesal.loading.sizes import check_call, check_layers, check_outputs
 from drivesal.network import refuse_several_pictures
 
 MOST_CALLS = 20_000
@@ -128,11 +128,17 @@ def _sequential(made: Rebuilt, config: Any, given: Any) -> None:
             "its first layer has no input shape",
             "save it again after it was built",
         )
+    entries = [one for one in listed if one["class_name"] != "InputLayer"]
+    named: dict[str, Any] = {"name": _plain(name)} if name else {}
+    if "module" in listed[0]:  # the weights of a .keras file lie under the names of classes
+        parts = [_part(made, entry, source, f"layer_{number}") for number, entry in enumerate(entries)]
+        made.network = keras().Sequential([source, *parts], **named)
+        check_layers(made.network)
+        return
     value = source
-    for number, entry in enumerate(listed):
-        if entry["class_name"] != "InputLayer":
-            (value,) = _call(made, entry, Taken((value,), {}), [value], f"layer_{number}")[:1]
-    made.network = keras().Model(source, value, **({"name": _plain(name)} if name else {}))
+    for number, entry in enumerate(entries):
+        (value,) = _call(made, entry, Taken((value,), {}), [value], f"layer_{number}")[:1]
+    made.network = keras().Model(source, value, **named)
 
 
 def _input_name(entry: Any) -> str | None:
@@ -186,22 +192,12 @@ def _call(made: Rebuilt, entry: Any, takes: Taken, values: list[Any], fallback: 
     `takes` has the tensors in place, `values` are they alone, in order.
     """
     inner = entry["config"]
-    name = str(entry.get("name") or (inner.get("name") if isinstance(inner, dict) else None) or fallback)
+    name = _name(entry, fallback)
     if not values:
         raise ModelError(
             "layers that take something", f"layer {name[:80]} takes nothing", "save the model again"
         )
-    if name not in made.layers:
-        if entry["class_name"] in table.MODELS and registered_by(entry) is None:
-            part = _model(entry, made, tuple(values[0].shape))
-            made.inner[name], made.layers[name] = part, part.network
-            made.used |= part.used
-        else:
-            made.layers[name] = make(made, entry, name, values, takes.kwargs)
-        if isinstance(inner, dict) and inner.get("trainable") is False:
-            made.layers[name].trainable = False  # `drivesal train` leaves it as it is
-    layer = made.layers[name]
-    _count(made, 1 + made.inner[name].calls if name in made.inner else 1)
+    layer = _part(made, entry, values[0], name, takes.kwargs)
     check_call(layer, values)
     if made.first and type(layer).__name__ == "Flatten" and len(values[0].shape) == 4:
         # one that was told of the order turned the channels back itself
@@ -218,14 +214,34 @@ def _call(made: Rebuilt, entry: Any, takes: Taken, values: list[Any], fallback: 
     return list(check_outputs(name, given))
 
 
-def _count(made: Rebuilt, calls: int) -> None:
-    made.calls += calls
+def _part(
+    made: Rebuilt, entry: Any, value: Any, fallback: str, keywords: Mapping[str, Any] | None = None
+) -> Any:
+    """The layer or model of an entry, about to be called with `value` first; a known one is used again."""
+    inner = entry["config"]
+    name = _name(entry, fallback)
+    if name not in made.layers:
+        if entry["class_name"] in table.MODELS and registered_by(entry) is None:
+            part = _model(entry, made, tuple(value.shape))
+            made.inner[name], made.layers[name] = part, part.network
+            made.used |= part.used
+        else:
+            made.layers[name] = make(made, entry, name, value, keywords or {})
+        if isinstance(inner, dict) and inner.get("trainable") is False:
+            made.layers[name].trainable = False  # `drivesal train` leaves it as it is
+    made.calls += 1 + made.inner[name].calls if name in made.inner else 1
     if made.calls > MOST_CALLS:
         raise ModelError(
             f"a network of at most {MOST_CALLS} calls of layers",
             "it has more, those of models inside it counted as often as they are called",
             "the file is damaged or made up: take it from where it was written",
         )
+    return made.layers[name]
+
+
+def _name(entry: Any, fallback: str) -> str:
+    inner = entry["config"]
+    return str(entry.get("name") or (inner.get("name") if isinstance(inner, dict) else None) or fallback)
 
 
 def _shape(config: Any) -> Any:

@@ -19,7 +19,7 @@ MOST_PARTS = 2_000_000
 """How many values a configuration may have in all."""
 
 _REBUILD = (
-    "build it of layers on the list of docs/models.md and save it again; --unsafe opens it if you trust it"
+    "build it of what docs/models.md lists; only if you trust where the file comes from, open it with --unsafe"
 )
 _IMPORT = "give the file that defines it with --import my_layers.py"
 _MADE_UP = "the file is damaged or made up: take it from where it was written"

@@ -65,8 +65,8 @@ class Rebuilt:
         return replace(self, network=None, layers={}, inner={}, used=set(), halves=set(), calls=0)
 
 
-def make(made: Rebuilt, entry: Any, name: str, values: list[Any], keywords: Mapping[str, Any]) -> Any:
-    """The layer or operation of one entry, that will take `values`, Keras tensors. Raises ModelError."""
+def make(made: Rebuilt, entry: Any, name: str, value: Any, keywords: Mapping[str, Any]) -> Any:
+    """The layer or operation of one entry; `value` is the tensor that it takes first. Raises ModelError."""
     kind, config = entry["class_name"], {**entry["config"], "name": name}
     if kind in table.CODE:
         return _scaled(made, kind, config, keywords)
@@ -76,7 +76,7 @@ def make(made: Rebuilt, entry: Any, name: str, values: list[Any], keywords: Mapp
         return head(config.get("formula_of_x"), name)
     if entry.get("module") in table.OPERATIONS:
         return _operation(entry, name)
-    return _layer(made, kind, config, values)
+    return _layer(made, kind, config, value)
 
 
 def _operation(entry: Any, name: str) -> Any:
@@ -90,7 +90,7 @@ def _operation(entry: Any, name: str) -> Any:
     return operation
 
 
-def _layer(made: Rebuilt, kind: str, config: dict[str, Any], values: list[Any]) -> Any:
+def _layer(made: Rebuilt, kind: str, config: dict[str, Any], value: Any) -> Any:
     name = str(config["name"])
     if kind in GONE or (kind not in table.ONLY_TRAINING and not _on_the_list(kind)):
         raise _not_rebuilt(kind, name)
@@ -99,11 +99,11 @@ def _layer(made: Rebuilt, kind: str, config: dict[str, Any], values: list[Any]) 
         made.halves.add(_padded_by_theano(new, name))
         given["padding"] = "valid"
     if made.first:
-        given = _last(new, name, given, len(values[0].shape))
+        given = _last(new, name, given, len(value.shape))
     for which in {"activation", "recurrent_activation"} & set(given):
         given[which] = activation(made, name, given[which])
     for which in {"layer", "backward_layer"} & set(given) if new in table.WRAPPERS else ():
-        given[which] = _wrapped(made, name, given[which], values)
+        given[which] = _wrapped(made, name, given[which], value)
     return getattr(keras().layers, new)(**given)
 
 
@@ -132,7 +132,7 @@ def _without_types(config: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in config.items() if key not in ("dtype", "build_config")}
 
 
-def _wrapped(made: Rebuilt, wrapper: str, entry: Any, values: list[Any]) -> Any:
+def _wrapped(made: Rebuilt, wrapper: str, entry: Any, value: Any) -> Any:
     """The layer inside another one."""
     if made.first or entry["class_name"] in {*table.MODELS, *table.WRAPPERS}:
         what = "a picture with channels first" if made.first else f"a {entry['class_name']}"
@@ -141,7 +141,7 @@ def _wrapped(made: Rebuilt, wrapper: str, entry: Any, values: list[Any]) -> Any:
             f"layer {wrapper} works on {what}",
             "load it where it was written, and build it of other layers",
         )
-    return make(made, entry, entry["config"].get("name") or wrapper, values, {})
+    return make(made, entry, entry["config"].get("name") or wrapper, value, {})
 
 
 def _padded_by_theano(kind: str, name: str) -> str:

@@ -68,6 +68,12 @@ def load_model(
     for text in said.values():
         formula(text)  # a mistake is told before TensorFlow is there
     kind = kind_of(path)
+    if unsafe and lambdas and kind == "keras":
+        raise OptionError(
+            "--lambda or --unsafe",
+            "both are given",
+            "leave --unsafe out: with a formula for its Lambdas no code of the file needs to run",
+        )
     with weights_within(path):
         network, used = _read_network(path, kind, unsafe, (card.lambdas if card else {}) | said)
     check_layers(network)

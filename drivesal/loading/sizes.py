@@ -59,12 +59,13 @@ def weights_within(path: Path) -> Iterator[None]:
 
 
 def check_layers(network: Any) -> None:
-    """Raises ModelError where one layer gives more numbers of one picture than memory is meant for."""
+    """Raises ModelError where a layer makes more numbers of one picture than memory is meant for."""
     for path, layer in layers(network).items():
         try:
-            outputs = layer.output
+            inputs, outputs = layer.input, layer.output
         except (AttributeError, ValueError):  # used several times, or never
             continue
+        check_call(layer, keras().tree.flatten(inputs))
         check_outputs(path, outputs)
 
 

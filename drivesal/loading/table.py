@@ -244,8 +244,6 @@ OPERATIONS: Mapping[str, Mapping[str, Arguments]] = {
         **dict.fromkeys(("Mean", "Std", "Sum", "Var"), _REDUCING),
         **dict.fromkeys(("Max", "Min"), _EXTREME),
         **dict.fromkeys(("Concatenate", "Stack"), _ONE_AXIS),
-        "Average": {"axis": _AXES},
-        "BroadcastTo": {"shape": several(optional(whole(1)))},
         "Clip": {"x_min": optional(numbers), "x_max": optional(numbers)},
         "ExpandDims": {"axis": _AXES},
         "Flip": {"axis": _AXES},
@@ -301,9 +299,9 @@ OPERATIONS: Mapping[str, Mapping[str, Arguments]] = {
 """Operations of `keras.ops` by the module under which Keras saves them."""
 
 ACTIVATIONS = _words(
-    "celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu "
+    "celu elu exponential gelu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu "
     "linear log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softplus "
-    "softsign sparse_plus sparse_sigmoid sparsemax squareplus swish tanh tanh_shrink threshold"
+    "softsign sparse_plus sparse_sigmoid sparsemax squareplus swish tanh tanh_shrink"
 )
 """Functions of `keras.activations`."""
 
@@ -323,11 +321,3 @@ UNUSED = {
 
 OWN = {"drivesal>Head", "drivesal>hard_sigmoid_of_keras_2"}
 """What drivesal itself writes into a model that it saves."""
-
-
-def size() -> int:
-    """How many classes and functions the list has."""
-    return (
-        len(LAYERS) + len(ONLY_TRAINING) + len(MODELS) + len(ACTIVATIONS) + len(OWN)
-        + sum(map(len, OPERATIONS.values())) + sum(map(len, UNUSED.values()))
-    )  # fmt: skip

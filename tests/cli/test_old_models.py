@@ -83,6 +83,9 @@ def test_a_lambda_of_a_keras_file(inside, tmp_path):
     assert ran.code == 1
     assert "--lambda scaled=x/127.5-1" in ran.err
     assert "--unsafe" in ran.err
+    ran = inside("model", "m.keras", "--lambda", "scaled=x/2", "--unsafe")
+    assert (ran.code, ran.err.count("\n")) == (1, 1)
+    assert "--lambda or --unsafe, but both are given" in ran.err
     ran = inside("model", "m.keras", "--lambda", "scaled=x/2")
     assert ran.code == 0, ran
     assert "Rescaling" in ran.out

@@ -430,23 +430,24 @@ def test_no_mutant_does_more_than_open_or_be_refused(bait, tmp_path, tmp_path_fa
     assert opened > many // 50
 
 
-def test_a_class_of_the_users_own_is_added_by_its_name_alone(good, bait, tmp_path):
+def test_a_class_of_the_users_own_is_added_by_its_name_alone(good, bait, tmp_path, request):
     layers = keras().layers
 
     @keras().saving.register_keras_serializable("mine")
-    class Doubled(layers.Layer):  # type: ignore[misc]
+    class Tripled(layers.Layer):  # type: ignore[misc]
         def call(self, x):
-            return 2 * x
+            return 3 * x
 
     content = copied(good)
-    made = entry("Doubled", "tests", {}, registered="mine>Doubled", takes="steering", name="doubled")
+    made = entry("Tripled", "tests", {}, registered="mine>Tripled", takes="steering", name="tripled")
     content["config.json"]["config"]["layers"].append(made)
-    content["config.json"]["config"]["output_layers"] = [["doubled", 0, 0]]
+    content["config.json"]["config"]["output_layers"] = [["tripled", 0, 0]]
+    request.addfinalizer(lambda: keras().saving.get_custom_objects().pop("mine>Tripled"))
     path = hostile.written(tmp_path / "m.keras", content)
     x = np.ones((1, 8, 12, 3), np.float32)
     plain = load_model(hostile.written(tmp_path / "plain.keras", good)).network(x)
-    assert np.asarray(load_model(path).network(x)) == pytest.approx(2 * np.asarray(plain))
+    assert np.asarray(load_model(path).network(x)) == pytest.approx(3 * np.asarray(plain))
     made |= {"registered_name": "mine>Other", "class_name": "Other"}
     content["config.json"]["config"]["layers"][-1] = made
-    with pytest.raises(ModelError, match="layer doubled has Other"):
+    with pytest.raises(ModelError, match="layer tripled has Other"):
         load_model(hostile.written(path, content))
