@@ -26,6 +26,9 @@ ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
     *("--disable-sync", "--no-first-run"),
 )
+SECONDS = 6
+"""How long the drawn drive lasts."""
+FRAMES = 20 * SECONDS
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
