@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +107,25 @@ def test_the_scale_is_named(two: Visit) -> None:
         "document.querySelector('[data-part=\"heat-0-increase\"] .legend').innerText.includes('this frame')"
     )
     assert "the drive's scale" in two.page.locator('[data-part="difference"] .legend').inner_text()
+
+
+def test_numbers_of_both_have_room_at_960_px(browser: Browser, compared: str) -> None:
+    with visited(browser, compared, viewport={"width": 960, "height": 700}) as visit:
+        visit.part("difference").wait_for()
+        visit.shown(0)
+        visit.analysed()
+        before = visit.part("frame").bounding_box()
+        visit.press("w")
+        visit.page.click("#add-box")
+        visit.page.wait_for_selector("#before-box:not([hidden])")
+        visit.shown()
+        assert visit.part("frame").bounding_box() == before
+        right = visit.run("document.querySelector('#stage').getBoundingClientRect().right")
+        ends = visit.page.locator(".readout .number:visible").evaluate_all(
+            "(all) => all.map((one) => one.getBoundingClientRect().right)"
+        )
+        assert max(ends) <= right
+        assert re.fullmatch(r"A .*too far (left|right)\nB .*too far (left|right)", visit.text("error"))
 
 
 def saved(two: Visit) -> tuple[str, np.ndarray[Any, Any]]:

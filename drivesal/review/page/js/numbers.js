@@ -101,6 +101,7 @@ export class Numbers {
     const of = models.length > 1 ? (i) => `${"AB"[models[i]]} ` : () => "";
     const each = (values, text) => values.map((value, i) => of(i) + text(value));
     const more = before ? 1 : 0; // an edit often changes less than a tenth of a degree
+    $("answers").classList.toggle("two", models.length > 1);
     lines($("predicted"), each(angles, (value) => angle(value, more)));
     say($("predicted-label"), before ? "edited" : "predicted");
     for (const id of ["before-box", "change-box"]) $(id).hidden = !before;
