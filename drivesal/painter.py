@@ -29,7 +29,8 @@ class Look:
     """How heat is drawn.
 
     `smooth` is the standard deviation of the blur [model px]; `scale` the facts of another run whose scale is
-    taken, None for the clip's own; `per_frame` scales each frame by itself, and the picture says so.
+    taken, None for the clip's own; `scale_of` names, where that is one scale for several models, the model that
+    each case's comes from; `per_frame` scales each frame by itself, and the picture says so.
     """
 
     layout: Layout = "grid"
@@ -39,6 +40,7 @@ class Look:
     smooth: float = 2.0
     per_frame: bool = False
     scale: Mapping[str, Any] | None = None
+    scale_of: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,22 @@ def _legend(case: Case, method: Method, scale: Scale, kind: AngleKind, look: Loo
     )
 
 
+def _shared(scale_of: Mapping[str, str]) -> str:
+    """Whose scale it is, in words: "one scale for both models: A's for increase, B's for maintain"."""
+    cases: dict[str, list[str]] = {}
+    for case, name in scale_of.items():
+        cases.setdefault(name, []).append(case)
+    if len(cases) == 1:
+        return f"one scale for both models: {next(iter(cases))}'s"
+    parts = [f"{name}'s for {_and(found)}" for name, found in cases.items()]
+    return f"one scale for both models: {', '.join(parts)}"
+
+
+def _and(names: Sequence[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def _scene(
     recording: Recording,
     model: SteeringModel,
@@ -171,6 +189,8 @@ def _scene(
     whose = "one scale for the clip" if info.format != "picture" else "scale of this picture alone"
     if look.per_frame:
         whose = "each frame scaled by itself"
+    elif look.scale_of:
+        whose = _shared(look.scale_of)
     elif look.scale is not None:
         whose = "scale of another run"
     elif method.kind == "sensitivity" and info.format != "picture":

@@ -98,7 +98,8 @@ def _method(one: Method) -> dict[str, Any]:
 def numbers(told: Told, painter: Painter) -> dict[str, Any]:
     """A frame's numbers, angles left positive."""
     one, scene = told.explained, painter.scene
-    truth, per_frame = one.frame.steering, painter.request.look.per_frame
+    truth, look = one.frame.steering, painter.request.look
+    scale_of = look.scale_of or {}
     return {
         "index": one.frame.index,
         "time_s": one.frame.time_s,
@@ -117,8 +118,9 @@ def numbers(told: Told, painter: Painter) -> dict[str, Any]:
                 "name": legend.case,
                 "title": legend.title,
                 "meaning": legend.meaning,
-                "full": None if per_frame else painter.scale.full[legend.case],
+                "full": None if look.per_frame else painter.scale.full[legend.case],
                 "full_text": legend.full,
+                "scale_of": scale_of.get(legend.case),
                 "unit": painter.scale.unit[legend.case],
                 "total": float(told.heats[legend.case].sum()),
             }

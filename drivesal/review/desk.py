@@ -190,15 +190,11 @@ class Desk:
         painter: Painter | None = self._painters.get(key)
         if painter is None:
             look = Look(smooth=view.smooth, opacity=opacity, per_frame=view.per_frame)
-            painter = self._painted(view, look, tick)
             if len(self.models) > 1:
-                others = [
-                    self._painted(dataclasses.replace(view, model=number), look, tick).scale
-                    for number in range(len(self.models))
-                    if number != view.model
-                ]
-                shared = {"scale": _widest([painter.scale, *others])}
-                painter = self._painted(view, dataclasses.replace(look, scale=shared), tick)
+                views = [dataclasses.replace(view, model=number) for number in range(len(self.models))]
+                scale, scale_of = _widest([self._painted(one, look, tick).scale for one in views])
+                look = dataclasses.replace(look, scale={"scale": scale}, scale_of=scale_of)
+            painter = self._painted(view, look, tick)
             self._painters.put(key, painter, 1)
         return painter
 
@@ -231,7 +227,8 @@ class Desk:
         return float(model.predict(model.prepare(frame.image)[None], model.others_of([frame]))[0])
 
 
-def _widest(scales: Sequence[Scale]) -> dict[str, Any]:
-    """One scale for several models as facts have it: each case's largest."""
+def _widest(scales: Sequence[Scale]) -> tuple[dict[str, Any], dict[str, str]]:
+    """One scale for several models as facts have it, each case's largest; and the model that it comes from."""
     facts = [scale.as_json() for scale in scales]
-    return {case: max((one[case] for one in facts), key=lambda entry: entry["full"]) for case in facts[0]}
+    widest = {case: max(range(len(facts)), key=lambda n: facts[n][case]["full"]) for case in facts[0]}
+    return {case: facts[n][case] for case, n in widest.items()}, {case: "AB"[n] for case, n in widest.items()}

@@ -26,6 +26,43 @@ ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
     *("--disable-sync", "--no-first-run"),
 )
+SECONDS = 6
+"""How long the drawn drive lasts."""
+FRAMES = 20 * SECONDS
+CONTRASTS = """() => {
+  const rgb = (text) => {
+    const canvas = new OffscreenCanvas(1, 1).getContext("2d");
+    canvas.fillStyle = text;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data].map((one) => one / 255);
+  };
+  const over = (top, below) => below.map((one, i) => (i < 3 ? top[i] * top[3] + one * (1 - top[3]) : 1));
+  const light = (colour) => {
+    const linear = colour.slice(0, 3).map(
+      (one) => (one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4),
+    );
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+  };
+  const found = [];
+  for (const one of document.querySelectorAll("body *")) {
+    const own = [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+    const box = one.getBoundingClientRect();
+    if ((!own && !one.placeholder) || !box.width || box.width < 2 || !one.checkVisibility()) continue;
+    const line = [];
+    for (let at = one; at; at = at.parentElement) line.unshift(at);
+    const back = line.map((at) => rgb(getComputedStyle(at).backgroundColor));
+    const ground = back.reduce((below, at) => over(at, below), [1, 1, 1, 1]);
+    const style = getComputedStyle(one, own ? null : "::placeholder");
+    const opacities = line.map((at) => getComputedStyle(at).opacity);
+    const opacity = opacities.reduce((share, at) => share * at, own ? 1 : style.opacity);
+    const ink = rgb(style.color);
+    const [a, b] = [light(over([ink[0], ink[1], ink[2], ink[3] * opacity], ground)), light(ground)].sort();
+    const name = one.id || one.className || one.tagName;
+    found.push([(b + 0.05) / (a + 0.05), name, one.textContent.trim().slice(0, 30)]);
+  }
+  return found;
+}"""
+"""[ratio, name, text] of all text in sight, against what lies behind it, as WCAG 2 computes it."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 

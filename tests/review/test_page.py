@@ -8,88 +8,19 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlsplit
 
-import numpy as np
 import pytest
 
-from drivesal.assets import default_model
-from drivesal.loading import load_model
-from drivesal.world.world import Drive
-from drivesal.world.writing import write_drive
-from tests.review.pages import ARGUMENTS, Visit, browser_path, refusing, reviewed, visited
+from tests.review.pages import FRAMES, Visit, refusing, reviewed, visited
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
     from drivesal.model import SteeringModel
-
-SECONDS = 6
-FRAMES = 120
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright for Python")
-    path = browser_path()
-    if path is None:
-        pytest.skip("needs Chromium: install it, or name it in $CHROMIUM")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield opened
-        opened.close()
-
-
-@pytest.fixture(scope="module")
-def drive(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Path:
-    """A drawn drive with its labels."""
-    folder = tmp_path_factory.mktemp("drive") / "drawn"
-    write_drive(Drive(3, SECONDS, size=(320, 240)), folder, preset="veryfast")
-    return folder / "run.mp4"
-
-
-@pytest.fixture(scope="module")
-def model(browser: Browser) -> SteeringModel:
-    return load_model(default_model())
-
-
-@pytest.fixture(scope="module")
-def other(tmp_path_factory: pytest.TempPathFactory, model: SteeringModel) -> SteeringModel:
-    """The shipped model with its weights a little off."""
-    copied = load_model(default_model())
-    chance = np.random.default_rng(1)
-    weights = copied.network.get_weights()
-    copied.network.set_weights([w + chance.normal(size=w.shape) * 0.05 * w.std() for w in weights])
-    return copied
-
-
-@pytest.fixture(scope="module")
-def served(drive: Path, model: SteeringModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the drawn drive under one model."""
-    notes = tmp_path_factory.mktemp("notes") / "notes.json"
-    with reviewed(drive, notes, [model], labels=drive.with_suffix(".csv")) as (address, _):
-        yield address
-
-
-@pytest.fixture(scope="module")
-def compared(
-    drive: Path, model: SteeringModel, other: SteeringModel, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """The address of the drawn drive under two models."""
-    notes = tmp_path_factory.mktemp("notes") / "notes.json"
-    with reviewed(drive, notes, [model, other], labels=drive.with_suffix(".csv")) as (address, _):
-        yield address
-
-
-@pytest.fixture
-def visit(browser: Browser, served: str) -> Iterator[Visit]:
-    with visited(browser, served) as opened:
-        opened.shown(0)
-        yield opened
 
 
 def degrees(text: str) -> float:
@@ -296,7 +227,7 @@ def test_two_models(browser: Browser, compared: str) -> None:
         visit.shown(0)
         parts = visit.page.locator(".panel").evaluate_all("(all) => all.map((one) => one.dataset.part)")
         assert parts == ["frame", "heat-0-increase", "heat-1-increase", "difference"]
-        assert re.fullmatch(r"A .*° ?[LR]? · B .*°( [LR])?", visit.text("predicted"))
+        assert re.fullmatch(r"A .*° ?[LR]?\nB .*°( [LR])?", visit.text("predicted"))
         legends = [visit.page.locator(f'[data-part="heat-{n}-increase"] .legend').inner_text() for n in (0, 1)]
         assert legends[0] == legends[1]  # one scale
         assert visit.pixels("heat-0-increase") != visit.pixels("heat-1-increase")

@@ -64,6 +64,7 @@ function toHash(state, drive) {
   query.set("opacity", state.opacity);
   query.set("maintain", state.maintain);
   query.set("model", state.model);
+  query.set("of", state.of);
   if (state.case === "all") query.set("cases", state.cases.join(","));
   if (state.edit) query.set("edit", JSON.stringify(state.edit));
   return `#${query}`;

@@ -5,15 +5,18 @@
 
 import { colour } from "./dom.js";
 import { decimate } from "./decimate.js";
+import { extent } from "./extent.js";
+import { valueTicks } from "./ticks.js";
 
 const LEFT_PX = 52;
 const RIGHT_PX = 10;
 const AXIS_PX = 20;
+const TICK_PX = 12; // of a mark's text, high
 const FONT = "10px";
 
-/** Shows `rows` [{key, weight, lines: [{key, colour, width, alpha}]}]. Says "range", "tap" {frame}. */
+/** Shows `rows` [{key, weight, label, lines: [{key, colour, width, alpha}]}]. Says "range", "tap" {frame}. */
 export class Chart extends EventTarget {
-  #host; #rows = []; #bands = []; #marks; #frames; #range = null; #queued = 0;
+  #host; #rows = []; #bands = []; #marks; #marked = []; #frames; #range = null; #queued = 0;
 
   constructor(host, frames) {
     super();
@@ -62,6 +65,7 @@ export class Chart extends EventTarget {
     const column = new Bokeh.Column({ children: this.#rows.map((row) => row.figure), sizing_mode: "stretch_width", spacing: 0 });
     this.#host.replaceChildren();
     await Bokeh.Plotting.show(column, this.#host);
+    leaveFocus(this.#host);
     this.redraw();
   }
 
@@ -106,11 +110,8 @@ export class Chart extends EventTarget {
     line.glyph.visible = visible;
   }
 
-  /** From where to where a row reaches. */
-  limits(rowKey, low, high) {
-    const row = this.#rows.find((one) => one.key === rowKey);
-    row?.y.setv({ start: low, end: high > low ? high : low + 1 });
-  }
+  /** How far each row reaches, as extent() is asked: {key: rule}. */
+  rules(given) { for (const row of this.#rows) row.rule = given[row.key]; }
 
   /** [first, last] frames of each band of this key. */
   band(key, spans) {
@@ -120,9 +121,10 @@ export class Chart extends EventTarget {
 
   /** Marks above frames. */
   marks(frames) {
+    this.#marked = [...frames];
     const top = this.#rows[0].y;
     const y = top.end - 0.06 * (top.end - top.start);
-    this.#marks.data = { x: [...frames], y: frames.map(() => y) };
+    this.#marks.data = { x: this.#marked, y: frames.map(() => y) };
   }
 
   /** Where the axis has marks, and what they say. */
@@ -135,17 +137,35 @@ export class Chart extends EventTarget {
     }
   }
 
-  /** Hands Bokeh what the present range shows of every line. */
+  /** Whether all of the drive is in view. */
+  get whole() {
+    const [from, to] = this.range;
+    return to - from >= this.#frames - 1.5;
+  }
+
+  /** Hands Bokeh what the present range shows of every line, each row as high as that needs. */
   redraw() {
     const [from, to] = this.range;
     for (const row of this.#rows) {
-      for (const line of row.lines) {
-        if (!line.visible) continue;
+      const shown = row.lines.filter((line) => line.visible).map((line) => {
         const [x, y] = decimate(line.values, from, to, this.across);
         line.source.data = { x, y };
-      }
+        return y;
+      });
+      this.#reach(row, extent(shown, { ...row.rule, zero: row.rule?.zero || this.whole }));
     }
+    this.marks(this.#marked);
     this.dispatchEvent(new Event("range"));
+  }
+
+  // without numbers there is nothing to measure, and no mark
+  #reach(row, found) {
+    const [low, high] = found ?? [0, 1];
+    row.y.setv({ start: low, end: high });
+    const ticks = found ? valueTicks(low, high, Math.max(2, Math.floor(row.px / TICK_PX))) : [];
+    const [axis] = row.figure.yaxes;
+    axis.ticker.ticks = ticks;
+    axis.major_label_overrides = new Map(ticks.map((value) => [value, row.label(value)]));
   }
 
   /** Takes the colours of the present theme. */
@@ -159,9 +179,8 @@ export class Chart extends EventTarget {
       if (!row.painted) {
         across.ticker = new Bokeh.FixedTicker({ ticks: [] });
         for (const grid of figure.xgrids) grid.ticker = new Bokeh.FixedTicker({ ticks: [] });
-        up.ticker = new Bokeh.BasicTicker({ desired_num_ticks: row.weight > 1.5 ? 4 : 2, num_minor_ticks: 0 });
+        up.ticker = new Bokeh.FixedTicker({ ticks: [] });
         for (const grid of figure.ygrids) grid.ticker = up.ticker;
-        up.formatter = new Bokeh.BasicTickFormatter({ use_scientific: true, power_limit_high: 5, power_limit_low: -4, precision: "auto" });
         row.painted = true;
       }
       for (const axis of [across, up]) {
@@ -192,7 +211,10 @@ export class Chart extends EventTarget {
     const height = this.#host.clientHeight - AXIS_PX;
     const whole = this.#rows.reduce((sum, row) => sum + row.weight, 0);
     this.heights = this.#rows.map((row) => Math.max(24, Math.floor((height * row.weight) / whole)));
-    this.#rows.forEach((row, i) => { row.figure.height = this.heights[i] + (row.last ? AXIS_PX : 0); });
+    this.#rows.forEach((row, i) => {
+      row.px = this.heights[i];
+      row.figure.height = row.px + (row.last ? AXIS_PX : 0);
+    });
     this.dispatchEvent(new Event("sized"));
   }
 
@@ -213,5 +235,13 @@ export class Chart extends EventTarget {
       this.#queued = 0;
       this.redraw();
     });
+  }
+}
+
+// the chart is one thing to the keyboard: what Bokeh made focusable within is not
+function leaveFocus(element) {
+  for (const one of element.querySelectorAll("*")) {
+    if (one.tabIndex >= 0) one.tabIndex = -1;
+    if (one.shadowRoot) leaveFocus(one.shadowRoot);
   }
 }

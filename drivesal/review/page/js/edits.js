@@ -7,6 +7,26 @@ export const editOf = (state) => ({ ...NOTHING, ...state.edit });
 const nothing = (edit) => !edit.boxes.length && edit.brightness === 0 && edit.contrast === 1 && edit.blur === 0
   && edit.shift[0] === 0 && edit.shift[1] === 0;
 
+/** The edit, null where it changes nothing. */
+export const orNone = (edit) => (nothing(edit) ? null : edit);
+
+/** What a box can be filled with. */
+export const FILLS = { mean: "the drive's mean", blur: "blurred", black: "black" };
+
+/** "2 boxes (black, blurred), brightness +30" of an edit. */
+export function editInWords(edit) {
+  const { boxes, brightness, contrast, blur, shift: [right, down] } = { ...NOTHING, ...edit };
+  const parts = [];
+  const fills = [...new Set(boxes.map((box) => FILLS[box.fill]))].join(", ");
+  if (boxes.length) parts.push(`${boxes.length === 1 ? "1 box" : `${boxes.length} boxes`} (${fills})`);
+  if (brightness) parts.push(`brightness ${brightness > 0 ? "+" : "−"}${Math.abs(brightness)} of 255`);
+  if (contrast !== 1) parts.push(`contrast × ${contrast.toFixed(2)}`);
+  if (blur) parts.push(`blur ${blur} px`);
+  if (right) parts.push(`shifted ${Math.abs(right)} px ${right > 0 ? "right" : "left"}`);
+  if (down) parts.push(`shifted ${Math.abs(down)} px ${down > 0 ? "down" : "up"}`);
+  return parts.join(", ");
+}
+
 /** Changes the state's `edit`; what was before a committed change can be had back. */
 export class Edits {
   #store; #past = []; #future = []; #base;
@@ -22,7 +42,7 @@ export class Edits {
   /** Shows a change while it is being made. */
   show(patch) {
     const edit = { ...editOf(this.#store.now), ...patch };
-    this.#store.set({ edit: nothing(edit) ? null : edit });
+    this.#store.set({ edit: orNone(edit) });
   }
 
   /** Ends a change: one step for undo. */

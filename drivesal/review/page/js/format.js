@@ -7,7 +7,7 @@ export function useKind(given) {
   if (given) kind = given;
 }
 
-export const unit = () => kind.unit;
+export const symbol = () => kind.symbol;
 
 const digits = () => (kind.unit === "deg" ? 1 : 3);
 
@@ -20,6 +20,16 @@ export function angle(value, more = 0) {
   return `${number}${kind.symbol}${side}`;
 }
 
+/** "20° L" of a round angle, as on an axis; without the unit's name where that is a word. */
+export function tick(value) {
+  const number = `${plain(Math.abs(value))}${kind.unit === "deg" ? kind.symbol : ""}`;
+  if (kind.unit === "score") return plain(value);
+  return value === 0 ? number : `${number} ${value > 0 ? "L" : "R"}`;
+}
+
+/** "12.3°" of an angle whose side does not matter. */
+export const size = (value) => angle(value).replace(/ [LR]$/, "");
+
 /** "3.2° too far left" of an error, prediction less truth. */
 export function errorInWords(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
@@ -29,13 +39,14 @@ export function errorInWords(value) {
   return `${number}${kind.symbol} too far ${value > 0 ? "left" : "right"}`;
 }
 
-/** "1.2° more left" of a change. */
+/** "1.20° more left" of a change. */
 export function changeInWords(value) {
   if (!Number.isFinite(value)) return "–";
   if (kind.unit === "score") return (value > 0 ? "+" : "") + value.toPrecision(3);
   const number = Math.abs(value).toFixed(digits() + 1);
-  if (Number(number) === 0) return "no change";
-  return `${number}${kind.symbol} more ${value > 0 ? "left" : "right"}`;
+  if (value === 0) return "no change";
+  const least = (10 ** -(digits() + 1)).toFixed(digits() + 1);
+  return `${Number(number) === 0 ? `under ${least}` : number}${kind.symbol} more ${value > 0 ? "left" : "right"}`;
 }
 
 /** "1:05.25"; with no `decimals` "1:05". */
@@ -57,6 +68,9 @@ export function short(value) {
   const size = Math.abs(value);
   return size >= 1e5 || size < 1e-3 ? value.toExponential(1) : String(Number(value.toPrecision(3)));
 }
+
+/** A round number with all its digits. */
+export const plain = (value) => (value !== 0 && (Math.abs(value) >= 1e6 || Math.abs(value) < 1e-4) ? value.toExponential() : String(Number(value.toPrecision(6))));
 
 /** "deg per 1/255" as "° per 1/255". */
 export const unitText = (text) => text.replace(/^deg\b/, "°").replace(/^score\b ?/, "");

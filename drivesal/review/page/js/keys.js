@@ -34,6 +34,7 @@ export function keyTable(act) {
       ["W", "what if", any("w", "W"), () => act.tab("whatif")],
       ["N", "write a note", any("n", "N"), () => act.note()],
       ["V", "view settings", any("v", "V"), () => act.tab("view")],
+      ["Ctrl + Z", "undo the last edit; with Shift, or Ctrl + Y: redo", undoing, (event) => (event.shiftKey || /y/i.test(event.key) ? act.redo() : act.undo())],
       ["U", "undo the last edit (Shift: redo)", any("u", "U"), (event) => (event.shiftKey ? act.redo() : act.undo())],
     ]],
     ["A pixel's value", [
@@ -45,11 +46,18 @@ export function keyTable(act) {
   ];
 }
 
+// Ctrl+Z, Ctrl+Shift+Z, Ctrl+Y; the Command key on a Mac
+const undoing = (event) => (event.ctrlKey || event.metaKey) && !event.altKey && /^[zy]$/i.test(event.key);
+
+// a field of text has an undo of its own; a slider, a box to tick and a list have none
+const takesText = (element) => takesKeys(element) && !/^(range|checkbox|radio|select-one)$/.test(element.type);
+
 export function startKeys(table) {
   addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (document.querySelector("dialog[open]")) return;
-    if (takesKeys(event.target)) {
+    if (event.defaultPrevented || event.altKey || document.querySelector("dialog[open]")) return;
+    if (event.ctrlKey || event.metaKey) {
+      if (!undoing(event) || takesText(event.target)) return;
+    } else if (takesKeys(event.target)) {
       if (event.key === "Escape") event.target.blur();
       // checkboxes and buttons of choice take no letters
       if (!(event.target.type === "checkbox") || event.key === " ") return;
@@ -58,7 +66,7 @@ export function startKeys(table) {
     if (event.target instanceof HTMLButtonElement && (event.key === " " || event.key === "Enter")) return;
     for (const [, entries] of table) {
       for (const [, , fits, act] of entries) {
-        if (!fits(event)) continue;
+        if (!fits(event) || (fits !== undoing && (event.ctrlKey || event.metaKey))) continue;
         event.preventDefault();
         act(event);
         return;

@@ -1,9 +1,8 @@
 // What an address may say: anything else is left out, so that a mangled link still opens.
 
+import { FILLS, orNone } from "./edits.js";
 import { notice } from "./notices.js";
-import { ALL, BOTH } from "./plan.js";
-
-const FILLS = ["mean", "blur", "black"];
+import { ALL, APART, BOTH } from "./plan.js";
 
 /** The part of a raw address that fits this drive and server. */
 export function knownState(drive, raw) {
@@ -23,10 +22,11 @@ export function knownState(drive, raw) {
   oneOf("scale", ["clip", "frame"]);
   oneOf("maintain", drive.maintain);
   oneOf("model", ["0", "1", BOTH]);
+  oneOf("of", ["0", "1", APART]);
   const cases = (raw.cases ?? "").split(",").filter((name) => names.includes(name));
   if (cases.length) found.cases = cases;
   if ("method" in found) found.options = isObject(raw.options) ? raw.options : {};
-  if ("frame" in found) found.edit = isObject(raw.edit) ? cleanEdit(raw.edit) : null;
+  if ("frame" in found) found.edit = isObject(raw.edit) ? orNone(cleanEdit(raw.edit)) : null;
   const other = raw.drive && raw.drive !== drive.name;
   notice("other", other ? `The link was made for ${raw.drive}; this is ${drive.name}.` : "", "warn");
   return found;
@@ -38,7 +38,7 @@ function cleanEdit(raw) {
   const number = (value, otherwise) => (Number.isFinite(value) ? value : otherwise);
   const boxes = (Array.isArray(raw.boxes) ? raw.boxes : []).filter(isObject).slice(0, 50).map((box) => ({
     left: number(box.left, 0), top: number(box.top, 0), right: number(box.right, 0), bottom: number(box.bottom, 0),
-    fill: FILLS.includes(box.fill) ? box.fill : "mean",
+    fill: Object.hasOwn(FILLS, box.fill) ? box.fill : "mean",
   }));
   const shift = Array.isArray(raw.shift) ? raw.shift : [0, 0];
   return {

@@ -47,7 +47,7 @@ function startState(drive) {
   const state = {
     frame: 0, case: "increase", cases: remembered.get("beside", BESIDE), method: start.method, options: Object.fromEntries(start.options),
     smooth: start.smooth, scale: start.per_frame ? "frame" : "clip", opacity: 0.8, maintain: start.maintain,
-    model: BOTH, showFrame: !drive.exported && remembered.get("showFrame", true), edit: null, edits: 0, playing: false, support: false,
+    model: BOTH, of: "0", showFrame: !drive.exported && remembered.get("showFrame", true), edit: null, edits: 0, playing: false, support: false,
   };
   const names = casesOf(drive, state.method).map((one) => one.name);
   if (!names.includes(state.case)) [state.case] = names;

@@ -13,9 +13,10 @@ export class Panel {
     this.picture = make("div", { class: "picture" }, this.canvas, this.overlay, this.message);
     this.swatch = make("span", { class: "swatch" });
     this.title = make("strong");
-    this.legend = make("span", { class: "legend" });
-    this.element = make("figure", { class: "panel" }, this.picture,
-      make("figcaption", {}, this.swatch, this.title, " ", this.legend));
+    this.meaning = make("span", { class: "meaning" });
+    this.scale = make("span", { class: "scale" });
+    this.caption = make("figcaption", {}, this.swatch, this.title, " ", make("span", { class: "legend" }, this.meaning, " ", this.scale));
+    this.element = make("figure", { class: "panel" }, this.picture, this.caption);
   }
 
   /** Takes the role of `part` of the stage's plan. */
@@ -25,10 +26,11 @@ export class Panel {
     say(this.title, part.title);
     this.swatch.hidden = !part.colour;
     if (part.colour) this.swatch.style.background = part.colour;
-    if (part.kind === "frame") this.explain("");
+    if (part.kind === "frame") this.explain("", "");
   }
 
-  resize(width, height) {
+  resize({ width, height, caption }) {
+    this.caption.style.height = `${caption}px`;
     this.element.style.width = `${width}px`;
     this.picture.style.width = `${width}px`;
     this.picture.style.height = `${height}px`;
@@ -57,9 +59,10 @@ export class Panel {
   /** What is shown is of another view: dimmed until the new one comes. */
   late(is) { this.element.classList.toggle("late", is); }
 
-  /** What the colours mean. */
-  explain(text) {
-    say(this.legend, text);
-    this.legend.title = text;
+  /** What the colours mean, and how strong the strongest is. */
+  explain(meaning, scale) {
+    say(this.meaning, meaning);
+    say(this.scale, scale);
+    this.caption.title = [meaning, scale].filter(Boolean).join(" · ");
   }
 }

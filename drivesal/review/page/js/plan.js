@@ -4,6 +4,7 @@ import { viewQuery } from "./api.js";
 
 export const ALL = "all";
 export const BOTH = "both";
+export const APART = "apart"; // of two models: B less A
 const SLOW_PASSES = 8;
 const UNSIGNED = ["support", "magnitude"]; // what a map without a sign can show
 
@@ -18,6 +19,12 @@ export function casesOf(drive, name) {
 export function modelsOf(drive, state) {
   if (drive.models.length < 2) return [0];
   return state.model === BOTH ? [0, 1] : [Number(state.model)];
+}
+
+/** Whose attribution and bands the timeline shows: a model by number, or APART. */
+export function timelineOf(drive, state) {
+  if (drive.models.length < 2) return 0;
+  return state.of === APART ? APART : Number(state.of);
 }
 
 const modelName = (drive, number) => (drive.models.length > 1 ? "AB"[number] : "");

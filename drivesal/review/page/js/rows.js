@@ -8,7 +8,7 @@ const EVERY_MS = 1000;
 export class Rows extends EventTarget {
   #models; #round = 0;
   ended = false;
-  limit = NaN; // from where on an error counts as large; the timeline tells
+  limits = []; // from where on an error of each model counts as large; the timeline tells
 
   constructor(models) {
     super();

@@ -1,10 +1,9 @@
 // Taking the present view along: a picture of it, and its address.
 
 import * as api from "./api.js";
-import { viewQuery } from "./api.js";
 import { $, make } from "./dom.js";
 import { done, failure } from "./notices.js";
-import { shownCases } from "./plan.js";
+import { nameOf, pictureOf } from "./picture.js";
 
 export class Save {
   constructor(drive, store, address) {
@@ -17,14 +16,10 @@ export class Save {
 
   async picture() {
     const state = this.store.now;
-    const support = shownCases(this.drive, state).some((one) => one.name === "support");
-    const model = state.model === "1" ? 1 : 0;
     $("save-picture").disabled = true;
     try {
-      const data = await api.blob(`/api/figure/${state.frame}?${viewQuery({ ...state, support }, model)}`);
-      const address = URL.createObjectURL(data);
-      const stem = this.drive.name.replace(/\.[^.]*$/, "");
-      make("a", { href: address, download: `${stem}-frame-${state.frame}.png` }).click();
+      const address = URL.createObjectURL(await pictureOf(this.drive, state));
+      make("a", { href: address, download: `${nameOf(this.drive, state)}.png` }).click();
       setTimeout(() => URL.revokeObjectURL(address), 10_000);
       done("The picture was saved.");
     } catch (error) {

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { $ } from "./dom.js";
 import { fit } from "./fit.js";
-import { short, unitText } from "./format.js";
+import { legendOf } from "./legend.js";
 import { Loader } from "./loader.js";
 import { Panel } from "./panel.js";
 import { planOf } from "./plan.js";
@@ -11,8 +11,9 @@ import { planOf } from "./plan.js";
 const TOGETHER_MS = 120; // pictures that come within this appear in the same instant
 const PATIENCE_MS = 150; // how old a request may grow before a newer one ends it
 const LONG_MS = 300;     // from when on progress is shown
-const CAPTION_PX = [36, 52]; // two lines of text, three under narrow pictures
-const NARROW_PX = 340;
+const LINE_PX = 16;      // of a caption, which has more lines the narrower it is: [from this width on, lines]
+const LINES = [[420, 2], [280, 3], [200, 4], [-Infinity, 5]]; // the narrowest leave out what the colours mean
+const NARROW_PX = 200;
 const GAP_PX = 10;
 const UNSEEN = new Set(["playing", "edits"]); // changes that no picture shows
 const NEIGHBOURS = [1, 2, 3, -1];
@@ -136,10 +137,7 @@ export class Stage extends EventTarget {
   #tell(job, found) {
     if (!found.length) return; // the models are not there yet
     for (const panel of this.panels) {
-      const { kind, model, case: name } = panel.part;
-      if (kind === "frame") continue;
-      const legend = found.find((one) => one.model === model)?.cases.find((one) => one.name === name);
-      if (legend) panel.explain(kind === "difference" ? differenceText(legend) : legendText(legend, job.state.scale));
+      if (panel.part.kind !== "frame") panel.explain(...legendOf(panel.part, found, job.state.scale));
     }
     this.dispatchEvent(new CustomEvent("numbers", { detail: { frame: job.plan.frame, found, state: job.state } }));
   }
@@ -206,13 +204,10 @@ export class Stage extends EventTarget {
   #arrange() {
     if (!this.#panels.size) return false;
     const space = { width: this.#host.clientWidth, height: this.#host.clientHeight };
-    const fitted = (caption) => fit(this.#panels.size, this.#drive.width / this.#drive.height, space, caption, GAP_PX);
-    const wide = fitted(CAPTION_PX[0]);
-    const narrow = wide.width < NARROW_PX;
-    const best = narrow ? fitted(CAPTION_PX[1]) : wide;
-    this.#host.classList.toggle("narrow", narrow);
+    const best = fit(this.#panels.size, this.#drive.width / this.#drive.height, space, captionPx, GAP_PX);
+    this.#host.classList.toggle("narrow", best.width < NARROW_PX);
     this.#host.style.gridTemplateColumns = `repeat(${best.columns}, ${best.width}px)`;
-    for (const panel of this.panels) panel.resize(best.width, best.height);
+    for (const panel of this.panels) panel.resize(best);
     // a few sizes only, or no picture would be found again after the window moved a little
     const wanted = Math.ceil((best.width * (devicePixelRatio || 1)) / 160) * 160;
     const width = Math.min(Math.max(wanted, 160), this.#drive.width, 1920);
@@ -222,15 +217,4 @@ export class Stage extends EventTarget {
   }
 }
 
-function legendText(legend, scale) {
-  const full = scale === "frame" ? `full colour: this frame's strongest` : `full colour: ${fullText(legend)}`;
-  return `${legend.meaning} · ${full}`;
-}
-
-function fullText(legend) {
-  return legend.full_text === "relative" ? `${short(legend.full)} (relative: ${legend.unit})` : legend.full_text;
-}
-
-function differenceText(legend) {
-  return `orange: more heat in B, blue: more in A · full colour: ${short(legend.full)} ${unitText(legend.unit)}`;
-}
+const captionPx = (width) => 4 + LINE_PX * LINES.find(([from]) => width >= from)[1];

@@ -48,3 +48,21 @@ export function timeOf(times, rate, frame) {
   const low = Math.floor(frame);
   return known(low) + (frame - low) * (known(low + 1) - known(low));
 }
+
+const ROUND = [5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02];
+const LESS_ROUND = [4, 3, 2.5, 1.5, 0.8, 0.6, 0.4, 0.3, 0.25];
+
+/** Round places from `low` to `high`: two at least, and no more than `most`, 2 or more, where that can be. */
+export function valueTicks(low, high, most) {
+  if (!(high > low)) return [];
+  const size = 10 ** Math.floor(Math.log10(high - low));
+  const fits = (one) => one.length >= 2 && one.length <= most;
+  const finest = (factors) => factors.map((factor) => multiples(low, high, factor * size)).filter(fits).at(-1);
+  return finest(ROUND) ?? finest(LESS_ROUND) ?? valueTicks(low, high, most + 1);
+}
+
+function multiples(low, high, step) {
+  const first = Math.ceil(low / step - 1e-9);
+  const last = Math.floor(high / step + 1e-9);
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => Number(((first + i) * step).toPrecision(12)));
+}

@@ -1,21 +1,21 @@
 // The whole drive on one line: angles, error, attribution, its change; where to look; where one is.
 
-import { errorBands, jumpBands } from "./bands.js";
 import { Chart } from "./chart.js";
 import { charts } from "./charts.js";
 import { $, make, remembered, say } from "./dom.js";
 import { angle, clock, errorInWords } from "./format.js";
 import { failure } from "./notices.js";
+import { APART, BOTH, timelineOf } from "./plan.js";
+import { bandsOf, rowsOf, rulesOf, totalUnit, values } from "./series.js";
 import { frameOf, timeOf, timeTicks } from "./ticks.js";
 
 const ZOOM = 1.6;
-const BANDS = [
-  { key: "error", colour: "--band-error", text: "error above 2 × RMSE" },
-  { key: "jump", colour: "--band-jump", text: "attribution jumps, picture does not" },
-];
+const TWICE_MS = 250; // within which a second click makes a double click
+const PAGE = 0.1;     // of what is in view: how far PageUp and PageDown go
+const BANDS = [{ key: "error", colour: "--band-error" }, { key: "jump", colour: "--band-jump" }];
 
 export class Timeline {
-  #drive; #store; #rows; #chart; #cursor = $("cursor"); #shares; #withMaintain; #rowsOf = []; #notes = []; #built = 0; #building = Promise.resolve();
+  #drive; #store; #rows; #chart; #cursor = $("cursor"); #shares; #withMaintain; #rowsOf = []; #notes = []; #built = 0; #building = Promise.resolve(); #click = 0;
 
   constructor(drive, store, rows) {
     this.#drive = drive;
@@ -26,12 +26,16 @@ export class Timeline {
     this.#chart = new Chart($("chart"), drive.frames);
     this.#chart.addEventListener("range", () => this.#ranged());
     this.#chart.addEventListener("sized", () => this.#labels());
-    this.#chart.addEventListener("tap", ({ detail }) => store.set({ frame: clamp(detail.frame, drive.frames) }, "jump"));
+    this.#chart.addEventListener("tap", ({ detail }) => this.#tapped(detail.frame));
     store.on(["frame"], () => { this.#follow(); this.#place(); });
-    store.on(["model"], () => this.#fill());
+    store.on(["of"], () => this.#fill());
+    // of one model alone the timeline shows that one
+    store.on(["model"], (state) => { if (state.model !== BOTH) store.set({ of: state.model }); });
+    $("of").addEventListener("change", () => store.set({ of: $("of").value }));
     rows.addEventListener("rows", () => this.#fill());
     const host = $("chart");
-    host.addEventListener("dblclick", () => this.all());
+    host.addEventListener("dblclick", () => { clearTimeout(this.#click); this.all(); });
+    host.addEventListener("keydown", (event) => this.#key(event));
     host.addEventListener("pointermove", (event) => this.#hover(event));
     host.addEventListener("pointerleave", () => say($("hover"), ""));
     for (const [id, act] of Object.entries({ "see-all": () => this.all(), "zoom-in": () => this.zoom(ZOOM), "zoom-out": () => this.zoom(1 / ZOOM) })) {
@@ -61,32 +65,15 @@ export class Timeline {
   async #build() {
     await charts();
     const models = Math.max(this.#drive.models.length, 1);
+    this.#choice();
     if (this.#built !== models) {
       this.#built = 0;
-      this.#rowsOf = this.#describe();
+      this.#rowsOf = rowsOf(this.#drive);
       await this.#chart.build(this.#rowsOf, BANDS);
       this.#built = models;
     }
     this.#labels();
     this.#fill();
-  }
-
-  #describe() {
-    const two = this.#drive.models.length > 1;
-    const truth = this.#drive.has_truth;
-    const predicted = [{ key: "a", colour: "--predicted", text: two ? "A predicted" : "predicted" }];
-    if (two) predicted.push({ key: "b", colour: "--predicted-b", text: "B predicted" });
-    const errors = [{ key: "a", colour: two ? "--predicted" : "--error", text: two ? "A" : "" }];
-    if (two) errors.push({ key: "b", colour: "--predicted-b", text: "B" });
-    return [
-      { key: "angle", title: "angle", note: "left is up", weight: 2.2, bands: ["error", "jump"],
-        lines: [...(truth ? [{ key: "truth", colour: "--truth", text: "true", width: 3.5, alpha: 0.75 }] : []), ...predicted] },
-      ...(truth ? [{ key: "error", title: "error", note: "pred. − true", weight: 1.2, bands: ["error"], lines: errors }] : []),
-      { key: "attribution", title: "attribution", note: "", weight: 1.3, bands: ["jump"], lines: [
-        { key: "maintain", colour: "--case-maintain", text: "maintain" },
-        { key: "decrease", colour: "--case-decrease", text: "decrease" }, { key: "increase", colour: "--case-increase", text: "increase" }] },
-      { key: "moved", title: "change", note: "% moved", weight: 1, bands: ["jump"], lines: [{ key: "moved", colour: "--moved", text: "" }] },
-    ];
   }
 
   repaint() {
@@ -113,73 +100,44 @@ export class Timeline {
 
   // ---- filling ----
 
+  // whose attribution and bands are shown is a choice where there are two models
+  #choice() {
+    const { models } = this.#drive;
+    $("of-box").hidden = models.length < 2;
+    $("of").replaceChildren(...models.map((one, number) => make("option", { value: String(number), text: `${"AB"[number]}: ${one.name}` })),
+      make("option", { value: APART, text: "B − A" }));
+  }
+
+  get #of() { return timelineOf(this.#drive, this.#store.now); }
+
   #fill() {
     if (!this.#built) return;
-    const model = this.#store.now.model === "1" ? 1 : 0;
-    const rows = this.#rows;
+    const of = this.#of;
     const chart = this.#chart;
-    const column = (name, of = model) => rows.column(name, of);
-    const keys = rows.models > 1 ? ["a", "b"] : ["a"];
-    chart.put("angle", "truth", column("truth"));
-    keys.forEach((key, of) => {
-      chart.put("angle", key, column("angle", of));
-      if (this.#drive.has_truth) chart.put("error", key, minus(column("angle", of), column("truth", of)));
-    });
-    if (rows.length) this.#attribution(column);
-    chart.put("moved", "moved", column("moved").map((value) => 100 * value));
-    this.#limits(keys, column);
-    this.#bandsOf(column);
+    $("of").value = String(of);
+    const found = values(this.#rows, of, { truth: this.#drive.has_truth, shares: this.#shares });
+    for (const [row, lines] of Object.entries(found)) {
+      for (const [line, column] of Object.entries(lines)) chart.put(row, line, column, line !== "maintain" || this.#withMaintain);
+    }
+    chart.rules(rulesOf(found, of));
+    this.#bands(of);
+    this.#labels();
     chart.marks(this.#notes);
     chart.redraw();
     this.#place();
   }
 
-  #attribution(column) {
-    const increase = column("increase");
-    const decrease = column("decrease");
-    const shares = this.#shares;
-    const share = (part, other) => part.map((value, i) => (100 * value) / (value + other[i]));
-    const up = shares ? share(increase, decrease) : increase;
-    const down = shares ? share(decrease, increase) : decrease;
-    const top = shares ? 100 : 1.05 * Math.max(usualTop(up), usualTop(down));
-    this.#chart.put("attribution", "increase", up);
-    this.#chart.put("attribution", "decrease", down);
-    // maintain has a unit of its own: it is drawn as a share of its largest
-    const scale = top / 1.05 / (largest(column("maintain")) || 1);
-    this.#chart.put("attribution", "maintain", column("maintain").map((value) => value * scale), this.#withMaintain);
-    this.#chart.limits("attribution", 0, top);
-    this.#labels();
-  }
-
-  #limits(keys, column) {
-    const angles = [column("truth"), ...keys.map((_, of) => column("angle", of))];
-    const low = Math.min(0, ...angles.map((values) => -largest(values.map((value) => -value))));
-    const high = Math.max(0, ...angles.map(largest));
-    const room = 0.08 * (high - low) || 1;
-    this.#chart.limits("angle", low - room, high + room);
-    if (this.#drive.has_truth) {
-      const most = 1.08 * Math.max(...keys.map((_, of) => largest(minus(column("angle", of), column("truth", of)).map(Math.abs))), 1e-6);
-      this.#chart.limits("error", -most, most);
-    }
-    this.#chart.limits("moved", 0, Math.max(105 * largest(column("moved")), 1));
-  }
-
-  #bandsOf(column) {
-    const times = column("time_s");
-    const found = {
-      error: errorBands(times, column("angle"), column("truth")),
-      jump: jumpBands(times, column("moved"), column("changed")),
-    };
-    this.#rows.limit = found.error.limit;
+  #bands(of) {
+    const found = bandsOf(this.#rows, of);
+    this.#rows.limits = found.limits;
     this.#rows.dispatchEvent(new Event("limit"));
-    const legend = BANDS.filter((band) => band.key !== "error" || this.#drive.has_truth).map((band) => {
-      const { bands, limit } = found[band.key];
-      this.#chart.band(band.key, bands);
-      const swatch = make("span", { class: `band-swatch ${band.key}` });
-      const detail = !Number.isFinite(limit) ? "" : band.key === "error" ? ` (${angle(limit).replace(/ [LR]$/, "")})` : ` (> ${Math.round(100 * limit)} %)`;
-      return make("span", { class: "band", "data-band": band.key, "data-count": bands.length },
-        swatch, make("span", { text: `${band.text}${detail}: ${bands.length}` }));
+    const legend = BANDS.filter(({ key }) => key !== "error" || this.#drive.has_truth || of === APART).map(({ key }) => {
+      const { bands, text, hint } = found[key];
+      this.#chart.band(key, bands);
+      return make("span", { class: "band", "data-band": key, "data-count": bands.length, title: `${text}. ${hint}` },
+        make("span", { class: `band-swatch ${key}` }), make("span", { text: this.#rows.length ? `${text}: ${bands.length}` : text }));
     });
+    if (!legend.some((one) => one.dataset.band === "error")) this.#chart.band("error", []);
     $("bands").replaceChildren(...legend);
   }
 
@@ -188,9 +146,10 @@ export class Timeline {
   #labels() {
     const { heights } = this.#chart;
     if (!heights || !this.#rowsOf.length) return;
+    const whose = this.#whose();
     $("row-labels").replaceChildren(...this.#rowsOf.map((row, i) => {
       const lines = row.lines.filter((line) => line.text && (line.key !== "maintain" || this.#withMaintain));
-      const note = row.key === "attribution" ? (this.#shares ? "shares %" : "total") : row.note;
+      const note = row.key === "attribution" ? this.#attributionNote() : row.key === "moved" ? whose + row.note : row.note;
       const label = make("div", { class: "row-label" }, make("strong", { text: row.title }), make("span", { class: "note", text: note }),
         ...lines.map((line) => {
           const swatch = make("span", { class: "line-swatch" });
@@ -202,7 +161,33 @@ export class Timeline {
     }));
   }
 
+  #whose() {
+    if (this.#drive.models.length < 2) return "";
+    return this.#of === APART ? "B − A, " : `${"AB"[this.#of]}, `;
+  }
+
+  #attributionNote() {
+    return `${this.#whose()}${this.#shares ? "shares %" : totalUnit(this.#drive)}`;
+  }
+
   // ---- where one is ----
+
+  // a double click shows the whole drive and goes nowhere: while there is more to show, a click waits for a second one
+  #tapped(frame) {
+    const jump = () => this.#store.set({ frame: clamp(frame, this.#drive.frames) }, "jump");
+    clearTimeout(this.#click);
+    if (this.#chart.whole) jump();
+    else this.#click = setTimeout(jump, TWICE_MS);
+  }
+
+  #key(event) {
+    const pages = { PageUp: 1, PageDown: -1 }[event.key];
+    if (!pages || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    const [from, to] = this.#chart.range;
+    const step = Math.max(1, Math.round(PAGE * (to - from)));
+    this.#store.set({ frame: clamp(this.#store.now.frame + pages * step, this.#drive.frames), playing: false }, "step");
+  }
 
   #ranged() {
     const times = this.#rows.column("time_s");
@@ -212,7 +197,7 @@ export class Timeline {
       (frame) => timeOf(times, rate, frame), (time) => frameOf(times, rate, time));
     this.#chart.ticks(ticks, labels);
     Object.assign($("chart").dataset, { from: from.toFixed(1), to: to.toFixed(1) });
-    $("see-all").disabled = to - from >= this.#drive.frames - 1.5;
+    $("see-all").disabled = this.#chart.whole;
     this.#place();
   }
 
@@ -221,6 +206,12 @@ export class Timeline {
     const [from, to] = this.#chart.range;
     this.#cursor.hidden = frame < from || frame > to;
     this.#cursor.style.transform = `translateX(${this.#chart.placeOf(frame)}px)`;
+    const words = this.#words(frame);
+    const host = $("chart");
+    host.setAttribute("aria-valuenow", frame);
+    host.setAttribute("aria-valuemax", this.#drive.frames - 1);
+    host.setAttribute("aria-valuetext", words);
+    host.setAttribute("aria-label", `Timeline of the drive: ${words}`);
   }
 
   // a frame that left the part in view brings it along
@@ -236,27 +227,23 @@ export class Timeline {
   #hover(event) {
     const frame = Math.round(this.#chart.frameAt(event.clientX - $("chart").getBoundingClientRect().left));
     if (frame < 0 || frame >= this.#drive.frames) return;
+    say($("hover"), this.#words(frame));
+  }
+
+  /** A frame's numbers in one line. */
+  #words(frame) {
     const models = this.#rows.models > 1 ? [0, 1] : [0];
-    const found = models.map((model) => this.#rows.at(model, frame)).filter(Boolean);
-    if (!found.length) { say($("hover"), `frame ${frame}, not analysed yet`); return; }
-    const [first] = found;
-    const parts = [clock(first.time_s), `frame ${frame}`, `predicted ${found.map((one) => angle(one.angle)).join(" / ")}`];
-    if (first.truth !== null) parts.push(`true ${angle(first.truth)}`, errorInWords(first.angle - first.truth));
-    say($("hover"), parts.join(" · "));
+    const found = models.map((model) => this.#rows.at(model, frame));
+    if (!found.every(Boolean)) return `frame ${frame}, not analysed yet`;
+    const { time_s: time, truth } = found[0];
+    const parts = [clock(time), `frame ${frame}`];
+    if (truth !== null) parts.push(`true ${angle(truth)}`);
+    found.forEach((one, model) => {
+      const error = truth === null || one.angle === null ? "" : `, ${errorInWords(one.angle - truth)}`;
+      parts.push(`${found.length > 1 ? `${"AB"[model]} ` : "predicted "}${angle(one.angle)}${error}`);
+    });
+    return parts.join(" · ");
   }
 }
 
 const clamp = (frame, frames) => Math.max(0, Math.min(frames - 1, frame));
-const minus = (a, b) => a.map((value, i) => value - b[i]);
-
-// one wild frame must not press all others flat: it may leave the row at its top
-function usualTop(values) {
-  const sorted = Float64Array.from(values.filter(Number.isFinite)).sort();
-  return sorted.length ? Math.min(sorted.at(-1), 3 * sorted[Math.floor(0.99 * (sorted.length - 1))]) : 0;
-}
-
-function largest(values) {
-  let most = -Infinity;
-  for (const value of values) if (value > most) most = value;
-  return Number.isFinite(most) ? most : 0;
-}

@@ -2,9 +2,8 @@
 
 import { Boxes } from "./boxes.js";
 import { $, make, say } from "./dom.js";
-import { editOf } from "./edits.js";
+import { editOf, FILLS } from "./edits.js";
 
-const FILLS = { mean: "the drive's mean", blur: "blurred", black: "black" };
 const SLIDERS = {
   brightness: (value) => `${value > 0 ? "+" : ""}${value} of 255`,
   contrast: (value) => `× ${value.toFixed(2)}`,
@@ -60,7 +59,6 @@ export class WhatIf {
     $("undo").disabled = !this.#edits.undoable;
     $("redo").disabled = !this.#edits.redoable;
     $("reset").disabled = !this.#store.now.edit;
-    $("edited").hidden = !this.#store.now.edit;
     document.body.classList.toggle("is-edited", Boolean(this.#store.now.edit));
     $("add-box").disabled = edit.boxes.length >= MOST;
     this.#list(edit.boxes);

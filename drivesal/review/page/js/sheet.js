@@ -1,0 +1,86 @@
+// A sheet of text and pictures, laid out from top to bottom, and drawn when it is known how high it is.
+
+import { colour } from "./dom.js";
+
+const MARGIN = 16;
+const TEXT = 15; // [px] of type, and the unit of all other sizes
+const LEADING = 1.4;
+const FAMILY = 'system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
+
+export class Sheet {
+  #acts = []; #measure = document.createElement("canvas").getContext("2d"); #y = MARGIN; #inner;
+
+  /** `width` [px] between its margins. */
+  constructor(width) { this.#inner = width; }
+
+  /** A paragraph; `runs` [{text, bold, colour}] follow one another. */
+  text(runs) { this.#y += this.#paragraph(runs, MARGIN, this.#y, this.#inner) + 2; }
+
+  /** Pictures in a row that has room for `columns`, `gap` px apart: [{image, boxes, paragraphs}], `boxes` [{x, y, width, height}] as
+   * shares of the picture, `paragraphs` of runs below it. `aspect` is width by height.
+   */
+  row(parts, columns, gap, aspect) {
+    this.#y += gap / 2;
+    const width = Math.floor((this.#inner - gap * (columns - 1)) / columns);
+    const height = Math.round(width / aspect);
+    const top = this.#y;
+    const captions = parts.map((part, i) => {
+      const left = MARGIN + i * (width + gap);
+      this.#acts.push((context) => {
+        context.imageSmoothingQuality = "high";
+        context.drawImage(part.image, left, top, width, height);
+        dashed(context, part.boxes, left, top, width, height);
+      });
+      let down = top + height + 4;
+      for (const runs of part.paragraphs) down += this.#paragraph(runs, left, down, width);
+      return down;
+    });
+    this.#y = Math.max(...captions) + gap / 2;
+  }
+
+  /** The canvas with all of it. */
+  drawn() {
+    const canvas = document.createElement("canvas");
+    canvas.width = this.#inner + 2 * MARGIN;
+    canvas.height = Math.ceil(this.#y + MARGIN);
+    const context = canvas.getContext("2d");
+    context.fillStyle = colour("--bg");
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    for (const act of this.#acts) act(context);
+    return canvas;
+  }
+
+  // how high it is
+  #paragraph(runs, left, top, width) {
+    let x = 0;
+    let line = 0;
+    for (const { text, bold, colour: ink = "--ink" } of runs) {
+      const font = `${bold ? "600 " : ""}${TEXT}px ${FAMILY}`;
+      this.#measure.font = font;
+      for (const word of text.split(" ")) {
+        const wide = this.#measure.measureText(word).width;
+        if (x > 0 && x + wide > width) { x = 0; line++; }
+        const at = [left + x, top + line * TEXT * LEADING];
+        this.#acts.push((context) => {
+          Object.assign(context, { font, fillStyle: ink.startsWith("--") ? colour(ink) : ink, textBaseline: "top" });
+          context.fillText(word, ...at);
+        });
+        x += wide + this.#measure.measureText(" ").width;
+      }
+    }
+    return (line + 1) * TEXT * LEADING;
+  }
+}
+
+function dashed(context, boxes, left, top, width, height) {
+  context.save();
+  context.beginPath();
+  context.rect(left, top, width, height);
+  context.clip();
+  for (const [ink, line, dashes] of [["#000", 3, []], ["#fff", 1.5, [5, 3]]]) {
+    Object.assign(context, { strokeStyle: ink, lineWidth: line });
+    context.setLineDash(dashes);
+    for (const box of boxes) context.strokeRect(left + box.x * width, top + box.y * height, box.width * width, box.height * height);
+  }
+  context.restore();
+}
