@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from typing import ClassVar
 
 
 class DrivesalError(Exception):
@@ -42,7 +43,18 @@ class DamagedInputError(DrivesalError):
 
 
 class Stopped(BaseException):
-    """A signal arrived (its number is the argument): unwinds every stage. Training alone catches Ctrl+C."""
+    """A signal arrived (its number is the argument): unwinds every stage. Training alone catches Ctrl+C.
+
+    `received` is the last signal's number: what TensorFlow's own code calls may swallow the exception.
+    """
+
+    received: ClassVar[int | None] = None
+
+    @classmethod
+    def check(cls) -> None:
+        """Raises Stopped where a signal arrived; for loops that call TensorFlow in the main thread."""
+        if cls.received is not None:
+            raise cls(cls.received)
 
 
 def nearest(name: str, known: Iterable[str], otherwise: str) -> str:

@@ -53,6 +53,7 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> Any:
     """Runs the command line and exits: one line and 1 for a person's mistake, 128 + its number for a signal."""
     _open_standard_streams()
+    Stopped.received = None
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
@@ -61,6 +62,7 @@ def main(arguments: list[str] | None = None) -> Any:
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
+    Stopped.received = number
     raise Stopped(number)
 
 

@@ -114,6 +114,7 @@ def fit(
     with contextlib.closing(_stream(draw, state.step, plan.steps, reasons is not None)) as batches:
         try:
             for batch in batches:
+                Stopped.check()
                 losses.append(float(learn(*batch)))
                 state.follow()
                 progress(1)

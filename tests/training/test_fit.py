@@ -1,9 +1,12 @@
 """The training loop: it learns, it repeats, and stopped it goes on to the same end."""
 
+import signal
+
 import numpy as np
 import pytest
 
 from drivesal.backend import keras
+from drivesal.errors import Stopped
 from drivesal.training.fit import Batch, Plan, Reasons, fit, seeded
 from drivesal.training.networks import pilotnet, scale_head
 
@@ -54,6 +57,17 @@ def test_it_repeats_from_the_seed(tmp_path):
     assert first[1] == second[1]
     for one, other in zip(first[0], second[0], strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_signal_whose_exception_was_swallowed_still_ends_it(tmp_path, monkeypatch):
+    """TensorFlow's own code may call Python and drop what it raises."""
+
+    def swallow(row):
+        monkeypatch.setattr(Stopped, "received", signal.SIGTERM)
+
+    with pytest.raises(Stopped) as stopped:
+        run(tmp_path / "kept.npz", swallow)
+    assert stopped.value.args == (signal.SIGTERM,)
 
 
 def test_stopped_it_goes_on_to_the_same_end(tmp_path):
