@@ -71,6 +71,7 @@ def load_model(
 ) -> SteeringModel:
     """A steering model from a `.keras` or HDF5 file with its card, a Keras model in memory, or the shipped one.
 
+    None and the text "default" are the shipped one; a file of that name is Path("default") or "./default".
     What is given here goes before the card, as on the command line: `size` (height, width) of the input,
     `crop` "60:-25", `color` "YUV", `input_scale` "-1..1" or (-1, 1), what black and white become, `output` what
     steers, `angle_unit`, `positive` side.
@@ -78,7 +79,7 @@ def load_model(
     layers compute ({"lambda_1": "x/127.5-1"}), `preset` a family as with `--preset`.
     Raises ModelError, OptionError.
     """
-    from drivesal.assets import default_model
+    from drivesal.assets import SHIPPED, default_model
 
     declared = Declared(
         crop=Crop.parse(crop) if isinstance(crop, str) else crop,
@@ -95,7 +96,7 @@ def load_model(
         size=size,
     )
     if model is None or isinstance(model, str | Path):
-        path = default_model() if model is None else Path(model)
+        path = default_model() if model in (None, SHIPPED) else Path(model)
         return read_model(
             path, declared, unsafe=unsafe, target=target, feed=feed, lambdas=lambdas, preset=preset
         )

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 DAMAGED = 3
 """Exit code where what could be read of a damaged input is done."""
-SHIPPED = Path("default")
-"""What stands for the default model in place of a file."""
 ENDINGS = (".json", ".csv", ".png")
 OF_EVALUATION = {"--start", "--end", "--every", "--out", "--overwrite", "--quiet", "--json"}
 """Options that `drivesal video` has too, and that say nothing of how recording and model are read."""
@@ -44,7 +42,7 @@ Examples:
   drivesal evaluate my.keras run.mp4 --labels run.csv --fail-above 4 --json
 """
 )
-@click.argument("model_path", metavar="MODEL", type=options.FILE)
+@click.argument("model_path", metavar="MODEL", type=options.MODEL)
 @click.argument("recordings", metavar="RECORDING...", nargs=-1, required=True, type=options.FILE)
 @click.option(
     "--out",
@@ -79,15 +77,14 @@ Examples:
 def command(context: click.Context, /, model_path: Path, recordings: tuple[Path, ...], **given: Any) -> int:
     """Measure how far a model's answers are from labels, and name the stretches where it is worst.
 
-    MODEL is a .keras or .h5 file, or `default` for the shipped PilotNet. The span is taken of each RECORDING.
+    MODEL is a .keras or .h5 file, or `default`, the shipped PilotNet (./default is a file of that name). The
+    span is taken of each RECORDING.
     """
-    from drivesal.assets import DEFAULT_MODEL
     from drivesal.evaluation.report import lines
 
-    shipped = model_path == SHIPPED and not model_path.exists()
-    given["model_path"] = None if shipped else model_path
+    given["model_path"] = model_path
     _check(given)
-    finals = _finals(given["model_path"] or Path(DEFAULT_MODEL), recordings, given["out"])
+    finals = _finals(model_path, recordings, given["out"])
     kind, facts = _evaluate(context, recordings, given, finals)
     if given["as_json"]:
         outputs = {ending[1:]: str(final) for ending, final in finals.items()}
@@ -181,11 +178,12 @@ def _video(
     Times are rounded outwards to tenths of a second. Labels of another kind, which a video does not convert,
     are left out.
     """
+    from drivesal.assets import default_model
     from drivesal.evaluation.report import outwards
 
     drive = found.drives[stretch.recording]
     words = ["drivesal", "video", found.answers[stretch.recording].name]
-    if given["model_path"] is not None:
+    if given["model_path"] != default_model():
         words += ["--model", str(given["model_path"])]
     labels = drive.recording.info.angle
     shown = labels is not None and labels.comparable(found.model.kind)

@@ -23,14 +23,18 @@ Examples:
   drivesal model my.keras --crop 60:-25 --color YUV --input-scale -1..1 --angle-unit rad --write-card
 """
 )
-@click.argument("path", type=options.FILE, required=False)
+@click.argument("path", type=options.MODEL, required=False)
 @options.declared_options
 @options.preset_option
 @click.option("--write-card", is_flag=True, help="Keep what was said in the card beside the weights.")
 @click.option("--overwrite", is_flag=True, help="Write over an existing card.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def command(path: Path | None, **given: Any) -> None:
-    """Show a model's input, output, unit and sign, layers and parameters.  [default: the shipped PilotNet]"""
+    """Show a model's input, output, unit and sign, layers and parameters.
+
+    PATH is a .keras or .h5 file, or `default`, the shipped PilotNet, which is also shown without a PATH
+    (./default is a file of that name).
+    """
     from drivesal.facts import model_facts
 
     # on the model itself --angle-unit and --positive speak of the model, card or not

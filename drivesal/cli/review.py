@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Examples:
   drivesal review run.mp4
   drivesal review run.mp4 --model a.keras --model b.keras --labels run.csv
+  drivesal review run.mp4 --model default --model my.keras
   drivesal review simulator-drive/ --no-browser --port 8000
   drivesal review run.mp4 --export run.html --case decrease
 """
@@ -37,9 +38,9 @@ Examples:
 @click.option(
     "--model",
     "model_paths",
-    type=options.FILE,
+    type=options.MODEL,
     multiple=True,
-    help="A .keras or .h5 model; twice to compare two.  [default: the shipped PilotNet]",
+    help=f"{options.MODEL_HELP}; twice to compare two.  [default: the shipped PilotNet]",
 )
 @options.declared_options
 @options.preset_option

@@ -57,7 +57,12 @@ Examples:
 )
 @click.option("--overwrite", is_flag=True, help="Write over existing files.")
 @click.option("--arch", type=click.Choice(list(ARCHITECTURES)), help="The network.  [default: pilotnet]")
-@click.option("--model", "model_path", type=options.FILE, help="Go on from this model, in place of --arch.")
+@click.option(
+    "--model",
+    "model_path",
+    type=options.MODEL,
+    help="Go on from this model, in place of --arch; `default` is the shipped PilotNet.",
+)
 @click.option("--epochs", type=click.IntRange(1, 100_000), default=60, show_default=True, help="At most.")
 @click.option(
     "--patience",
