@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from drivesal.comparing import ways
 from drivesal.errors import LabelError
 from drivesal.types import WHOLE, Frame, Recording, Span
 
@@ -50,13 +51,8 @@ def _factor(recording: Recording, wanted: AngleKind, steering_ratio: float | Non
     factor = kind.factor_to(wanted, steering_ratio)
     if factor is not None:
         return factor
-    do = "say what norm 1.0 stands for with --full-lock, or do them apart"
-    if kind.unit == "norm" and recording.info.own_labels:
-        do = "do them apart"  # nothing says what its lock is, and --full-lock is not for its labels
-    elif kind.unit == wanted.unit:
-        do = "say how far the steering wheel turns for the road wheels with --steering-ratio, or do them apart"
     raise LabelError(
-        f"angles of one kind, {wanted.unit} at {wanted.turns}",
-        f"those of {path} are {kind.unit} at {kind.turns}",
-        do,
+        f"angles of one kind, {wanted.phrase}",
+        f"those of {path} are {kind.phrase}",
+        f"{ways(kind, wanted, table=not recording.info.own_labels)}, or do them apart",
     )
