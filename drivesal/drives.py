@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """A labelled recording and what its labels are multiplied with to be of the set's kind."""
+    """A labelled recording, what its labels are multiplied with to be of the set's kind, and that kind."""
 
     recording: Recording
     factor: float
+    kind: AngleKind
 
     def frames(self, span: Span = WHOLE, read: Callable[[int], object] = lambda _: None) -> Iterator[Frame]:
         """The frames of the span that have a label, in order, the label in the set's kind.
@@ -41,7 +42,7 @@ def of_one_kind(
     `steering_ratio` is the degrees that the steering wheel turns for one degree of the road wheels. Raises
     `LabelError` for a recording without labels and for one whose labels cannot be brought to that kind.
     """
-    return [Drive(one, _factor(one, wanted, steering_ratio)) for one in recordings]
+    return [Drive(one, _factor(one, wanted, steering_ratio), wanted) for one in recordings]
 
 
 def _factor(recording: Recording, wanted: AngleKind, steering_ratio: float | None) -> float:
