@@ -39,6 +39,8 @@ def method_facts(explainer: Explainer) -> dict[str, Any]:
     return {
         "name": method.name,
         "options": dict(explainer.options),
+        "against": explainer.reference,
+        "support_against": explainer.support_reference,
         "kind": method.kind,
         "paper": method.paper,
         "equation": method.equation,

@@ -184,6 +184,8 @@ def _scene(
     elif method.kind == "sensitivity" and info.format != "picture":
         whose += " (frames that glow are those it is more sensitive in)"
     explained = [] if model.explains_its_answer else [describe(model.target)]
+    against = dict.fromkeys((studied.explainer.reference, studied.explainer.support_reference))
+    measured = [f"against {one}" for one in against if one is not None]
     named = any(letter.isupper() for letter in method.title[1:])  # Grad-CAM, not vanilla saliency
     title = method.title if named else method.title.lower()
     return Scene(
@@ -199,7 +201,7 @@ def _scene(
         width=look.width,
         opacity=look.opacity,
         colormap=look.colormap,
-        caption=" · ".join([model.name, *explained, title, whose]),
+        caption=" · ".join([model.name, *explained, title, *measured, whose]),
         warnings=(
             *((f"assumed: {', '.join(model.assumed)}",) if model.assumed else ()),
             *((f"{method.title}: {method.caution}",) if method.caution else ()),

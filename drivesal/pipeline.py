@@ -283,7 +283,8 @@ class Film:
 class Figure:
     """One frame as a figure: canvas (height, width, 3) uint8 RGB, its numbers, what a person should know.
 
-    `labels` is the kind of the truth where it cannot be compared with the angle, else None.
+    `labels` is the kind of the truth where it cannot be compared with the angle, else None; `against` what the
+    method and the case support measured against, in words, None where they do not.
     """
 
     canvas: Image
@@ -291,6 +292,7 @@ class Figure:
     totals: Mapping[str, float]
     notes: tuple[str, ...]
     labels: AngleKind | None = None
+    against: tuple[str | None, str | None] = (None, None)
 
 
 def render_image(recording: Recording, model: SteeringModel, request: Request, where: float | int) -> Figure:
@@ -309,4 +311,5 @@ def render_image(recording: Recording, model: SteeringModel, request: Request, w
     heats = painter.heats(explained)
     totals = {name: float(heat.sum()) for name, heat in heats.items()}
     notes = (*([beside(labels, model.kind)] if labels else ()), *_said(doubt), *painter.notes)
-    return Figure(painter.paint(explained, heats), explained, totals, notes, labels)
+    against = (studied.explainer.reference, studied.explainer.support_reference)
+    return Figure(painter.paint(explained, heats), explained, totals, notes, labels, against)

@@ -70,6 +70,8 @@ def command(source: Path, **given: Any) -> None:
             "truth": truth,
             "truth_unit": None if truth is None else (figure.labels or kind).unit,
             "explained": explained.score,
+            "against": figure.against[0],
+            "support_against": figure.against[1],
             "baseline": explained.baseline_score,
             "completeness_error": explained.completeness_error,
             "totals": dict(figure.totals),
@@ -86,6 +88,9 @@ def command(source: Path, **given: Any) -> None:
     )
     if not model.explains_its_answer:
         click.echo(f"explained, {describe(model.target)}: {model.target.kind.text(explained.score)}")
+    for who, what in zip(("", "support "), figure.against, strict=True):
+        if what is not None:
+            click.echo(f"{who}measured against {what}")
     if explained.baseline_score is not None and explained.completeness_error is not None:
         of = model.target.kind
         missed = f"{explained.completeness_error:.3g}{of.symbol}"

@@ -162,6 +162,10 @@ def _summary(path: Path, facts: Mapping[str, Any], paths: Mapping[str, Path], as
             f"mean absolute error {errors['mean_absolute']:.2f}{unit}"
             + ("" if facts["correlation"] is None else f", correlation {facts['correlation']:.3f}")
         )
+    method = facts["method"]
+    for who, what in (("", method["against"]), ("support ", method["support_against"])):
+        if what is not None:
+            click.echo(f"{who}measured against {what}")
     missed = facts["completeness_error"]
     if missed is not None:
         of = {"deg": "°", "norm": " norm", "score": ""}[facts["model"]["explained_unit"]]
