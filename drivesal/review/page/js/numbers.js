@@ -15,7 +15,6 @@ export class Numbers {
     this.#drive = drive;
     this.#store = store;
     this.#rows = rows;
-    for (const id of ["truth-box", "error-box"]) $(id).hidden = !drive.has_truth;
     const input = $("frame-number");
     input.max = drive.frames - 1;
     input.style.width = `${String(drive.frames).length + 1.6}ch`;
@@ -69,6 +68,8 @@ export class Numbers {
   }
 
   #show(angles, truth, before, models) {
+    // whether the labels can be compared is known when the models are there
+    for (const id of ["truth-box", "error-box"]) $(id).hidden = !this.#drive.has_truth;
     const names = models.length > 1 ? models.map((one) => `${"AB"[one]} `) : [""];
     const each = (values, text) => values.map((value, i) => names[i] + text(value)).join(" · ");
     say($("predicted"), each(angles, (value) => angle(value)));

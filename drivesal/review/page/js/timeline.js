@@ -15,7 +15,7 @@ const BANDS = [
 ];
 
 export class Timeline {
-  #drive; #store; #rows; #chart; #cursor = $("cursor"); #shares; #withMaintain; #rowsOf = []; #notes = []; #built = 0; #building = Promise.resolve();
+  #drive; #store; #rows; #chart; #cursor = $("cursor"); #shares; #withMaintain; #rowsOf = []; #notes = []; #built = ""; #building = Promise.resolve();
 
   constructor(drive, store, rows) {
     this.#drive = drive;
@@ -60,12 +60,12 @@ export class Timeline {
 
   async #build() {
     await charts();
-    const models = Math.max(this.#drive.models.length, 1);
-    if (this.#built !== models) {
-      this.#built = 0;
+    const wanted = `${Math.max(this.#drive.models.length, 1)} ${this.#drive.has_truth}`;
+    if (this.#built !== wanted) {
+      this.#built = "";
       this.#rowsOf = this.#describe();
       await this.#chart.build(this.#rowsOf, BANDS);
-      this.#built = models;
+      this.#built = wanted;
     }
     this.#labels();
     this.#fill();
