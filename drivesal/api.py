@@ -18,6 +18,7 @@ from drivesal.attribution import method as method_named
 from drivesal.attribution import methods
 from drivesal.card import card_path
 from drivesal.cases import SIGNED, UNSIGNED, choose
+from drivesal.comparing import with_full_lock
 from drivesal.errors import InputError, LabelError, OptionError
 from drivesal.explainer import BATCH, Question, Study, check_cases, study
 from drivesal.loading import Declared, join
@@ -71,6 +72,7 @@ def load_model(
 ) -> SteeringModel:
     """A steering model from a `.keras` or HDF5 file with its card, a Keras model in memory, or the shipped one.
 
+    None and the text "default" are the shipped one; a file of that name is Path("default") or "./default".
     What is given here goes before the card, as on the command line: `size` (height, width) of the input,
     `crop` "60:-25", `color` "YUV", `input_scale` "-1..1" or (-1, 1), what black and white become, `output` what
     steers, `angle_unit`, `positive` side.
@@ -78,7 +80,7 @@ def load_model(
     layers compute ({"lambda_1": "x/127.5-1"}), `preset` a family as with `--preset`.
     Raises ModelError, OptionError.
     """
-    from drivesal.assets import default_model
+    from drivesal.assets import SHIPPED, default_model
 
     declared = Declared(
         crop=Crop.parse(crop) if isinstance(crop, str) else crop,
@@ -95,7 +97,7 @@ def load_model(
         size=size,
     )
     if model is None or isinstance(model, str | Path):
-        path = default_model() if model is None else Path(model)
+        path = default_model() if model in (None, SHIPPED) else Path(model)
         return read_model(
             path, declared, unsafe=unsafe, target=target, feed=feed, lambdas=lambdas, preset=preset
         )
@@ -122,8 +124,8 @@ class Recording(types.Recording):
     `path` is a video, a picture or any recording of docs/recordings.md, its format told by its content or by
     `format`; `camera` is which of several. `labels` is the path of a CSV with steering angles, None for the one
     of the video's name beside it or the recording's own, False for none; `unit`, `positive`, `full_lock_deg`,
-    `turns` and `angle_column` say what a CSV does not. `rate` is frames a second of images, or of a stream
-    without timestamps. Raises InputError, LabelError, OptionError.
+    `turns` and `angle_column` say what a CSV does not, `full_lock_deg` also of a drive's own labels. `rate` is
+    frames a second of images, or of a stream without timestamps. Raises InputError, LabelError, OptionError.
     """
 
     def __init__(
@@ -146,10 +148,11 @@ class Recording(types.Recording):
         exact = None if rate is None else Fraction(rate).limit_denominator(1001)
 
         def opened(track: LabelTrack | Literal[False] | None) -> types.Recording:
-            return open_recording(path, rate=exact, strict=strict, labels=track, format=format, camera=camera)
+            said: dict[str, Any] = {"format": format, "camera": camera, "named": labels is not None}
+            return open_recording(path, rate=exact, strict=strict, labels=track, **said)
 
         if found is None:
-            self._inner = opened(False if labels is False else None)
+            self._inner = with_full_lock(opened(False if labels is False else None), full_lock_deg)
         else:
             said: dict[str, Any] = {"angle_column": angle_column, "unit": unit, "positive": positive}
             said |= {"full_lock_deg": full_lock_deg, "turns": turns, "offset_s": offset_s}
@@ -159,7 +162,7 @@ class Recording(types.Recording):
                 if labels is not None:
                     raise
                 _log.warning("%s beside the video is not used: %s", found, error)
-                self._inner = opened(None)
+                self._inner = with_full_lock(opened(None), full_lock_deg)
         self.losses = self._inner.losses
 
     @property
@@ -257,13 +260,15 @@ def render(
     overwrite: bool = False,
     batch_size: int = BATCH,
     seed: int = 0,
+    steering_ratio: float | None = None,
     **options: Any,
 ) -> Any:
     """Draws what `drivesal video` and `drivesal image` draw.
 
     With `at` (seconds as float, an index as int), or of one picture alone: the canvas (H, W, 3) uint8 RGB,
     also written where `out` is given (.png or .jpg). Otherwise an overlay video to `out` (.mp4) with its table
-    (.csv) and facts (.json) beside it; gives the facts. Raises DrivesalError.
+    (.csv) and facts (.json) beside it; gives the facts. `steering_ratio` is the degrees of the steering wheel
+    for one of the road wheels, where labels and model differ. Raises DrivesalError.
     """
     from drivesal.pipeline import render_image, render_video
 
@@ -280,7 +285,7 @@ def render(
     )
     check_cases(question)
     look = Look(layout, width, opacity, colormap, smooth, scale == "frame")
-    request = Request(question, look, Span(start, end, every))
+    request = Request(question, look, Span(start, end, every), steering_ratio)
     with ExitStack() as stack:
         recording = _recording(frames, stack)
         steering = _model(model)

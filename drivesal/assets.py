@@ -6,6 +6,8 @@ from pathlib import Path
 from drivesal.errors import ModelError
 
 DEFAULT_MODEL = "pilotnet.keras"
+SHIPPED = "default"
+"""The word that stands for the shipped model where a model's path goes; `./default` is a file of that name."""
 
 
 def asset(folder: str, name: str) -> Path:

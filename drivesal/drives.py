@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from drivesal.comparing import ways
 from drivesal.errors import LabelError
 from drivesal.types import WHOLE, Frame, Recording, Span
 
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """A labelled recording and what its labels are multiplied with to be of the set's kind."""
+    """A labelled recording, what its labels are multiplied with to be of the set's kind, and that kind."""
 
     recording: Recording
     factor: float
+    kind: AngleKind
 
     def frames(self, span: Span = WHOLE, read: Callable[[int], object] = lambda _: None) -> Iterator[Frame]:
         """The frames of the span that have a label, in order, the label in the set's kind.
@@ -40,7 +42,7 @@ def of_one_kind(
     `steering_ratio` is the degrees that the steering wheel turns for one degree of the road wheels. Raises
     `LabelError` for a recording without labels and for one whose labels cannot be brought to that kind.
     """
-    return [Drive(one, _factor(one, wanted, steering_ratio)) for one in recordings]
+    return [Drive(one, _factor(one, wanted, steering_ratio), wanted) for one in recordings]
 
 
 def _factor(recording: Recording, wanted: AngleKind, steering_ratio: float | None) -> float:
@@ -50,13 +52,8 @@ def _factor(recording: Recording, wanted: AngleKind, steering_ratio: float | Non
     factor = kind.factor_to(wanted, steering_ratio)
     if factor is not None:
         return factor
-    do = "say what norm 1.0 stands for with --full-lock, or do them apart"
-    if kind.unit == "norm" and recording.info.own_labels:
-        do = "do them apart"  # nothing says what its lock is, and --full-lock is not for its labels
-    elif kind.unit == wanted.unit:
-        do = "say how far the steering wheel turns for the road wheels with --steering-ratio, or do them apart"
     raise LabelError(
-        f"angles of one kind, {wanted.unit} at {wanted.turns}",
-        f"those of {path} are {kind.unit} at {kind.turns}",
-        do,
+        f"angles of one kind, {wanted.phrase}",
+        f"those of {path} are {kind.phrase}",
+        f"{ways(kind, wanted, table=not recording.info.own_labels)}, or do them apart",
     )

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class DrivesalError(Exception):
@@ -28,6 +28,15 @@ class LabelError(DrivesalError):
 
 class ModelError(DrivesalError):
     """The model or its card cannot be used."""
+
+
+class IncompleteError(ModelError):
+    """A network is sound and something about it is not known, or it is of a kind that is not supported.
+
+    `network` is the network, where it came from a file that was read.
+    """
+
+    network: Any = None
 
 
 class OptionError(DrivesalError):

@@ -17,6 +17,7 @@ from drivesal.attribution import Attributed, Attributor, Context, Method, Seen, 
 from drivesal.attribution.registry import Reduction
 from drivesal.cases import Case, patch_sensitivity
 from drivesal.errors import DrivesalError, InputError, OptionError, nearest
+from drivesal.reference import in_words, mean_picture
 from drivesal.types import WHOLE, ClipStatistics, Explained, Frame, Recording, Span
 
 if TYPE_CHECKING:
@@ -87,13 +88,20 @@ class NotFiniteError(DrivesalError):
 class Explainer:
     """A model, a method and what the cases need, compiled once.
 
-    `mean` (h, w, 3) float32 is the clip's mean picture, the baseline "mean" of contributions, and `pictures`
-    (M, h, w, 3) uint8 are spread over the clip. Raises OptionError for a method or option that does not exist,
-    and for the cases increase and decrease where the map has no sign.
+    `mean` (h, w, 3) float32 is the clip's mean picture, the baseline "mean" of contributions, `mean_of` says
+    whose it is, and `pictures` (M, h, w, 3) uint8 are spread over the clip. Raises OptionError for a method or
+    option that does not exist, and for the cases increase and decrease where the map has no sign.
     """
 
-    def __init__(self, model: SteeringModel, question: Question, mean: Floats, pictures: Image) -> None:
-        self.model = model
+    def __init__(
+        self,
+        model: SteeringModel,
+        question: Question,
+        mean: Floats,
+        pictures: Image,
+        mean_of: str = "the mean picture that was given",
+    ) -> None:
+        self.model, self.mean_of = model, mean_of
         self.question = question
         self.cases = question.cases
         self.method: Method = method(question.method)
@@ -122,6 +130,16 @@ class Explainer:
         if self.method.name == name and self.options == settings:
             return self._main
         return self._built(self.model, wanted, settings)
+
+    @property
+    def reference(self) -> str | None:
+        """What the method measures against, or hides the picture with, in words; None where it does neither."""
+        return in_words(self.method, self.options, self.mean_of, len(self.context.pictures))
+
+    @property
+    def support_reference(self) -> str | None:
+        """What the case support measures against, in words; None where it is not asked for."""
+        return None if self._contribution is None else self.mean_of
 
     @property
     def passes(self) -> int:
@@ -284,8 +302,8 @@ def study_of(
     if not frames:
         raise nothing_decoded()
     pictures = np.stack([frame.image for frame in frames])
-    mean = _mean_picture(model, pictures, _needs_mean(question))
-    explainer = Explainer(model, question, mean, pictures)
+    mean, mean_of = mean_picture(model, pictures, question)
+    explainer = Explainer(model, question, mean, pictures, mean_of)
     every = -(-len(frames) // max(PROBE_PASSES // explainer.passes, LEAST_PROBE))
     chosen = frames[::every]
     probe = []
@@ -307,27 +325,6 @@ def _prepared(frames: Sequence[Frame], model: SteeringModel) -> Batch:
     pictures = np.stack([frame.image for frame in frames])
     indices = np.array([frame.index for frame in frames], np.int64)
     return Batch(list(frames), Seen(pictures, indices, model.others_of(frames)))
-
-
-def _needs_mean(question: Question) -> bool:
-    settings = method(question.method).settings(question.options)
-    reads = {case.reads for case in question.cases}
-    return "mean" in (settings.get("baseline"), settings.get("fill")) or "contribution" in reads
-
-
-def _mean_picture(model: SteeringModel, pictures: Image, needed: bool) -> Floats:
-    if len(pictures) > 1:
-        return np.asarray(pictures.mean(axis=0, dtype=np.float64), np.float32)
-    known = model.card.mean()
-    if known is not None:
-        return np.asarray(known, np.float32)
-    if needed:
-        raise OptionError(
-            "a mean picture: a clip, or a card with mean_picture",
-            f"one picture came, and the card of {model.name} has none",
-            "use another --baseline or --fill and leave the case support out, or give a video with --at",
-        )
-    return np.asarray(pictures[0], np.float32)
 
 
 def _statistics(mean: Floats, probe: list[Explained]) -> ClipStatistics:

@@ -39,6 +39,8 @@ def method_facts(explainer: Explainer) -> dict[str, Any]:
     return {
         "name": method.name,
         "options": dict(explainer.options),
+        "against": explainer.reference,
+        "support_against": explainer.support_reference,
         "kind": method.kind,
         "paper": method.paper,
         "equation": method.equation,
@@ -81,6 +83,7 @@ def run_facts(model: SteeringModel, explainer: Explainer, request: Request, scal
         "method": method_facts(explainer),
         "cases": [case.name for case in request.cases],
         "span": dataclasses.asdict(request.span),
+        "steering_ratio": request.steering_ratio,
         **look_facts(request.look, scale),
     }
 
@@ -94,6 +97,7 @@ def result_facts(
         "frames": table.rows,
         "labelled_frames": table.labelled,
         "errors": table.errors(),
+        "correlation": table.correlation(),
         "completeness_error": table.completeness(),
         "losses": list(recording.losses),
         "notes": [*recording.info.notes, *notes],

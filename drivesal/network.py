@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drivesal.backend import keras, tensorflow
-from drivesal.errors import ModelError, nearest
+from drivesal.errors import IncompleteError, ModelError, nearest
 
 Shape = tuple[int | None, ...]
 
@@ -54,14 +54,14 @@ def signature(network: Any, shape: tuple[int | None, int | None, int] | None = N
         remedy = "give a model that maps one camera frame to steering"
         if _is_subclassed(network) and not inputs:
             remedy = "say the input's size and colour, or build the model of Keras's functional API"
-        raise ModelError(
+        raise IncompleteError(
             "a model with one picture as input, (height, width, 1 or 3 channels), and plain numbers beside it",
             f"its inputs are {came}" if came else "it has no fixed inputs",
             remedy,
         )
     dtype = str(inputs[pictures[0]].dtype)
     if "float" not in dtype:
-        raise ModelError(
+        raise IncompleteError(
             "a model whose picture input is of a floating type",
             f"it is {dtype}, which no gradient passes",
             "build it again with Input(..., dtype='float32')",
@@ -80,7 +80,7 @@ def refuse_several_pictures(name: str, shape: Shape) -> None:
     stacked = channels is not None and channels > 3 and channels % 3 == 0
     if len(shape) == 4 or stacked:
         count = channels // 3 if channels is not None else shape[0]
-        raise ModelError(
+        raise IncompleteError(
             "a model with one picture as input, one frame at a time",
             f"{name} {shape} takes several frames ({'any number' if count is None else count})",
             "networks with several frames as input are not supported yet",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from drivesal.cases import Case
+from drivesal.comparing import apart
 from drivesal.explainer import Question, Study
 from drivesal.overlay.palette import case_colour
 from drivesal.overlay.renderer import Renderer
@@ -45,11 +46,15 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to explain and how to show it."""
+    """What to explain and how to show it.
+
+    `steering_ratio` is the degrees of the steering wheel for one of the road wheels, None where nothing says.
+    """
 
     question: Question
     look: Look = Look()
     span: Span = WHOLE
+    steering_ratio: float | None = None
 
     @property
     def cases(self) -> tuple[Case, ...]:
@@ -185,7 +190,10 @@ def _scene(
 ) -> Scene:
     look, info, method = request.look, recording.info, studied.explainer.method
     angles = [one.angle for one in studied.probe]
-    angles += [one.frame.steering for one in studied.probe if one.frame.steering is not None]
+    labels = [one.frame.steering for one in studied.probe if one.frame.steering is not None]
+    other = apart(recording, model.kind)
+    if other is None:
+        angles += labels
     whose = "one scale for the clip" if info.format != "picture" else "scale of this picture alone"
     if look.per_frame:
         whose = "each frame scaled by itself"
@@ -196,6 +204,8 @@ def _scene(
     elif method.kind == "sensitivity" and info.format != "picture":
         whose += " (frames that glow are those it is more sensitive in)"
     explained = [] if model.explains_its_answer else [describe(model.target)]
+    against = dict.fromkeys((studied.explainer.reference, studied.explainer.support_reference))
+    measured = [f"against {one}" for one in against if one is not None]
     named = any(letter.isupper() for letter in method.title[1:])  # Grad-CAM, not vanilla saliency
     title = method.title if named else method.title.lower()
     return Scene(
@@ -205,14 +215,17 @@ def _scene(
         legends=tuple(_legend(case, method, scale, model.target.kind, look) for case in request.cases),
         angle_range=max(abs(angle) for angle in angles),
         has_truth=info.angle is not None and model.kind.sided,
+        truth_kind=other,
+        truth_range=max((abs(label) for label in labels), default=0.0),
         layout=look.layout,
         width=look.width,
         opacity=look.opacity,
         colormap=look.colormap,
-        caption=" · ".join([model.name, *explained, title, whose]),
+        caption=" · ".join([model.name, *explained, title, *measured, whose]),
         warnings=(
             *((f"assumed: {', '.join(model.assumed)}",) if model.assumed else ()),
             *((f"{method.title}: {method.caution}",) if method.caution else ()),
+            *((f"labels: {other.phrase}, on a scale of their own",) if other else ()),
             *notes,
         ),
         trace=trace,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar
 import cv2
 import numpy as np
 
-from drivesal.errors import LabelError
+from drivesal.comparing import apart, beside, fitted, told, truths
 from drivesal.explainer import Batch, Explainer, batches, nothing_decoded, study
 from drivesal.facts import result_facts, run_facts
 from drivesal.maps import MapsWriter
@@ -23,12 +23,13 @@ from drivesal.outputs import Outputs, writing
 from drivesal.painter import Painter, Request
 from drivesal.plausible import Doubt, doubt_of_frames
 from drivesal.stages import Ahead
-from drivesal.table import Table
+from drivesal.table import Table, Units
 from drivesal.types import AudioSource, Explained, Recording, Span
 from drivesal.video import VideoWriter, planes
 
 if TYPE_CHECKING:
     from drivesal.model import SteeringModel
+    from drivesal.steering import AngleKind
     from drivesal.types import Floats, Image
 
 T = TypeVar("T")
@@ -108,22 +109,24 @@ def render_video(
     `paths` holds the final names under "video", "table", "facts" and, where maps are kept, "maps"; all are of
     `outputs`. `progress` is called with 1 for every frame written.
     """
-    check_kinds(recording, model)
+    recording = fitted(recording, model.kind, request.steering_ratio)
+    labels = apart(recording, model.kind)
     clock = Clock()
     started = time.perf_counter()
     with clock.measure("probe"):
         studied = study(recording, model, request.question, request.span)
-        doubt = doubt_of_frames(model, studied.frames, request.question.batch)
+        seen = truths(studied.frames, recording, model.kind)
+        doubt = doubt_of_frames(model, seen, request.question.batch)
         painter = Painter(recording, model, studied, request, warnings=[doubt.short] if doubt else ())
         explainer, contributions = studied.explainer, studied.probe[0].baseline_score is not None
-        del studied  # the probe's maps are not needed any more
+        del studied, seen  # the probe's maps are not needed any more
     parts = {name: outputs.part(path) for name, path in paths.items()}
     recording.losses.clear()
     with contextlib.ExitStack() as stack:
         stack.enter_context(_one_opencv_thread())
         file = stack.enter_context(_text(parts["table"], paths["table"]))
         names = [case.name for case in request.cases]
-        units = (model.kind.unit, None if model.explains_its_answer else model.unit)
+        units = Units(model.kind.unit, None if model.explains_its_answer else model.unit, labels)
         table = Table(file, units, names, model.preprocess, contributions)
 
         def add_row(one: Explained, heats: Mapping[str, Floats]) -> None:
@@ -148,11 +151,12 @@ def render_video(
     if not table.rows:
         raise nothing_decoded()
     clock.seconds["total"] = time.perf_counter() - started
+    notes = _said(doubt) if labels is None else [told(labels, model.kind, table.correlation()), *_said(doubt)]
     facts = {
         **run_facts(model, explainer, request, painter.scale),
         "encoding": dataclasses.asdict(encoding),
         "scaling_doubt": doubt.as_json() if doubt else None,
-        **result_facts(recording, table, [*_said(doubt), *painter.notes, *film.notes], clock.seconds),
+        **result_facts(recording, table, [*notes, *painter.notes, *film.notes], clock.seconds),
     }
     with writing(paths["facts"]):
         parts["facts"].write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
@@ -161,25 +165,6 @@ def render_video(
 
 def _said(doubt: Doubt | None) -> list[str]:
     return [doubt.sentence] if doubt else []
-
-
-def check_kinds(recording: Recording, model: SteeringModel) -> None:
-    """Raises LabelError where labels and model measure different things."""
-    labels, answer = recording.info.angle, model.kind
-    # a number that is no angle is not compared with labels
-    if labels is None or not answer.sided or labels.comparable(answer):
-        return
-    if recording.info.own_labels:
-        raise LabelError(
-            f"a recording with angles of the model's kind, {answer.unit} at {answer.turns}",
-            f"the own labels of {recording.info.path} are {labels.unit} at {labels.turns}",
-            "leave them out with --no-labels (labels=False), or give others with --labels",
-        )
-    raise LabelError(
-        f"labels in the model's kind of angle, {answer.unit} at {answer.turns}",
-        f"they are {labels.unit} at {labels.turns}",
-        "say --full-lock, --angle-unit or --model-angle-unit, or leave them with --no-labels",
-    )
 
 
 @contextlib.contextmanager
@@ -296,12 +281,18 @@ class Film:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One frame as a figure: canvas (height, width, 3) uint8 RGB, its numbers, what a person should know."""
+    """One frame as a figure: canvas (height, width, 3) uint8 RGB, its numbers, what a person should know.
+
+    `labels` is the kind of the truth where it cannot be compared with the angle, else None; `against` what the
+    method and the case support measured against, in words, None where they do not.
+    """
 
     canvas: Image
     explained: Explained
     totals: Mapping[str, float]
     notes: tuple[str, ...]
+    labels: AngleKind | None = None
+    against: tuple[str | None, str | None] = (None, None)
 
 
 def render_image(recording: Recording, model: SteeringModel, request: Request, where: float | int) -> Figure:
@@ -309,13 +300,16 @@ def render_image(recording: Recording, model: SteeringModel, request: Request, w
 
     `where` is a frame's index (int) or a time [s] (float). Scale and statistics are the whole recording's.
     """
-    check_kinds(recording, model)
+    recording = fitted(recording, model.kind, request.steering_ratio)
+    labels = apart(recording, model.kind)
     frame = recording.at(where)
     studied = study(recording, model, request.question, request.span)
-    doubt = doubt_of_frames(model, studied.frames, request.question.batch)
+    doubt = doubt_of_frames(model, truths(studied.frames, recording, model.kind), request.question.batch)
     warnings = [doubt.short] if doubt else ()
     painter = Painter(recording, model, studied, request, warnings=warnings, trace=False)
     explained = next(studied.explainer.explain([frame]))
     heats = painter.heats(explained)
     totals = {name: float(heat.sum()) for name, heat in heats.items()}
-    return Figure(painter.paint(explained, heats), explained, totals, (*_said(doubt), *painter.notes))
+    notes = (*([beside(labels, model.kind)] if labels else ()), *_said(doubt), *painter.notes)
+    against = (studied.explainer.reference, studied.explainer.support_reference)
+    return Figure(painter.paint(explained, heats), explained, totals, notes, labels, against)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from drivesal.backend import tensorflow
-from drivesal.errors import ModelError
+from drivesal.errors import IncompleteError, ModelError
 from drivesal.network import Call, Signature, before, find_layer
 from drivesal.target import Class, Explainable, Filters, Function, Target, Weighted, terms
 
@@ -189,9 +189,13 @@ def locate_vector(signature: Signature, wanted: str | int | None) -> int:
 
 
 def _no_output(signature: Signature, wanted: str | int | None) -> ModelError:
-    listed = _listed(signature)
+    listed, names = _listed(signature), [name for name, _ in signature.outputs]
     came = f"none is chosen of {listed}" if wanted is None else f"there is no output {wanted!r} among {listed}"
-    return ModelError("one output to explain", came, "choose one with --output NAME or its number")
+    return (IncompleteError if wanted is None else ModelError)(
+        "one output to explain",
+        came,
+        f"choose one, as in --output {names[0]}; `drivesal model` tells the whole command",
+    )
 
 
 def locate(signature: Signature, wanted: str | int | None, element: int | None = None) -> tuple[int, int]:
@@ -207,7 +211,7 @@ def locate(signature: Signature, wanted: str | int | None, element: int | None =
     if element is not None and not 0 <= element < width:
         raise ModelError(f"a number of {name} from 0 to {width - 1}", f"it is {element}", "choose another")
     if element is None and width != 1:
-        raise ModelError(
+        raise IncompleteError(
             "an output that is one number, the steering angle",
             f"{name} gives {width or 'an unknown number of'} numbers",
             "choose one by its number with --output, say --bins where they are a distribution, "

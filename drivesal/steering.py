@@ -35,6 +35,11 @@ class AngleKind:
         """What follows a number on screen: "°", " norm" or nothing."""
         return {"deg": "°", "norm": " norm", "score": ""}[self.unit]
 
+    @property
+    def phrase(self) -> str:
+        """The kind in words: "deg at the steering wheel", "norm" where nothing says what turns."""
+        return self.unit + ("" if self.turns == "unknown" else f" at the {self.turns.replace('-', ' ')}")
+
     def text(self, value: float) -> str:
         """The angle as a person reads it, its side written out: "12.3° L", "0.42 norm R", "0.0°"; "1.43"."""
         if not self.sided:

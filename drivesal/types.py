@@ -60,7 +60,8 @@ class RecordingInfo:
     `rate` is exact (30000/1001), the nominal one where it varies; `time_base` is the unit of the timestamps;
     `length` counts frames, None where only reading tells; `notes` are sentences for the person (a guessed
     rate, a rotation applied); `angle` is the kind of the labels, None without labels, and `own_labels` tells
-    that they are part of the recording; `files` are those beside `path` that it is read from (a log,
+    that they are part of the recording, `named_labels` that the user named their table, `full_lock_deg` what
+    their norm 1.0 was said to be; `files` are those beside `path` that it is read from (a log,
     its images); `keyframe_gap` is the most frames that are decoded to reach one: those from a keyframe up to
     the next, 1 where each stands alone, all of them where the recording is not `seekable`.
     """
@@ -79,6 +80,8 @@ class RecordingInfo:
     notes: tuple[str, ...] = ()
     angle: AngleKind | None = None
     own_labels: bool = False
+    named_labels: bool = False
+    full_lock_deg: float | None = None
     files: tuple[Path, ...] = ()
     keyframe_gap: int = 1
 

@@ -590,6 +590,7 @@ def main(folder: Path, out: Path, work: Path, seeds: tuple[int, ...], steps: int
         "network": f"PilotNet (Bojarski et al. 2016), ELU, {model.network.count_params()} parameters",
         "recipe": RECIPE,
         **describe(folder, drive, training, validation, world),
+        "mean_picture": f"the mean of the {len(training.angles)} real frames of training",
         "seeds": list(seeds),
         "steps": steps,
         "batch": BATCH,

@@ -170,7 +170,7 @@ def test_render_writes_a_video_or_gives_a_canvas(model, tmp_path):
         (lambda m, s: drivesal.attribute(m, s / 255), "uint8 RGB"),
         (lambda m, s: drivesal.attribute(m, []), "frames of one size"),
         (lambda m, s: drivesal.attribute(m, s, batch_size=0), "batch_size of at least 1"),
-        (lambda m, s: drivesal.attribute(m, s[:1], "expected-gradients"), "a clip to draw baselines from"),
+        (lambda m, s: drivesal.attribute(m, s[:1], "expected-gradients"), "a mean picture to measure against"),
         (lambda m, s: drivesal.attribute("no.keras", s), "does not exist"),
         (lambda m, s: drivesal.render(s, m), "name of an .mp4"),
         (lambda m, s: drivesal.render("nowhere.mp4", m, "x.mp4"), "does not exist"),

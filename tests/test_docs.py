@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from drivesal.attribution import methods
 from drivesal.cases import cases
 from drivesal.cli import cli
-from drivesal.table import columns
+from drivesal.table import Units, columns
 from drivesal.world.scene import table
 
 ROOT = Path(__file__).parent.parent
@@ -36,7 +36,7 @@ def test_the_table_of_the_worlds_parameters_is_the_scenes():
 
 def test_every_column_of_the_table_is_documented():
     text = (ROOT / "docs" / "outputs.md").read_text(encoding="utf-8")
-    for name in columns("UNIT", "UNIT", ["CASE"], contributions=True):
+    for name in columns(Units("UNIT", "UNIT"), ["CASE"], contributions=True):
         assert f"`{name}`" in text
 
 

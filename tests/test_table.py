@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from drivesal.preprocess import Crop, Preprocess
-from drivesal.table import Table, columns
+from drivesal.table import Table, Units, columns
 from drivesal.types import Explained, Frame
 
 PREPROCESS = Preprocess((10, 20), Crop("pixel", (50, 100), (0, 200)))
@@ -21,7 +21,10 @@ def explained(index=0, angle=2.0, truth=None, base=None, error=None, score=None)
     )
 
 
-def rows(fill, units=("deg", None), contributions=False):
+DEGREES = Units("deg")
+
+
+def rows(fill, units=DEGREES, contributions=False):
     file = io.StringIO()
     table = Table(file, units, ["increase"], PREPROCESS, contributions)
     fill(table)
@@ -68,7 +71,7 @@ def test_contributions_bring_their_baseline_and_completeness():
         table.add(explained(0, base=0.5, error=0.1), heat)
         table.add(explained(1, base=0.5, error=0.3), heat)
 
-    table, found = rows(fill, ("norm", None), contributions=True)
+    table, found = rows(fill, Units("norm"), contributions=True)
     assert found[1]["completeness_error_norm"] == "0.3"
     assert found[0]["baseline_norm"] == "0.5"
     assert table.completeness() == {"mean": pytest.approx(0.2), "largest": pytest.approx(0.3)}
@@ -77,7 +80,7 @@ def test_contributions_bring_their_baseline_and_completeness():
 def test_another_score_stands_beside_the_angle():
     heat = {"increase": np.ones((10, 20), np.float32)}
     one = explained(angle=2.0, truth=5.0, score=0.25, base=0.125, error=0.5)
-    table, (row,) = rows(lambda table: table.add(one, heat), ("deg", "score"), contributions=True)
+    table, (row,) = rows(lambda table: table.add(one, heat), Units("deg", "score"), contributions=True)
     assert (row["predicted_deg"], row["truth_deg"], row["error_deg"]) == ("2", "5", "-3")
     assert row["explained_score"] == "0.25"
     assert (row["baseline_score"], row["completeness_error_score"]) == ("0.125", "0.5")
@@ -96,4 +99,4 @@ def test_another_score_stands_beside_the_angle():
 def test_columns(explained, contributions, more):
     head = ["frame", "time_s", "predicted_deg", "truth_deg", "error_deg"]
     tail = [f"{case}_{what}" for case in ("increase", "support") for what in ("total", "x", "y")]
-    assert columns("deg", explained, ["increase", "support"], contributions) == head + more + tail
+    assert columns(Units("deg", explained), ["increase", "support"], contributions) == head + more + tail

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from drivesal.attribution.registry import Attributed, Attributor, Context, Option, Scorable, Seen, register
-from drivesal.errors import OptionError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from drivesal.types import Floats
+    from drivesal.types import Floats, Image
 
 
 @register(
@@ -25,29 +24,28 @@ if TYPE_CHECKING:
     signed=True,
     odd=True,
     uses_head=True,
+    draws=True,
     options=(Option("samples", int, 100, "baselines drawn for each frame", low=1, high=4096),),
     passes=lambda options, size: options["samples"],
 )
 def expected_gradients(model: Scorable, context: Context, *, samples: int) -> Attributor:
     """Contributions in the score's unit against the frames that a probe of the clip saw.
 
+    Of one picture alone the mean picture is the only baseline: these are then its integrated gradients.
+
     α_k takes each K-th of 0..1 once, at a random place within it, which lessens the noise of drawing it freely.
-    The baseline's score is the mean over the baselines drawn. Raises OptionError where there is no clip.
+    The baseline's score is the mean over the baselines drawn.
     """
     import numpy as np
 
     from drivesal.attribution import kernels
     from drivesal.attribution.integrated import missed
 
-    if len(context.pictures) < 2:
-        raise OptionError(
-            "a clip to draw baselines from",
-            "one picture came",
-            "use integrated-gradients, or give a video with --at",
-        )
     baselines = context.pictures
+    if len(baselines) < 2:
+        baselines = np.rint(context.mean).astype(np.uint8)[None]
     step = _step(model)
-    scores_of_baselines = _scores_of_baselines(model, context)
+    scores_of_baselines = _scores_of_baselines(model, baselines, context)
 
     def attribute(seen: Seen) -> Attributed:
         drawn = [_draw(context.seed, int(index), samples, len(baselines)) for index in seen.indices]
@@ -76,13 +74,13 @@ def expected_gradients(model: Scorable, context: Context, *, samples: int) -> At
     return attribute
 
 
-def _scores_of_baselines(model: Scorable, context: Context) -> Callable[[Floats], Floats]:
+def _scores_of_baselines(model: Scorable, baselines: Image, context: Context) -> Callable[[Floats], Floats]:
     """What gives the score of every baseline (M,) beside these other inputs, computed anew when they change."""
     import numpy as np
 
     from drivesal.attribution import kernels
 
-    x = kernels.network_inputs(model, context.pictures)
+    x = kernels.network_inputs(model, baselines)
 
     @functools.lru_cache(maxsize=1)
     def scores(others: bytes) -> Floats:

@@ -192,6 +192,7 @@ class Method:
     serves increase and decrease; `uses_head`: it depends on the layers behind the convolutions.
     `build(model, context, **options)` gives the attributor. `passes(options, (h, w))` is how many gradient or
     forward passes a frame takes, None for one. `caution` is what a person should know before believing the map.
+    `draws`: it takes its baselines from the clip's pictures; of one picture alone its baseline is the mean.
     """
 
     name: str
@@ -207,6 +208,7 @@ class Method:
     passes: Callable[[Mapping[str, Any], tuple[int, int]], int] | None = None
     aliases: tuple[str, ...] = field(default=())
     caution: str = ""
+    draws: bool = False
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The options with their defaults filled in.

@@ -107,9 +107,10 @@ def lambdas(given: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def load(given: Mapping[str, Any]) -> SteeringModel:
+def load(given: Mapping[str, Any], recording: Recording | None = None) -> SteeringModel:
     """The model that the options name, on the device that they name.
 
+    A full lock that the labels of the `recording` took is the model's too only where its unit is norm.
     TensorFlow's threads are started from a stage's thread, so that they too stand back for the encoder.
     """
     from drivesal.assets import default_model
@@ -126,6 +127,12 @@ def load(given: Mapping[str, Any]) -> SteeringModel:
         list(started)
     for file in given.get("imports", ()):
         import_file(file)
+    if (
+        recording is not None
+        and recording.info.full_lock_deg is not None
+        and _unit(path, said, given) != "norm"
+    ):
+        said = dataclasses.replace(said, full_lock_deg=None)
     if given.get("classes") and card_path(path).is_file():
         said = dataclasses.replace(said, output=None)  # it names where the class is; the card's output steers
     return load_model(
@@ -137,6 +144,18 @@ def load(given: Mapping[str, Any]) -> SteeringModel:
         lambdas=lambdas(given),
         preset=given.get("preset"),
     )
+
+
+def _unit(path: Path, said: Declared, given: Mapping[str, Any]) -> str:
+    """The unit in which the model answers, as options, card and preset say it."""
+    from drivesal.card import card_path, read_card
+    from drivesal.loading.presets import preset
+
+    if said.unit is not None:
+        return said.unit
+    if card_path(path).is_file():
+        return read_card(card_path(path)).target.angle.unit
+    return "norm" if given.get("preset") is None else preset(given["preset"]).unit
 
 
 def request(given: Mapping[str, Any], span: Span) -> Request:
@@ -174,7 +193,7 @@ def request(given: Mapping[str, Any], span: Span) -> Request:
         given["seed"],
     )
     check_cases(question)
-    return Request(question, look, span)
+    return Request(question, look, span, given["steering_ratio"])
 
 
 def _facts(path: Path | None) -> Any:
@@ -218,6 +237,7 @@ def open_drive(path: Path, given: Mapping[str, Any]) -> Recording:
 
     A table beside it that turns out to hold no usable labels is left, with a line on stderr.
     """
+    from drivesal.comparing import with_full_lock
     from drivesal.recordings import beside, open_recording
 
     said: dict[str, Any] = {"rate": rate(given["rate"]), "strict": given["strict"]}
@@ -230,10 +250,11 @@ def open_drive(path: Path, given: Mapping[str, Any]) -> Recording:
     found = None if without else beside(path)
     if found is not None:
         try:
-            return open_recording(path, **said, labels=_labels(found, given))
+            return open_recording(path, **said, labels=_labels(found, given), named=False)
         except LabelError as error:
             click.echo(f"drivesal: {found} beside the video is not used: {error}", err=True)
     recording = open_recording(path, **said, labels=False if without else None)
+    recording = with_full_lock(recording, given["full_lock"])
     try:
         _check_label_options(recording, given)
     except BaseException:
@@ -259,7 +280,8 @@ def _check_label_options(recording: Recording, given: Mapping[str, Any]) -> None
             flag = f"--{name.replace('_', '-')}"
             came = f"{recording.info.format} brings its own, whose unit is known" if own else "there are none"
             raise OptionError(f"a table of labels for {flag}", came, "name one with --labels")
-    flags = [name for name in ("angle_unit", "positive", "full_lock") if given[name] is not None]
+    names = ("angle_unit", "positive", *(() if recording.info.full_lock_deg else ("full_lock",)))
+    flags = [name for name in names if given[name] is not None]
     if own and flags:
         told = ", ".join(f"--{name.replace('_', '-')}" for name in flags)
         whose = f"the own labels of {recording.info.path} have theirs"

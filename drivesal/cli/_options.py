@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from drivesal.assets import SHIPPED, default_model
 from drivesal.attribution.registry import methods
 from drivesal.cases import MAINTAIN, SIGNED, UNSIGNED, cases
 
@@ -58,6 +59,21 @@ class Position(click.ParamType[float | int]):
         if (minutes and float(seconds) >= 60) or (hours and int(minutes) >= 60):
             self.fail(f"{value!r} has 60 or more minutes or seconds behind a colon.", param, ctx)
         return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
+
+
+class ModelFile(click.Path):
+    """The path of a model; the word `default`, whatever the folder holds, is the shipped one's."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Text to a path. Raises ModelError where the shipped model is missing."""
+        return default_model() if value == SHIPPED else super().convert(value, param, ctx)
+
+
+MODEL = ModelFile()
+MODEL_HELP = "A .keras or .h5 model, or `default`, the shipped PilotNet (./default is a file of that name)"
 
 
 declared_options = _all_of(
@@ -145,9 +161,7 @@ device_option = click.option(
 )
 
 model_options = _all_of(
-    click.option(
-        "--model", "model_path", type=FILE, help="A .keras or .h5 model.  [default: the shipped PilotNet]"
-    ),
+    click.option("--model", "model_path", type=MODEL, help=f"{MODEL_HELP}.  [default: the shipped PilotNet]"),
     declared_options,
     device_option,
 )

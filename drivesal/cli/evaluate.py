@@ -17,22 +17,21 @@ from drivesal.cli import _given
 from drivesal.cli import _options as options
 from drivesal.cli._progress import expected
 from drivesal.cli._progress import progress as bar
-from drivesal.errors import OptionError
+from drivesal.errors import LabelError, OptionError
 
 if TYPE_CHECKING:
     from drivesal.evaluation.run import Evaluation
     from drivesal.evaluation.stretches import Stretch
+    from drivesal.model import SteeringModel
     from drivesal.outputs import Outputs
     from drivesal.steering import AngleKind
+    from drivesal.types import Recording
 
 DAMAGED = 3
 """Exit code where what could be read of a damaged input is done."""
-SHIPPED = Path("default")
-"""What stands for the default model in place of a file."""
 ENDINGS = (".json", ".csv", ".png")
 OF_EVALUATION = {"--start", "--end", "--every", "--out", "--overwrite", "--quiet", "--json"}
 """Options that `drivesal video` has too, and that say nothing of how recording and model are read."""
-OF_LABELS = {"--labels", "--angle-column", "--label-turns", "--label-offset"}
 
 
 @click.command(
@@ -44,7 +43,7 @@ Examples:
   drivesal evaluate my.keras run.mp4 --labels run.csv --fail-above 4 --json
 """
 )
-@click.argument("model_path", metavar="MODEL", type=options.FILE)
+@click.argument("model_path", metavar="MODEL", type=options.MODEL)
 @click.argument("recordings", metavar="RECORDING...", nargs=-1, required=True, type=options.FILE)
 @click.option(
     "--out",
@@ -79,15 +78,14 @@ Examples:
 def command(context: click.Context, /, model_path: Path, recordings: tuple[Path, ...], **given: Any) -> int:
     """Measure how far a model's answers are from labels, and name the stretches where it is worst.
 
-    MODEL is a .keras or .h5 file, or `default` for the shipped PilotNet. The span is taken of each RECORDING.
+    MODEL is a .keras or .h5 file, or `default`, the shipped PilotNet (./default is a file of that name). The
+    span is taken of each RECORDING.
     """
-    from drivesal.assets import DEFAULT_MODEL
     from drivesal.evaluation.report import lines
 
-    shipped = model_path == SHIPPED and not model_path.exists()
-    given["model_path"] = None if shipped else model_path
+    given["model_path"] = model_path
     _check(given)
-    finals = _finals(given["model_path"] or Path(DEFAULT_MODEL), recordings, given["out"])
+    finals = _finals(model_path, recordings, given["out"])
     kind, facts = _evaluate(context, recordings, given, finals)
     if given["as_json"]:
         outputs = {ending[1:]: str(final) for ending, final in finals.items()}
@@ -133,11 +131,13 @@ def _evaluate(
         opened = _given.open_drives(stack, paths, given)
         inputs = _given.files_read(opened, paths, given)
         outputs = stack.enter_context(Outputs(finals.values(), overwrite=given["overwrite"], inputs=inputs))
-        model = _given.load(given)
+        model = _given.load(given, opened[0])
         drives = drives_for(opened, model, given["steering_ratio"])
+        _check_limit(opened, model, given)
         name = paths[0].name if len(paths) == 1 else f"{len(paths)} recordings"
         with bar(expected(opened, span), name, given["quiet"]) as progress:
-            found = evaluate(model, drives, [str(path) for path in paths], span, given["worst"], progress)
+            names = [str(path) for path in paths]
+            found = evaluate(model, drives, names, span, given["worst"], progress)
         commands = [
             _video(context, given, found, one, _film(finals, number))
             for number, one in enumerate(found.worst, 1)
@@ -147,10 +147,25 @@ def _evaluate(
     return model.kind, facts
 
 
+def _check_limit(opened: list[Recording], model: SteeringModel, given: Mapping[str, Any]) -> None:
+    """Raises LabelError where a limit was given for errors that cannot be measured."""
+    from drivesal.comparing import ways
+    from drivesal.evaluation.run import labels_apart
+
+    labels = labels_apart(opened, model, given["steering_ratio"])
+    if labels is not None and given["fail_above"] is not None:
+        raise LabelError(
+            f"labels of the model's kind of angle, {model.kind.phrase}, for --fail-above",
+            f"they are {labels.phrase}",
+            ways(labels, model.kind),
+        )
+
+
 def _write(found: Evaluation, facts: Mapping[str, Any], outputs: Outputs, finals: Mapping[str, Path]) -> None:
     from drivesal.evaluation.figure import picture
     from drivesal.evaluation.report import write_table
     from drivesal.outputs import writing
+    from drivesal.table import Units
 
     model = found.model
     with writing(finals[".json"]):
@@ -160,8 +175,8 @@ def _write(found: Evaluation, facts: Mapping[str, Any], outputs: Outputs, finals
         writing(finals[".csv"]),
         part.open("w", encoding="utf-8", newline="", errors="surrogateescape") as file,
     ):
-        write_table(file, found.answers, model.kind.unit)
-    drawn = picture(found.answers, model.kind, model.name, found.worst)
+        write_table(file, found.answers, Units(model.kind.unit, labels=found.labels))
+    drawn = picture(found.answers, model.kind, model.name, found.worst, found.labels)
     with writing(finals[".png"]):
         outputs.part(finals[".png"]).write_bytes(drawn)
 
@@ -178,20 +193,15 @@ def _video(
 ) -> str:
     """The command that shows a stretch, for a POSIX shell, with the options that were given here.
 
-    Times are rounded outwards to tenths of a second. Labels of another kind, which a video does not convert,
-    are left out.
+    Times are rounded outwards to tenths of a second.
     """
+    from drivesal.assets import default_model
     from drivesal.evaluation.report import outwards
 
-    drive = found.drives[stretch.recording]
     words = ["drivesal", "video", found.answers[stretch.recording].name]
-    if given["model_path"] is not None:
+    if given["model_path"] != default_model():
         words += ["--model", str(given["model_path"])]
-    labels = drive.recording.info.angle
-    shown = labels is not None and labels.comparable(found.model.kind)
-    words += _said(context, leave_out=OF_EVALUATION if shown else OF_EVALUATION | OF_LABELS)
-    if not shown:
-        words.append("--no-labels")
+    words += _said(context, leave_out=OF_EVALUATION)
     start, end = outwards(stretch.start_s, stretch.end_s)
     return shlex.join([*words, "--start", start, "--end", end, "--out", str(out)])
 

@@ -29,6 +29,7 @@ Examples:
 @options.preset_option
 @options.explain_options
 @options.label_options
+@options.steering_ratio_option
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 def command(source: Path, **given: Any) -> None:
     """Draw one frame of a video, or a picture, like a frame of the overlay video.
@@ -53,7 +54,7 @@ def command(source: Path, **given: Any) -> None:
             raise OptionError(
                 "--at for a video", "it was not given", "say which frame: --at 1:13 or --at '#1460'"
             )
-        model = _given.load(given)
+        model = _given.load(given, recording)
         figure = render_image(recording, model, request, given["at"] if given["at"] is not None else 0)
         data = encode_picture(out, figure.canvas)
         with writing(out):
@@ -67,7 +68,10 @@ def command(source: Path, **given: Any) -> None:
             "unit": kind.unit,
             "predicted": explained.angle,
             "truth": truth,
+            "truth_unit": None if truth is None else (figure.labels or kind).unit,
             "explained": explained.score,
+            "against": figure.against[0],
+            "support_against": figure.against[1],
             "baseline": explained.baseline_score,
             "completeness_error": explained.completeness_error,
             "totals": dict(figure.totals),
@@ -77,11 +81,16 @@ def command(source: Path, **given: Any) -> None:
         click.echo(json.dumps(numbers))
         return
     said = "" if truth is None else f", truth {kind.text(truth)}"
+    if truth is not None and figure.labels is not None:
+        said = f", label {figure.labels.text(truth)}"
     click.echo(
         f"frame {explained.frame.index} at {explained.frame.time_s:.2f} s: {kind.text(explained.angle)}{said}"
     )
     if not model.explains_its_answer:
         click.echo(f"explained, {describe(model.target)}: {model.target.kind.text(explained.score)}")
+    for who, what in zip(("", "support "), figure.against, strict=True):
+        if what is not None:
+            click.echo(f"{who}measured against {what}")
     if explained.baseline_score is not None and explained.completeness_error is not None:
         of = model.target.kind
         missed = f"{explained.completeness_error:.3g}{of.symbol}"

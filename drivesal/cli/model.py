@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from drivesal.assets import default_model
 from drivesal.cli import _given
 from drivesal.cli import _options as options
-from drivesal.errors import OptionError
+from drivesal.cli._completing import assumed_of, command_of, facts_of, incomplete, needed_of
+from drivesal.errors import IncompleteError, OptionError
 
 if TYPE_CHECKING:
     from drivesal.model import SteeringModel
@@ -23,29 +26,72 @@ Examples:
   drivesal model my.keras --crop 60:-25 --color YUV --input-scale -1..1 --angle-unit rad --write-card
 """
 )
-@click.argument("path", type=options.FILE, required=False)
+@click.argument("path", type=options.MODEL, required=False)
 @options.declared_options
 @options.preset_option
 @click.option("--write-card", is_flag=True, help="Keep what was said in the card beside the weights.")
 @click.option("--overwrite", is_flag=True, help="Write over an existing card.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def command(path: Path | None, **given: Any) -> None:
-    """Show a model's input, output, unit and sign, layers and parameters.  [default: the shipped PilotNet]"""
-    from drivesal.facts import model_facts
+@click.pass_context
+def command(context: click.Context, /, path: Path | None, **given: Any) -> None:
+    """Show a model's input, output, unit and sign, layers and parameters.
 
+    PATH is a .keras or .h5 file, or `default`, the shipped PilotNet, which is also shown without a PATH
+    (./default is a file of that name).
+    """
     # on the model itself --angle-unit and --positive speak of the model, card or not
     given["model_angle_unit"] = given["model_angle_unit"] or given["angle_unit"]
     given["model_positive"] = given["model_positive"] or given["positive"]
-    model = _given.load({"model_path": path, **given})
+    given["model_path"] = path or default_model()
+    try:
+        model = _given.load(given)
+    except IncompleteError as error:
+        if given["write_card"] or error.network is None:
+            raise
+        _incomplete(context, given, error)
+        return
+    _complete(context, model, given)
+
+
+def _complete(context: click.Context, model: SteeringModel, given: Mapping[str, Any]) -> None:
+    """Prints all of a model that can be used."""
+    from drivesal.facts import model_facts
+    from drivesal.loading.usual import usual_family
+
     written = _write_card(model, given["overwrite"]) if given["write_card"] else None
+    do = command_of(context, given["model_path"], assumed_of(model)) if model.assumed else None
     if given["as_json"]:
-        layers = [{"name": n, "type": t, "output": s, "parameters": p} for n, t, s, p in _layers(model)]
-        facts = {**model_facts(model), "parameters": model.network.count_params(), "layers": layers}
+        known = {"complete": True, "command": do, "parameters": model.network.count_params()}
+        facts = {**model_facts(model), **known, "layers": _layer_facts(model.network)}
         click.echo(json.dumps(facts | ({"wrote": str(written)} if written else {}), indent=2))
         return
     _describe(model, given["preset"])
+    if do is not None:
+        if usual_family(model.signature) and given["preset"] is None:
+            click.echo("its outputs have donkeycar's names: --preset donkey says what is usual there")
+        click.echo(f"complete it: {do}   (with what is not so put right)")
     if written is not None:
         click.echo(f"wrote {written}")
+
+
+def _incomplete(context: click.Context, given: Mapping[str, Any], why: IncompleteError) -> None:
+    """Prints what can be known of a network that cannot be used yet, and the command that completes it."""
+    from drivesal.card import card_path
+
+    path, network = given["model_path"], why.network
+    needed = needed_of(network, given, card_path(path).is_file())
+    do = None if needed is None else command_of(context, path, needed)
+    if given["as_json"]:
+        facts = facts_of(network, path) | {"complete": False, "missing": str(why), "command": do}
+        click.echo(json.dumps(facts | {"layers": _layer_facts(network)}, indent=2))
+        return
+    for name, text in incomplete(network, path, why, do):
+        click.echo(f"{name:<11} {text}")
+    _table(network)
+
+
+def _layer_facts(network: Any) -> list[dict[str, Any]]:
+    return [{"name": n, "type": t, "output": s, "parameters": p} for n, t, s, p in _layers(network)]
 
 
 def _describe(model: SteeringModel, preset: str | None) -> None:
@@ -81,15 +127,20 @@ def _describe(model: SteeringModel, preset: str | None) -> None:
     width = max(11, *(len(name) for name, _ in lines))
     for name, text in lines:
         click.echo(f"{name:<{width}} {text}")
+    _table(model.network)
+    for assumed in model.assumed:
+        click.echo(f"assumed: {assumed}; say it with options and keep it with --write-card")
+
+
+def _table(network: Any) -> None:
+    """Prints the layers."""
     rows_of = [("layer", "type", "output", "parameters")]
-    rows_of += [(name, kind, shape, f"{count:,}") for name, kind, shape, count in _layers(model)]
+    rows_of += [(name, kind, shape, f"{count:,}") for name, kind, shape, count in _layers(network)]
     widths = [max(len(row[column]) for row in rows_of) for column in range(4)]
     click.echo()
     for row in rows_of:
         cells = [cell.ljust(width) for cell, width in zip(row[:3], widths, strict=False)]
         click.echo(f"{'  '.join(cells)}  {row[3].rjust(widths[3])}")
-    for assumed in model.assumed:
-        click.echo(f"assumed: {assumed}; say it with options and keep it with --write-card")
 
 
 def _rows(value: Any) -> list[str]:
@@ -116,14 +167,14 @@ def _words(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def _layers(model: SteeringModel) -> list[tuple[str, str, str, int]]:
+def _layers(network: Any) -> list[tuple[str, str, str, int]]:
     rows = []
-    for layer in model.network.layers:
+    for layer in network.layers:
         try:
             shape = "x".join(str(size) for size in layer.output.shape[1:])
         except AttributeError:
             shape = "?"
-        rows.append((layer.name, type(layer).__name__, shape, layer.count_params()))
+        rows.append((layer.name, type(layer).__name__, shape, layer.count_params() if layer.built else 0))
     return rows
 
 
@@ -135,7 +186,7 @@ def _write_card(model: SteeringModel, overwrite: bool) -> Path:
         raise OptionError(
             "everything said that the card would state",
             f"it would be assumed: {', '.join(model.assumed)}",
-            "say it with --input-scale, --color, --angle-unit and --positive",
+            "say it with --input-scale, --color, --angle-unit, --positive, --output and --bins",
         )
     assert model.path is not None
     path = card_path(model.path)

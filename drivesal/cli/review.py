@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Examples:
   drivesal review run.mp4
   drivesal review run.mp4 --model a.keras --model b.keras --labels run.csv
+  drivesal review run.mp4 --model default --model my.keras
   drivesal review simulator-drive/ --no-browser --port 8000
   drivesal review run.mp4 --export run.html --case decrease
 """
@@ -37,14 +38,15 @@ Examples:
 @click.option(
     "--model",
     "model_paths",
-    type=options.FILE,
+    type=options.MODEL,
     multiple=True,
-    help="A .keras or .h5 model; twice to compare two.  [default: the shipped PilotNet]",
+    help=f"{options.MODEL_HELP}; twice to compare two.  [default: the shipped PilotNet]",
 )
 @options.declared_options
 @options.preset_option
 @options.device_option
 @options.label_options
+@options.steering_ratio_option
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="To listen on.  [default: one that is free]"
 )
@@ -186,14 +188,15 @@ def _notes(recording: Recording, path: Path | None) -> Notes:
 
 def _begin(session: Session, given: Mapping[str, Any]) -> None:
     """Loads the models, which takes seconds: the page is there meanwhile."""
-    from drivesal.pipeline import check_kinds
+    from drivesal.comparing import beside
 
     models: list[SteeringModel] = []
     for path in given["model_paths"] or (None,):
-        model = _given.load({**given, "model_path": path})
-        check_kinds(session.recording, model)
-        models.append(model)
-    session.begin(models)
+        models.append(_given.load({**given, "model_path": path}, session.recording))
+    session.begin(models, given["steering_ratio"])
+    labels, answer = session.desk.labels, models[0].kind
+    if labels is not None:
+        click.echo(beside(labels, answer))
     for model in models:
         for assumed in model.assumed:
             click.echo(f"assumed of {model.name}: {assumed}; a card or options say it (see `drivesal model`)")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from drivesal.preprocess import Preprocess
     from drivesal.steering import AngleKind
     from drivesal.training.course import Recipe, Trained
+    from drivesal.types import Recording
 
 _OF_A_MODEL = {
     "output": "output",
@@ -57,7 +58,12 @@ Examples:
 )
 @click.option("--overwrite", is_flag=True, help="Write over existing files.")
 @click.option("--arch", type=click.Choice(list(ARCHITECTURES)), help="The network.  [default: pilotnet]")
-@click.option("--model", "model_path", type=options.FILE, help="Go on from this model, in place of --arch.")
+@click.option(
+    "--model",
+    "model_path",
+    type=options.MODEL,
+    help="Go on from this model, in place of --arch; `default` is the shipped PilotNet.",
+)
 @click.option("--epochs", type=click.IntRange(1, 100_000), default=60, show_default=True, help="At most.")
 @click.option(
     "--patience",
@@ -99,7 +105,7 @@ def command(recordings: tuple[Path, ...], **given: Any) -> int:
         opened = _given.open_drives(stack, recordings, given)
         read = _given.files_read(opened, recordings, given)
         outputs = stack.enter_context(Outputs(list(paths.values()), overwrite=given["overwrite"], inputs=read))
-        model = _model(given)
+        model = _model(given, opened[0])
         drives, kind = _drives(opened, model, given["steering_ratio"])
         trained, notes = _trained(stack, drives, kind, model, given)
         notes["wall_time_s"] = round(time.perf_counter() - started, 1)
@@ -121,12 +127,12 @@ def _check(given: Mapping[str, Any]) -> None:
             raise OptionError(f"--model for --{said[0]}", "a new network is trained", "leave it out")
 
 
-def _model(given: Mapping[str, Any]) -> SteeringModel | None:
+def _model(given: Mapping[str, Any], recording: Recording) -> SteeringModel | None:
     """The model to go on from, None for a new network; either way on the device that was asked for."""
     from drivesal.backend import use_device
 
     if given["model_path"] is not None:
-        return _given.load(given)
+        return _given.load(given, recording)
     use_device(given["device"])
     return None
 

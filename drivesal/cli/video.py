@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from drivesal.errors import DrivesalError, ModelError, OptionError
 
 if TYPE_CHECKING:
     from drivesal.model import SteeringModel
+    from drivesal.types import Recording
 
 PRESETS = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
 DAMAGED = 3
@@ -43,6 +43,7 @@ Examples:
 @options.model_options
 @options.explain_options
 @options.label_options
+@options.steering_ratio_option
 @click.option(
     "--preset",
     "presets",
@@ -71,7 +72,13 @@ def command(inputs: tuple[Path, ...], **given: Any) -> int:
             "two inputs have the same name: their outputs would be the same; do them one by one."
         )
     given["preset"] = _last(given["presets"], options.FAMILIES)
-    model = functools.cache(lambda: _given.load(given))
+    loaded: list[SteeringModel] = []
+
+    def model(recording: Recording) -> SteeringModel:
+        if not loaded:
+            loaded.append(_given.load(given, recording))
+        return loaded[0]
+
     codes = []
     for path in inputs:
         try:
@@ -93,7 +100,7 @@ def _last(said: Sequence[str], of: Sequence[str]) -> str | None:
     return next((one for one in reversed(said) if one in of), None)
 
 
-def _one(path: Path, given: Mapping[str, Any], model: Callable[[], SteeringModel]) -> int:
+def _one(path: Path, given: Mapping[str, Any], model: Callable[[Recording], SteeringModel]) -> int:
     """One input; returns its exit code."""
     from drivesal.outputs import Outputs
     from drivesal.pipeline import Encoding, render_video
@@ -110,7 +117,7 @@ def _one(path: Path, given: Mapping[str, Any], model: Callable[[], SteeringModel
             inputs=_given.files_read([recording], [path], given),
         ) as outputs,
     ):
-        steering = model()
+        steering = model(recording)
         with bar(expected([recording], span), path.name, given["quiet"]) as progress:
             encoding = Encoding(_last(given["presets"], PRESETS) or "veryfast", given["crf"])
             facts = render_video(recording, steering, request, outputs, paths, encoding, progress)
@@ -136,7 +143,8 @@ def _summary(path: Path, facts: Mapping[str, Any], paths: Mapping[str, Path], as
     seconds = facts["seconds"]["total"]
     rate = facts["frames"] / seconds if seconds else 0.0
     if as_json:
-        short = {name: facts[name] for name in ("frames", "labelled_frames", "errors", "losses", "notes")}
+        names = ("frames", "labelled_frames", "errors", "correlation", "losses", "notes")
+        short = {name: facts[name] for name in names}
         short |= {"unit": facts["model"]["angle"]["unit"], "assumed": facts["model"]["assumed"]}
         short |= {"seconds": seconds, "frames_per_second": round(rate, 2)}
         outputs = {name: str(output) for name, output in paths.items()}
@@ -152,7 +160,12 @@ def _summary(path: Path, facts: Mapping[str, Any], paths: Mapping[str, Path], as
             f"against {_count(facts['labelled_frames'], 'label')}: RMSE {errors['rmse']:.2f}{unit}, "
             f"mean error {errors['bias']:+.2f}{unit} (left +), "
             f"mean absolute error {errors['mean_absolute']:.2f}{unit}"
+            + ("" if facts["correlation"] is None else f", correlation {facts['correlation']:.3f}")
         )
+    method = facts["method"]
+    for who, what in (("", method["against"]), ("support ", method["support_against"])):
+        if what is not None:
+            click.echo(f"{who}measured against {what}")
     missed = facts["completeness_error"]
     if missed is not None:
         of = {"deg": "°", "norm": " norm", "score": ""}[facts["model"]["explained_unit"]]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from drivesal.steering import AngleKind
 
 DPI = 110
+ANGLES = ("predicted", "truth")
 _WIDTH_IN = 11.0
 _HEAD_IN, _BELOW_IN = 1.05, 4.4
 _ONE_ROW_IN, _ROW_IN, _LEAST_ROW_IN, _MOST_IN = 3.0, 1.9, 0.9, 60.0
@@ -50,12 +51,20 @@ _SETTINGS: Any = {
 
 
 def picture(
-    answers: Sequence[Answers], kind: AngleKind, model_name: str, stretches: Sequence[Stretch]
+    answers: Sequence[Answers],
+    kind: AngleKind,
+    model_name: str,
+    stretches: Sequence[Stretch],
+    labels: AngleKind | None = None,
 ) -> bytes:
-    """The figure as PNG; each recording has a row of its own, and the worst stretches marked and numbered."""
+    """The figure as PNG; each recording has a row of its own, and the worst stretches marked and numbered.
+
+    `labels` is the kind of the labels where they cannot be compared with the answers: they then have an axis of
+    their own, at the right, and there is no histogram of errors.
+    """
     with matplotlib.rc_context(_SETTINGS), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # a file's name may be in any script
-        figure = _drawn(answers, kind, model_name, stretches)
+        figure = _drawn(answers, kind, model_name, stretches, labels)
         data = BytesIO()
         FigureCanvasAgg(figure)
         figure.savefig(data, format="png", metadata={"Software": "drivesal"})
@@ -63,7 +72,11 @@ def picture(
 
 
 def _drawn(
-    answers: Sequence[Answers], kind: AngleKind, model_name: str, stretches: Sequence[Stretch]
+    answers: Sequence[Answers],
+    kind: AngleKind,
+    model_name: str,
+    stretches: Sequence[Stretch],
+    labels: AngleKind | None = None,
 ) -> Figure:
     count = len(answers)
     row_in = max(min(_ROW_IN if count > 1 else _ONE_ROW_IN, _MOST_IN / count), _LEAST_ROW_IN)
@@ -77,11 +90,18 @@ def _drawn(
             (left_in / _WIDTH_IN, bottom_in / height_in, width_in / _WIDTH_IN, tall_in / height_in)
         )
 
-    figure.text(0.5, 1 - 0.1 / height_in, _title(answers, kind, model_name), fontsize=11, ha="center", va="top")
-    size = max(float(np.abs([one.truth, one.predicted]).max()) for one in answers) or 1e-6
+    figure.text(
+        0.5, 1 - 0.1 / height_in, _title(answers, kind, model_name, labels), fontsize=11, ha="center", va="top"
+    )
+    size, true_size = (max(float(np.abs(getattr(one, name)).max()) for one in answers) for name in ANGLES)
+    size, true_size = (max(size, true_size, 1e-6),) * 2 if labels is None else (size or 1e-6, true_size or 1e-6)
+    right_in = _RIGHT_IN if labels is None else _LEFT_IN
     for number, one in enumerate(answers):
-        axis = place(_LEFT_IN, _HEAD_IN + number * row_in, _WIDTH_IN - _LEFT_IN - _RIGHT_IN, row_in - _GAP_IN)
-        _over_time(axis, one, kind, [pair for pair in enumerate(stretches, 1) if pair[1].recording == number])
+        axis = place(_LEFT_IN, _HEAD_IN + number * row_in, _WIDTH_IN - _LEFT_IN - right_in, row_in - _GAP_IN)
+        right = _own_axis(axis, labels, true_size) if labels else axis
+        _over_time(
+            (axis, right), one, kind, [pair for pair in enumerate(stretches, 1) if pair[1].recording == number]
+        )
         axis.set_ylim(-1.05 * size, 1.3 * size)  # room for the numbers of the stretches
         if count > 1:
             axis.set_title(_short(one.name, 80), loc="left", fontsize=9)
@@ -90,7 +110,14 @@ def _drawn(
     axis.set_xlabel("time in the recording [m:ss]")
     truth, predicted = joined(answers, "truth"), joined(answers, "predicted")
     top_in, tall_in = height_in - _BELOW_IN + 0.35, _BELOW_IN - 0.85
-    _against(place(_LEFT_IN, top_in, tall_in, tall_in), truth, predicted, kind, size)
+    square = place(_LEFT_IN, top_in, tall_in, tall_in)
+    _against(square, truth, predicted, (labels or kind, kind), (true_size, size))
+    if labels is not None:
+        text = f"No errors: answers in {kind.unit} and labels in {labels.unit}\nhave no common scale here."
+        if kind.unit == labels.unit:
+            text = "No errors: nothing says how far the steering wheel\nturns for the road wheels."
+        figure.text(0.72, 1 - (top_in + tall_in / 2) / height_in, text, ha="center", va="center", color=FAINT)
+        return figure
     left_in = _LEFT_IN + tall_in + 1.0
     _errors(place(left_in, top_in, _WIDTH_IN - left_in - _RIGHT_IN, tall_in), predicted - truth, kind)
     return figure
@@ -108,7 +135,16 @@ def _legend(axis: Axes, handles: list[Artist]) -> None:
     )
 
 
-def _title(answers: Sequence[Answers], kind: AngleKind, model_name: str) -> str:
+def _own_axis(axis: Axes, labels: AngleKind, size: float) -> Axes:
+    """An axis at the right edge for labels of this kind, which the zero lines share."""
+    right = axis.twinx()
+    right.set_ylim(-1.05 * size, 1.3 * size)
+    right.set_ylabel(f"label {_unit(labels)}, left +")
+    right.spines.right.set_visible(True)
+    return right
+
+
+def _title(answers: Sequence[Answers], kind: AngleKind, model_name: str, labels: AngleKind | None) -> str:
     found = measured(answers)
 
     def rmse(one: Errors) -> str:
@@ -118,8 +154,13 @@ def _title(answers: Sequence[Answers], kind: AngleKind, model_name: str) -> str:
     correlation = "" if model.correlation is None else f"   r = {model.correlation:.3f}"
     frames = f"{model.frames:,} frame{'s'[: model.frames != 1]}"
     name = os.path.basename(answers[0].name) if len(answers) == 1 else f"{len(answers)} recordings"
+    head = f"{_short(model_name, 40)} on {_short(name, 60)}\n"
+    if labels is not None:
+        r = "unknown" if model.correlation is None else f"{model.correlation:.3f}"
+        kinds = f"answers in {kind.phrase}, labels in {labels.phrase}"
+        return f"{head}r = {r}   {frames}\n{kinds}: their sizes are not compared"
     return (
-        f"{_short(model_name, 40)} on {_short(name, 60)}\n"
+        f"{head}"
         f"RMSE {rmse(model)}   MAE {model.mean_absolute:.{_digits(kind)}f}{kind.symbol}   "
         f"bias {_signed(model.bias, kind)}{correlation}   {frames}\n"
         f"always 0: RMSE {rmse(found.always_0)};   the label {found.step_s:.2g} s before: "
@@ -127,8 +168,11 @@ def _title(answers: Sequence[Answers], kind: AngleKind, model_name: str) -> str:
     )
 
 
-def _over_time(axis: Axes, answers: Answers, kind: AngleKind, stretches: Sequence[tuple[int, Stretch]]) -> None:
-    """Both angles of one recording; lines end at gaps in time."""
+def _over_time(
+    axes: tuple[Axes, Axes], answers: Answers, kind: AngleKind, stretches: Sequence[tuple[int, Stretch]]
+) -> None:
+    """Both angles of one recording, on axes for answers and labels; lines end at gaps in time."""
+    axis, right = axes
     for rank, one in stretches:
         axis.axvspan(one.start_s, one.end_s, fc=WORST, ec="white", alpha=0.45, lw=2)
         axis.annotate(
@@ -145,10 +189,13 @@ def _over_time(axis: Axes, answers: Answers, kind: AngleKind, stretches: Sequenc
     places = [first for first, _ in answers.runs[1:]]
     single = [first for first, end in answers.runs if end - first == 1]
     times = np.insert(answers.time_s, places, np.nan)
-    for values, colour, width in ((answers.predicted, PREDICTED, 1.0), (answers.truth, TRUTH, 1.3)):
-        axis.plot(times, np.insert(values, places, np.nan), color=colour, lw=width)
-        axis.plot(answers.time_s[single], values[single], ".", color=colour, ms=4)
-    axis.set_ylabel(f"angle {_unit(kind)}, left +")
+    for where, values, colour, width in (
+        (axis, answers.predicted, PREDICTED, 1.0),
+        (right, answers.truth, TRUTH, 1.3),
+    ):
+        where.plot(times, np.insert(values, places, np.nan), color=colour, lw=width)
+        where.plot(answers.time_s[single], values[single], ".", color=colour, ms=4)
+    axis.set_ylabel(f"{'angle' if axis is right else 'predicted'} {_unit(kind)}, left +")
     first_s, seconds = answers.time_s[0], max(np.ptp(answers.time_s) + answers.step_s, 1.0)
     axis.set_xlim(first_s - 0.002 * seconds, first_s + seconds)
     step_s = next((step for step in _STEPS_S if seconds / step <= 12), seconds / 6)
@@ -158,21 +205,32 @@ def _over_time(axis: Axes, answers: Answers, kind: AngleKind, stretches: Sequenc
     axis.grid(axis="y", alpha=0.25, lw=0.6)
 
 
-def _against(axis: Axes, truth: Values, predicted: Values, kind: AngleKind, largest: float) -> None:
-    """Answer over truth, with the diagonal and the limits of the bands."""
-    size = 1.05 * largest
-    for limit in steering_limits(kind):
+def _against(
+    axis: Axes,
+    truth: Values,
+    predicted: Values,
+    kinds: tuple[AngleKind, AngleKind],
+    largest: tuple[float, float],
+) -> None:
+    """Answer over truth (their kinds and largest sizes: labels', answers'), and the limits of the bands.
+
+    With the diagonal where both are of one kind.
+    """
+    wide, high = (1.05 * one for one in largest)
+    for limit in steering_limits(kinds[0]):
         for side in (-limit, limit):
-            if abs(side) < size:
+            if abs(side) < wide:
                 axis.axvline(side, color=FAINT, lw=0.7, ls=":", zorder=1)
-    axis.plot([-size, size], [-size, size], color=TRUTH, lw=0.9, ls="--", zorder=3)
     alpha = float(np.clip(20 / np.sqrt(len(truth)), 0.05, 0.8))
     axis.scatter(truth, predicted, s=7, color=PREDICTED, alpha=alpha, lw=0, zorder=2)
-    axis.set(xlim=(-size, size), ylim=(-size, size), aspect="equal")
+    axis.set(xlim=(-wide, wide), ylim=(-high, high), box_aspect=1)
     for one in (axis.xaxis, axis.yaxis):
         one.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
-    axis.set_xlabel(f"label {_unit(kind)}, left +   (dotted: limits of the steering bands)")
-    axis.set_ylabel(f"predicted {_unit(kind)}, left +")
+    axis.set_xlabel(f"label {_unit(kinds[0])}, left +   (dotted: limits of the steering bands)")
+    axis.set_ylabel(f"predicted {_unit(kinds[1])}, left +")
+    if kinds[0] != kinds[1]:
+        return
+    axis.plot([-wide, wide], [-wide, wide], color=TRUTH, lw=0.9, ls="--", zorder=3)
     _legend(axis, [Line2D([], [], color=TRUTH, lw=0.9, ls="--", label="predicted = label")])
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from drivesal import __version__
+from drivesal.comparing import told
 from drivesal.evaluation.measure import (
     BRIGHTNESS_LIMITS,
     Errors,
@@ -21,39 +22,40 @@ from drivesal.evaluation.measure import (
     steering_limits,
 )
 from drivesal.facts import input_facts, model_facts
+from drivesal.steering import AngleKind
 
 if TYPE_CHECKING:
     from drivesal.drives import Drive
     from drivesal.evaluation.answers import Answers, Flags
     from drivesal.evaluation.run import Evaluation
-    from drivesal.steering import AngleKind
+    from drivesal.table import Units
 
 
-def columns(unit: str) -> list[str]:
-    """The table's header; `unit` is "deg" or "norm"."""
-    angles = [f"predicted_{unit}", f"truth_{unit}", f"error_{unit}"]
+def columns(units: Units) -> list[str]:
+    """The table's header."""
+    angles = [f"predicted_{units.angle}", f"truth_{units.truth}", f"error_{units.angle}"]
     return ["recording", "frame", "time_s", *angles, "brightness"]
 
 
-def write_table(file: TextIO, answers: Sequence[Answers], unit: str) -> None:
-    """One row a labelled frame."""
+def write_table(file: TextIO, answers: Sequence[Answers], units: Units) -> None:
+    """One row a labelled frame; no error where the labels cannot be compared."""
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(columns(unit))
+    writer.writerow(columns(units))
     for one in answers:
-        numbers = (one.predicted, one.truth, one.error, one.brightness)
+        numbers = (one.predicted, one.truth, one.error if units.labels is None else None, one.brightness)
         for place, (frame, time_s) in enumerate(zip(one.index.tolist(), one.time_s.tolist(), strict=True)):
-            row = (f"{values[place]:.6g}" for values in numbers)
+            row = ("" if values is None else f"{values[place]:.6g}" for values in numbers)
             writer.writerow([one.name, frame, f"{time_s:.6f}", *row])
 
 
 def facts(found: Evaluation, commands: Sequence[str]) -> dict[str, Any]:
     """Everything but the frames, as plain JSON values; `commands` show the worst stretches, one each."""
-    model, answers = found.model, found.answers
-    limits = steering_limits(model.kind)
+    model, answers, compared = found.model, found.answers, found.labels is None
+    limits = steering_limits(found.kind)
     predicted, truth = joined(answers, "predicted"), joined(answers, "truth")
 
     def parts(masks: Mapping[str, Flags]) -> dict[str, Any]:
-        return {name: _plain(errors(predicted[mask], truth[mask])) for name, mask in masks.items()}
+        return {name: _plain(errors(predicted[mask], truth[mask]), compared) for name, mask in masks.items()}
 
     return {
         "drivesal": __version__,
@@ -61,13 +63,14 @@ def facts(found: Evaluation, commands: Sequence[str]) -> dict[str, Any]:
         "unit": model.kind.unit,
         "positive": "left",
         "span": dataclasses.asdict(found.span),
-        **_measured(measured(answers)),
+        "labels": {"kind": dataclasses.asdict(found.kind), "compared": compared},
+        **_measured(measured(answers), compared),
         "by_steering": {"limits": list(limits), "bands": parts(by_steering(truth, limits))},
         "by_brightness": {
             "limits": list(BRIGHTNESS_LIMITS),
             "bands": parts(by_brightness(joined(answers, "brightness"))),
         },
-        "recordings": [_recording(*one) for one in zip(found.drives, answers, strict=True)],
+        "recordings": [_recording(*one, compared) for one in zip(found.drives, answers, strict=True)],
         "worst": [
             {
                 "recording": answers[one.recording].name,
@@ -79,30 +82,40 @@ def facts(found: Evaluation, commands: Sequence[str]) -> dict[str, Any]:
             for one, command in zip(found.worst, commands, strict=True)
         ],
         "scaling_doubt": found.doubt.as_json() if found.doubt else None,
-        "notes": [found.doubt.sentence] if found.doubt else [],
+        "notes": list(_notes(found)),
     }
 
 
-def _plain(found: Errors) -> dict[str, Any]:
-    return dataclasses.asdict(found)
+def _notes(found: Evaluation) -> Iterator[str]:
+    if found.labels is not None:
+        correlation = measured(found.answers).model.correlation
+        yield told(found.labels, found.model.kind, correlation)
+    if found.doubt is not None:
+        yield found.doubt.sentence
 
 
-def _measured(found: Measured) -> dict[str, Any]:
+def _plain(found: Errors, compared: bool) -> dict[str, Any]:
+    """The figures; only how many and the correlation where answers and labels cannot be compared."""
+    kept = found if compared else Errors(found.frames, correlation=found.correlation)
+    return dataclasses.asdict(kept)
+
+
+def _measured(found: Measured, compared: bool) -> dict[str, Any]:
     return {
-        "errors": _plain(found.model),
-        "always_0": _plain(found.always_0),
-        "last_label": {"step_s": found.step_s, **_plain(found.last_label)},
+        "errors": _plain(found.model, compared),
+        "always_0": _plain(found.always_0, compared),
+        "last_label": {"step_s": found.step_s, **_plain(found.last_label, compared)},
     }
 
 
-def _recording(drive: Drive, answers: Answers) -> dict[str, Any]:
+def _recording(drive: Drive, answers: Answers, compared: bool) -> dict[str, Any]:
     info = drive.recording.info
     return {
         "path": answers.name,
         "input": input_facts(drive.recording),
         "factor": drive.factor,
         "runs": len(answers.runs),
-        **_measured(measured([answers])),
+        **_measured(measured([answers]), compared),
         "losses": list(drive.recording.losses),
         "notes": list(info.notes),
     }
@@ -116,7 +129,9 @@ def lines(found: Mapping[str, Any], kind: AngleKind) -> Iterator[str]:
     where = places[0]["path"] if len(places) == 1 else f"{len(places)} recordings"
     yield f"{found['model']['file']} on {where}: {count} labelled frame{'' if count == 1 else 's'}"
     turns = "" if kind.turns == "unknown" else f" at {kind.turns}"
-    yield f"{kind.unit}{turns}, left +"
+    labels = AngleKind(**found["labels"]["kind"])
+    compared = found["labels"]["compared"]
+    yield f"{kind.unit}{turns}, left +" + ("" if compared else f"; the labels in {labels.phrase}")
     yield ""
     yield number.header
     yield number.row("model", found["errors"])
@@ -127,7 +142,7 @@ def lines(found: Mapping[str, Any], kind: AngleKind) -> Iterator[str]:
         for one in places:
             yield number.row(one["path"], one["errors"])
     yield ""
-    for names, part in ((_steering_names(kind), "by_steering"), (_BRIGHT, "by_brightness")):
+    for names, part in ((_steering_names(labels), "by_steering"), (_BRIGHT, "by_brightness")):
         limits = found[part]["limits"]
         for name, row in found[part]["bands"].items():
             yield number.row(f"{name:<12}{names[name].format(*limits)}", row)

@@ -20,13 +20,15 @@ from drivesal.types import WHOLE, Recording, Span
 if TYPE_CHECKING:
     from drivesal.model import SteeringModel
     from drivesal.plausible import Doubt
+    from drivesal.steering import AngleKind
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """What a model answered in some recordings, one `Answers` a drive, and the stretches where it is worst.
 
-    `doubt` says why the declared input scaling looks wrong, None where nothing does.
+    `doubt` says why the declared input scaling looks wrong, None where nothing does. `labels` is the kind of
+    the labels where they cannot be compared with the model's angle, which leaves the correlation, else None.
     """
 
     model: SteeringModel
@@ -35,6 +37,12 @@ class Evaluation:
     answers: Sequence[Answers]
     worst: Sequence[Stretch]
     doubt: Doubt | None
+    labels: AngleKind | None = None
+
+    @property
+    def kind(self) -> AngleKind:
+        """The kind of the labels, the model's wherever the two are compared."""
+        return self.labels or self.model.kind
 
 
 def evaluate(
@@ -49,18 +57,39 @@ def evaluate(
 
     `names` are what the drives are called. Raises like `answers_of`.
     """
-    sample = Sample()
+    labels = next((drive.kind for drive in drives if not drive.kind.comparable(model.kind)), None)
+    sample = Sample(labelled=labels is None)
     answers = [
         answers_of(drive, model, name, span, progress, sample)
         for drive, name in zip(drives, names, strict=True)
     ]
+    if labels is not None:
+        return Evaluation(model, drives, span, answers, (), sample.doubt(model), labels)
     return Evaluation(model, drives, span, answers, worst(answers, stretches), sample.doubt(model))
+
+
+def labels_apart(
+    recordings: Sequence[Recording], model: SteeringModel, steering_ratio: float | None = None
+) -> AngleKind | None:
+    """The kind of the labels where all are of one that cannot be compared with the model's angle, else None.
+
+    None too where the user named them: they were meant to be compared.
+    """
+    kinds = [one.info.angle for one in recordings]
+    first = kinds[0]
+    if (
+        first is None
+        or any(kind != first for kind in kinds)
+        or any(one.info.named_labels for one in recordings)
+    ):
+        return None
+    return first if first.factor_to(model.kind, steering_ratio) is None else None
 
 
 def drives_for(
     recordings: Sequence[Recording], model: SteeringModel, steering_ratio: float | None = None
 ) -> list[Drive]:
-    """The recordings with their labels in the model's kind of angle.
+    """The recordings with their labels in the model's kind of angle, or in their own (see `labels_apart`).
 
     `steering_ratio` is the degrees that the steering wheel turns for one degree of the road wheels. Raises
     ModelError where the model's answer is no angle, LabelError as `of_one_kind` does.
@@ -71,7 +100,8 @@ def drives_for(
             f"{model.name} gives {model.output_name}, which is none",
             "say what steers with --output, or with --bins for a distribution over angles",
         )
-    return of_one_kind(recordings, model.kind, steering_ratio)
+    kind = labels_apart(recordings, model, steering_ratio) or model.kind
+    return of_one_kind(recordings, kind, steering_ratio)
 
 
 def answers_of(

@@ -22,11 +22,12 @@ MOST_BYTES = 64 * 2**20
 class Sample:
     """Every so manyth picture of what is added: each at first, and half as many whenever there are too many.
 
-    Memory is bounded however many there are, and what stays is spread evenly over all that came.
+    Memory is bounded however many there are, and what stays is spread evenly over all that came. `labelled`
+    False leaves the labels out: they cannot be compared with the answers.
     """
 
-    def __init__(self, most: int = MOST) -> None:
-        self._most = most
+    def __init__(self, most: int = MOST, labelled: bool = True) -> None:
+        self._most, self._labelled = most, labelled
         self._stride, self._came = 1, 0
         self._kept: list[tuple[Image, Floats, float, float]] = []
         self._shift_s: float | None = None
@@ -59,4 +60,5 @@ class Sample:
         if not self._kept:
             return None
         pictures, others, labels, times_s = zip(*self._kept, strict=True)
-        return scaling_doubt(model, np.stack(pictures), labels, np.stack(others), times_s)
+        known = labels if self._labelled else None
+        return scaling_doubt(model, np.stack(pictures), known, np.stack(others), times_s)

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from drivesal.card import Card, card_path, read_card
-from drivesal.errors import ModelError, OptionError, nearest
+from drivesal.errors import IncompleteError, ModelError, OptionError, nearest
 from drivesal.loading import archive, presets
 from drivesal.loading.formats import kind_of
 from drivesal.loading.lambdas import formula
 from drivesal.loading.legacy import hdf5
 from drivesal.loading.sizes import check_layers, weights_within
+from drivesal.loading.usual import with_usual
 from drivesal.model import SteeringModel
 from drivesal.network import signature
 from drivesal.preprocess import Colour, Crop, Interpolation, Preprocess
@@ -61,10 +62,26 @@ def load_model(
     where there is no card and nothing declared. No code from the file runs unless `unsafe`, and none at all
     from HDF5. Raises ModelError, OptionError.
     """
+    family = None if preset is None else presets.preset(preset)
+    network, card = read_network(path, unsafe=unsafe, lambdas=lambdas)
+    try:
+        if family is not None and card is None:
+            declared = presets.filled(declared or Declared(), family, network)
+        model = join(network, card, declared, path=path, target=target, feed=feed)
+    except IncompleteError as error:
+        error.network = network  # what is known of it can still be shown
+        raise
+    model.card = dataclasses.replace(model.card, lambdas=model.card.lambdas | dict(lambdas or {}))
+    return model
+
+
+def read_network(
+    path: Path, *, unsafe: bool = False, lambdas: Mapping[str, str] | None = None
+) -> tuple[Any, Card | None]:
+    """The network in the file, whatever it takes and gives, and its card if any. Raises ModelError."""
     given = card_path(path)
     card = read_card(given) if given.is_file() else None
     said = dict(lambdas or {})
-    family = None if preset is None else presets.preset(preset)
     for text in said.values():
         formula(text)  # a mistake is told before TensorFlow is there
     kind = kind_of(path)
@@ -84,11 +101,7 @@ def load_model(
             f"--lambda names {name}",
             "see `drivesal model` for the layers",
         )
-    if family is not None and card is None:
-        declared = presets.filled(declared or Declared(), family, network)
-    model = join(network, card, declared, path=path, target=target, feed=feed)
-    model.card = dataclasses.replace(model.card, lambdas=model.card.lambdas | said)
-    return model
+    return network, card
 
 
 def join(
@@ -112,6 +125,9 @@ def join(
         stated.bins if declared.bins is None else Bins(*declared.bins),
         stated.pre_activation or declared.pre_activation,
     )
+    if not isinstance(target, Class):
+        steering, likely = with_usual(steering, network, preprocess)
+        more += likely
     if steering.bins is not None and steering.pre_activation:
         raise ModelError(
             "bins or a head before its activation",
@@ -169,7 +185,7 @@ def _preprocess(network: Any, card: Card | None, declared: Declared) -> tuple[Pr
         height, width, channels = signature(network, shape).shape
         height, width = declared.size or (height, width)
         if height is None or width is None:
-            raise ModelError(
+            raise IncompleteError(
                 "a model with a fixed input size",
                 f"its input is {(height, width, channels)}",
                 "give --input-size",

@@ -42,7 +42,9 @@ class Scene:
     `colormap` a Matplotlib name that replaces the cases' own colours, None for those; `caption` a short line
     (method and scale: "gradient · one scale for the clip"); `warnings` short sentences that must stay on
     screen ("unit and sign assumed"); `trace` False leaves the curve of the last seconds out, for a picture
-    without a history; `answer` names the model's number.
+    without a history; `answer` names the model's number. `truth_kind` is the kind of the labels where they
+    cannot be compared with `kind`, else None: they then have a scale of their own, which holds `truth_range`,
+    and no error.
     """
 
     frame_size: tuple[int, int]
@@ -59,6 +61,8 @@ class Scene:
     warnings: tuple[str, ...] = ()
     trace: bool = True
     answer: str = "predicted"
+    truth_kind: AngleKind | None = None
+    truth_range: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,13 +32,14 @@ def open_recording(
     labels: LabelTrack | Literal[False] | None = None,
     format: str | None = None,
     camera: Camera | None = None,
+    named: bool = True,
 ) -> Recording:
     """Opens the drive at `path`, its format told by its content or by `format`, a name of the registry.
 
     `rate` is frames a second for a recording that has no times of its own; `strict` makes damage an error
     (`DamagedInputError`) instead of an entry in `losses`; with `labels` every frame carries its `steering` in
-    place of the recording's own, and with False none at all; `camera` is which of several. A pattern like
-    `drive/*.jpg` is a path too.
+    place of the recording's own, and with False none at all; `named` tells that the user chose them; `camera`
+    is which of several. A pattern like `drive/*.jpg` is a path too.
 
     Raises `InputError` for what is no readable recording, `OptionError` for a `rate`, `format` or `camera` that
     cannot be used, `LabelError` where no frame of the recording has a label.
@@ -54,7 +55,7 @@ def open_recording(
     if labels is None or labels is False:
         return recording
     try:
-        return LabelledRecording(recording, labels)
+        return LabelledRecording(recording, labels, named=named)
     except BaseException:
         recording.close()
         raise

@@ -13,12 +13,12 @@ from drivesal.types import WHOLE, Frame, Recording, Span
 class LabelledRecording(Recording):
     """A recording whose frames carry the labels of a track; everything else is the inner recording's.
 
-    `own` says that the labels are part of the recording and no table that a person gave.
+    `own` says that the labels are part of the recording and no table, `named` that the user named the table.
     Raises `LabelError` when made, where no frame of the recording has a label.
     """
 
-    def __init__(self, inner: Recording, labels: LabelTrack, *, own: bool = False) -> None:
-        self._inner, self._labels, self._own = inner, labels, own
+    def __init__(self, inner: Recording, labels: LabelTrack, *, own: bool = False, named: bool = False) -> None:
+        self._inner, self._labels, self._own, self._named = inner, labels, own, named
         self.losses = inner.losses  # the same list, so that it grows along
         self._take_info()
         start_s = self._start_s()
@@ -61,7 +61,14 @@ class LabelledRecording(Recording):
         # The inner recording replaces its info when reading teaches it something (a note).
         self._info_seen = self._inner.info
         notes = (*self._info_seen.notes, f"labels from {self._labels.path.name}", *self._labels.notes)
-        self.info = replace(self._info_seen, angle=self._labels.kind, own_labels=self._own, notes=notes)
+        self.info = replace(
+            self._info_seen,
+            angle=self._labels.kind,
+            own_labels=self._own,
+            named_labels=self._named,
+            full_lock_deg=self._labels.full_lock_deg,
+            notes=notes,
+        )
 
     def _start_s(self) -> float:
         if self._labels.by == "frame":

@@ -66,7 +66,8 @@ class LabelTrack:
 
     `keys` (N,) float64 ascending: frame numbers or times in seconds, as `by` says; `values` (N,) float64;
     `skipped` rows were no finite numbers; `notes` are sentences for the person: what was assumed or left out.
-    `extras` are the table's other columns of numbers by name, (N,) float64 each, NaN where a row has none.
+    `extras` are the table's other columns of numbers by name, (N,) float64 each, NaN where a row has none;
+    `full_lock_deg` is what the file's norm 1.0 was said to stand for.
     """
 
     path: Path
@@ -77,6 +78,7 @@ class LabelTrack:
     skipped: int = 0
     notes: tuple[str, ...] = ()
     extras: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    full_lock_deg: float | None = None
 
     def at(self, index: int, time_s: float) -> float | None:
         """The label of the frame with this index and time; None where there is none.
@@ -179,7 +181,7 @@ def read_labels(
     keys, order = _ascending(keys, key.by, notes)
     values = values[good][order] * spec.factor
     extras = _extras(table, {key.index, angle.index}, good, order)
-    return LabelTrack(path, key.by, keys, values, spec.kind, skipped, tuple(notes), extras)
+    return LabelTrack(path, key.by, keys, values, spec.kind, skipped, tuple(notes), extras, spec.full_lock_deg)
 
 
 def _extras(

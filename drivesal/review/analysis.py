@@ -39,9 +39,10 @@ class Timeline:
     """The numbers of a drive under one model, filled frame by frame. For any thread.
 
     Columns are lists of floats, one a frame, None where there is no number: `time_s`; `angle` and `truth` in
-    the model's unit, left positive; the total heat of each of CASES, in its own unit; `moved`, the share of the
-    attribution (0..1) that lies elsewhere than in the frame before; `changed`, the mean change of the picture's
-    brightness since then [0..255]; `brightness`, the mean of the picture that the model sees [0..255].
+    the model's unit, left positive (labels that cannot be compared are left out); the total heat of each of
+    CASES, in its own unit; `moved`, the share of the attribution (0..1) that lies elsewhere than in the frame
+    before; `changed`, the mean change of the picture's brightness since then [0..255]; `brightness`, the mean
+    of the picture that the model sees [0..255].
     """
 
     def __init__(self) -> None:
@@ -152,6 +153,7 @@ class _Rows:
         self._model, self._tick = desk.models[view.model], tick
         studied = desk.studied(view, tick)
         self._explainer, self._clip = studied.explainer, studied.clip
+        self._compared = desk.labels is None
         self._last: tuple[int, Floats, Floats] | None = None
 
     def of(self, frames: list[Frame]) -> Iterator[tuple[int, dict[str, float | None]]]:
@@ -167,7 +169,7 @@ class _Rows:
         row: dict[str, float | None] = {
             "time_s": one.frame.time_s,
             "angle": one.angle,
-            "truth": one.frame.steering,
+            "truth": one.frame.steering if self._compared else None,
             "brightness": float(grey.mean()),
         }
         for case in self._explainer.cases:

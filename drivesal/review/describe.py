@@ -39,7 +39,7 @@ def described(session: Session) -> dict[str, Any]:
         "format": info.format,
         "notes": list(info.notes),
         "notes_file": session.notes.path.name,
-        "has_truth": labels is not None,
+        "has_truth": labels is not None and not (session.ready and session.desk.labels is not None),
         "ready": session.ready,
         "models": _models(session) if session.ready else [],
         "kind": dataclasses.asdict(session.desk.models[0].kind) | {"symbol": session.desk.models[0].kind.symbol}
@@ -96,10 +96,13 @@ def _method(one: Method) -> dict[str, Any]:
 
 
 def numbers(told: Told, painter: Painter) -> dict[str, Any]:
-    """A frame's numbers, angles left positive."""
+    """A frame's numbers, angles left positive; a label that cannot be compared is a text among the extras."""
     one, scene = told.explained, painter.scene
     truth, look = one.frame.steering, painter.request.look
     scale_of = look.scale_of or {}
+    extras: dict[str, Any] = dict(one.frame.extras)
+    if truth is not None and scene.truth_kind is not None:
+        extras, truth = {"label": scene.truth_kind.text(truth)} | extras, None
     return {
         "index": one.frame.index,
         "time_s": one.frame.time_s,
@@ -108,7 +111,7 @@ def numbers(told: Told, painter: Painter) -> dict[str, Any]:
         "error": None if truth is None else one.angle - truth,
         "score": one.score,
         "before": told.before,
-        "extras": dict(one.frame.extras),
+        "extras": extras,
         "baseline_score": one.baseline_score,
         "completeness_error": one.completeness_error,
         "caption": scene.caption,

@@ -13,9 +13,11 @@ import numpy as np
 
 from drivesal.attribution import method
 from drivesal.cases import SIGNED, UNSIGNED, choose
+from drivesal.comparing import apart, fitted
 from drivesal.errors import OptionError
 from drivesal.explainer import Question, Study, nothing_decoded, probe_size, study_of
 from drivesal.painter import Look, Painter, Request
+from drivesal.recordings.converted import ConvertedRecording
 from drivesal.review.whatif import NOTHING, Edit
 from drivesal.types import Explained, Frame
 
@@ -133,18 +135,28 @@ class Desk:
     """A drive and the models it is reviewed with, all of one kind of answer.
 
     Everything that asks a network takes a `tick` and belongs into the thread of `Work`; frames come from any
-    thread. Raises OptionError where the models' answers cannot be compared, InputError where the frames do not
-    hold a model's crop.
+    thread. `recording` has its labels in the models' kind of angle where that can be (`steering_ratio` as for
+    `comparing.fitted`); else `labels` is their kind. Raises OptionError where the models' answers cannot be
+    compared, InputError where the frames do not hold a model's crop, LabelError for labels that the user named.
     """
 
-    def __init__(self, recording: Recording, frames: FrameStore, models: Sequence[SteeringModel]) -> None:
-        self.recording, self.frames, self.models = recording, frames, list(models)
+    def __init__(
+        self,
+        recording: Recording,
+        frames: FrameStore,
+        models: Sequence[SteeringModel],
+        steering_ratio: float | None = None,
+    ) -> None:
+        self.frames, self.models = frames, list(models)
         kinds = {model.kind for model in models}
         if len({kind.unit for kind in kinds}) > 1 or any(not a.comparable(b) for a in kinds for b in kinds):
             came = " and ".join(
                 f"{model.name} answers {model.kind.unit} at {model.kind.turns}" for model in models
             )
             raise OptionError("models of one kind of angle", came, "review them one by one")
+        answer = min((model.kind for model in self.models), key=lambda kind: kind.turns == "unknown")
+        self.recording = fitted(recording, answer, steering_ratio)
+        self.labels = apart(self.recording, answer)
         for model in self.models:
             model.preprocess.crop.box(recording.info.width, recording.info.height)  # refuses too small frames
         self._studies = Held(STUDY_BYTES)
@@ -158,6 +170,8 @@ class Desk:
     def frame(self, index: int, edit: Edit = NOTHING) -> Frame:
         """The frame, as the edit leaves it. Raises InputError where there is none."""
         frame = self.frames.at(index)
+        if isinstance(self.recording, ConvertedRecording):
+            frame = self.recording.converted(frame)
         if edit.nothing:
             return frame
         return dataclasses.replace(frame, image=edit.apply(frame.image, self.mean_frame()))

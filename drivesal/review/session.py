@@ -46,9 +46,9 @@ class Session:
         self._desk: Desk | None = None
         self._analysis: Analysis | None = None
 
-    def begin(self, models: Sequence[SteeringModel]) -> None:
-        """Takes the models and begins to analyse the drive. Raises OptionError, InputError."""
-        desk = Desk(self.recording, self.frames, models)
+    def begin(self, models: Sequence[SteeringModel], steering_ratio: float | None = None) -> None:
+        """Takes the models and begins to analyse the drive. Raises OptionError, InputError, LabelError."""
+        desk = Desk(self.recording, self.frames, models, steering_ratio)
         self._analysis = self._stack.enter_context(Analysis(desk, self.work, self.start))
         self._desk = desk  # last: from now on it is ready
 

@@ -241,6 +241,7 @@ def notes(
         "recipe": RECIPE,
         "recordings": frames,
         "frames": {"training": len(training), "validation": len(validation)},
+        "mean_picture": f"the mean of the {len(training)} frames learnt from",
         "angles": {"unit": kind.unit, "turns": kind.turns, "positive": "left"},
         "seed": recipe.seed,
         "batch": recipe.batch,

@@ -17,6 +17,7 @@ import pytest
 from drivesal.assets import asset
 from drivesal.evaluation.report import columns
 from drivesal.loading import load_model
+from drivesal.table import Units
 from tests.clips import make_clip, overwrite_packets
 from tests.models import convolutional, steering
 from tests.recordings.drives import images, simulator, tub
@@ -75,7 +76,7 @@ def test_the_installed_command_writes_three_files_that_agree(drivesal, model_pat
     assert sorted(done.stdout.splitlines()[-3:]) == NAMES
     assert there(tmp_path) == sorted([*NAMES, "run.csv", "run.mp4"])
     table = rows(tmp_path / NAMES[0])
-    assert list(table[0]) == columns("deg")
+    assert list(table[0]) == columns(Units("deg"))
     assert [int(row["frame"]) for row in table] == list(range(120))
     assert [float(row["time_s"]) for row in table] == pytest.approx(np.arange(120) / 10)
     for name, values in (("predicted_deg", said), ("truth_deg", truth), ("brightness", bright)):
@@ -141,15 +142,35 @@ def test_the_worst_stretch_is_where_the_error_is_and_its_command_works(
     assert [off[frame] for frame in range(40, 70)] == pytest.approx([15] * 30, abs=0.01)
 
 
+def test_own_labels_of_another_kind_are_correlated_alone(inside, tmp_path, model_path):
+    steering = [f"{0.1 * (i % 7):.1f}" for i in range(30)]
+    simulator(tmp_path / "monday", [100 * i for i in range(30)], steering)
+    refused = inside("evaluate", model_path, "monday", "--fail-above", "3")
+    assert refused.code == 1
+    assert "--steering-ratio" in refused.err
+    assert there(tmp_path) == ["monday"]
+    ran = inside("evaluate", model_path, "monday")
+    assert ran.code == 0, ran
+    assert "--steering-ratio" in ran.out
+    facts = json.loads((tmp_path / "small.monday.evaluation.json").read_text())
+    assert facts["labels"]["compared"] is False
+    assert facts["labels"]["kind"] == {"unit": "deg", "turns": "road-wheels"}
+    assert facts["errors"]["rmse"] is None
+    assert facts["worst"] == []
+    table = rows(tmp_path / "small.monday.evaluation.csv")
+    assert {row["error_deg"] for row in table} == {""}
+    pairs = [[float(row[name]) for row in table] for name in ("predicted_deg", "truth_deg_road_wheels")]
+    assert facts["errors"]["correlation"] == pytest.approx(np.corrcoef(*pairs)[0, 1], abs=1e-3)
+    (tmp_path / "said.csv").write_text("frame,angle_deg\n0,1\n1,2\n")
+    named = ("--labels", "said.csv", "--label-turns", "road-wheels", "--overwrite")
+    assert inside("evaluate", model_path, "monday", *named).code == 1
+
+
 def test_every_command_of_several_recordings_works_also_with_another_kind_of_angle(
     inside, tmp_path, model_path
 ):
     for name in ("monday", "tuesday"):
         simulator(tmp_path / name, [100 * i for i in range(30)], ["0.2"] * 30)
-    refused = inside("evaluate", model_path, "monday", "tuesday")
-    assert refused.code == 1
-    assert "--steering-ratio" in refused.err
-    assert there(tmp_path) == ["monday", "tuesday"]
     ran = inside("evaluate", model_path, "monday", "tuesday", "--steering-ratio", 10, "--camera", "left")
     assert ran.code == 0, ran
     table = rows(tmp_path / "small.monday+1.evaluation.csv")
@@ -185,7 +206,7 @@ def test_an_answer_without_a_scale_stays_norm(inside, tmp_path):
     ]
     assert "°" not in ran.out
     assert "norm" in ran.out
-    assert list(rows("found.csv")[0]) == columns("norm")
+    assert list(rows("found.csv")[0]) == columns(Units("norm"))
     facts = json.loads(Path("found.json").read_text())
     assert (facts["unit"], facts["by_steering"]["limits"]) == ("norm", [0.05, 0.25])
 

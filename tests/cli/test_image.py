@@ -50,7 +50,7 @@ def test_layouts_and_formats(inside, model_path, still):
         (["frame.png", "--out", "x.gif"], "end in .png or .jpg"),
         (["frame.png", "--out", "frame.png"], "not an input"),
         (["frame.png", "--out", "no/x.png"], "does not exist"),
-        (["frame.png", "--cases", "support"], "the card of small.keras has none"),
+        (["frame.png", "--cases", "support"], "small.keras has no card with one"),
         (["run.mp4"], "--at"),
         (["run.mp4", "--at", "#40"], "40 frames"),
         (["run.mp4", "--at", "1:00"], "40 frames"),

@@ -207,7 +207,8 @@ def test_the_card_is_printed_in_words(trained: tuple[Path, Any], inside: Callabl
     assert done.code == 0, done
     assert "{" not in done.out
     assert "name barred, format sullychen, frames (training 120, validation 32)" in done.out
-    assert "\nvalidation  frames 32, rmse " in done.out
+    assert "\nvalidation   frames 32, rmse " in done.out
+    assert "\nmean_picture the mean of the 120 frames learnt from" in done.out
 
 
 def test_several_recordings_of_one_kind_and_not_of_two(
@@ -300,7 +301,7 @@ def test_labels_that_teach_nothing_are_refused(tmp_path: Path, inside: Callable[
         assert told in done.err
         assert len(done.err.splitlines()) == 1
     mixed = inside("train", "same", "far", "--out", "my.keras", *SMALL, "--epochs", "1")
-    assert "norm at unknown; do them apart" in mixed.err  # nothing can say what the tub's lock is
+    assert "those of far are norm; say what 1.0 of the labels stands for with --full-lock" in mixed.err
     assert sorted(one.name for one in tmp_path.iterdir()) == ["far", "same"]
 
 

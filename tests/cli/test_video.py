@@ -410,7 +410,8 @@ def test_labels_at_the_road_wheels_are_not_compared_with_a_steering_wheel(inside
     (tmp_path / "x.csv").write_text("frame,angle_deg\n0,1\n1,2\n")
     ran = inside("video", clip, "--model", model_path, "--labels", "x.csv", "--label-turns", "road-wheels")
     assert ran.code == 1
-    assert "road-wheels" in ran.err
+    assert "road wheels" in ran.err
+    assert "--steering-ratio" in ran.err
 
 
 def test_what_maintain_showed_is_kept_with_its_scale(inside, model_path, clip, tmp_path):

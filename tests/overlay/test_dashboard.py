@@ -52,6 +52,24 @@ def test_road_wheels_and_norm_turn_by_a_stated_factor():
     assert turn_factor(AngleKind("deg", "road-wheels")) == 4
 
 
+def test_labels_of_another_kind_have_scales_of_their_own():
+    scene = make_scene(has_truth=True, angle_range=40.0, truth_kind=NORM, truth_range=0.5)
+    renderer = Renderer(scene)
+    # the label is 0.5 norm: an eighth of a turn on the wheel, and no part of the curve's degrees
+    canvas = renderer.draw(make_shown(scene, predicted=10.0, truth=0.5))
+    wheel = part(renderer, "wheel")
+    (x, y), half = wheel._centre, wheel._side // 2  # a note stands below it
+    around = canvas[round(y) - half : round(y) + half, round(x) - half : round(x) + half]
+    assert angle_of(near(around, TRUTH)) == pytest.approx(45, abs=2)
+    trace = part(renderer, "trace")
+    assert (trace._range, trace._own) == (45, 0.6)
+    plot = trace._plot
+    dots, _ = np.nonzero(near(canvas[:, plot.right - 3 : plot.right + 1], TRUTH))
+    assert np.median(dots) == pytest.approx(plot.middle - 0.5 / 0.6 * (plot.height - 1) / 2, abs=2)
+    renderer.draw(make_shown(scene, time_s=84.0, predicted=10.0, truth=0.9))
+    assert (trace._range, trace._own) == (45, 1.2)
+
+
 def test_without_truth_there_is_no_mark():
     scene = make_scene(has_truth=True)
     renderer = Renderer(scene)

@@ -25,6 +25,10 @@ SCENES = {
         "caption": "gradient · one scale for the clip", "warnings": ("unit and sign assumed",),
     },
     "single": {"size": (480, 270), "cases": 2, "layout": "single", "kind": NORM, "angle_range": 0.4},
+    "apart": {
+        "size": (320, 160), "cases": 1, "has_truth": True, "width": 800, "truth_kind": NORM, "truth_range": 0.5,
+        "warnings": ("labels: norm, on a scale of their own",),
+    },
     "still": {"size": (320, 240), "cases": 1, "trace": False, "colormap": "magma", "width": 640},
 }  # fmt: skip
 
@@ -34,12 +38,13 @@ def test_the_picture_is_the_one_that_was_looked_at(name):
     scene = make_scene(**SCENES[name])
     renderer = Renderer(scene)
     unit = 15.0 if scene.kind == STEERING_WHEEL else 0.25
+    label = unit if scene.truth_kind is None else 0.4
     history = [
-        (73.25 + n / 10, unit * math.sin(n / 12), None if 40 < n < 60 else unit * math.sin(n / 12 - 0.3))
+        (73.25 + n / 10, unit * math.sin(n / 12), None if 40 < n < 60 else label * math.sin(n / 12 - 0.3))
         for n in range(100)
     ]
     renderer.reset(history)
-    truth = 0.6 * unit if scene.has_truth else None
+    truth = 0.6 * label if scene.has_truth else None
     canvas = renderer.draw(make_shown(scene, predicted=0.9 * unit, truth=truth))
     path = FOLDER / f"{name}.png"
     if os.environ.get("DRIVESAL_RENEW_GOLDEN"):

@@ -22,7 +22,7 @@ def drive(angles, step_s=0.1, factor=1.0, start=0):
     frames = [Frame(i, i * step_s, images[i], angle) for i, angle in enumerate(angles)]
     recording = MemoryRecording(frames)
     recording.info = dataclasses.replace(recording.info, angle=AngleKind("deg"), path=Path("made"))
-    return Drive(recording, factor)
+    return Drive(recording, factor, AngleKind("deg"))
 
 
 def test_every_labelled_frame_is_there_with_its_picture_angle_and_time(tmp_path):

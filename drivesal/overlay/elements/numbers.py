@@ -56,19 +56,20 @@ class Numbers(Element):
     def width(cls, scene: Scene, style: Style, height: int) -> tuple[int, int]:
         """Labels, the widest number and the letter of its side."""
         label = cls._label_width(style)
-        widest = max(cls._big(scene, style), style.width(cls._sample(scene), style.size) + label)
+        samples = {cls._sample(kind) for kind in (scene.kind, scene.truth_kind or scene.kind)}
+        widest = max(cls._big(scene, style), *(style.width(one, style.size) + label for one in samples))
         clock_width = style.width("88:88.8   frame 888888", style.size)
         head = cls._key_width(style) + style.width(cls._head(scene), style.size)
         wide = max(widest + cls._side_width(style), clock_width, head)
         return wide + 2 * style.pad, wide + 2 * style.pad
 
     @staticmethod
-    def _sample(scene: Scene) -> str:
-        return {"deg": "-888.8", "norm": "8.888", "score": "-8.888e-88"}[scene.kind.unit] + scene.kind.symbol
+    def _sample(kind: AngleKind) -> str:
+        return {"deg": "-888.8", "norm": "8.888", "score": "-8.888e-88"}[kind.unit] + kind.symbol
 
     @classmethod
     def _big(cls, scene: Scene, style: Style) -> int:
-        return style.width(cls._sample(scene), cls._big_size(style), BOLD)
+        return style.width(cls._sample(scene.kind), cls._big_size(style), BOLD)
 
     @staticmethod
     def _big_size(style: Style) -> int:
@@ -92,12 +93,19 @@ class Numbers(Element):
         """What the large number is, and at which wheels where that is not the steering wheel."""
         return scene.answer + (", road wheels" if scene.kind.turns == "road-wheels" else "")
 
+    @property
+    def _compared(self) -> bool:
+        """Whether there is an error to show."""
+        return self.scene.has_truth and self.scene.truth_kind is None
+
     def _rows(self) -> dict[str, int]:
         """The middle of every row [px], as a block in the middle of the strip."""
         size = self.style.size
         rows = [("head", 1.4), ("predicted", 2.4)]
         if self.scene.has_truth:
-            rows += [("truth", 1.45), ("error", 1.45)]
+            rows += [("truth", 1.45)]
+        if self._compared:
+            rows += [("error", 1.45)]
         rows += [("clock", 1.7)]
         y = self.area.rect.top + (self.area.rect.height - sum(height for _, height in rows) * size) / 2
         middles = {}
@@ -116,8 +124,9 @@ class Numbers(Element):
         style.draw(canvas, head, left + key, rows["head"], DIM, style.size)
         if self.scene.has_truth:
             self._key(canvas, left, rows["truth"], TRUTH, dashed=True)
-            for name in ("truth", "error"):
-                style.draw(canvas, name, left + key, rows[name], DIM, style.size)
+            names = {"truth": "truth", "error": "error"} if self._compared else {"truth": "label"}
+            for row, name in names.items():
+                style.draw(canvas, name, left + key, rows[row], DIM, style.size)
 
     def _key(self, canvas: Image, left: int, middle: int, colour: Colour, dashed: bool) -> None:
         """A short piece of a curve as a label's key."""
@@ -131,12 +140,15 @@ class Numbers(Element):
     def draw(self, canvas: Image, moment: Moment) -> None:
         """The numbers themselves."""
         shown, style, rows = moment.shown, self.style, self._rows()
-        self._angle(canvas, shown.predicted, rows["predicted"], PREDICTED, self._big_size(style), BOLD)
+        kind = self.scene.kind
+        self._angle(canvas, kind, shown.predicted, rows["predicted"], PREDICTED, self._big_size(style), BOLD)
         if self.scene.has_truth:
+            own = self.scene.truth_kind or kind
+            self._angle(canvas, own, shown.truth, rows["truth"], TRUTH, style.size, 400)
+        if self._compared:
             known = shown.truth is not None and math.isfinite(shown.truth)
             error = shown.predicted - shown.truth if known and shown.truth is not None else None
-            self._angle(canvas, shown.truth, rows["truth"], TRUTH, style.size, 400)
-            self._angle(canvas, error, rows["error"], TEXT, style.size, 400)
+            self._angle(canvas, kind, error, rows["error"], TEXT, style.size, 400)
         if math.isfinite(shown.time_s):
             left, right = self.area.rect.left + style.pad, self.area.rect.right - style.pad
             time = clock(shown.time_s)
@@ -146,10 +158,17 @@ class Numbers(Element):
             style.draw(canvas, frame, right, rows["clock"], DIM, style.size, align="right")
 
     def _angle(
-        self, canvas: Image, value: float | None, middle: int, colour: Colour, size: int, weight: int
+        self,
+        canvas: Image,
+        kind: AngleKind,
+        value: float | None,
+        middle: int,
+        colour: Colour,
+        size: int,
+        weight: int,
     ) -> None:
         """A number that ends, whatever its digits, where the side's letter begins."""
-        number, side = angle_parts(self.scene.kind, value)
+        number, side = angle_parts(kind, value)
         style, split = self.style, self.area.rect.right - self.style.pad - self._side_width(self.style)
         room = split - self.area.rect.left - style.pad
         if size == style.size:

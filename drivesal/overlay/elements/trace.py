@@ -1,4 +1,7 @@
-"""Predicted and true angle over the last ten seconds; the right edge is now, left is up."""
+"""Predicted and true angle over the last ten seconds; the right edge is now, left is up.
+
+Labels that cannot be compared with the answer have a scale of their own, at the right edge in their colour.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from drivesal.overlay.palette import Colour
     from drivesal.overlay.scene import Scene
     from drivesal.overlay.style import Style
+    from drivesal.steering import AngleKind
     from drivesal.types import Image
 
     Points = NDArray[np.float64]
@@ -41,6 +45,13 @@ def nice_range(value: float, unit: str) -> float:
     """The smallest of the unit's round numbers that holds |value| with room to spare; else the largest."""
     steps = _STEPS[unit]
     return float(next((step for step in steps if _FULL * step >= abs(value) - 1e-9), steps[-1]))
+
+
+def _text(kind: AngleKind, value: float, side: str) -> str:
+    """An end of the range: "20° L"; its sign where the number has no sides."""
+    if not kind.sided:
+        return f"{value if side == 'L' else -value:g}"
+    return f"{value:g}{'°' if kind.unit == 'deg' else ''} {side}"
 
 
 def with_holes(rows: Points) -> Points:
@@ -67,8 +78,13 @@ class Trace(Element):
         rect, pad = area.rect, style.pad
         self._small = max(12, round(0.8 * style.size))
         gutter = style.width(self._label(8888, "L"), self._small) + pad
+        own = (
+            0
+            if scene.truth_kind is None
+            else style.width(_text(scene.truth_kind, 8.88, "L"), self._small) + pad
+        )
         below = round(1.6 * self._small)
-        width, height = rect.width - gutter - 2 * pad, rect.height - 2 * pad - below
+        width, height = rect.width - gutter - own - 2 * pad, rect.height - 2 * pad - below
         self._plot = Rect(rect.left + gutter, rect.top + pad, max(width, 8), max(height, 8))
         # A period in time, so that the truth's dashes travel with the curve instead of flickering along it.
         self._dash_s = max(9 * style.stroke, 12) / self._plot.width * SPAN_S
@@ -83,6 +99,8 @@ class Trace(Element):
         """Forgets the curve and its range."""
         self._rows: Points = np.empty((0, 3))
         self._range = nice_range(max(abs(self.scene.angle_range), 1e-6), self.scene.kind.unit)
+        own = self.scene.truth_kind
+        self._own = None if own is None else nice_range(max(abs(self.scene.truth_range), 1e-6), own.unit)
 
     def recall(self, history: Sequence[tuple[float, float, float | None]]) -> None:
         """Begins with these frames."""
@@ -90,9 +108,7 @@ class Trace(Element):
             self._remember(time_s, predicted, truth)
 
     def _label(self, value: float, side: str) -> str:
-        if not self.scene.kind.sided:
-            return f"{value if side == 'L' else -value:g}"
-        return f"{value:g}{'°' if self.scene.kind.unit == 'deg' else ''} {side}"
+        return _text(self.scene.kind, value, side)
 
     def static(self, canvas: Image) -> None:
         """Seconds, the zero line and what the time axis says."""
@@ -118,13 +134,18 @@ class Trace(Element):
         style.draw(canvas, self._label(self._range, "L"), right, plot.top + half, DIM, size, align="right")
         style.draw(canvas, "0", right, plot.middle, DIM, size, align="right")
         style.draw(canvas, self._label(self._range, "R"), right, plot.bottom - half, DIM, size, align="right")
+        if self._own is not None and self.scene.truth_kind is not None:
+            left = plot.right + style.pad // 2
+            for side, y in (("L", plot.top + half), ("R", plot.bottom - half)):
+                style.draw(canvas, _text(self.scene.truth_kind, self._own, side), left, y, TRUTH, size)
         if self._rows.size:
             view = self._frame().of(canvas)
             rows = with_holes(self._rows)
             self._solid(view, rows[:, 0], rows[:, 1], PREDICTED)
-            self._dashed(view, rows[:, 0], rows[:, 2], TRUTH)
-            for column, colour in ((2, TRUTH), (1, PREDICTED)):
-                self._dot(view, self._rows[-1, 0], self._rows[-1, column], colour)
+            times = 1.0 if self._own is None else self._range / self._own  # onto the scale of the left edge
+            self._dashed(view, rows[:, 0], rows[:, 2] * times, TRUTH)
+            self._dot(view, self._rows[-1, 0], self._rows[-1, 2] * times, TRUTH)
+            self._dot(view, self._rows[-1, 0], self._rows[-1, 1], PREDICTED)
 
     def _frame(self) -> Rect:
         """The plot and a margin for the dot at now; curves are cut off outside it."""
@@ -140,8 +161,12 @@ class Trace(Element):
         row[0, 1:][~np.isfinite(row[0, 1:])] = math.nan
         old = self._rows[(self._rows[:, 0] < time_s) & (self._rows[:, 0] >= time_s - SPAN_S)]
         self._rows = np.concatenate([old, row])
-        largest = float(np.nanmax(np.abs(row[0, 1:]), initial=0.0))
-        self._range = max(self._range, nice_range(largest, self.scene.kind.unit))
+        predicted, label = np.nan_to_num(np.abs(row[0, 1:]))
+        if self._own is None or self.scene.truth_kind is None:
+            predicted = max(predicted, label)
+        else:
+            self._own = max(self._own, nice_range(float(label), self.scene.truth_kind.unit))
+        self._range = max(self._range, nice_range(float(predicted), self.scene.kind.unit))
 
     def _points(self, times: Points, values: Points) -> NDArray[np.int32]:
         """(..., 2) fixed-point (x, y) inside `_frame` of angles at times."""

@@ -76,6 +76,9 @@ class Wheel(Element):
     def __init__(self, scene: Scene, style: Style, area: Area) -> None:
         super().__init__(scene, style, area)
         self._factor, self._note = turn_factor(scene.kind), _turn_note(scene.kind)
+        self._mark_factor = turn_factor(scene.truth_kind or scene.kind)
+        if scene.truth_kind is not None:
+            self._note = f"mark: {scene.truth_kind.unit}, own scale"
         below = round(1.3 * style.size) if self._note else 0
         rect = area.rect
         self._side = min(rect.width, rect.height - below) - style.pad
@@ -102,7 +105,7 @@ class Wheel(Element):
         if math.isfinite(shown.predicted):
             self._turned(canvas, shown.predicted * self._factor)
         if self.scene.has_truth and shown.truth is not None and math.isfinite(shown.truth):
-            self._mark(canvas, shown.truth * self._factor)
+            self._mark(canvas, shown.truth * self._mark_factor)
 
     def _turned(self, canvas: Image, degrees: float) -> None:
         """The sprite turned counter-clockwise by `degrees`, without the corners that hold the outer marks."""

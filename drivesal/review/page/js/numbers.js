@@ -16,7 +16,6 @@ export class Numbers {
     this.#drive = drive;
     this.#store = store;
     this.#rows = rows;
-    for (const id of ["truth-box", "error-box"]) $(id).hidden = !drive.has_truth;
     this.#frameField();
     store.on(["frame", "model"], (state) => this.#place(state));
     store.on(["edit"], (state) => this.#edited(state.edit));
@@ -98,6 +97,8 @@ export class Numbers {
   }
 
   #show(models, angles, truth, before) {
+    // whether the labels can be compared is known when the models are there
+    for (const id of ["truth-box", "error-box"]) $(id).hidden = !this.#drive.has_truth;
     const of = models.length > 1 ? (i) => `${"AB"[models[i]]} ` : () => "";
     const each = (values, text) => values.map((value, i) => of(i) + text(value));
     const more = before ? 1 : 0; // an edit often changes less than a tenth of a degree

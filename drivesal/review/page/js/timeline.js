@@ -15,7 +15,7 @@ const PAGE = 0.1;     // of what is in view: how far PageUp and PageDown go
 const BANDS = [{ key: "error", colour: "--band-error" }, { key: "jump", colour: "--band-jump" }];
 
 export class Timeline {
-  #drive; #store; #rows; #chart; #cursor = $("cursor"); #shares; #withMaintain; #rowsOf = []; #notes = []; #built = 0; #building = Promise.resolve(); #click = 0;
+  #drive; #store; #rows; #chart; #cursor = $("cursor"); #shares; #withMaintain; #rowsOf = []; #notes = []; #built = ""; #building = Promise.resolve(); #click = 0;
 
   constructor(drive, store, rows) {
     this.#drive = drive;
@@ -64,13 +64,13 @@ export class Timeline {
 
   async #build() {
     await charts();
-    const models = Math.max(this.#drive.models.length, 1);
+    const wanted = `${Math.max(this.#drive.models.length, 1)} ${this.#drive.has_truth}`;
     this.#choice();
-    if (this.#built !== models) {
-      this.#built = 0;
+    if (this.#built !== wanted) {
+      this.#built = "";
       this.#rowsOf = rowsOf(this.#drive);
       await this.#chart.build(this.#rowsOf, BANDS);
-      this.#built = models;
+      this.#built = wanted;
     }
     this.#labels();
     this.#fill();
