@@ -29,6 +29,38 @@ def test_a_crop_that_is_none_gets_one_line(text):
         Crop.parse(text)
 
 
+@pytest.mark.parametrize("text", ["60:-25,0:1", "0:1", "60:61", "-1:0,10:20", "-3:-2"])
+def test_a_single_row_or_column_of_pixels_is_refused(text):
+    with pytest.raises(OptionError, match="in pixels are a single one") as error:
+        Crop.parse(text)
+    assert "\n" not in str(error.value)
+
+
+def test_what_is_not_given_of_a_crop_is_all_of_it_in_its_unit():
+    assert Crop("pixel", (60, -25)).box(320, 160) == (0, 60, 320, 135)
+    assert Crop("pixel", columns=(10, -10)).box(320, 160) == (10, 0, 310, 160)
+    assert Crop("fraction", (0.25, 0.75)).box(320, 160) == (0, 40, 320, 120)
+    assert Crop("pixel").box(320, 160) == Crop().box(320, 160) == (0, 0, 320, 160)
+    assert Crop("pixel", (60, -25)) == Crop.parse("60:-25")
+    for wrong in (lambda: Crop("pixel", (60, -25), (0.0, 1.0)), lambda: Crop("mile")):
+        with pytest.raises(ValueError, match=r"columns 0:1 in pixels|unit must be"):
+            wrong()
+
+
+def test_a_crop_with_fewer_pixels_than_the_input_is_said_with_both_sizes():
+    preprocess = Preprocess((66, 200), Crop("pixel", (60, -85)))
+    said = preprocess.enlarged(320, 160)
+    assert said is not None
+    assert "crop's 320x15 pixels of a 320x160 frame" in said
+    assert "200x66 input" in said
+    assert Preprocess((66, 200), Crop("pixel", (60, -25))).enlarged(320, 160) is None
+    assert Preprocess((66, 200)).enlarged(320, 66) is None
+    whole = Preprocess((66, 200)).enlarged(160, 120)
+    assert whole is not None
+    assert "a 160x120 frame" in whole
+    assert "crop" not in whole
+
+
 def test_a_crop_that_leaves_nothing_names_the_frame():
     with pytest.raises(InputError, match="a frame is 320x100"):
         Crop.parse("60:-60").box(320, 100)
@@ -76,7 +108,23 @@ def test_scaling_is_part_of_the_colour_map():
     assert values == pytest.approx(np.array([[-1, 0, 1]]), abs=1e-6)
 
 
-@pytest.mark.parametrize("text", ["", "1", "0..0", "a..b", "0..inf"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "1",
+        "0..0",
+        "a..b",
+        "0..inf",
+        "nan..1",
+        "0..1e308",
+        "-1e308..0",
+        "-1e308..1e308",
+        "0..1e-300",
+        "1e7..2e7",
+    ],
+)
 def test_an_input_scale_that_is_none(text):
-    with pytest.raises(OptionError, match=r"LOW\.\.HIGH"):
+    with pytest.raises(OptionError, match=r"LOW\.\.HIGH") as error:
         scale_from_range(text)
+    assert "\n" not in str(error.value)
