@@ -104,11 +104,53 @@ class Crop:
             )
         return left, top, right, bottom
 
+    def least(self, pair: tuple[float, float], wanted: int) -> int | None:
+        """The height (or width) [px] from which on these rows (or columns) are at least `wanted`, or None."""
+        start, stop = pair
+        if self.unit == "pixel" and start >= 0 >= stop:
+            return int(wanted + start - stop)
+        if self.unit == "pixel":  # as many whatever the frame is, or fewer the larger it is
+            size = int(max(-start, stop))
+            first, end = self._bounds(pair, size)
+            return size if end - first >= wanted else None
+        return math.ceil(wanted / (stop - start) - 1e-9)
+
     def _bounds(self, pair: tuple[float, float], size: int) -> tuple[int, int]:
         start, stop = pair
         if self.unit == "fraction":
             return round(start * size), round(stop * size)
         return int(start + size if start < 0 else start), int(stop + size if stop <= 0 else stop)
+
+
+@dataclass(frozen=True, slots=True)
+class Enlarged:
+    """That a network is shown more pixels than there are; each is (width, height) [px].
+
+    `seen` is what the crop leaves of a `frame`, `size` the network's input.
+    """
+
+    frame: tuple[int, int]
+    seen: tuple[int, int]
+    size: tuple[int, int]
+
+    @property
+    def short(self) -> str:
+        """For the picture."""
+        what = "frame" if self.seen == self.frame else "crop"
+        return f"{what} of {_by(self.seen)} px enlarged to the network's {_by(self.size)}"
+
+    @property
+    def sentence(self) -> str:
+        """What is enlarged to what, and what to do, in one line."""
+        to = f"enlarged to the network's input of {_by(self.size)}"
+        if self.seen == self.frame:
+            return f"frames of {_by(self.frame)} px are {to}: give larger ones, if there are"
+        left = f"the crop leaves {_by(self.seen)} px of a frame of {_by(self.frame)}"
+        return f"{left}, {to}: check --crop, the preset, or the crop in the model's card"
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,22 +202,21 @@ class Preprocess:
         left, top, right, bottom = self.crop.box(width, height)
         return right - left, bottom - top
 
-    def enlarged(self, width: int, height: int) -> str | None:
-        """What to say where the network's input has more columns or rows than the crop leaves of such a frame.
+    def enlarged(self, width: int, height: int) -> Enlarged | None:
+        """What to say where the input has more columns or rows than the crop leaves of such a frame, else None.
 
-        One line without an end; None where there is enough. Raises InputError like `box`.
+        Raises InputError like `box`.
         """
         columns, rows = self.seen(width, height)
         if columns >= self.size[1] and rows >= self.size[0]:
             return None
-        whole = (columns, rows) == (width, height)
-        what = (
-            f"a {width}x{height} frame"
-            if whole
-            else f"the crop's {columns}x{rows} pixels of a {width}x{height} frame"
-        )
-        do = "give larger frames" if whole else "check the crop (--crop, the preset or the model's card)"
-        return f"{what} are enlarged to the network's {self.size[1]}x{self.size[0]} input: {do}"
+        return Enlarged((width, height), (columns, rows), self.size[::-1])
+
+    def least_frame(self) -> tuple[int, int] | None:
+        """(width, height) [px] of the smallest frame of which nothing is enlarged; None where there is none."""
+        width = self.crop.least(self.crop.columns, self.size[1])
+        height = self.crop.least(self.crop.rows, self.size[0])
+        return None if width is None or height is None else (width, height)
 
     def colour_map(self) -> tuple[Floats, Floats]:
         """(3, C) matrix M and (C,) vector v: RGB 0..255 · M + v is the network's input.

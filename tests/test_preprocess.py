@@ -1,3 +1,5 @@
+import contextlib
+
 import cv2
 import numpy as np
 import pytest
@@ -51,14 +53,39 @@ def test_a_crop_with_fewer_pixels_than_the_input_is_said_with_both_sizes():
     preprocess = Preprocess((66, 200), Crop("pixel", (60, -85)))
     said = preprocess.enlarged(320, 160)
     assert said is not None
-    assert "crop's 320x15 pixels of a 320x160 frame" in said
-    assert "200x66 input" in said
+    assert said.sentence.startswith(
+        "the crop leaves 320x15 px of a frame of 320x160, enlarged to the network's"
+    )
+    assert "input of 200x66" in said.sentence
+    assert said.short == "crop of 320x15 px enlarged to the network's 200x66"
     assert Preprocess((66, 200), Crop("pixel", (60, -25))).enlarged(320, 160) is None
     assert Preprocess((66, 200)).enlarged(320, 66) is None
     whole = Preprocess((66, 200)).enlarged(160, 120)
     assert whole is not None
-    assert "a 160x120 frame" in whole
-    assert "crop" not in whole
+    assert "frames of 160x120 px are enlarged" in whole.sentence
+    assert "crop" not in whole.sentence + whole.short
+
+
+@pytest.mark.parametrize(
+    ("crop", "least"),
+    [
+        ("60:-25", (200, 151)),
+        ("-150:", (200, 150)),
+        ("60:80", None),
+        ("60:126,10:-10", (220, 126)),
+        ("0.42:0.92", (200, 132)),
+        (":", (200, 66)),
+    ],
+)
+def test_the_smallest_frame_of_which_nothing_is_enlarged(crop, least):
+    preprocess = Preprocess((66, 200), Crop.parse(crop))
+    assert preprocess.least_frame() == least
+    if least is not None:
+        width, height = least
+        assert preprocess.enlarged(width, height) is None
+        assert preprocess.enlarged(width + 1, height + 1) is None
+        with contextlib.suppress(InputError):
+            assert preprocess.enlarged(width - 1, height - 2) is not None
 
 
 def test_a_crop_that_leaves_nothing_names_the_frame():

@@ -134,6 +134,7 @@ def _evaluate(
         inputs = _given.files_read(opened, paths, given)
         outputs = stack.enter_context(Outputs(finals.values(), overwrite=given["overwrite"], inputs=inputs))
         model = _given.load(given)
+        _given.say_enlarged(opened, model)
         drives = drives_for(opened, model, given["steering_ratio"])
         name = paths[0].name if len(paths) == 1 else f"{len(paths)} recordings"
         with bar(expected(opened, span), name, given["quiet"]) as progress:

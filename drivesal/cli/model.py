@@ -38,9 +38,14 @@ def command(path: Path | None, **given: Any) -> None:
     given["model_positive"] = given["model_positive"] or given["positive"]
     model = _given.load({"model_path": path, **given})
     written = _write_card(model, given["overwrite"]) if given["write_card"] else None
+    enlarged = _always_enlarged(model)
+    if enlarged is not None:
+        click.echo(f"drivesal: {enlarged}", err=True)
     if given["as_json"]:
         layers = [{"name": n, "type": t, "output": s, "parameters": p} for n, t, s, p in _layers(model)]
-        facts = {**model_facts(model), "parameters": model.network.count_params(), "layers": layers}
+        facts = {**model_facts(model), "least_frame": model.preprocess.least_frame()}
+        facts |= {"warnings": [] if enlarged is None else [enlarged]}
+        facts = {**facts, "parameters": model.network.count_params(), "layers": layers}
         click.echo(json.dumps(facts | ({"wrote": str(written)} if written else {}), indent=2))
         return
     _describe(model, given["preset"])
@@ -58,12 +63,18 @@ def _describe(model: SteeringModel, preset: str | None) -> None:
     lock = f", 1.0 = {angle.full_lock_deg:g}°" if angle.full_lock_deg else ""
     degrees = "degrees" if model.kind.unit == "deg" else "norm (no scale to degrees is known)"
     low, high = preprocess.offset, preprocess.offset + 255 * preprocess.scale
+    least = preprocess.least_frame()
     lines = [
         ("file", f"{model.path}"),
         ("sha256", f"{model.sha256}"),
         (
             "sees",
             f"rows {rows}, columns {columns} ({crop.unit}) of the frame, resized ({preprocess.interpolation})",
+        ),
+        *(
+            ()
+            if least is None
+            else (("frames", f"of {least[0]}x{least[1]} px or more; smaller ones are enlarged"),)
         ),
         ("input", f"{width}x{height} {preprocess.colour}, 0..255 becomes {low:g}..{high:g}"),
         ("output", f"{model.output_name}, {angle.unit} at {angle.turns}, positive is {angle.positive}{lock}"),
@@ -90,6 +101,22 @@ def _describe(model: SteeringModel, preset: str | None) -> None:
         click.echo(f"{'  '.join(cells)}  {row[3].rjust(widths[3])}")
     for assumed in model.assumed:
         click.echo(f"assumed: {assumed}; say it with options and keep it with --write-card")
+
+
+def _always_enlarged(model: SteeringModel) -> str | None:
+    """What to say where the crop leaves less than the network's input of a frame of any size."""
+    least, crop = model.preprocess.least_frame(), model.preprocess.crop
+    if least is not None:
+        return None
+    height, width = model.preprocess.size
+    names = [
+        f"{abs(pair[1] - pair[0]):g} {name}"
+        for name, pair, size in (("rows", crop.rows, height), ("columns", crop.columns, width))
+        if crop.least(pair, size) is None
+    ]
+    left = f"the crop leaves {' and '.join(names)} of any frame"
+    to = f"enlarged to the network's input of {width}x{height}"
+    return f"{left}, {to}: check --crop, the preset, or the crop in the model's card"
 
 
 def _rows(value: Any) -> list[str]:

@@ -192,6 +192,7 @@ def _begin(session: Session, given: Mapping[str, Any]) -> None:
     for path in given["model_paths"] or (None,):
         model = _given.load({**given, "model_path": path})
         check_kinds(session.recording, model)
+        _given.say_enlarged([session.recording], model)
         models.append(model)
     session.begin(models)
     for model in models:

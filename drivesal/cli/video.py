@@ -111,6 +111,7 @@ def _one(path: Path, given: Mapping[str, Any], model: Callable[[], SteeringModel
         ) as outputs,
     ):
         steering = model()
+        _given.say_enlarged([recording], steering)
         with bar(expected([recording], span), path.name, given["quiet"]) as progress:
             encoding = Encoding(_last(given["presets"], PRESETS) or "veryfast", given["crf"])
             facts = render_video(recording, steering, request, outputs, paths, encoding, progress)

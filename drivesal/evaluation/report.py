@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from drivesal.drives import Drive
     from drivesal.evaluation.answers import Answers, Flags
     from drivesal.evaluation.run import Evaluation
+    from drivesal.model import SteeringModel
     from drivesal.steering import AngleKind
 
 
@@ -67,7 +68,7 @@ def facts(found: Evaluation, commands: Sequence[str]) -> dict[str, Any]:
             "limits": list(BRIGHTNESS_LIMITS),
             "bands": parts(by_brightness(joined(answers, "brightness"))),
         },
-        "recordings": [_recording(*one) for one in zip(found.drives, answers, strict=True)],
+        "recordings": [_recording(*one, model) for one in zip(found.drives, answers, strict=True)],
         "worst": [
             {
                 "recording": answers[one.recording].name,
@@ -95,8 +96,9 @@ def _measured(found: Measured) -> dict[str, Any]:
     }
 
 
-def _recording(drive: Drive, answers: Answers) -> dict[str, Any]:
+def _recording(drive: Drive, answers: Answers, model: SteeringModel) -> dict[str, Any]:
     info = drive.recording.info
+    enlarged = model.preprocess.enlarged(info.width, info.height)
     return {
         "path": answers.name,
         "input": input_facts(drive.recording),
@@ -104,7 +106,7 @@ def _recording(drive: Drive, answers: Answers) -> dict[str, Any]:
         "runs": len(answers.runs),
         **_measured(measured([answers])),
         "losses": list(drive.recording.losses),
-        "notes": list(info.notes),
+        "notes": [*info.notes, *([enlarged.sentence] if enlarged else [])],
     }
 
 
