@@ -309,8 +309,9 @@ def _fair(one: Tried, limits: Bounds) -> bool:
 def _answers(
     model: SteeringModel, pictures: Image, others: Floats, scale: float, offset: float, batch: int
 ) -> tuple[Floats, Floats]:
+    other = dataclasses.replace(model.preprocess, scale=scale, offset=offset)
     parts = [
-        model.predict_scaled(pictures[at : at + batch], others[at : at + batch], scale, offset)
+        model.predict_as(pictures[at : at + batch], others[at : at + batch], other)
         for at in range(0, len(pictures), batch)
     ]
     angles, headless = zip(*parts, strict=True)
