@@ -219,7 +219,7 @@ def scaling_doubt(
         limits = dataclasses.replace(limits, most=math.inf)
     own = (model.preprocess.offset, 255 * model.preprocess.scale + model.preprocess.offset)
     tried = []
-    for low, high in (own, *(one for one in SCALINGS if not _same(one, own))):
+    for low, high in (own, *(one for one in SCALINGS if not same_scaling(one, own))):
         angles, headless = _answers(model, pictures, beside, (high - low) / 255, low, batch)
         if np.isfinite(angles).all() and np.isfinite(headless).all():
             tried.append(_figures(low, high, angles, headless, truth, limits.most))
@@ -343,7 +343,8 @@ def _figures(low: float, high: float, angles: Floats, headless: Floats, truth: A
     )
 
 
-def _same(one: tuple[float, float], other: tuple[float, float]) -> bool:
+def same_scaling(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    """Whether two scalings, what black and white become, are the same to SAME."""
     span = abs(one[1] - one[0])
     return all(abs(a - b) <= SAME * span for a, b in zip(one, other, strict=True))
 

@@ -91,6 +91,18 @@ class Crop:
                 "write it as slices",
             ) from error
 
+    @property
+    def text(self) -> str:
+        """As `parse` reads it: "60:-25", "0.42:0.92", "60:-25,10:-10"; ":" for whole frames."""
+        whole = _WHOLE[self.unit]
+        pairs = [self.rows] if self.columns == whole else [self.rows, self.columns]
+        if pairs == [whole]:
+            return ":"
+        return ",".join(":".join(self._bound(value) for value in pair) for pair in pairs)
+
+    def _bound(self, value: float) -> str:
+        return repr(float(value)) if self.unit == "fraction" else f"{value:.0f}"
+
     def box(self, width: int, height: int) -> tuple[int, int, int, int]:
         """(left, top, right, bottom) [px] in a frame of this size. Raises InputError where nothing is left."""
         left, right = self._bounds(self.columns, width)

@@ -17,12 +17,15 @@ from drivesal.preprocess import Crop, Preprocess, scale_from_range
         ("60:135", (0, 60, 320, 135)),
         ("60:-25,10:-10", (10, 60, 310, 135)),
         ("0.25:0.75", (0, 40, 320, 120)),
+        ("-100:0", (0, 60, 320, 160)),
         (":0.5,0.5:", (160, 0, 320, 80)),
         (":", (0, 0, 320, 160)),
     ],
 )
 def test_crops_are_read_like_slices(text, box):
-    assert Crop.parse(text).box(320, 160) == box
+    crop = Crop.parse(text)
+    assert crop.box(320, 160) == box
+    assert Crop.parse(crop.text).box(320, 160) == box
 
 
 @pytest.mark.parametrize("text", ["", "60", "a:b", "1:2,3:4,5:6", "0.9:0.1", "0.5:1.5"])

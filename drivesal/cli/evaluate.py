@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import math
 import shlex
@@ -139,6 +140,7 @@ def _evaluate(
         name = paths[0].name if len(paths) == 1 else f"{len(paths)} recordings"
         with bar(expected(opened, span), name, given["quiet"]) as progress:
             found = evaluate(model, drives, [str(path) for path in paths], span, given["worst"], progress)
+        found = _looked_into(found, given["quiet"])
         commands = [
             _video(context, given, found, one, _film(finals, number))
             for number, one in enumerate(found.worst, 1)
@@ -146,6 +148,19 @@ def _evaluate(
         facts = report.facts(found, commands)
         _write(found, facts, outputs, finals)
     return model.kind, facts
+
+
+def _looked_into(found: Evaluation, quiet: bool) -> Evaluation:
+    """The evaluation with why the model answers as if blind, where it does; said on stderr too."""
+    from drivesal.evaluation.blind import effort, looked_into, suspected
+
+    if suspected(found) is None:
+        return found
+    with bar(effort(found), "other settings", quiet, unit=" passes") as progress:
+        blind = looked_into(found, progress)
+    if blind is not None:
+        click.echo(f"drivesal: {blind.sentence}", err=True)
+    return dataclasses.replace(found, blind=blind)
 
 
 def _write(found: Evaluation, facts: Mapping[str, Any], outputs: Outputs, finals: Mapping[str, Path]) -> None:

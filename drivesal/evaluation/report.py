@@ -80,7 +80,8 @@ def facts(found: Evaluation, commands: Sequence[str]) -> dict[str, Any]:
             for one, command in zip(found.worst, commands, strict=True)
         ],
         "scaling_doubt": found.doubt.as_json() if found.doubt else None,
-        "notes": [found.doubt.sentence] if found.doubt else [],
+        "blind": found.blind.as_json() if found.blind else None,
+        "notes": [one.sentence for one in (found.blind, found.doubt) if one is not None],
     }
 
 

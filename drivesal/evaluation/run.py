@@ -18,6 +18,7 @@ from drivesal.stages import Ahead
 from drivesal.types import WHOLE, Recording, Span
 
 if TYPE_CHECKING:
+    from drivesal.evaluation.blind import Blind
     from drivesal.model import SteeringModel
     from drivesal.plausible import Doubt
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 class Evaluation:
     """What a model answered in some recordings, one `Answers` a drive, and the stretches where it is worst.
 
-    `doubt` says why the declared input scaling looks wrong, None where nothing does.
+    `doubt` says why the declared input scaling looks wrong, None where nothing does; `blind` why the answers
+    may not follow the labels, None where they do or nobody looked (`evaluation.blind.looked_into`).
     """
 
     model: SteeringModel
@@ -35,6 +37,7 @@ class Evaluation:
     answers: Sequence[Answers]
     worst: Sequence[Stretch]
     doubt: Doubt | None
+    blind: Blind | None = None
 
 
 def evaluate(
