@@ -82,13 +82,13 @@ class Blind:
             f"; with {with_} r is {best.r:.2f} ({interval}) and the {rmse}: say that, or mend the model's card"
         )
 
-    @staticmethod
-    def _nothing(ranking: Ranking) -> str:
-        top = ranking.rows[0]
+    def _nothing(self, ranking: Ranking) -> str:
+        top, of = ranking.rows[0], self.kind.symbol
         with_ = f"with {' '.join(top.options)}" if top.options else "as declared"
+        rmse = f"RMSE {top.rmse:.3g}{of}, {ranking.constant:.3g}{of} for the best constant answer"
         return (
-            f"; nothing fits of {ranking.tried} combinations of crop, colours and input scale, with either sign: "
-            f"the best is r {top.r:.2f} {with_}, too little to go by; "
+            f"; nothing fits of {ranking.tried} combinations of crop, colours and input scale, either sign: "
+            f"the best is r {top.r:.2f} {with_} ({rmse}), not enough to go by; "
             "the network may be untrained, or made for another camera"
         )
 

@@ -22,6 +22,7 @@ import numpy as np
 from drivesal.evaluation.gathered import Gathered, gather, spread_out
 from drivesal.evaluation.settings import Setting, crops_for, declared, settings
 from drivesal.explainer import BATCH
+from drivesal.plausible import OF_CONSTANT
 from drivesal.types import Frame
 
 if TYPE_CHECKING:
@@ -36,10 +37,13 @@ SCREENED = 64
 FINALISTS = 8
 """Combinations that are tried on all frames, besides the declared one and the best with a single change."""
 LEAST_R = 0.5
-"""A setting that fits gives answers that follow the labels at least so far. Of sixteen untrained networks the
-best of 72 combinations reached 0.42 on a real drive of 170 s."""
+"""A setting that fits gives answers that follow the labels at least so far."""
 LEAST_LOW = 0.4
 """The same at the lower end of its interval."""
+SURE = 0.85
+"""From this lower end on the answers' size may be wrong too, as under a wrong unit; below it, the RMSE must be
+at most OF_CONSTANT of the best constant answer's. Of untrained networks the best of 72 combinations reached r
+0.42 on a real drive of 170 s and 0.65 on a drawn one, with answers that hardly move."""
 MARGIN = 0.2
 """By so much its correlation is above the declared setting's, at the lower end of the difference's interval."""
 NEAR = 0.02
@@ -160,18 +164,24 @@ def ranked(
             rows.append(_row(_other_side(setting), own, -said, given.labels, resample))
             drawn.append(resample(-said))
     chance = _chance(answers, given.labels[few], given.times_s[few])
-    best = _best(rows, drawn) if chance is not None and chance <= BY_CHANCE else None
-    order = tuple(sorted(rows, key=lambda row: -row.r))
     constant = float(given.labels.std())
+    best = _best(rows, drawn, constant) if chance is not None and chance <= BY_CHANCE else None
+    order = tuple(sorted(rows, key=lambda row: -row.r))
     return Ranking(rows[0], order, len(tried), count, chance, best, constant, given.fit)
 
 
-def _best(rows: Sequence[Row], drawn: Sequence[Values]) -> Row | None:
+def _follows(row: Row, constant: float) -> bool:
+    """Whether these are the answers of a network that steers, as far as their correlation and size tell."""
+    sized = row.rmse <= OF_CONSTANT * constant or row.low >= SURE
+    return row.r >= LEAST_R and row.low >= LEAST_LOW and sized
+
+
+def _best(rows: Sequence[Row], drawn: Sequence[Values], constant: float) -> Row | None:
     """The setting that fits, clearly better than the declared one, which is the first row; None without any."""
     fitting = [
         row
         for row, draws in zip(rows[1:], drawn[1:], strict=True)
-        if row.r >= LEAST_R and row.low >= LEAST_LOW and np.quantile(draws - drawn[0], 0.025) >= MARGIN
+        if _follows(row, constant) and np.quantile(draws - drawn[0], 0.025) >= MARGIN
     ]
     most = max((row.r for row in fitting), default=0.0)
     near = [row for row in fitting if row.r >= most - NEAR]

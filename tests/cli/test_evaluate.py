@@ -317,3 +317,43 @@ def test_the_shipped_sample(inside):
     ran = inside("evaluate", "default", asset("data", "run.mp4"), "--every", "20", "--json")
     assert ran.code == 0, ran
     assert Path("pilotnet.run.evaluation.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("more", "options"),
+    [
+        (("--model-positive", "right"), "--model-positive left"),
+        (("--crop", "-150:0"), "--crop 0.42:0.92"),
+        ((), None),
+    ],
+)
+def test_a_model_that_does_not_see_a_real_road_is_said_with_what_fits(
+    inside, shared, monkeypatch, more, options
+):
+    drive = shared / "udacity_ch2" / "run.mp4"
+    monkeypatch.setattr("drivesal.evaluation.fitting.SCREENED", 40)
+    monkeypatch.setattr("drivesal.evaluation.gathered.MOST", 80)
+    monkeypatch.setattr("drivesal.evaluation.blind.READ", 600)
+    ran = inside("evaluate", "default", drive, "--every", "20", "--out", "a", "--quiet", *more)
+    assert ran.code == 0, ran
+    facts = json.loads(Path("a.json").read_text())
+    if options is None:
+        assert facts["blind"] is None
+        assert ran.err == ""
+        return
+    (said,) = [note for note in facts["notes"] if note.startswith("the model ")]
+    assert f"; with {options} r is 0.9" in said
+    assert "which fit the picture (r 0." in said
+    assert said in ran.out.splitlines()
+    assert f"drivesal: {said}\n" in ran.err
+    search = facts["blind"]["search"]
+    assert search["best"]["options"] == [options]
+    assert search["best"]["interval"][0] > 0.8
+    # pasted, it gives what was promised
+    ran = inside(
+        "evaluate", "default", drive, "--every", "20", "--out", "b", "--quiet", *more, *options.split()
+    )
+    assert ran.code == 0, ran
+    right = json.loads(Path("b.json").read_text())
+    assert right["blind"] is None
+    assert right["errors"]["correlation"] == pytest.approx(search["best"]["correlation"], abs=0.05)
