@@ -71,9 +71,9 @@ def test_the_installed_command_writes_three_files_that_agree(drivesal, model_pat
     _, said, truth, bright = made
     done = drivesal("evaluate", model_path, clip)
     assert done.returncode == 0, done.stderr
-    (said,) = done.stderr.splitlines()  # its labels are made up, and no road is on its frames
-    assert said.startswith("drivesal: the model steers against the labels: r -0.26 over 120 labels")
-    assert "the labels hardly go with the picture" in said
+    (line,) = done.stderr.splitlines()  # its labels are made up, and no road is on its frames
+    assert line.startswith("drivesal: the model steers against the labels: r -0.26 over 120 labels")
+    assert "the labels hardly go with the picture" in line
     assert sorted(done.stdout.splitlines()[-3:]) == NAMES
     assert there(tmp_path) == sorted([*NAMES, "run.csv", "run.mp4"])
     table = rows(tmp_path / NAMES[0])
