@@ -193,11 +193,10 @@ class SteeringModel:
         outputs, _ = forward(self.network, self._arguments(values, others))
         return express(plain, self.signature, outputs, (), self.network)
 
-    def _scaled(self, pictures: Any, others: Any, scale: Any, offset: Any) -> tuple[Any, Any]:
-        """The angle under another input scaling, and the same before a tanh or atan head."""
+    def _mapped(self, pictures: Any, others: Any, matrix: Any, shift: Any) -> tuple[Any, Any]:
+        """The angle under another map of colours, and the same before a tanh or atan head."""
         tf = tensorflow()
-        unscaled = dataclasses.replace(self.preprocess, scale=1.0, offset=0.0)
-        values = _network_input(tf.cast(pictures, tf.float32), unscaled) * scale + offset
+        values = tf.nn.conv2d(tf.cast(pictures, tf.float32), matrix[None, None], 1, "VALID") + shift
         outputs, _ = forward(self.network, self._arguments(values, others))
         assert self.steering is not None
         plain = Target(self.steering.angle, self.steering.output, self.steering.bins)
@@ -231,26 +230,26 @@ class SteeringModel:
         answers: Floats = function(pictures, others).numpy()
         return answers
 
-    def predict_scaled(
-        self, pictures: Image, others: Floats, scale: float, offset: float
-    ) -> tuple[Floats, Floats]:
-        """`predict` as if the card's input scaling were value · `scale` + `offset`; the model stays as it is.
+    def predict_as(self, pictures: Image, others: Floats, preprocess: Preprocess) -> tuple[Floats, Floats]:
+        """`predict` as if the card had this preprocess's colour and scaling; the model stays as it is.
 
-        Returns the angles (N,) and the same before a tanh or atan head (N,), which is the angles themselves
-        where the network does not end in one. For a model that steers.
+        Nothing is compiled again for another of them. `pictures` are of the model's size; as many channels as
+        the model has. Returns the angles (N,) and the same before a tanh or atan head (N,), which is the angles
+        themselves where the network does not end in one. For a model that steers.
         """
         tf = tensorflow()
         height, width = self.preprocess.size
+        channels = self.preprocess.channels
         signature = [
             tf.TensorSpec([None, height, width, 3], tf.uint8),
             tf.TensorSpec([None, sum(size for _, size in self.signature.others)], tf.float32),
-            tf.TensorSpec([], tf.float32),
-            tf.TensorSpec([], tf.float32),
+            tf.TensorSpec([3, channels], tf.float32),
+            tf.TensorSpec([channels], tf.float32),
         ]
         function = self.compiled(
-            "predict scaled", lambda: tf.function(self._scaled, input_signature=signature, autograph=False)
+            "predict as", lambda: tf.function(self._mapped, input_signature=signature, autograph=False)
         )
-        angles, headless = function(pictures, others, scale, offset)
+        angles, headless = function(pictures, others, *preprocess.colour_map())
         return angles.numpy(), headless.numpy()
 
     def prepare(self, image: Image) -> Image:

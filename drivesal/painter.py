@@ -90,11 +90,14 @@ class Painter:
         self.clip = studied.clip
         self._timed = recording.info.format != "picture"
         self.scale = _scale(model, studied, request)
+        info = recording.info
+        enlarged = model.preprocess.enlarged(info.width, info.height)
         cold = [case.name for case in request.cases if self.scale.full[case.name] <= 0]
-        self.notes = (
+        heatless = (
             [f"no heat at all for {', '.join(cold)}: the answer did not react to any pixel"] if cold else []
         )
-        told = [*warnings, *self.notes]
+        self.notes = [*([enlarged.sentence] if enlarged else []), *heatless]
+        told = [*warnings, *([enlarged.short] if enlarged else []), *heatless]
         self.scene = _scene(recording, model, studied, request, self.scale, told, trace)
 
     @functools.cached_property

@@ -219,7 +219,7 @@ def scaling_doubt(
         limits = dataclasses.replace(limits, most=math.inf)
     own = (model.preprocess.offset, 255 * model.preprocess.scale + model.preprocess.offset)
     tried = []
-    for low, high in (own, *(one for one in SCALINGS if not _same(one, own))):
+    for low, high in (own, *(one for one in SCALINGS if not same_scaling(one, own))):
         angles, headless = _answers(model, pictures, beside, (high - low) / 255, low, batch)
         if np.isfinite(angles).all() and np.isfinite(headless).all():
             tried.append(_figures(low, high, angles, headless, truth, limits.most))
@@ -309,8 +309,9 @@ def _fair(one: Tried, limits: Bounds) -> bool:
 def _answers(
     model: SteeringModel, pictures: Image, others: Floats, scale: float, offset: float, batch: int
 ) -> tuple[Floats, Floats]:
+    other = dataclasses.replace(model.preprocess, scale=scale, offset=offset)
     parts = [
-        model.predict_scaled(pictures[at : at + batch], others[at : at + batch], scale, offset)
+        model.predict_as(pictures[at : at + batch], others[at : at + batch], other)
         for at in range(0, len(pictures), batch)
     ]
     angles, headless = zip(*parts, strict=True)
@@ -342,7 +343,8 @@ def _figures(low: float, high: float, angles: Floats, headless: Floats, truth: A
     )
 
 
-def _same(one: tuple[float, float], other: tuple[float, float]) -> bool:
+def same_scaling(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    """Whether two scalings, what black and white become, are the same to SAME."""
     span = abs(one[1] - one[0])
     return all(abs(a - b) <= SAME * span for a, b in zip(one, other, strict=True))
 

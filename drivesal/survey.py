@@ -42,7 +42,7 @@ class Fit:
     warning: str | None
 
 
-class _Shifts:
+class Shifts:
     """The horizontal shift [share of the width, right positive] of each picture to the one before it."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class _Shifts:
 
 def survey(recording: Recording, progress: Callable[[int], object] = lambda _: None) -> dict[str, Any]:
     """Reads every frame of the recording; what it holds, as plain JSON values (docs/recordings.md)."""
-    shifts = _Shifts()
+    shifts = Shifts()
     times, angles, moves, places = [], [], [], []
     for frame in recording.frames():
         places.append(frame.index)

@@ -1,4 +1,5 @@
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -72,6 +73,27 @@ def test_an_error_names_the_field(tmp_path, change, named):
         read_card(write(tmp_path, change))
     assert named in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "values", [{"scale": one} for one in (1e308, -1e308, 1e300, 1e-320, float("nan"), float("inf"), 0.0)]
+    + [{"offset": 1e308}, {"offset": float("-inf")}],
+)  # fmt: skip
+def test_a_scaling_that_is_none_is_one_line_without_a_warning(tmp_path, values):
+    path = write(tmp_path, lambda data: data["preprocess"].update(values))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ModelError, match=r"valid preprocess in m\.keras\.card\.json") as error:
+            read_card(path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_card_with_one_column_of_pixels_says_how_all_are_written(tmp_path):
+    path = write(tmp_path, lambda data: data["preprocess"]["crop"].update(columns=[0.0, 1.0]))
+    with pytest.raises(ModelError, match=r"preprocess\.crop .*columns 0:1 in pixels are a single one; .*0:0"):
+        read_card(path)
+    path = write(tmp_path, lambda data: data["preprocess"]["crop"].pop("columns"))
+    assert read_card(path) == CARD
 
 
 def test_text_that_is_no_json(tmp_path):

@@ -73,6 +73,10 @@ def declared(fitted, scaling, angle=NORM, colour="RGB", **said):
     return SteeringModel(fitted, card, **said)
 
 
+def rescaled(model, scale, offset):
+    return dataclasses.replace(model.preprocess, scale=scale, offset=offset)
+
+
 @pytest.fixture(scope="module")
 def fitted():
     kinds = {}
@@ -291,7 +295,7 @@ def test_another_scaling_is_the_same_colour(colour):
     model = declared(plain, "0..255", colour=colour)
     beside = np.zeros((12, 0), np.float32)
     for scaling in SCALINGS:
-        angles, headless = model.predict_scaled(images, beside, *scale_from_range(scaling))
+        angles, headless = model.predict_as(images, beside, rescaled(model, *scale_from_range(scaling)))
         expected = declared(plain, scaling, colour=colour).predict(images)
         assert angles == pytest.approx(expected, rel=1e-4, abs=1e-4)
         assert np.array_equal(angles, headless)
@@ -301,7 +305,7 @@ def test_another_scaling_is_the_same_colour(colour):
 def test_before_the_head(fitted):
     images, _ = road(12)
     model = declared(fitted("0..1", "tanh"), "0..1")
-    angles, headless = model.predict_scaled(images, np.zeros((12, 0), np.float32), 1 / 255, 0.0)
+    angles, headless = model.predict_as(images, np.zeros((12, 0), np.float32), rescaled(model, 1 / 255, 0.0))
     assert angles == pytest.approx(model.predict(images), rel=1e-5)
     assert np.tanh(headless) == pytest.approx(angles, rel=1e-4, abs=1e-6)
 

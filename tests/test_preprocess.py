@@ -1,3 +1,5 @@
+import contextlib
+
 import cv2
 import numpy as np
 import pytest
@@ -15,18 +17,78 @@ from drivesal.preprocess import Crop, Preprocess, scale_from_range
         ("60:135", (0, 60, 320, 135)),
         ("60:-25,10:-10", (10, 60, 310, 135)),
         ("0.25:0.75", (0, 40, 320, 120)),
+        ("-100:0", (0, 60, 320, 160)),
         (":0.5,0.5:", (160, 0, 320, 80)),
         (":", (0, 0, 320, 160)),
     ],
 )
 def test_crops_are_read_like_slices(text, box):
-    assert Crop.parse(text).box(320, 160) == box
+    crop = Crop.parse(text)
+    assert crop.box(320, 160) == box
+    assert Crop.parse(crop.text).box(320, 160) == box
 
 
 @pytest.mark.parametrize("text", ["", "60", "a:b", "1:2,3:4,5:6", "0.9:0.1", "0.5:1.5"])
 def test_a_crop_that_is_none_gets_one_line(text):
     with pytest.raises(OptionError, match="expected a crop as ROWS"):
         Crop.parse(text)
+
+
+@pytest.mark.parametrize("text", ["60:-25,0:1", "0:1", "60:61", "-1:0,10:20", "-3:-2"])
+def test_a_single_row_or_column_of_pixels_is_refused(text):
+    with pytest.raises(OptionError, match="in pixels are a single one") as error:
+        Crop.parse(text)
+    assert "\n" not in str(error.value)
+
+
+def test_what_is_not_given_of_a_crop_is_all_of_it_in_its_unit():
+    assert Crop("pixel", (60, -25)).box(320, 160) == (0, 60, 320, 135)
+    assert Crop("pixel", columns=(10, -10)).box(320, 160) == (10, 0, 310, 160)
+    assert Crop("fraction", (0.25, 0.75)).box(320, 160) == (0, 40, 320, 120)
+    assert Crop("pixel").box(320, 160) == Crop().box(320, 160) == (0, 0, 320, 160)
+    assert Crop("pixel", (60, -25)) == Crop.parse("60:-25")
+    for wrong in (lambda: Crop("pixel", (60, -25), (0.0, 1.0)), lambda: Crop("mile")):
+        with pytest.raises(ValueError, match=r"columns 0:1 in pixels|unit must be"):
+            wrong()
+
+
+def test_a_crop_with_fewer_pixels_than_the_input_is_said_with_both_sizes():
+    preprocess = Preprocess((66, 200), Crop("pixel", (60, -85)))
+    said = preprocess.enlarged(320, 160)
+    assert said is not None
+    assert said.sentence.startswith(
+        "the crop leaves 320x15 px of a frame of 320x160, enlarged to the network's"
+    )
+    assert "input of 200x66" in said.sentence
+    assert said.short == "crop of 320x15 px enlarged to the network's 200x66"
+    assert Preprocess((66, 200), Crop("pixel", (60, -25))).enlarged(320, 160) is None
+    assert Preprocess((66, 200)).enlarged(320, 66) is None
+    whole = Preprocess((66, 200)).enlarged(160, 120)
+    assert whole is not None
+    assert "frames of 160x120 px are enlarged" in whole.sentence
+    assert "crop" not in whole.sentence + whole.short
+
+
+@pytest.mark.parametrize(
+    ("crop", "least"),
+    [
+        ("60:-25", (200, 151)),
+        ("-150:", (200, 150)),
+        ("60:80", None),
+        ("60:126,10:-10", (220, 126)),
+        ("0.42:0.92", (200, 132)),
+        (":", (200, 66)),
+    ],
+)
+def test_the_smallest_frame_of_which_nothing_is_enlarged(crop, least):
+    preprocess = Preprocess((66, 200), Crop.parse(crop))
+    assert preprocess.least_frame() == least
+    if least is not None:
+        width, height = least
+        assert preprocess.enlarged(width, height) is None
+        assert preprocess.enlarged(width + 1, height + 1) is None
+        with contextlib.suppress(InputError):
+            assert preprocess.enlarged(width - 1, height - 2) is not None
 
 
 def test_a_crop_that_leaves_nothing_names_the_frame():
@@ -76,7 +138,23 @@ def test_scaling_is_part_of_the_colour_map():
     assert values == pytest.approx(np.array([[-1, 0, 1]]), abs=1e-6)
 
 
-@pytest.mark.parametrize("text", ["", "1", "0..0", "a..b", "0..inf"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "1",
+        "0..0",
+        "a..b",
+        "0..inf",
+        "nan..1",
+        "0..1e308",
+        "-1e308..0",
+        "-1e308..1e308",
+        "0..1e-300",
+        "1e7..2e7",
+    ],
+)
 def test_an_input_scale_that_is_none(text):
-    with pytest.raises(OptionError, match=r"LOW\.\.HIGH"):
+    with pytest.raises(OptionError, match=r"LOW\.\.HIGH") as error:
         scale_from_range(text)
+    assert "\n" not in str(error.value)

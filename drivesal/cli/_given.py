@@ -65,6 +65,15 @@ def _bins(text: str | None) -> tuple[float, float] | None:
     return numbers_from_range(text, "bins LOW..HIGH like -1..1", "say the angles of the first and the last bin")
 
 
+def say_enlarged(recordings: Sequence[Recording], model: SteeringModel) -> None:
+    """Says on stderr where the model is shown more pixels than its crop leaves of a recording's frames."""
+    for recording in recordings:
+        info = recording.info
+        enlarged = model.preprocess.enlarged(info.width, info.height)
+        if enlarged is not None:
+            click.echo(f"drivesal: {info.path.name}: {enlarged.sentence}", err=True)
+
+
 def target(given: Mapping[str, Any]) -> Explainable | None:
     """What is explained in place of the steering answer, None for that."""
     from drivesal.target import Class, Filters, Weighted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import math
 import shlex
@@ -132,12 +133,14 @@ def _evaluate(
         inputs = _given.files_read(opened, paths, given)
         outputs = stack.enter_context(Outputs(finals.values(), overwrite=given["overwrite"], inputs=inputs))
         model = _given.load(given, opened[0])
+        _given.say_enlarged(opened, model)
         drives = drives_for(opened, model, given["steering_ratio"])
         _check_limit(opened, model, given)
         name = paths[0].name if len(paths) == 1 else f"{len(paths)} recordings"
         with bar(expected(opened, span), name, given["quiet"]) as progress:
             names = [str(path) for path in paths]
             found = evaluate(model, drives, names, span, given["worst"], progress)
+        found = _looked_into(found, given["quiet"])
         commands = [
             _video(context, given, found, one, _film(finals, number))
             for number, one in enumerate(found.worst, 1)
@@ -159,6 +162,19 @@ def _check_limit(opened: list[Recording], model: SteeringModel, given: Mapping[s
             f"they are {labels.phrase}",
             ways(labels, model.kind),
         )
+
+
+def _looked_into(found: Evaluation, quiet: bool) -> Evaluation:
+    """The evaluation with why the model answers as if blind, where it does; said on stderr too."""
+    from drivesal.evaluation.blind import effort, looked_into, suspected
+
+    if suspected(found) is None:
+        return found
+    with bar(effort(found), "other settings", quiet, unit=" passes") as progress:
+        blind = looked_into(found, progress)
+    if blind is not None:
+        click.echo(f"drivesal: {blind.sentence}", err=True)
+    return dataclasses.replace(found, blind=blind)
 
 
 def _write(found: Evaluation, facts: Mapping[str, Any], outputs: Outputs, finals: Mapping[str, Path]) -> None:

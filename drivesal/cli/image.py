@@ -55,6 +55,7 @@ def command(source: Path, **given: Any) -> None:
                 "--at for a video", "it was not given", "say which frame: --at 1:13 or --at '#1460'"
             )
         model = _given.load(given, recording)
+        _given.say_enlarged([recording], model)
         figure = render_image(recording, model, request, given["at"] if given["at"] is not None else 0)
         data = encode_picture(out, figure.canvas)
         with writing(out):

@@ -60,8 +60,13 @@ def _complete(context: click.Context, model: SteeringModel, given: Mapping[str, 
 
     written = _write_card(model, given["overwrite"]) if given["write_card"] else None
     do = command_of(context, given["model_path"], assumed_of(model)) if model.assumed else None
+    enlarged = _always_enlarged(model)
+    if enlarged is not None:
+        click.echo(f"drivesal: {enlarged}", err=True)
     if given["as_json"]:
         known = {"complete": True, "command": do, "parameters": model.network.count_params()}
+        known |= {"least_frame": model.preprocess.least_frame()}
+        known |= {"warnings": [] if enlarged is None else [enlarged]}
         facts = {**model_facts(model), **known, "layers": _layer_facts(model.network)}
         click.echo(json.dumps(facts | ({"wrote": str(written)} if written else {}), indent=2))
         return
@@ -104,12 +109,18 @@ def _describe(model: SteeringModel, preset: str | None) -> None:
     lock = f", 1.0 = {angle.full_lock_deg:g}°" if angle.full_lock_deg else ""
     degrees = "degrees" if model.kind.unit == "deg" else "norm (no scale to degrees is known)"
     low, high = preprocess.offset, preprocess.offset + 255 * preprocess.scale
+    least = preprocess.least_frame()
     lines = [
         ("file", f"{model.path}"),
         ("sha256", f"{model.sha256}"),
         (
             "sees",
             f"rows {rows}, columns {columns} ({crop.unit}) of the frame, resized ({preprocess.interpolation})",
+        ),
+        *(
+            ()
+            if least is None
+            else (("frames", f"of {least[0]}x{least[1]} px or more; smaller ones are enlarged"),)
         ),
         ("input", f"{width}x{height} {preprocess.colour}, 0..255 becomes {low:g}..{high:g}"),
         ("output", f"{model.output_name}, {angle.unit} at {angle.turns}, positive is {angle.positive}{lock}"),
@@ -141,6 +152,22 @@ def _table(network: Any) -> None:
     for row in rows_of:
         cells = [cell.ljust(width) for cell, width in zip(row[:3], widths, strict=False)]
         click.echo(f"{'  '.join(cells)}  {row[3].rjust(widths[3])}")
+
+
+def _always_enlarged(model: SteeringModel) -> str | None:
+    """What to say where the crop leaves less than the network's input of a frame of any size."""
+    least, crop = model.preprocess.least_frame(), model.preprocess.crop
+    if least is not None:
+        return None
+    height, width = model.preprocess.size
+    names = [
+        f"{abs(pair[1] - pair[0]):g} {name}"
+        for name, pair, size in (("rows", crop.rows, height), ("columns", crop.columns, width))
+        if crop.least(pair, size) is None
+    ]
+    left = f"the crop leaves {' and '.join(names)} of any frame"
+    to = f"enlarged to the network's input of {width}x{height}"
+    return f"{left}, {to}: check --crop, the preset, or the crop in the model's card"
 
 
 def _rows(value: Any) -> list[str]:

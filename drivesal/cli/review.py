@@ -192,7 +192,9 @@ def _begin(session: Session, given: Mapping[str, Any]) -> None:
 
     models: list[SteeringModel] = []
     for path in given["model_paths"] or (None,):
-        models.append(_given.load({**given, "model_path": path}, session.recording))
+        model = _given.load({**given, "model_path": path}, session.recording)
+        _given.say_enlarged([session.recording], model)
+        models.append(model)
     session.begin(models, given["steering_ratio"])
     labels, answer = session.desk.labels, models[0].kind
     if labels is not None:

@@ -118,6 +118,7 @@ def _one(path: Path, given: Mapping[str, Any], model: Callable[[Recording], Stee
         ) as outputs,
     ):
         steering = model(recording)
+        _given.say_enlarged([recording], steering)
         with bar(expected([recording], span), path.name, given["quiet"]) as progress:
             encoding = Encoding(_last(given["presets"], PRESETS) or "veryfast", given["crf"])
             facts = render_video(recording, steering, request, outputs, paths, encoding, progress)

@@ -70,7 +70,7 @@ def facts(found: Evaluation, commands: Sequence[str]) -> dict[str, Any]:
             "limits": list(BRIGHTNESS_LIMITS),
             "bands": parts(by_brightness(joined(answers, "brightness"))),
         },
-        "recordings": [_recording(*one, compared) for one in zip(found.drives, answers, strict=True)],
+        "recordings": [_recording(*one, found) for one in zip(found.drives, answers, strict=True)],
         "worst": [
             {
                 "recording": answers[one.recording].name,
@@ -82,6 +82,7 @@ def facts(found: Evaluation, commands: Sequence[str]) -> dict[str, Any]:
             for one, command in zip(found.worst, commands, strict=True)
         ],
         "scaling_doubt": found.doubt.as_json() if found.doubt else None,
+        "blind": found.blind.as_json() if found.blind else None,
         "notes": list(_notes(found)),
     }
 
@@ -90,8 +91,7 @@ def _notes(found: Evaluation) -> Iterator[str]:
     if found.labels is not None:
         correlation = measured(found.answers).model.correlation
         yield told(found.labels, found.model.kind, correlation)
-    if found.doubt is not None:
-        yield found.doubt.sentence
+    yield from (one.sentence for one in (found.blind, found.doubt) if one is not None)
 
 
 def _plain(found: Errors, compared: bool) -> dict[str, Any]:
@@ -108,16 +108,17 @@ def _measured(found: Measured, compared: bool) -> dict[str, Any]:
     }
 
 
-def _recording(drive: Drive, answers: Answers, compared: bool) -> dict[str, Any]:
+def _recording(drive: Drive, answers: Answers, found: Evaluation) -> dict[str, Any]:
     info = drive.recording.info
+    enlarged = found.model.preprocess.enlarged(info.width, info.height)
     return {
         "path": answers.name,
         "input": input_facts(drive.recording),
         "factor": drive.factor,
         "runs": len(answers.runs),
-        **_measured(measured([answers]), compared),
+        **_measured(measured([answers]), found.labels is None),
         "losses": list(drive.recording.losses),
-        "notes": list(info.notes),
+        "notes": [*info.notes, *([enlarged.sentence] if enlarged else [])],
     }
 
 

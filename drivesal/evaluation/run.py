@@ -18,6 +18,7 @@ from drivesal.stages import Ahead
 from drivesal.types import WHOLE, Recording, Span
 
 if TYPE_CHECKING:
+    from drivesal.evaluation.blind import Blind
     from drivesal.model import SteeringModel
     from drivesal.plausible import Doubt
     from drivesal.steering import AngleKind
@@ -29,6 +30,8 @@ class Evaluation:
 
     `doubt` says why the declared input scaling looks wrong, None where nothing does. `labels` is the kind of
     the labels where they cannot be compared with the model's angle, which leaves the correlation, else None.
+    `blind` says why the answers may not follow the labels, None where they do or nobody looked
+    (`evaluation.blind.looked_into`).
     """
 
     model: SteeringModel
@@ -38,6 +41,7 @@ class Evaluation:
     worst: Sequence[Stretch]
     doubt: Doubt | None
     labels: AngleKind | None = None
+    blind: Blind | None = None
 
     @property
     def kind(self) -> AngleKind:

@@ -18,7 +18,7 @@ from drivesal.loading.sizes import check_layers, weights_within
 from drivesal.loading.usual import with_usual
 from drivesal.model import SteeringModel
 from drivesal.network import signature
-from drivesal.preprocess import Colour, Crop, Interpolation, Preprocess
+from drivesal.preprocess import Colour, Crop, Interpolation, Preprocess, check_scaling
 from drivesal.steering import AngleSpec, Side, Turns, Unit
 from drivesal.target import Bins, Class, Explainable, Target
 
@@ -28,7 +28,7 @@ class Declared:
     """What a person says of a model; None leaves it to the card or to an assumption that is told.
 
     `size` is (height, width) [px] of the network's input, `input_scale` (scale, offset) of `Preprocess`, `bins`
-    the first and last centre of a distribution over angles.
+    the first and last centre of a distribution over angles. Raises OptionError for a scale that is none.
     """
 
     crop: Crop | None = None
@@ -43,6 +43,16 @@ class Declared:
     positive: Side | None = None
     full_lock_deg: float | None = None
     size: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.input_scale is None:
+            return
+        try:
+            check_scaling(*self.input_scale)
+        except ValueError as error:
+            raise OptionError(
+                "an input scale like 0..1 or -1..1", str(error), "say what 0..255 becomes"
+            ) from None
 
 
 def load_model(

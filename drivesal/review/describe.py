@@ -11,6 +11,7 @@ from drivesal.overlay.palette import case_colour
 
 if TYPE_CHECKING:
     from drivesal.attribution import Method
+    from drivesal.model import SteeringModel
     from drivesal.painter import Painter
     from drivesal.review.desk import Told
     from drivesal.review.session import Session
@@ -57,6 +58,11 @@ def described(session: Session) -> dict[str, Any]:
 
 def _models(session: Session) -> list[dict[str, Any]]:
     info = session.recording.info
+
+    def warnings(model: SteeringModel) -> list[str]:
+        enlarged = model.preprocess.enlarged(info.width, info.height)
+        return [enlarged.sentence] if enlarged else []
+
     return [
         {
             "name": model.name,
@@ -65,6 +71,7 @@ def _models(session: Session) -> list[dict[str, Any]]:
             "size": list(model.preprocess.size),
             "box": list(model.preprocess.crop.box(info.width, info.height)),
             "assumed": list(model.assumed),
+            "warnings": warnings(model),
         }
         for model in session.desk.models
     ]

@@ -72,7 +72,9 @@ def test_the_installed_command_writes_three_files_that_agree(drivesal, model_pat
     _, said, truth, bright = made
     done = drivesal("evaluate", model_path, clip)
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    (line,) = done.stderr.splitlines()  # its labels are made up, and no road is on its frames
+    assert line.startswith("drivesal: the model steers against the labels: r -0.26 over 120 labels")
+    assert "the labels hardly go with the picture" in line
     assert sorted(done.stdout.splitlines()[-3:]) == NAMES
     assert there(tmp_path) == sorted([*NAMES, "run.csv", "run.mp4"])
     table = rows(tmp_path / NAMES[0])
@@ -222,7 +224,7 @@ def test_fail_above_both_ways(inside, model_path, clip, tmp_path):
     assert passed.code == 0, passed
     failed = inside("evaluate", model_path, clip, "--fail-above", "7.4", "--overwrite")
     assert failed.code == 1
-    (line,) = failed.err.splitlines()
+    _, line = failed.err.splitlines()  # the first is of its labels
     assert "at most 7.4°" in line
     assert "7.5" in line
     assert sorted(failed.out.splitlines()[-3:]) == NAMES
@@ -338,3 +340,38 @@ def test_the_shipped_sample(inside):
     ran = inside("evaluate", "default", asset("data", "run.mp4"), "--every", "20", "--json")
     assert ran.code == 0, ran
     assert Path("pilotnet.run.evaluation.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("more", "options"),
+    [
+        (("--model-positive", "right"), "--model-positive left"),
+        (("--crop", "-150:0"), "--crop 0.42:0.92"),
+        ((), None),
+    ],
+)
+def test_a_model_that_does_not_see_a_real_road(inside, shared, monkeypatch, more, options):
+    monkeypatch.setattr("drivesal.evaluation.fitting.SCREENED", 40)
+    monkeypatch.setattr("drivesal.evaluation.gathered.MOST", 80)
+    drive = shared / "udacity_ch2" / "run.mp4"
+    command = ("evaluate", "default", drive, "--start", "30s", "--end", "70s", "--every", "4", "--quiet")
+    ran = inside(*command, "--out", "a", *more)
+    assert ran.code == 0, ran
+    facts = json.loads(Path("a.json").read_text())
+    if options is None:
+        assert facts["blind"] is None
+        assert ran.err == ""
+        return
+    (said,) = [note for note in facts["notes"] if note.startswith("the model ")]
+    assert f"; with {options} r is 0." in said
+    assert "which fit the picture (r 0." in said
+    assert said in ran.out.splitlines()
+    assert f"drivesal: {said}\n" in ran.err
+    search = facts["blind"]["search"]
+    assert search["best"]["options"] == [options]
+    # pasted, it gives what was promised
+    ran = inside(*command, "--out", "b", *more, *options.split())
+    assert ran.code == 0, ran
+    right = json.loads(Path("b.json").read_text())
+    assert right["blind"] is None
+    assert right["errors"]["correlation"] == pytest.approx(search["best"]["correlation"], abs=0.05)

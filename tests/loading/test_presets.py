@@ -93,6 +93,12 @@ def test_a_categorical_donkey_is_read_as_its_expected_angle(tmp_path):
     assert abs(model.predict(pictures(2, (files.H, files.W)))).max() <= 1
 
 
+@pytest.mark.parametrize("given", [(1e308, 0.0), (-1e308, 0.0), (0.0, 1.0), (float("nan"), 0.0), (1.0, 1e308)])
+def test_a_declared_scaling_that_is_none(given):
+    with pytest.raises(OptionError, match="an input scale like"):
+        Declared(input_scale=given)
+
+
 def test_no_such_preset(tmp_path):
     with pytest.raises(OptionError, match="did you mean donkey"):
         load_model(saved(tmp_path), preset="donky")

@@ -133,6 +133,7 @@ export class Settings {
       ...drive.models.flatMap((model) => [
         `${model.name} sees ${model.size[1]} × ${model.size[0]} px of the frame's x ${model.box[0]}–${model.box[2]}, y ${model.box[1]}–${model.box[3]}`,
         ...model.assumed.map((text) => `assumed of ${model.name}: ${text}`),
+        ...model.warnings.map((text) => `${model.name}: ${text}`),
       ]),
     ];
   }

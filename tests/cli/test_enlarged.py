@@ -1,0 +1,66 @@
+"""A crop that leaves fewer pixels than the network's input is said by every command that uses it."""
+
+import json
+
+import pytest
+
+from tests.clips import make_clip
+
+SMALL = "50:60"  # 10 of 64 rows, for a network of 24
+SAID = "the crop leaves 96x10 px of a frame of 96x64, enlarged to the network's input of 32x24: check --crop"
+
+
+@pytest.fixture
+def clip(tmp_path):
+    make_clip(tmp_path / "run.mp4", 12)
+    (tmp_path / "run.csv").write_text("\n".join(["frame,angle_deg", *(f"{i},{i}" for i in range(12))]))
+    return tmp_path / "run.mp4"
+
+
+@pytest.mark.parametrize(("more", "told"), [(("--crop", SMALL), [SAID]), (("--crop", "20:60"), [])])
+def test_video_image_and_evaluate_say_it(inside, clip, model_path, more, told):
+    for arguments in (
+        ("video", "run.mp4", "--model", model_path, "--quiet"),
+        ("image", "run.mp4", "--at", "#3", "--model", model_path),
+        ("evaluate", model_path, "run.mp4", "--quiet"),
+    ):
+        ran = inside(*arguments, *more, "--json")
+        assert ran.code == 0, ran
+        found = json.loads(ran.out)
+        notes = [found["recordings"][0]["notes"] if arguments[0] == "evaluate" else found["notes"]]
+        if arguments[0] == "video":
+            notes.append(json.loads(clip.with_name("run.saliency.json").read_text())["notes"])
+        for one in notes:
+            assert enlarged(one) == told
+        assert enlarged(ran.err.splitlines()) == [f"drivesal: run.mp4: {one}" for one in told]
+
+
+def enlarged(lines):
+    """What is said of enlarging, up to what else to check."""
+    return [
+        line.removesuffix(", the preset, or the crop in the model's card")
+        for line in lines
+        if "enlarged" in line
+    ]
+
+
+def test_review_says_it(inside, clip, model_path, tmp_path):
+    for more, told in ((("--crop", SMALL), 1), (("--crop", "20:60"), 0)):
+        ran = inside("review", "run.mp4", "--model", model_path, "--export", "r.html", "--overwrite", *more)
+        assert ran.code == 0, ran
+        assert ran.err.count(f"drivesal: run.mp4: {SAID}") == told
+        page = (tmp_path / "r.html").read_text()
+        assert (SAID in page) == bool(told)
+
+
+def test_model_says_it_where_no_frame_is_large_enough(inside, model_path):
+    ran = inside("model", model_path, "--crop", SMALL, "--json")
+    assert ran.code == 0, ran
+    found = json.loads(ran.out)
+    (said,) = found["warnings"]
+    assert said.startswith("the crop leaves 10 rows of any frame, enlarged to the network's input of 32x24: ")
+    assert found["least_frame"] is None
+    assert ran.err == f"drivesal: {said}\n"
+    ran = inside("model", model_path, "--crop", "60:-25")
+    assert ran.err == ""
+    assert "frames      of 32x109 px or more; smaller ones are enlarged" in ran.out
