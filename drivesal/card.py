@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from drivesal.types import Image
 
 VERSION = 1
+_LONGEST = 16 * 2**20
+_DEEPEST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +50,25 @@ class Card:
         import cv2
         import numpy as np
 
+        size = self.preprocess.size
         try:
             data = np.frombuffer(base64.b64decode(self.mean_picture, validate=True), np.uint8)
-            picture = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
-        except ValueError:
+            picture = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if _is_png(data.tobytes(), size) else None
+        except (ValueError, cv2.error):
             picture = None
         if picture is None or picture.shape[:2] != self.preprocess.size:
             height, width = self.preprocess.size
             raise ModelError(
                 f"mean_picture in the card to be a base64 PNG of {width}x{height}",
-                "it cannot be read as one"
-                if picture is None
-                else f"it is {picture.shape[1]}x{picture.shape[0]}",
+                "it is none" if picture is None else f"it is {picture.shape[1]}x{picture.shape[0]}",
                 "remove the field",
             )
         return picture  # type: ignore[no-any-return]
+
+
+def _is_png(data: bytes, size: tuple[int, int]) -> bool:
+    """Whether these are the bytes of a PNG of this (height, width), told before anything is unpacked."""
+    return data[:8] == b"\x89PNG\r\n\x1a\n" and struct.unpack(">2I", data[16:24]) == size[::-1]
 
 
 def encode_picture(picture: Image) -> str:
@@ -82,8 +89,13 @@ def read_card(path: Path) -> Card:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        with path.open("rb") as file:
+            text = file.read(_LONGEST + 1)
+        if len(text) > _LONGEST:
+            raise ValueError(f"it is longer than {_LONGEST // 2**20} MiB")
+        data = json.loads(text)
+        _check_depth(data)
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(
             f"a JSON card in {path}", f"it cannot be read ({error})", "mend or remove it"
         ) from error
@@ -104,6 +116,19 @@ def read_card(path: Path) -> Card:
             "use the drivesal that wrote it, or write the card again",
         )
     return card
+
+
+def _check_depth(data: Any) -> None:
+    level = [data]
+    for _ in range(_DEEPEST):
+        level = [
+            one
+            for part in level
+            if isinstance(part, dict | list)
+            for one in (part.values() if isinstance(part, dict) else part)
+        ]
+    if level:
+        raise ValueError(f"it is more than {_DEEPEST} deep")
 
 
 def card_text(card: Card) -> str:

@@ -4,6 +4,14 @@ import difflib
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+_LONGEST = 1000
+
+
+def printable(text: str) -> str:
+    """The text in one line of at most 1000 characters, without what a terminal would act upon."""
+    short = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return "".join(one if one.isprintable() else " " if one.isspace() else "\ufffd" for one in short)
+
 
 class DrivesalError(Exception):
     """A person's mistake or a damaged input: what was expected, what came, what to do.
@@ -14,6 +22,7 @@ class DrivesalError(Exception):
     exit_code = 1
 
     def __init__(self, expected: str, came: str, do: str) -> None:
+        expected, came, do = (printable(part) for part in (expected, came, do))
         super().__init__(f"expected {expected}, but {came}; {do}")
         self.expected, self.came, self.do = expected, came, do
 

@@ -118,19 +118,20 @@ def _traced_outputs(network: Any, shape: Any) -> tuple[tuple[str, Shape], ...]:
 def layers(network: Any) -> dict[str, Any]:
     """Every layer, also inside nested models, by its path ("conv2d_3", "backbone/conv1")."""
     found: dict[str, Any] = {}
-    _collect(network, "", found)
+    _collect(network, "", found, set())
     return found
 
 
-def _collect(holder: Any, prefix: str, found: dict[str, Any]) -> None:
+def _collect(holder: Any, prefix: str, found: dict[str, Any], seen: set[int]) -> None:
     # _layers is what a layer of layers keeps them in; a model's public `layers` leaves those of its parts out
     inside = getattr(holder, "layers", None) or getattr(holder, "_layers", None) or []
     for layer in inside:
         path = f"{prefix}{layer.name}"
-        if layer in found.values() or isinstance(layer, keras().layers.InputLayer):
+        if id(layer) in seen or isinstance(layer, keras().layers.InputLayer):
             continue
+        seen.add(id(layer))
         found[path] = layer
-        _collect(layer, f"{path}/", found)
+        _collect(layer, f"{path}/", found, seen)
 
 
 def find_layer(network: Any, which: str | int) -> Any:

@@ -23,6 +23,8 @@ _ALL = (0.0, math.inf)
 _WHOLE = {"fraction": (0.0, 1.0), "pixel": (0.0, 0.0)}
 LARGEST = 1e6
 """What 0..255 becomes lies within this of 0: more is no input of a network, and float32 ends soon after."""
+LARGEST_SIDE = 8192
+"""Pixels of a side of a network's input at most."""
 SMALLEST = 1e-6
 """Black and white differ by this at least once they are scaled."""
 
@@ -185,6 +187,8 @@ class Preprocess:
     def __post_init__(self) -> None:
         if min(self.size) < 1:
             raise ValueError(f"size must be at least 1x1, not {self.size}")
+        if max(self.size) > LARGEST_SIDE:
+            raise ValueError(f"size must be at most {LARGEST_SIDE}x{LARGEST_SIDE}, not {self.size}")
         check_scaling(self.scale, self.offset)
 
     @property

@@ -13,7 +13,7 @@ from drivesal.assets import default_model
 from drivesal.cli import _given
 from drivesal.cli import _options as options
 from drivesal.cli._completing import assumed_of, command_of, facts_of, incomplete, needed_of
-from drivesal.errors import IncompleteError, OptionError
+from drivesal.errors import IncompleteError, OptionError, printable
 
 if TYPE_CHECKING:
     from drivesal.model import SteeringModel
@@ -91,7 +91,7 @@ def _incomplete(context: click.Context, given: Mapping[str, Any], why: Incomplet
         click.echo(json.dumps(facts | {"layers": _layer_facts(network)}, indent=2))
         return
     for name, text in incomplete(network, path, why, do):
-        click.echo(f"{name:<11} {text}")
+        click.echo(f"{name:<11} {printable(text)}")
     _table(network)
 
 
@@ -134,10 +134,10 @@ def _describe(model: SteeringModel, preset: str | None) -> None:
         lines.insert(2, ("preset", f"{preset}, where neither card nor options say otherwise"))
     lines += [("lambda", f"{name} is {text}") for name, text in model.card.lambdas.items()]
     for name, value in model.card.training.items():
-        lines += [("" if number else name, text) for number, text in enumerate(_rows(value))]
+        lines += [("" if number else printable(name)[:40], text) for number, text in enumerate(_rows(value))]
     width = max(11, *(len(name) for name, _ in lines))
     for name, text in lines:
-        click.echo(f"{name:<{width}} {text}")
+        click.echo(f"{name:<{width}} {printable(text)}")
     _table(model.network)
     for assumed in model.assumed:
         click.echo(f"assumed: {assumed}; say it with options and keep it with --write-card")

@@ -19,9 +19,9 @@ from typing import Any
 from drivesal.backend import keras
 from drivesal.errors import DrivesalError, ModelError
 from drivesal.loading.building import build
-from drivesal.loading.checking import check
+from drivesal.loading.checking import check, cleaned
 from drivesal.loading.contained import check_contained
-from drivesal.loading.formats import EXPECTED
+from drivesal.loading.formats import EXPECTED, UNREADABLE
 from drivesal.loading.stand_in import register
 
 _LONGEST_CONFIG = 16 * 2**20
@@ -45,13 +45,13 @@ def read(path: Path, lambdas: Mapping[str, str], *, unsafe: bool = False) -> tup
             if unsafe:
                 return _read_by_keras(path), set()
             configuration, version = _configuration(path, file)
+            configuration = cleaned(configuration)
             check(configuration, lambdas)
-            made = build(configuration, lambdas, version=version)
+            made = build(configuration, lambdas, version=version, turned=False)
             _set_weights(path, file, made.network)
             return made.network, made.used
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, EOFError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ModelError(EXPECTED, f"{path} cannot be read ({reason})", _AGAIN) from error
+    except UNREADABLE as error:
+        raise ModelError(EXPECTED, f"{path} cannot be read ({error})", _AGAIN) from error
 
 
 def _check_members(path: Path, file: zipfile.ZipFile) -> None:
@@ -64,6 +64,8 @@ def _check_members(path: Path, file: zipfile.ZipFile) -> None:
         parts = one.filename.replace("\\", "/").split("/")
         if ".." in parts or parts[0] == "" or ":" in parts[0] or stat.S_ISLNK(one.external_attr >> 16):
             raise ModelError(EXPECTED, f"{path} holds {one.filename[:80]!r}, which lies elsewhere", _MADE_UP)
+        if one.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others unpack without a bound
+            raise ModelError("an archive that is stored or deflated", f"{path} is packed otherwise", _AGAIN)
     whole = sum(one.file_size for one in members)
     if whole > _LONGEST_CONFIG + _MOST_UNPACKED * path.stat().st_size:
         raise ModelError(
@@ -109,7 +111,9 @@ def _set_weights(path: Path, file: zipfile.ZipFile, network: Any) -> None:
     except DrivesalError:
         raise
     except Exception as error:  # whatever h5py and Keras raise of weights that do not fit
-        reason = " ".join(str(error).split())[:200]
+        reason = str(error)[:200]
+        if "Skipping nested container" in reason:
+            reason = "some are missing"
         raise ModelError("weights that fit the layers", f"those in {path} do not ({reason})", _AGAIN) from error
     finally:
         Path(name).unlink()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,12 +19,14 @@ from drivesal.loading.checking import bounded
 from drivesal.loading.imports import registered_by
 from drivesal.loading.legacy.renaming import channels_first
 from drivesal.loading.nodes import Reference, Taken, structure, taken
-from drivesal.loading.parts import Rebuilt, half_padded, make
-from drivesal.loading.sizes import check_call, check_layers, check_outputs
+from drivesal.loading.parts import Rebuilt, half_padded, make, without_types
+from drivesal.loading.sizes import check_call, check_layers, check_outputs, numbers
 from drivesal.network import refuse_several_pictures
 
 MOST_CALLS = 20_000
 """Calls of layers in one network: a model that is called many times inside another counts as often."""
+MOST_NUMBERS = 2**29
+"""Numbers that all layers of a network may give of one picture."""
 
 
 def written_by_keras_1(architecture: Any) -> bool:
@@ -34,10 +37,19 @@ def written_by_keras_1(architecture: Any) -> bool:
     )
 
 
-def build(architecture: Any, lambdas: Mapping[str, str], *, version: str = "", theano: bool = False) -> Rebuilt:
+def build(
+    architecture: Any,
+    lambdas: Mapping[str, str],
+    *,
+    version: str = "",
+    theano: bool = False,
+    turned: bool = True,
+) -> Rebuilt:
     """The network of `{"class_name": ..., "config": ...}`, its weights not yet set. Raises ModelError.
 
-    `version` is that of the Keras that wrote it, "" where nothing says it.
+    `version` is that of the Keras that wrote it, "" where nothing says it. With `turned` a network that has
+    channels before rows and columns gets them last, which takes layers of its own: not where the file's weights
+    are found by the order of the layers.
     """
     own = registered_by(architecture) if isinstance(architecture, dict) else None
     if own is None and (
@@ -55,13 +67,30 @@ def build(architecture: Any, lambdas: Mapping[str, str], *, version: str = "", t
         raise ModelError(
             "one order of rows, columns and channels", "the layers have both", "rebuild the model in Keras 3"
         )
+    if True in orders and not turned:
+        raise ModelError(
+            "channels behind rows and columns in a .keras file",
+            "its layers have channels_first",
+            "load it where it was written and save it as name.h5, which is read, or rebuild it",
+        )
     try:
         whole = Rebuilt(
-            lambdas, orders == {True}, written_by_keras_1(architecture), version.startswith("3"), theano
+            lambdas,
+            orders == {True},
+            written_by_keras_1(architecture),
+            version.startswith("3"),
+            theano,
+            not turned,
         )
-        return _model(architecture, whole) if own is None else _of_the_user(own, architecture, whole)
+        made = _model(architecture, whole) if own is None else _of_the_user(own, architecture, whole)
+        _check_answers(made.network)
+        return made
     except DrivesalError:
         raise
+    except RecursionError as error:
+        raise ModelError(
+            "a network of fewer layers in a row", "Keras cannot hold as many", "give a smaller model"
+        ) from error
     except Exception as error:  # a configuration may be wrong in any way
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise ModelError(
@@ -69,6 +98,17 @@ def build(architecture: Any, lambdas: Mapping[str, str], *, version: str = "", t
             f"it cannot be used ({type(error).__name__}: {reason})",
             "save it as .keras in the Keras that wrote it",
         ) from error
+
+
+def _check_answers(network: Any) -> None:
+    """Raises ModelError where an output is not one for each picture."""
+    for output in keras().tree.flatten(getattr(network, "outputs", None) or []):
+        if len(output.shape) == 0 or output.shape[0] is not None:
+            raise ModelError(
+                "outputs for each picture by itself",
+                f"one of shape {tuple(output.shape)} is for all of a batch",
+                "rebuild the model without operations over the batch",
+            )
 
 
 def _orders(part: Any) -> Iterator[bool | None]:
@@ -84,7 +124,7 @@ def _orders(part: Any) -> Iterator[bool | None]:
 
 def _of_the_user(own: Any, architecture: dict[str, Any], made: Rebuilt) -> Rebuilt:
     """A model of a class that the user's own file defines, built for the shape that the file says."""
-    made.network = own.from_config(dict(architecture["config"]))
+    made.network = own.from_config(without_types(architecture["config"]))
     said = architecture.get("build_config")
     shape = said.get("input_shape") if isinstance(said, dict) else None
     if shape is not None and not made.network.built:
@@ -134,6 +174,7 @@ def _sequential(made: Rebuilt, config: Any, given: Any) -> None:
         parts = [_part(made, entry, source, f"layer_{number}") for number, entry in enumerate(entries)]
         made.network = keras().Sequential([source, *parts], **named)
         check_layers(made.network)
+        _count(made, 0, sum(numbers([layer.output]) for layer in made.network.layers))
         return
     value = source
     for number, entry in enumerate(entries):
@@ -158,23 +199,11 @@ def _functional(made: Rebuilt, config: dict[str, Any]) -> None:
     def tensor(one: Reference) -> Any:
         return tensors[one.layer, one.call][one.tensor]
 
-    while waiting:
-        later = []
-        for name, number, entry, takes in waiting:
-            sources = takes.references()
-            if any((one.layer, one.call) not in tensors for one in sources):
-                later.append((name, number, entry, takes))
-                continue
-            args, keywords = takes.filled(tensor)
-            filled = Taken(args, keywords, takes.loose)
-            tensors[name, number] = _call(made, entry, filled, [tensor(one) for one in sources], name)
-        if len(later) == len(waiting):
-            raise ModelError(
-                "layers that hang together",
-                f"layer {later[0][0]} takes what no layer gives",
-                "save the model again",
-            )
-        waiting = later
+    for name, number, entry, takes in _in_order(waiting, set(tensors)):
+        args, keywords = takes.filled(tensor)
+        filled = Taken(args, keywords, takes.loose)
+        values = [tensor(one) for one in takes.references()]
+        tensors[name, number] = _call(made, entry, filled, values, name)
 
     def ends(which: str) -> Any:
         (found,), _ = Taken((structure(config[which]),), {}).filled(tensor)
@@ -184,6 +213,35 @@ def _functional(made: Rebuilt, config: dict[str, Any]) -> None:
     made.network = keras().Model(
         ends("input_layers"), ends("output_layers"), name=_plain(config.get("name") or "model")
     )
+
+
+_Waiting = tuple[str, int, Any, Taken]
+
+
+def _in_order(waiting: list[_Waiting], there: set[tuple[str, int]]) -> Iterator[_Waiting]:
+    """The calls, each after those that give what it takes (Kahn 1962). Raises ModelError for a loop."""
+    after: dict[tuple[str, int], list[int]] = {}
+    missing = []
+    for place, (*_, takes) in enumerate(waiting):
+        needs = {(one.layer, one.call) for one in takes.references()} - there
+        missing.append(len(needs))
+        for need in needs:
+            after.setdefault(need, []).append(place)
+    ready = deque(place for place, count in enumerate(missing) if count == 0)
+    done = 0
+    while ready:
+        call = waiting[ready.popleft()]
+        yield call
+        done += 1
+        for place in after.pop(call[:2], ()):
+            missing[place] -= 1
+            if missing[place] == 0:
+                ready.append(place)
+    if done < len(waiting):
+        name = next(waiting[place][0] for place, count in enumerate(missing) if count)
+        raise ModelError(
+            "layers that hang together", f"layer {name[:80]} takes what no layer gives", "save the model again"
+        )
 
 
 def _call(made: Rebuilt, entry: Any, takes: Taken, values: list[Any], fallback: str) -> list[Any]:
@@ -208,10 +266,26 @@ def _call(made: Rebuilt, entry: Any, takes: Taken, values: list[Any], fallback: 
         given = half_padded(layer, values[0])
     elif takes.loose:
         merges = type(layer).__name__ in table.MERGES or len(values) > 1
-        given = layer(values if merges else values[0])
+        given = layer(values if merges else values[0], **_keywords(entry, name, takes.kwargs))
     else:
         given = layer(*takes.args, **{key: one for key, one in takes.kwargs.items() if one is not None})
-    return list(check_outputs(name, given))
+    outputs = check_outputs(name, given)
+    _count(made, len(outputs) - 1, numbers(outputs))
+    return outputs
+
+
+def _keywords(entry: Any, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a call of older generations says beside its tensors. Raises ModelError for what would be lost."""
+    if entry["class_name"] in table.CODE:
+        return {}
+    unknown = [key for key, value in given.items() if value and key not in ("name", "training")]
+    if unknown:
+        raise ModelError(
+            "layers that are called with tensors alone",
+            f"layer {name[:80]} is called with {unknown[0][:40]}",
+            "load it where it was written, and save it as name.keras",
+        )
+    return {"training": True} if given.get("training") is True else {}
 
 
 def _part(
@@ -229,14 +303,27 @@ def _part(
             made.layers[name] = make(made, entry, name, value, keywords or {})
         if isinstance(inner, dict) and inner.get("trainable") is False:
             made.layers[name].trainable = False  # `drivesal train` leaves it as it is
-    made.calls += 1 + made.inner[name].calls if name in made.inner else 1
+    inside = made.inner.get(name)
+    _count(made, 1 + (inside.calls if inside else 0), inside.numbers if inside else 0)
+    return made.layers[name]
+
+
+def _count(made: Rebuilt, calls: int, given: int) -> None:
+    """Adds calls of layers and the numbers that they give. Raises ModelError where they are too many."""
+    made.calls += calls
+    made.numbers += given
+    if made.numbers > MOST_NUMBERS:
+        raise ModelError(
+            f"a network whose layers give at most {MOST_NUMBERS} numbers a picture together",
+            "they give more",
+            "give a smaller model",
+        )
     if made.calls > MOST_CALLS:
         raise ModelError(
             f"a network of at most {MOST_CALLS} calls of layers",
             "it has more, those of models inside it counted as often as they are called",
             "the file is damaged or made up: take it from where it was written",
         )
-    return made.layers[name]
 
 
 def _name(entry: Any, fallback: str) -> str:
@@ -260,7 +347,8 @@ def _input(made: Rebuilt, shape: Any, name: str | None) -> Any:
     own = arguments.shape(shape)[1:]
     if made.first and len(own) == 3:
         own = (own[1], own[2], own[0])
-    refuse_several_pictures(name or "the input", own)
+    if not made.frames:
+        refuse_several_pictures(name or "the input", own)
     return keras().Input(own, name=name)
 
 

@@ -48,12 +48,32 @@ def bounded(configuration: Any) -> None:
     )
 
 
-def check(configuration: Any, lambdas: Mapping[str, str]) -> None:
-    """Raises ModelError for what the configuration of a `.keras` file names that is not on the list.
+def cleaned(configuration: Any) -> Any:
+    """A configuration without what it says of building and compiling, wherever: nothing of it is handed on.
 
-    Layers of code that `lambdas` says a formula for may be there; their code is not looked at.
+    The whole model keeps the shape that it was built for. Raises ModelError where it is deeper than any is.
     """
     bounded(configuration)
+    found = _without(configuration)
+    said = configuration.get("build_config") if isinstance(configuration, dict) else None
+    if isinstance(said, dict) and isinstance(said.get("input_shape"), list):
+        found["build_config"] = {"input_shape": said["input_shape"]}
+    return found
+
+
+def _without(part: Any) -> Any:
+    if isinstance(part, dict):
+        left_out = ("build_config", "compile_config")
+        return {key: _without(value) for key, value in part.items() if key not in left_out}
+    return [_without(one) for one in part] if isinstance(part, list) else part
+
+
+def check(configuration: Any, lambdas: Mapping[str, str]) -> None:
+    """Raises ModelError for what a cleaned configuration of a `.keras` file names that is not on the list.
+
+    Layers of code that `lambdas` says a formula for may be there; their code is not looked at. The user's own
+    classes, which rebuild what is inside them themselves, may hold none.
+    """
     left: list[str] = []
     try:
         _visit(configuration, "the model", lambdas, left)
@@ -83,10 +103,9 @@ def _visit(part: Any, place: str, lambdas: Mapping[str, str], left: list[str]) -
                     left.append(place)
                 return  # nothing of it is read but what it takes
             place = f"layer {place}"
-        for key, value in part.items():
-            # what these say is read nowhere, but for a shape
-            if key not in ("build_config", "compile_config", "module", "registered_name"):
-                _visit(value, place, lambdas, left)
+            lambdas = lambdas if registered_by(part) is None else {}
+        for value in part.values():
+            _visit(value, place, lambdas, left)
 
 
 def _named(part: dict[str, Any], place: str) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import math
+import mmap
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,9 @@ _MOST_UNPACKED = 64
 _FREE = 16 * 2**20
 _FILTERS = {1, 2, 3, 32000}
 """gzip, shuffle, checksum, LZF; any other would make HDF5 look for a library to load."""
+_MOST_TEXT = 2**30
+_HEAP = b"GCOL\x01\0\0\0"
+"""How a heap of HDF5 begins, its size comes next."""
 _DO = "the file is damaged or made up: take it from where it was written"
 
 
@@ -29,6 +35,8 @@ def check_contained(file: Any, path: Path) -> None:
     while waiting:
         group = waiting.pop()
         for name in group:
+            if "/" in name or name in (".", ""):  # HDF5 would walk along it
+                raise _outside(path, f"{group.name} has a link named {name[:40]!r}")
             link = group.get(name, getlink=True)
             if not isinstance(link, h5py.HardLink):
                 raise _outside(path, f"{group.name}/{name} is a link ({type(link).__name__})")
@@ -43,7 +51,8 @@ def check_contained(file: Any, path: Path) -> None:
                 waiting.append(found)
             elif isinstance(found, h5py.Dataset):
                 _check_stored(found, path)
-                total += found.size * found.dtype.itemsize
+                # a chunk is unpacked whole, however little of it is used
+                total += max(found.size, math.prod(found.chunks or ())) * found.dtype.itemsize
                 if total > most:
                     raise ModelError(
                         f"a model that unpacks to at most {_MOST_UNPACKED} times its size",
@@ -60,13 +69,48 @@ def _check_stored(data: Any, path: Path) -> None:
         raise _outside(path, f"{data.name} holds references ({data.dtype})")
     if data.dtype.hasobject and not _is_text(data.dtype):
         raise _outside(path, f"{data.name} holds references ({data.dtype})")
-    filters = data.id.get_create_plist()
-    for number in range(filters.get_nfilters()):
-        code = filters.get_filter(number)[0]
-        if code not in _FILTERS:
+    properties = data.id.get_create_plist()
+    codes = [properties.get_filter(number)[0] for number in range(properties.get_nfilters())]
+    for code in codes:
+        if code not in _FILTERS or codes.count(code) > 1:
             raise ModelError(
                 "weights that are plain or packed with gzip", f"{data.name} has filter {code}", _DO
             )
+
+
+def attribute(holder: Any, name: str) -> Any:
+    """An attribute that is text, numbers or a list of such; None where there is none of this name.
+
+    Others are not read: HDF5's own code is not safe against made up ones. Raises ModelError.
+    """
+    import h5py
+
+    if name not in holder.attrs:
+        return None
+    opened = h5py.h5a.open(holder.id, name.encode())
+    kind, count = opened.get_type(), opened.get_space().get_simple_extent_npoints()
+    if kind.get_class() not in (h5py.h5t.STRING, h5py.h5t.INTEGER, h5py.h5t.FLOAT):
+        raise ModelError("attributes of text or numbers", f"{name[:40]} of {holder.name[:80]} is not", _DO)
+    if kind.get_class() == h5py.h5t.STRING and kind.is_variable_str() and count > 1:
+        path = Path(holder.file.filename)
+        longest = _longest_text(path, path.stat().st_mtime_ns)
+        if count * longest > _MOST_TEXT:  # each piece may be the longest text, which the file holds once
+            raise ModelError(
+                "names of some length", f"{name[:40]} of {holder.name[:80]} has too much text", _DO
+            )
+    return holder.attrs[name]
+
+
+@functools.lru_cache(maxsize=4)
+def _longest_text(path: Path, _changed: int) -> int:
+    """The size [bytes] of the largest heap of texts in an HDF5 file: no text of variable length is longer."""
+    largest = 0
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        at = data.find(_HEAP)
+        while at >= 0:
+            largest = max(largest, int.from_bytes(data[at + 8 : at + 16], "little"))
+            at = data.find(_HEAP, at + 8)
+    return largest
 
 
 def _is_text(dtype: Any) -> bool:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Literal
 
 from drivesal.errors import ModelError
 
 EXPECTED = "a Keras model in a .keras or HDF5 (.h5) file"
+
+UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, NotImplementedError, RuntimeError, EOFError, ValueError)
+"""What is raised of an archive that is damaged or made up."""
 
 CONVERT = {
     "a TensorFlow SavedModel": "load it with tf.keras.models.load_model where it was written, save('name.h5')",
@@ -55,8 +59,11 @@ def kind_of(path: Path) -> Literal["keras", "hdf5"]:
     if path.stat().st_size == 0:
         raise ModelError(EXPECTED, f"{path} is not one: it has 0 bytes", "copy or save it again")
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as file:
-            names = file.namelist()
+        try:
+            with zipfile.ZipFile(path) as file:
+                names = file.namelist()
+        except UNREADABLE as error:
+            raise ModelError(EXPECTED, f"{path} cannot be read ({error})", "copy or save it again") from error
         if any(name.endswith("data.pkl") for name in names):
             raise _refused(path, "a PyTorch model")
         return "keras"

@@ -44,8 +44,9 @@ class Rebuilt:
 
     `lambdas` says what the Lambda layers compute, `used` which of them were there; `first` whether the file has
     channels before rows and columns, `old` whether Keras 1 wrote it, `new` whether Keras 3, `theano` whether
-    Theano computed it; `inner` are the models among the layers, `halves` the layers that get half a kernel of
-    zeros on every side; `calls` counts the calls of layers, those of models inside included.
+    Theano computed it, `frames` whether it may take several frames; `inner` are the models among the layers,
+    `halves` the layers that get half a kernel of zeros on every side; `calls` counts the calls of layers and
+    `numbers` what they give of a picture, those of models inside included.
     """
 
     lambdas: Mapping[str, str]
@@ -53,16 +54,18 @@ class Rebuilt:
     old: bool = False
     new: bool = False
     theano: bool = False
+    frames: bool = False
     network: Any = None
     layers: dict[str, Any] = field(default_factory=dict)
     inner: dict[str, Rebuilt] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     halves: set[str] = field(default_factory=set)
     calls: int = 0
+    numbers: int = 0
 
     def part(self) -> Rebuilt:
         """An empty one of the same file, for a model among the layers."""
-        return replace(self, network=None, layers={}, inner={}, used=set(), halves=set(), calls=0)
+        return replace(self, network=None, layers={}, inner={}, used=set(), halves=set(), calls=0, numbers=0)
 
 
 def make(made: Rebuilt, entry: Any, name: str, value: Any, keywords: Mapping[str, Any]) -> Any:
@@ -71,18 +74,26 @@ def make(made: Rebuilt, entry: Any, name: str, value: Any, keywords: Mapping[str
     if kind in table.CODE:
         return _scaled(made, kind, config, keywords)
     if (own := registered_by(entry)) is not None:
-        return own.from_config(_without_types(config) | {"name": arguments.name(name.replace("/", "_"))})
+        return own.from_config(without_types(config) | {"name": arguments.name(name.replace("/", "_"))})
     if entry.get("registered_name") == "drivesal>Head":
         return head(config.get("formula_of_x"), name)
     if entry.get("module") in table.OPERATIONS:
-        return _operation(entry, name)
+        return _operation(made, entry, name, value)
     return _layer(made, kind, config, value)
 
 
-def _operation(entry: Any, name: str) -> Any:
+def _operation(made: Rebuilt, entry: Any, name: str, value: Any) -> Any:
     """An operation of `keras.ops`, which stands in a graph like a layer."""
     module, kind = entry["module"], entry["class_name"]
-    given = plain(table.OPERATIONS[module].get(kind, {}), entry["config"], name)
+    if kind not in table.OPERATIONS[module]:
+        raise _not_rebuilt(kind, name)
+    if made.first and len(value.shape) > 2:
+        raise ModelError(
+            "channels behind rows and columns where operations are used",
+            f"{name} ({kind}) works on pictures with channels first",
+            "rebuild the model with channels last",
+        )
+    given = plain(table.OPERATIONS[module][kind], entry["config"], name)
     operation = getattr(importlib.import_module(module), kind)(
         **{key: value for key, value in given.items() if key != "name"}
     )
@@ -101,10 +112,19 @@ def _layer(made: Rebuilt, kind: str, config: dict[str, Any], value: Any) -> Any:
     if made.first:
         given = _last(new, name, given, len(value.shape))
     for which in {"activation", "recurrent_activation"} & set(given):
-        given[which] = activation(made, name, given[which])
+        given[which] = activation(made, name, given[which], len(value.shape))
     for which in {"layer", "backward_layer"} & set(given) if new in table.WRAPPERS else ():
         given[which] = _wrapped(made, name, given[which], value)
-    return getattr(keras().layers, new)(**given)
+    return _made(new, given)
+
+
+def _made(kind: str, given: Mapping[str, Any]) -> Any:
+    """A layer of Keras's; what it is given is plain or made here, never what Keras would look up."""
+    if any(isinstance(value, dict) for value in given.values()):
+        raise ModelError(
+            "plain arguments", f"layer {given['name']} ({kind}) has an object", "rebuild it in Keras 3"
+        )
+    return getattr(keras().layers, kind)(**given)
 
 
 def _on_the_list(kind: str) -> bool:
@@ -114,6 +134,12 @@ def _on_the_list(kind: str) -> bool:
 
 
 def _not_rebuilt(kind: str, name: str) -> ModelError:
+    if any(kind in known for known in table.OPERATIONS.values()):
+        return ModelError(
+            "layers alone in an HDF5 file",
+            f"{name} is the operation {kind}, which HDF5 does not keep whole",
+            "load it where it was written, and save it as name.keras",
+        )
     if kind in GONE or hasattr(keras().layers, kind):
         return ModelError(
             "layers that drivesal rebuilds",
@@ -127,7 +153,7 @@ def _not_rebuilt(kind: str, name: str) -> ModelError:
     )
 
 
-def _without_types(config: dict[str, Any]) -> dict[str, Any]:
+def without_types(config: dict[str, Any]) -> dict[str, Any]:
     """A configuration for the user's own class: with float32, and without what a file says of building."""
     return {key: value for key, value in config.items() if key not in ("dtype", "build_config")}
 
@@ -204,25 +230,37 @@ def _scaled(made: Rebuilt, kind: str, config: Mapping[str, Any], keywords: Mappi
     return stand_in(said, name.replace("/", "_"))
 
 
-def activation(made: Rebuilt, layer: str, value: Any) -> Any:
-    """A function of `keras.activations`, a layer that is one, or the user's own. Raises ModelError."""
+def activation(made: Rebuilt, layer: str, value: Any, rank: int) -> Any:
+    """A function of `keras.activations`, a layer that is one, or the user's own; `rank` is its input's.
+
+    Raises ModelError.
+    """
+    named = value.get("class_name") if isinstance(value, dict) else value
+    if made.first and rank > 2 and named in _OVER_AN_AXIS:
+        raise ModelError(
+            "channels behind rows and columns under a softmax",
+            f"layer {layer} has {named} over pictures with channels first",
+            "rebuild the model with channels last",
+        )
     if value is None:
         return None
     if isinstance(value, dict) and value.get("registered_name") == "drivesal>hard_sigmoid_of_keras_2":
         return hard_sigmoid()
-    if isinstance(value, dict) and value.get("class_name") in table.ELEMENTWISE:
-        kind, given = arguments_of(value["class_name"], {"name": layer, **value["config"]})
-        return getattr(keras().layers, kind)(**given)
+    if isinstance(value, dict) and named in _LAYERS_THAT_ACTIVATE:
+        return _made(*arguments_of(value["class_name"], {"name": layer, **value["config"]}))
     if isinstance(value, dict) and (own := registered_by(value)) is not None:
-        return own.from_config(_without_types(value["config"])) if hasattr(own, "from_config") else own
+        return own.from_config(without_types(value["config"])) if hasattr(own, "from_config") else own
     if isinstance(value, dict) and isinstance(value.get("config"), str):
         value = value["config"]
     if value == "hard_sigmoid" and not made.new:
         return hard_sigmoid()
     if isinstance(value, str) and known_activation(value):
         return getattr(keras().activations, value) if value in table.ACTIVATIONS else registered(value)
-    raise ModelError(
-        "an activation of Keras's own",
-        f"layer {layer} has {str(value)[:40]!r}",
-        "give the file that defines it with --import my_layers.py",
-    )
+    do = "give the file that defines it with --import my_layers.py"
+    if isinstance(named, str) and (hasattr(keras().activations, named) or hasattr(keras().layers, named)):
+        do = "build it of what docs/models.md lists"
+    raise ModelError("an activation of Keras's own", f"layer {layer} has {str(named)[:40]!r}", do)
+
+
+_LAYERS_THAT_ACTIVATE = {"ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "ThresholdedReLU"}
+_OVER_AN_AXIS = {"softmax", "log_softmax", "sparsemax", "Softmax"}

@@ -18,6 +18,9 @@ _NUMBERS_A_BYTE = 4
 _FREE = 1_000_000
 _MOST_OF_A_LAYER = 2**27
 """Numbers that one layer may give of one picture: half a gigabyte."""
+_MOST_MEANS = 4096
+_MOST_TENSORS = 4096
+_ENLARGING = {"UpSampling1D", "UpSampling2D", "Conv1DTranspose", "Conv2DTranspose", "Tile", "Repeat"}
 _patching = threading.RLock()
 
 
@@ -43,6 +46,8 @@ def weights_within(path: Path) -> Iterator[None]:
                     "the file is damaged or made up: take it from where it was written",
                 )
                 raise refused
+        if "initializer" in keywords and type(layer).__module__.startswith("keras."):
+            keywords["initializer"] = "zeros"  # the file's weights come; some that are drawn take long
         return own(layer, shape, *arguments, **keywords)
 
     with _patching:
@@ -72,26 +77,57 @@ def check_layers(network: Any) -> None:
 def check_outputs(name: str, outputs: Any) -> list[Any]:
     """The tensors that a layer gives, as a list. Raises ModelError where one has too many numbers a picture."""
     flat: list[Any] = keras().tree.flatten(outputs)
-    for shape in (tuple(one.shape[1:]) for one in flat):
-        _check(math.prod(side or 1 for side in shape), f"layer {name[:80]} gives {shape}")
+    for one in flat:
+        _check(numbers([one]), f"layer {name[:80]} gives {tuple(one.shape[1:])}")
     return flat
+
+
+def numbers(tensors: Sequence[Any]) -> int:
+    """How many numbers there are in tensors of one picture; an open side counts as one."""
+    return sum(math.prod(side or 1 for side in one.shape[1:]) for one in tensors)
 
 
 def check_call(layer: Any, values: Sequence[Any]) -> None:
     """Raises ModelError where a layer makes much more of its input inside than what it gives."""
     kind, name = type(layer).__name__, layer.name
     shape = tuple(side or 1 for side in values[0].shape[1:])
+    if kind in _ENLARGING and None in values[0].shape[1:]:
+        raise ModelError(
+            "a model whose input has a size", f"layer {name} enlarges one of {shape}", "rebuild it with a size"
+        )
     if kind.startswith(("SeparableConv", "DepthwiseConv")):
         _check(math.prod(shape) * layer.depth_multiplier, f"layer {name} multiplies {shape}")
     elif kind == "MultiHeadAttention":
-        axes = getattr(layer, "_attention_axes", None) or range(1, len(shape))
-        positions = math.prod(shape[axis - 1] for axis in axes)
-        others = math.prod(shape[:-1]) // max(positions, 1)
-        _check(others * layer.num_heads * positions**2, f"layer {name} relates {positions} positions")
+        _check_heads(layer, [tuple(side or 1 for side in one.shape[1:]) for one in values])
     elif kind in ("Attention", "AdditiveAttention"):
-        keys = values[1].shape[1] or 1
+        keys = max(one.shape[1] or 1 for one in values)
         depth = shape[-1] if kind == "AdditiveAttention" or layer.score_mode == "concat" else 1
         _check(shape[0] * keys * depth, f"layer {name} relates {shape[0]} positions to {keys}")
+    elif kind == "Normalization" and layer.input_mean is not None:
+        axes = (layer.axis,) if isinstance(layer.axis, int) else layer.axis or ()
+        kept = math.prod(values[0].shape[axis] or 1 for axis in axes)
+        if kept > _MOST_MEANS:  # they are spread over all of these before anything asks for memory
+            raise ModelError(
+                f"at most {_MOST_MEANS} means in a configuration",
+                f"layer {name} has {kept}",
+                "adapt it to data",
+            )
+    elif kind == "Unstack" and (values[0].shape[layer.axis] or 0) > _MOST_TENSORS:
+        raise ModelError(
+            f"layers that give at most {_MOST_TENSORS} tensors", f"{name} would more", "give a smaller model"
+        )
+
+
+def _check_heads(layer: Any, shapes: Sequence[tuple[int, ...]]) -> None:
+    """The scores and the projections of an attention with several heads."""
+    axes = layer._attention_axes or tuple(range(1, len(shapes[0])))
+    positions = [math.prod(shape[axis - 1] for axis in axes if axis <= len(shape)) for shape in shapes]
+    others = max(math.prod(shape[:-1]) // max(count, 1) for shape, count in zip(shapes, positions, strict=True))
+    most = max(positions)
+    scores = others * layer.num_heads * positions[0] * most
+    deepest = max(layer.key_dim, layer.value_dim or layer.key_dim)
+    projected = others * layer.num_heads * most * deepest
+    _check(max(scores, projected), f"layer {layer.name} relates {positions[0]} positions to {most}")
 
 
 def _check(numbers: int, came: str) -> None:

@@ -44,7 +44,12 @@ _SHIFT = whole(-4096, 4096)
 _FILL = word("constant", "reflect", "wrap", "nearest")
 
 _LINEAR: Arguments = {"activation": anything, "use_bias": flag}
-_SLIDING: Arguments = {"kernel_size": _SIDES, "strides": _SIDES, "padding": _PADDING, "dilation_rate": _SIDES}
+_SLIDING: Arguments = {
+    "kernel_size": _SIDES,
+    "strides": _SIDES,
+    "padding": _PADDING,
+    "dilation_rate": one_or_several(whole(1, 256), 3),
+}
 _CONV: Arguments = {"filters": _COUNT, "groups": _COUNT, **_SLIDING, **_LINEAR}
 _TRANSPOSED: Arguments = {
     "filters": _COUNT,
@@ -65,6 +70,7 @@ _RECURRENT: Arguments = {
     "return_sequences": flag,
     "return_state": flag,
     "go_backwards": flag,
+    "zero_output_for_mask": flag,
     **_LINEAR,
 }
 
@@ -227,6 +233,7 @@ CODE = {
 _REDUCING: Arguments = {"axis": _AXES, "keepdims": flag}
 _EXTREME: Arguments = {**_REDUCING, "initial": optional(number)}
 _ONE_AXIS: Arguments = {"axis": _AXIS}
+_TYPED: Arguments = {"dtype": _DTYPE}
 _SOME_AXES: Arguments = {"axis": _AXES}
 _POOL_OPERATION: Arguments = {**_POOL, "data_format": _CHANNELS_LAST}
 
@@ -241,7 +248,8 @@ OPERATIONS: Mapping[str, Mapping[str, Arguments]] = {
             ),
             _NONE,
         ),
-        **dict.fromkeys(("Mean", "Std", "Sum", "Var"), _REDUCING),
+        **dict.fromkeys(("All", "Any", "Mean", "Std", "Sum", "Var"), _REDUCING),
+        **dict.fromkeys(("OnesLike", "ZerosLike"), _TYPED),
         **dict.fromkeys(("Max", "Min"), _EXTREME),
         **dict.fromkeys(("Concatenate", "Stack"), _ONE_AXIS),
         "Clip": {"x_min": optional(numbers), "x_max": optional(numbers)},
@@ -255,8 +263,9 @@ OPERATIONS: Mapping[str, Mapping[str, Arguments]] = {
         "Prod": {**_REDUCING, "dtype": _DTYPE},
         "Repeat": {"repeats": one_or_several(whole(0, 4096), 4096), "axis": optional(_AXIS)},
         "Reshape": {"newshape": several(optional(whole(-1)))},
+        "Round": {"decimals": whole(-10, 10)},
         "Roll": {"shift": one_or_several(_SHIFT), "axis": _AXES},
-        "Split": {"indices_or_sections": one_or_several(_COUNT, 4096), "axis": _AXIS},
+        "Split": {"indices_or_sections": one_or_several(whole(1, 4096), 4096), "axis": _AXIS},
         "Squeeze": {"axis": _AXES},
         "Swapaxes": {"axis1": _AXIS, "axis2": _AXIS},
         "Take": {"axis": optional(_AXIS)},

@@ -9,11 +9,12 @@ from typing import Any
 
 from drivesal.errors import DrivesalError, ModelError
 from drivesal.loading.building import build, written_by_keras_1
-from drivesal.loading.contained import check_contained
+from drivesal.loading.contained import attribute, check_contained
 from drivesal.loading.legacy.recurrent import joined
 from drivesal.loading.parts import Rebuilt
 from drivesal.loading.table import WRAPPERS
 
+_LONGEST = 16 * 2**20
 AGAIN = "save it again in the Keras that wrote it, with model.save('name.h5')"
 
 
@@ -27,7 +28,7 @@ def read(path: Path, lambdas: Mapping[str, str]) -> tuple[Any, set[str]]:
     try:
         with h5py.File(path, "r") as file:
             check_contained(file, path)
-            written = file.attrs.get("model_config")
+            written = attribute(file, "model_config")
             if written is None and "layers" in file and "layer_names" not in file.attrs:
                 raise ModelError(
                     "a Keras model, or weights of Keras 1 or 2",
@@ -37,7 +38,7 @@ def read(path: Path, lambdas: Mapping[str, str]) -> tuple[Any, set[str]]:
             source = path if written is not None else beside(path)
             architecture = decoded(written if written is not None else _text(source), source)
             group = file.get("model_weights", file)
-            version = _said("keras_version", file.attrs, group.attrs, architecture)
+            version = _said("keras_version", file, group, architecture)
             theano = _theano(architecture, file, group)
             made = build(architecture, lambdas, version=version, theano=theano)
             if "layer_names" not in group.attrs and "layer_names0" not in group.attrs:
@@ -46,8 +47,8 @@ def read(path: Path, lambdas: Mapping[str, str]) -> tuple[Any, set[str]]:
             return made.network, made.used
     except DrivesalError:
         raise
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:200]
+    except Exception as error:  # whatever h5py raises of a file that is damaged or made up
+        reason = str(error)[:200]
         raise ModelError("a Keras model in HDF5", f"{path} cannot be read ({reason})", AGAIN) from error
 
 
@@ -67,7 +68,11 @@ def decoded(text: Any, source: Path) -> Any:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            data = file.read(_LONGEST + 1)
+        if len(data) > _LONGEST:
+            raise ValueError(f"it is longer than {_LONGEST / 2**20:.0f} MiB")
+        return data.decode("utf-8")
     except (OSError, ValueError) as error:
         raise ModelError(
             "the architecture as JSON",
@@ -95,7 +100,7 @@ def beside(weights: Path) -> Path:
 
 
 def _is_architecture(path: Path) -> bool:
-    if path.name.endswith(".card.json"):
+    if path.name.endswith(".card.json") or not path.is_file() or path.stat().st_size > _LONGEST:
         return False
     try:
         found = decoded(_text(path), path)
@@ -104,14 +109,16 @@ def _is_architecture(path: Path) -> bool:
     return isinstance(found, dict) and "class_name" in found and "config" in found
 
 
-def _strings(attributes: Any, name: str) -> list[str]:
-    """A list of names; a long one is kept in pieces, name0, name1 and so on."""
-    values = list(attributes[name]) if name in attributes else []
+def _strings(holder: Any, name: str) -> list[str]:
+    """A list of names among the attributes; a long one is kept in pieces, name0, name1 and so on."""
+    found = attribute(holder, name)
+    values = [] if found is None else list(found)
     piece = 0
     while not values or piece:
-        if f"{name}{piece}" not in attributes:
+        found = attribute(holder, f"{name}{piece}")
+        if found is None:
             break
-        values += list(attributes[f"{name}{piece}"])
+        values += list(found)
         piece += 1
     return [one.decode("utf-8") if isinstance(one, bytes) else str(one) for one in values]
 
@@ -119,7 +126,10 @@ def _strings(attributes: Any, name: str) -> list[str]:
 def _said(name: str, *holders: Any) -> str:
     """What the first of the holders that has it says, "" where none does."""
     for holder in holders:
-        value = holder.get(name) if hasattr(holder, "get") else None
+        if hasattr(holder, "attrs"):
+            value = attribute(holder, name)
+        else:
+            value = holder.get(name) if isinstance(holder, dict) else None
         if value is not None:
             return value.decode() if isinstance(value, bytes) else str(value)
     return ""
@@ -130,15 +140,15 @@ def _theano(architecture: Any, file: Any, group: Any) -> bool:
 
     Keras 2 says so in the file; of Keras 1, variables of TensorFlow have names that end in :0.
     """
-    backend = _said("backend", file.attrs, group.attrs, architecture)
+    backend = _said("backend", file, group, architecture)
     if backend or not written_by_keras_1(architecture):
         return backend == "theano"
-    names = [one for layer in _strings(group.attrs, "layer_names") for one in _weight_names(group, layer)]
+    names = [one for layer in _strings(group, "layer_names") for one in _weight_names(group, layer)]
     return bool(names) and not any(":" in one for one in names)
 
 
 def _weight_names(group: Any, layer: str) -> list[str]:
-    return _strings(group[layer].attrs, "weight_names") if layer in group else []
+    return _strings(group[layer], "weight_names") if layer in group else []
 
 
 Stored = list[tuple[str, Any]]
@@ -162,7 +172,7 @@ def _stored(group: Any, layer: str) -> Stored:
 
 def _set_all(made: Rebuilt, group: Any) -> None:
     """By the layers' names where the file has them all, else by their order."""
-    names = [name for name in _strings(group.attrs, "layer_names") if _weight_names(group, name)]
+    names = [name for name in _strings(group, "layer_names") if _weight_names(group, name)]
     wanted = {name: layer for name, layer in made.layers.items() if _weights(layer)}
     if set(wanted) <= set(names):
         pairs = [(name, name) for name in wanted]
@@ -237,6 +247,7 @@ def _set(made: Rebuilt, name: str, layer: Any, stored: Stored) -> None:
         shape = tuple(weight.shape)
         # Keras 1 kept a kernel as (out, in, rows, columns) where channels came first
         turned = made.first and made.old and len(shape) == 4
+        turned = turned and len(value.shape) == 4
         there = tuple(value.shape[axis] for axis in (2, 3, 1, 0)) if turned else tuple(value.shape)
         if there != shape:
             raise ModelError(
@@ -247,6 +258,8 @@ def _set(made: Rebuilt, name: str, layer: Any, stored: Stored) -> None:
         if made.theano and type(layer).__name__.startswith("Conv") and len(shape) > 2:
             array = np.flip(array, tuple(range(len(shape) - 2)))
         weight.assign(array)
+    if hasattr(layer, "finalize_state"):
+        layer.finalize_state()  # what it computes with is made of its weights
 
 
 def _recurrent(layer: Any) -> str:
