@@ -23,7 +23,7 @@ from drivesal.loading.parts import Rebuilt, half_padded, make, without_types
 from drivesal.loading.sizes import check_call, check_layers, check_outputs, numbers
 from drivesal.network import refuse_several_pictures
 
-MOST_CALLS = 20_000
+MOST_CALLS = 5_000
 """Calls of layers in one network: a model that is called many times inside another counts as often."""
 MOST_NUMBERS = 2**29
 """Numbers that all layers of a network may give of one picture."""
