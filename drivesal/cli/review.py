@@ -170,7 +170,8 @@ def _named(host: str) -> str:
 
 def _notes(recording: Recording, path: Path | None) -> Notes:
     """The notes on the drive, kept where the person says, beside the drive or here."""
-    from drivesal.review.notes import Notes, place
+    from drivesal.review.notes import Notes
+    from drivesal.review.notes_folder import place
 
     drive, frames = recording.info.path, recording.info.length or 0
     name = drive.resolve().name
