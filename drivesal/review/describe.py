@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from drivesal.attribution import Method
     from drivesal.painter import Painter
     from drivesal.review.desk import Told
+    from drivesal.review.notes import Note
     from drivesal.review.session import Session
 
 
@@ -93,6 +94,11 @@ def _method(one: Method) -> dict[str, Any]:
             for option in one.options
         ],
     }
+
+
+def noted(note: Note) -> dict[str, Any]:
+    """A note with its version, which a change of it must name."""
+    return dataclasses.asdict(note) | {"version": note.version}
 
 
 def numbers(told: Told, painter: Painter) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import codecs
 import csv
 import dataclasses
 import errno
+import hashlib
 import io
 import json
 import math
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
 
-from drivesal.errors import InputError, OptionError
+from drivesal.errors import DrivesalError, InputError, OptionError
 from drivesal.review.notes_folder import alone, unsaved
 
 VERSION = 1
@@ -45,6 +46,20 @@ class Note:
     time_s: float
     text: str
 
+    @property
+    def version(self) -> str:
+        """What tells this text from another: 16 hexadecimal digits."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
+
+
+class StaleNoteError(DrivesalError):
+    """A note was written upon a text that has been replaced since; `kept` is the note in the file, if any."""
+
+    def __init__(self, frame: int, kept: Note | None) -> None:
+        came = "it was removed meanwhile" if kept is None else "another one was saved meanwhile"
+        super().__init__(f"the note on frame {frame} as it is kept", came, "choose which text to keep")
+        self.kept = kept
+
 
 @dataclass(frozen=True, slots=True)
 class _Content:
@@ -62,8 +77,9 @@ class Notes:
     """The notes on one drive, saved whole with every change. Safe to use from several threads.
 
     Several servers may have the same drive open: a change is made to what the file holds at that moment, under
-    a lock on its folder (on systems with `flock`), so that none loses another's notes; on one frame the later
-    wins. A file that was removed meanwhile is written again with all notes.
+    a lock on its folder (on systems with `flock`), so that none loses another's notes. On one frame the later
+    wins, unless it says upon which text it was written (`set`). A file that was removed meanwhile is written
+    again with all notes.
     """
 
     def __init__(self, path: Path, drive: str, frames: int) -> None:
@@ -94,13 +110,15 @@ class Notes:
             self._refresh()
             return sorted(self._notes.values(), key=lambda note: note.frame)
 
-    def set(self, frame: int, time_s: float, text: str) -> Note | None:
+    def set(self, frame: int, time_s: float, text: str, base: str | None = None) -> Note | None:
         """Sets the note of a frame, saves, and returns it as it is kept (see `clean`). A text of which nothing
-        is left removes the note, and None is returned.
+        is left removes the note, and None is returned. `base` is the `version` of the note that was changed,
+        "" where there was none; without it the text replaces whatever is kept.
 
-        Raises OptionError for a frame that the drive has not, a text that is too long or a note too many,
-        InputError where the file was broken meanwhile, OutputError where it cannot be saved. Nothing has
-        changed then, neither here nor on the disk.
+        Raises StaleNoteError where the note kept is neither of that version nor the same text, OptionError for
+        a frame that the drive has not, a text that is too long or a note too many, InputError where the file
+        was broken meanwhile, OutputError where it cannot be saved. Nothing has changed then, neither here nor
+        on the disk.
         """
         if not 0 <= frame < self.frames:
             raise OptionError(f"a frame from 0 to {self.frames - 1}", f"it is {frame}", "choose another")
@@ -113,6 +131,9 @@ class Notes:
         with self._lock, alone(self._file):
             found = self._read(self._file)
             old = self._notes if found is None else found[0]
+            kept = old.get(frame)
+            if base is not None and base != version(kept) and text != (kept.text if kept else ""):
+                raise StaleNoteError(frame, kept)
             notes = dict(old)
             if text:
                 notes[frame] = Note(frame, float(time_s), text)
@@ -215,6 +236,11 @@ class Notes:
                 raise unsaved(self.path, error) from error
             raise
         return stamp
+
+
+def version(note: Note | None) -> str:
+    """`Note.version`, "" where there is no note."""
+    return "" if note is None else note.version
 
 
 def clean(text: str) -> str:

@@ -22,8 +22,9 @@ from drivesal.errors import DrivesalError, InputError, OptionError
 from drivesal.outputs import encode_picture
 from drivesal.painter import Painter
 from drivesal.review import assets, pictures
-from drivesal.review.describe import described, numbers, valid
+from drivesal.review.describe import described, noted, numbers, valid
 from drivesal.review.desk import Told
+from drivesal.review.notes import StaleNoteError
 from drivesal.review.questions import Ahead, AnEdit, AWanted, Case, Index, Wanted, Width
 from drivesal.review.session import NotReadyError, Session
 from drivesal.review.waiting import GoneError, drawn, result
@@ -264,13 +265,20 @@ def _floats(values: Any) -> Response:
 def _notes(made: FastAPI, session: Session) -> None:
     @made.get("/api/notes")
     def notes() -> dict[str, Any]:
-        return {"notes": [dataclasses.asdict(note) for note in session.notes.all()]}
+        return {"notes": [noted(note) for note in session.notes.all()]}
 
     @made.put("/api/notes/{index}")
-    def note(index: Index, text: Annotated[str, Body(embed=True)]) -> dict[str, Any]:
+    def note(
+        index: Index, text: Annotated[str, Body()], base: Annotated[str, Body(max_length=64)]
+    ) -> dict[str, Any]:
         _check(session, index)
-        session.notes.set(index, session.frames.at(index).time_s, text)
+        session.notes.set(index, session.frames.at(index).time_s, text, base)
         return notes()
+
+    @made.exception_handler(StaleNoteError)
+    def stale(_: Request, error: StaleNoteError) -> JSONResponse:
+        kept = None if error.kept is None else noted(error.kept)
+        return JSONResponse({"error": str(error), "note": kept}, status_code=409)
 
     @made.get("/api/notes.csv")
     def table() -> PlainTextResponse:

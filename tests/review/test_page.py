@@ -290,6 +290,37 @@ def test_a_note_survives_a_reload(visit: Visit) -> None:
     visit.page.wait_for_selector("#notes-empty:not([hidden])")
 
 
+def test_two_tabs_lose_neither_note(browser: Browser, served: str) -> None:
+    """Both open frame 8 without a note; the second to save is shown what the first saved."""
+    state = "document.querySelector('#note-state').textContent === '%s'"
+
+    def write(visit: Visit, text: str) -> None:
+        visit.press("n")
+        visit.page.locator("#note").fill(text)
+        visit.page.click("#save-note")
+
+    with visited(browser, served, "#frame=8") as first, visited(browser, served, "#frame=8") as second:
+        for visit in (first, second):
+            visit.shown(8)
+        write(first, "the first")
+        first.until(state % "saved")
+        write(second, "the second")
+        second.until("document.querySelector('#note-theirs')?.textContent === 'the first'")
+        assert second.page.locator("#note").input_value() == "the second"
+        second.forget("^409")
+        second.press("Escape", "ArrowRight", "ArrowLeft")  # neither is lost on the way
+        assert second.page.locator("#note-theirs").inner_text() == "the first"
+        second.page.click("#keep-both")
+        second.until(state % "saved")
+        assert second.page.locator("#note-theirs").count() == 0
+        first.page.evaluate("dispatchEvent(new Event('focus'))")  # as on the way back to the tab
+        first.until("document.querySelector('#note').value === 'the first\\n\\nthe second'")
+        write(first, "")
+        first.until(state % "saved")
+        write(second, "")  # the same on both sides is no conflict
+        second.until(state % "saved")
+
+
 def test_two_models(browser: Browser, compared: str) -> None:
     with visited(browser, compared) as visit:
         visit.part("difference").wait_for()

@@ -223,8 +223,9 @@ def test_a_figure_to_save_is_what_drivesal_image_draws(ask: Ask) -> None:
 
 def test_notes_are_kept(ask: Ask, session: Session) -> None:
     text = "<b>a shadow</b>, and more"
-    assert ask("/api/notes/5", "PUT", {"text": text}).status == 200
+    assert ask("/api/notes/5", "PUT", {"text": text, "base": ""}).status == 200
     (note,) = ask("/api/notes").json["notes"]
+    version = note.pop("version")
     assert note == {
         "frame": 5,
         "time_s": pytest.approx(session.recording.at(5).time_s),
@@ -234,7 +235,22 @@ def test_notes_are_kept(ask: Ask, session: Session) -> None:
     table = ask("/api/notes.csv")
     assert "attachment" in table.headers["content-disposition"]
     assert table.data.decode().splitlines()[1].startswith("5,")
-    assert ask("/api/notes/5", "PUT", {"text": ""}).json == {"notes": []}
+    assert ask("/api/notes/5", "PUT", {"text": "", "base": version}).json == {"notes": []}
+
+
+def test_a_note_written_upon_an_older_text_is_refused_and_both_are_known(ask: Ask) -> None:
+    (first,) = ask("/api/notes/6", "PUT", {"text": "one", "base": ""}).json["notes"]
+    stale = ask("/api/notes/6", "PUT", {"text": "two", "base": ""})
+    assert (stale.status, stale.json["note"]) == (409, first)
+    assert "frame 6" in stale.json["error"]
+    assert ask("/api/notes").json["notes"] == [first]
+    assert ask("/api/notes/6", "PUT", {"text": "one", "base": ""}).status == 200  # the same text is no conflict
+    (second,) = ask("/api/notes/6", "PUT", {"text": "two", "base": first["version"]}).json["notes"]
+    assert second["text"] == "two"
+    assert ask("/api/notes/6", "PUT", {"text": "", "base": first["version"]}).status == 409  # nor is it removed
+    assert ask("/api/notes/6", "PUT", {"text": "", "base": second["version"]}).json == {"notes": []}
+    gone = ask("/api/notes/6", "PUT", {"text": "three", "base": second["version"]})
+    assert (gone.status, gone.json["note"]) == (409, None)
 
 
 @pytest.mark.parametrize(
@@ -302,7 +318,19 @@ def test_a_page_names_no_file_of_the_machine(ask: Ask, tmp_path: Path, method: s
     assert ask("/api/heat/1", method=method, options={"baseline": "black"}).status == 200
 
 
-@pytest.mark.parametrize("body", [{}, {"text": 3}, {"text": None}, [], {"text": "x" * 10_000}, {"txt": "a"}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"text": "of no version"},
+        {"text": 3, "base": ""},
+        {"text": None, "base": ""},
+        [],
+        {"text": "x" * 10_000, "base": ""},
+        {"txt": "a", "base": ""},
+        {"text": "a", "base": "0" * 99},
+    ],
+)
 def test_a_note_that_is_none_is_refused(ask: Ask, body: Any) -> None:
     assert 400 <= ask("/api/notes/5", "PUT", body).status < 500
     assert ask("/api/notes").json == {"notes": []}
