@@ -152,8 +152,6 @@ class Desk:
         self._told = Held(HELD_BYTES)
         self._probe: Probe | None = None
         self._probing = threading.Lock()
-        # the first view and the analysis begin at once, with the same; a slow one holds no other up
-        self._studying: dict[Hashable, threading.Lock] = {}
 
     def frame(self, index: int, edit: Edit = NOTHING) -> Frame:
         """The frame, as the edit leaves it. Raises InputError where there is none."""
@@ -173,16 +171,25 @@ class Desk:
                 self._probe = _probe(self.recording, self.models)
             return self._probe
 
+    def passes(self, view: View, number: int) -> int:
+        """How many passes of a model a frame takes under a view's method. Raises OptionError, ModelError."""
+        model, chosen = self.models[number], method(view.method)
+        return chosen.passes_of(chosen.settings(dict(view.options)), model.preprocess.size, model)
+
     def studied(self, view: View, tick: Tick) -> Study:
         """The clip's statistics under this view, from a probe."""
         key = (view.model, view.method, view.options, view.support, view.maintain)
-        with self._studying.setdefault(key, threading.Lock()):
-            found: Study | None = self._studies.get(key)
-            if found is None:
-                frames = self._probed().frames[view.model]
-                found = study_of(frames, self.models[view.model], view.question, tick)
-                self._studies.put(key, found, sum(_nbytes(one) for one in found.probe))
-            return found
+        found: Study | None = self._studies.get(key)
+        if found is None:
+            title = method(view.method).title
+
+            def measuring(share: float, frames: int) -> None:
+                tick(share, f"measuring the scale of {title} over {frames} frames")
+
+            frames = self._probed().frames[view.model]
+            found = study_of(frames, self.models[view.model], view.question, measuring)
+            self._studies.put(key, found, sum(_nbytes(one) for one in found.probe))
+        return found
 
     def painter(self, view: View, opacity: float, tick: Tick) -> Painter:
         """What draws this view; of two models on the scale of both, where that has the same unit."""

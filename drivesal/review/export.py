@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from drivesal.errors import InputError
 from drivesal.review import pictures
 from drivesal.review.bundle import page
-from drivesal.review.describe import described, numbers
+from drivesal.review.describe import described, noted, numbers, view_of
 from drivesal.review.whatif import NOTHING
 
 if TYPE_CHECKING:
@@ -80,17 +79,21 @@ class Exporter:
 
     def _facts(self, extent: Extent, told: dict[int, Any]) -> dict[str, Any]:
         self._session.analysis.wait()
-        timelines = self._session.analysis.timelines
+        analysis = self._session.analysis
         drive = described(self._session)
         drive["exported"] = {"every": extent.every}
         drive["cases"] = [one for one in drive["cases"] if one["name"] == self._case]
         drive["methods"] = [one for one in drive["methods"] if one["name"] == self._view.question.method]
-        columns = [line.since(0, len(line)) for line in timelines]
+        totals = analysis.first
         return {
             "drive": drive,
-            "timelines": [{"columns": one} for one in columns],
+            "timelines": [{"columns": line.since(0, len(line))} for line in analysis.numbers],
+            "totals": {
+                "of": view_of(totals.view),
+                "columns": [line.since(0, len(line)) for line in totals.columns],
+            },
             "explained": told,
-            "notes": [dataclasses.asdict(note) for note in self._session.notes.all()],
+            "notes": [noted(note) for note in self._session.notes.all()],
         }
 
     def _asked(self, compute: Callable[[Any], Any]) -> Any:

@@ -6,6 +6,7 @@ import dataclasses
 import http.client
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ import numpy as np
 import pytest
 
 from drivesal.api import attribute
-from drivesal.errors import InputError, OptionError
+from drivesal.errors import InputError, ModelError, OptionError
 from drivesal.model import SteeringModel
 from drivesal.preprocess import Crop
 from drivesal.recordings import open_recording, read_labels
@@ -121,6 +122,16 @@ def test_the_drive_is_described(ask: Ask) -> None:
     assert rise["caution"]
 
 
+def test_the_cost_of_a_method_is_that_under_the_models(ask: Ask) -> None:
+    """24x32 px; the last convolution has 6 maps of 8x12."""
+    told = {one["name"]: one for one in ask("/api/drive").json["methods"]}
+    assert told["gradient"]["passes"] == 1
+    assert told["occlusion"]["passes"] == 4 * 6 + 1
+    assert told["score-cam"]["passes"] == 6 + 1
+    assert told["rise"]["passes"] == 1000
+    assert {one["refused"] for one in told.values()} == {None}
+
+
 def test_a_frame_is_the_very_frame(ask: Ask, session: Session) -> None:
     for index in (0, 17, FRAMES - 1, 3):
         exact = session.recording.at(index).image
@@ -202,6 +213,9 @@ def test_the_timeline_fills_with_what_single_frames_say(ask: Ask) -> None:
         time.sleep(0.05)
     for model in (0, 1):
         columns = ask("/api/timeline", model=model).json["columns"]
+        totals = ask("/api/totals", model=model).json
+        assert totals["of"] == {"method": "gradient", "title": "Vanilla saliency", "options": {}, "maintain": "product"}
+        columns |= totals["columns"]
         assert {len(column) for column in columns.values()} == {FRAMES}
         told = ask("/api/explained/7", model=model).json
         assert columns["angle"][7] == pytest.approx(told["angle"], abs=1e-4)
@@ -209,6 +223,17 @@ def test_the_timeline_fills_with_what_single_frames_say(ask: Ask) -> None:
         assert columns["increase"][7] == pytest.approx(told["cases"][0]["total"], rel=1e-3)
         assert columns["moved"][0] is None
         assert all(0 <= value <= 1 for value in columns["moved"][1:])
+    few = {"method": "smoothgrad", "options": {"samples": 3}}
+    while not (found := ask("/api/totals", **few).json)["ended"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert found["of"]["options"] == {"samples": 3}
+    told = ask("/api/explained/7", **few).json
+    assert found["columns"]["increase"][7] == pytest.approx(told["cases"][0]["total"], rel=1e-3)
+    slow = ask("/api/totals", method="rise").json
+    assert slow["ended"]
+    assert "1,000 passes" in slow["error"]
+    assert slow["columns"]["increase"] == []
     rest = ask("/api/timeline", since=35).json
     assert rest["since"] == 35
     assert len(rest["columns"]["angle"]) == 5
@@ -342,10 +367,42 @@ def test_before_the_models_are_there_frames_are(drive: Path, tmp_path: Path) -> 
         with served(app(made), listening):
             ask = asker(listening.getsockname()[1])
             assert ask("/api/drive").json["ready"] is False
+            assert {one["passes"] for one in ask("/api/drive").json["methods"]} == {None}
             assert ask("/api/frame/3").status == 200
             for path in ("/api/heat/3", "/api/explained/3", "/api/timeline", "/api/map/3"):
                 found = ask(path)
                 assert (found.status, found.json["error"]) == (503, "the model is still being loaded")
+
+
+def test_what_refuses_the_models_is_told_and_frames_and_notes_stay(drive: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    with open_recording(drive) as recording, Session(recording, notes_in(tmp_path), say=said.append) as made:
+        listening = bound("127.0.0.1", 0)
+        with served(app(made), listening):
+            ask = asker(listening.getsockname()[1])
+            made.refuse(ModelError("a model", "it is none", "take another"))
+            reason = "expected a model, but it is none; take another"
+            assert said == [reason]
+            told = ask("/api/status").json
+            assert (told["ready"], told["refused"]) == (False, reason)
+            for path in ("/api/heat/3", "/api/explained/3", "/api/timeline", "/api/totals", "/api/map/3"):
+                found = ask(path)
+                assert (found.status, found.json["error"]) == (400, reason)
+            assert ask("/api/frame/3").status == 200
+            assert ask("/api/notes/3", "PUT", {"text": "seen", "base": ""}).status == 200
+
+
+def test_the_probe_of_a_scale_is_called_so(ask: Ask) -> None:
+    """Not the frame that is waited for: that comes after."""
+    seen = set()
+    with ThreadPoolExecutor() as pool:
+        # a scale that nobody measured yet
+        asked = pool.submit(ask, "/api/heat/9", method="rise", options={"masks": 501})
+        while not asked.done():
+            now = ask("/api/status").json["work"]
+            seen.add(now["what"] if now else "")
+    assert any(re.fullmatch(r"measuring the scale of RISE over \d+ frames", what) for what in seen), seen
+    assert seen <= {*(what for what in seen if "measuring" in what), "RISE of frame 9", ""}
 
 
 def test_a_page_that_moves_on_ends_what_it_waited_for(ask: Ask, session: Session) -> None:
@@ -355,7 +412,7 @@ def test_a_page_that_moves_on_ends_what_it_waited_for(ask: Ask, session: Session
     options = quote(json.dumps({"masks": 100_000}))
     connection.request("GET", f"/api/heat/9?method=rise&options={options}&case=increase")
     deadline = time.monotonic() + 20
-    while (now := ask("/api/status").json["work"]) is None or "rise" not in now["what"]:
+    while (now := ask("/api/status").json["work"]) is None or "RISE" not in now["what"]:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     connection.close()
@@ -417,7 +474,7 @@ def test_who_waits_when_the_work_ends_is_told(drive: Path, tmp_path: Path, model
         with served(app(made), listening), ThreadPoolExecutor() as pool:
             ask = asker(listening.getsockname()[1])
             slow = pool.submit(ask, "/api/heat/9", method="rise", options={"masks": 100_000})
-            while (now := made.work.now) is None or "rise" not in now[0]:
+            while (now := made.work.now) is None or "RISE" not in now[0]:
                 time.sleep(0.02)
             made.work.close()
             assert slow.result(20).status == 204
@@ -449,7 +506,7 @@ def test_a_slow_methods_study_does_not_hold_the_analysis_up(
         made = desk.Desk(recording, frames, models)
         running, go = threading.Event(), threading.Event()
 
-        def tick(share: float) -> None:
+        def tick(share: float, what: str = "") -> None:
             running.set()
             go.wait(20)
 

@@ -9,7 +9,7 @@ import { Panel } from "./panel.js";
 import { planOf } from "./plan.js";
 
 const TOGETHER_MS = 120; // pictures that come within this appear in the same instant
-const PATIENCE_MS = 150; // how old a request may grow before a newer one ends it
+const PATIENCE_MS = 1000; // how long a frame of a slow method is waited for when another one is wanted
 const LONG_MS = 300;     // from when on progress is shown
 const CAPTION_PX = [36, 52]; // two lines of text, three under narrow pictures
 const NARROW_PX = 340;
@@ -43,17 +43,19 @@ export class Stage extends EventTarget {
     this.render();
   }
 
-  /** Shows the state, as soon as what is being shown is there or has taken too long. */
+  /** Shows the state as soon as what is being shown is there, so that a held key shows a steady stream of frames;
+   * what another method, case or drawing makes useless is ended, and of a slow method what takes too long. */
   render() {
     this.#pending = true;
     document.body.dataset.idle = "false"; // tests wait for it
     if (!this.#running) { this.#begin(); return; }
-    const age = performance.now() - this.#running.started;
-    if (age >= PATIENCE_MS) this.#running.controller.abort();
-    else {
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => { if (this.#pending) this.#running?.controller.abort(); }, PATIENCE_MS - age);
-    }
+    const { started, state, plan, controller } = this.#running;
+    const stepped = sameView(state, this.#store.now);
+    if (stepped && !plan.slow) return;
+    const left = stepped ? started + PATIENCE_MS - performance.now() : 0;
+    clearTimeout(this.#timer);
+    if (left <= 0) controller.abort();
+    else this.#timer = setTimeout(() => { if (this.#pending) controller.abort(); }, left);
   }
 
   async #begin() {
@@ -220,6 +222,12 @@ export class Stage extends EventTarget {
     this.#width = width;
     return true;
   }
+}
+
+/** Whether two states differ in the frame alone. */
+function sameView(a, b) {
+  const view = (state) => JSON.stringify({ ...state, frame: 0, playing: false, edits: 0 });
+  return view(a) === view(b);
 }
 
 function legendText(legend, scale) {
