@@ -163,9 +163,12 @@ def _drive(made: FastAPI, session: Session) -> None:
     @made.get("/api/totals")
     def totals(view: AView, since: Since = 0) -> dict[str, Any]:
         _check(session, 0, view.model)
-        found = session.analysis.totals(view)
+        found, instead = session.analysis.totals(view), None
+        if found.ended and not found.rows:
+            # of a method that is not followed those that there are, under their own name
+            found, instead = session.analysis.first, found.columns[view.model].error
         line = found.columns[view.model]
-        told = {"of": view_of(found.view), "since": since, "ended": line.ended, "error": line.error}
+        told = {"of": view_of(found.view), "since": since, "ended": line.ended, "error": instead or line.error}
         return valid(told | {"columns": line.since(since, ROWS)})  # type: ignore[no-any-return]
 
 

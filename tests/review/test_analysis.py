@@ -14,8 +14,8 @@ import pytest
 
 from drivesal.errors import DamagedInputError
 from drivesal.recordings.memory import MemoryRecording
-from drivesal.review.columns import Columns
 from drivesal.review import totals
+from drivesal.review.columns import Columns
 from drivesal.review.desk import View
 from drivesal.review.notes import Notes
 from drivesal.review.session import USUAL, Session

@@ -85,6 +85,13 @@ export const putNote = (frame, text, base) => json(`/api/notes/${frame}`, {
   body: JSON.stringify({ text, base }),
 });
 
+/** What the totals of the drive depend on, as a query. */
+export function totalsQuery(state) {
+  const query = new URLSearchParams({ method: state.method, maintain: state.maintain });
+  if (Object.keys(state.options).length) query.set("options", JSON.stringify(state.options));
+  return query.toString();
+}
+
 /** What the server needs to know of the view, as a query. */
 export function viewQuery(state, model, more = {}) {
   const query = new URLSearchParams({

@@ -83,6 +83,7 @@ export class Timeline {
         lines: [...(truth ? [{ key: "truth", colour: "--truth", text: "true", width: 3.5, alpha: 0.75 }] : []), ...predicted] },
       ...(truth ? [{ key: "error", title: "error", note: "pred. − true", weight: 1.2, bands: ["error"], lines: errors }] : []),
       { key: "attribution", title: "attribution", note: "", weight: 1.3, bands: ["jump"], lines: [
+        { key: "magnitude", colour: "--case-magnitude", text: "magnitude" },
         { key: "maintain", colour: "--case-maintain", text: "maintain" },
         { key: "decrease", colour: "--case-decrease", text: "decrease" }, { key: "increase", colour: "--case-increase", text: "increase" }] },
       { key: "moved", title: "change", note: "% moved", weight: 1, bands: ["jump"], lines: [{ key: "moved", colour: "--moved", text: "" }] },
@@ -138,12 +139,15 @@ export class Timeline {
     const increase = column("increase");
     const decrease = column("decrease");
     const shares = this.#shares;
+    const rows = this.#rows;
+    const signed = rows.totals?.signed ?? true;
     const share = (part, other) => part.map((value, i) => (100 * value) / (value + other[i]));
     const up = shares ? share(increase, decrease) : increase;
     const down = shares ? share(decrease, increase) : decrease;
-    const top = shares ? 100 : 1.05 * Math.max(usualTop(up), usualTop(down));
-    this.#chart.put("attribution", "increase", up);
-    this.#chart.put("attribution", "decrease", down);
+    const top = !signed ? 1.05 * usualTop(column("magnitude")) : shares ? 100 : 1.05 * Math.max(usualTop(up), usualTop(down));
+    this.#chart.put("attribution", "magnitude", column("magnitude"), !signed);
+    this.#chart.put("attribution", "increase", up, signed);
+    this.#chart.put("attribution", "decrease", down, signed);
     // maintain has a unit of its own: it is drawn as a share of its largest
     const scale = top / 1.05 / (largest(column("maintain")) || 1);
     this.#chart.put("attribution", "maintain", column("maintain").map((value) => value * scale), this.#withMaintain);
@@ -189,9 +193,16 @@ export class Timeline {
     const { heights } = this.#chart;
     if (!heights || !this.#rowsOf.length) return;
     $("row-labels").replaceChildren(...this.#rowsOf.map((row, i) => {
-      const lines = row.lines.filter((line) => line.text && (line.key !== "maintain" || this.#withMaintain));
-      const note = row.key === "attribution" ? (this.#shares ? "shares %" : "total") : row.note;
-      const label = make("div", { class: "row-label" }, make("strong", { text: row.title }), make("span", { class: "note", text: note }),
+      const { totals, instead } = this.#rows;
+      const hidden = (totals?.signed ?? true) ? ["magnitude"] : ["increase", "decrease"];
+      if (!this.#withMaintain) hidden.push("maintain");
+      const lines = row.lines.filter((line) => line.text && !hidden.includes(line.key));
+      // whose totals they are stands there always: they may not be those of the method in view
+      const of = totals?.name ? `${this.#shares ? "shares %" : "total"}, ${totals.name}` : "total";
+      const note = row.key === "attribution" ? of : row.note;
+      const about = ["attribution", "moved"].includes(row.key) && totals?.name
+        ? `of ${totals.name}${instead ? `; of the method in view: ${instead}` : ""}` : null;
+      const label = make("div", { class: "row-label", title: about, "data-instead": row.key === "attribution" && instead ? instead : null }, make("strong", { text: row.title }), make("span", { class: "note", text: note }),
         ...lines.map((line) => {
           const swatch = make("span", { class: "line-swatch" });
           swatch.style.background = `var(${line.colour})`;
@@ -240,7 +251,9 @@ export class Timeline {
     const found = models.map((model) => this.#rows.at(model, frame)).filter(Boolean);
     if (!found.length) { say($("hover"), `frame ${frame}, not analysed yet`); return; }
     const [first] = found;
-    const parts = [clock(first.time_s), `frame ${frame}`, `predicted ${found.map((one) => angle(one.angle)).join(" / ")}`];
+    const shown = this.#store.shown(frame);
+    const name = shown === frame ? `frame ${frame}` : `frame ${frame} (in this file: ${shown})`;
+    const parts = [clock(first.time_s), name, `predicted ${found.map((one) => angle(one.angle)).join(" / ")}`];
     if (first.truth !== null) parts.push(`true ${angle(first.truth)}`, errorInWords(first.angle - first.truth));
     say($("hover"), parts.join(" · "));
   }
