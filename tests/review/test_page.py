@@ -18,7 +18,9 @@ import numpy as np
 import pytest
 
 from drivesal.assets import default_model
+from drivesal.errors import ModelError
 from drivesal.loading import load_model
+from drivesal.review import pictures
 from drivesal.world.world import Drive
 from drivesal.world.writing import write_drive
 from tests.review.pages import ARGUMENTS, Visit, browser_path, refusing, reviewed, visited
@@ -141,6 +143,59 @@ def test_stepping(visit: Visit) -> None:
     for _ in range(20):
         visit.press("ArrowRight")
     visit.shown(78)
+
+
+def test_a_held_key_shows_a_steady_stream_of_frames_with_heat(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where heat takes 0.25 s, longer than the next frame is in coming, as on a slow machine."""
+    drawing = pictures.heated
+
+    def slow(*given: Any) -> Any:
+        time.sleep(0.25)
+        return drawing(*given)
+
+    monkeypatch.setattr(pictures, "heated", slow)
+    visit.run(
+        """() => {
+          const canvas = document.querySelector('[data-part="heat-0-increase"] canvas');
+          globalThis.seen = [];
+          const look = () => globalThis.seen.push(Number(canvas.dataset.frame));
+          new MutationObserver(look).observe(canvas, { attributes: true, attributeFilter: ["data-frame"] });
+        }"""
+    )
+    until = time.monotonic() + 4
+    while time.monotonic() < until:
+        visit.page.keyboard.down("ArrowRight")  # again and again, as a keyboard does
+        time.sleep(0.05)
+    seen = visit.run("() => globalThis.seen")
+    visit.page.keyboard.up("ArrowRight")
+    frames = sorted(set(seen))
+    print(f"\nheld for 4 s: {len(frames)} frames with heat")
+    assert len(frames) >= 5
+    assert seen == sorted(seen)
+    visit.shown()  # and the newest comes last
+
+
+def test_the_timelines_totals_follow_the_method_and_say_whose_they_are(visit: Visit) -> None:
+    visit.analysed()
+    visit.until("document.querySelector('#row-labels').textContent.includes('Vanilla saliency')")
+    first = visit.run("() => document.querySelector('#chart canvas')?.toDataURL()")
+    visit.page.locator("#method").select_option("guided")
+    visit.until(
+        "document.querySelector('#row-labels').textContent.includes('Guided backpropagation')", timeout_s=30
+    )
+    assert first is None or visit.run("() => document.querySelector('#chart canvas').toDataURL()") != first
+    visit.page.locator("#method").select_option("vargrad")
+    visit.until("document.querySelector('#row-labels').textContent.includes('VarGrad')", timeout_s=40)
+    assert "magnitude" in visit.text("row-labels")
+    visit.page.locator("#method").select_option("rise")  # which is too slow for a whole drive
+    visit.until(
+        "document.querySelector('[data-instead]')?.dataset.instead.includes('1,000 passes')", timeout_s=30
+    )
+    assert "Vanilla saliency" in visit.text("row-labels")
+    visit.page.locator("#method").select_option("gradient")
+    visit.shown()
 
 
 def test_cases_change_the_picture(visit: Visit) -> None:
@@ -354,7 +409,8 @@ def test_a_slow_method_shows_progress_and_is_dropped(visit: Visit) -> None:
     masks.fill("4096")
     visit.until("location.hash.includes('4096')")
     visit.page.wait_for_selector("#busy:not([hidden])")
-    visit.until("/rise of frame 0: \\d+ %/.test(document.querySelector('#busy-text').textContent)")
+    measuring = r"/measuring the scale of RISE over \d+ frames: \d+ %/"
+    visit.until(f"{measuring}.test(document.querySelector('#busy-text').textContent)")
     assert visit.page.locator('[data-part="heat-0-increase"].late').count() == 1
     visit.press("Escape", "ArrowRight")  # the frame is there at once, its heat is not
     visit.page.wait_for_selector('[data-part="frame"] canvas[data-frame="1"]')
@@ -485,6 +541,20 @@ def test_frames_work_while_the_model_loads(
         assert visit.page.locator('[data-notice="loading"]').count() == 0
         visit.analysed()
         visit.forget("^503")
+
+
+def test_what_refuses_the_model_is_said_and_frames_stay(browser: Browser, drive: Path, tmp_path: Path) -> None:
+    with (
+        reviewed(drive, tmp_path / "notes.json", None) as (address, session),
+        visited(browser, address) as visit,
+    ):
+        session.refuse(ModelError("finite weights", "conv1 holds NaN", "train it again"))
+        visit.page.wait_for_selector('[data-notice="refused"]')
+        assert "conv1 holds NaN" in visit.page.locator('[data-notice="refused"]').inner_text()
+        assert visit.page.locator('[data-notice="loading"]').count() == 0
+        visit.press("ArrowRight")
+        visit.page.wait_for_selector('[data-part="frame"] canvas[data-frame="1"]')
+        assert visit.text("server-text") == "connected"
 
 
 def test_what_is_wrong_is_said(browser: Browser, served: str) -> None:
