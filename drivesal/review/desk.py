@@ -28,11 +28,12 @@ if TYPE_CHECKING:
     from drivesal.scale import Scale
     from drivesal.types import Floats, Image, Recording
 
-HELD_BYTES = 96 << 20
+HELD_BYTES = 64 << 20
 """Bytes of maps that are kept of frames that were looked at."""
-STUDY_BYTES = 256 << 20
-"""Bytes of probes that are kept, each of a model under a method; of PilotNet 20 MB, of any two models all."""
+STUDY_BYTES = 128 << 20
+"""Bytes of probes that are kept, each of a model under a method; of PilotNet 10 to 20 MB."""
 HELD_PAINTERS = 32
+_NO_MAP = np.zeros((0, 0, 1), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,11 @@ class Told:
     def nbytes(self) -> int:
         """About how much memory it takes."""
         return _nbytes(self.explained) + sum(heat.nbytes for heat in self.heats.values())
+
+
+def _slim(one: Explained) -> Explained:
+    """Without the map of every channel, the largest of it, which no view shows."""
+    return dataclasses.replace(one, raw=_NO_MAP)
 
 
 def _nbytes(one: Explained) -> int:
@@ -188,6 +194,7 @@ class Desk:
 
             frames = self._probed().frames[view.model]
             found = study_of(frames, self.models[view.model], view.question, measuring)
+            found = dataclasses.replace(found, probe=[_slim(one) for one in found.probe])
             self._studies.put(key, found, sum(_nbytes(one) for one in found.probe))
         return found
 
@@ -228,7 +235,7 @@ class Desk:
         before = None if edit.nothing else self.angle(view.model, self.frame(index))
         # the frame itself is kept elsewhere
         bare = dataclasses.replace(explained.frame, image=explained.picture)
-        found = Told(dataclasses.replace(explained, frame=bare), heats, before)
+        found = Told(_slim(dataclasses.replace(explained, frame=bare)), heats, before)
         self._told.put(key, found, found.nbytes)
         return found
 

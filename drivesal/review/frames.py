@@ -16,8 +16,8 @@ from drivesal.review.copies import LosslessCopy, free_bytes
 from drivesal.stages import stand_back
 from drivesal.types import Frame, Recording, Span
 
-CACHE_BYTES = 256 << 20
-"""Bytes of pictures that are kept: 43 of 1920x1080, 97 of 1280x720."""
+CACHE_BYTES = 192 << 20
+"""Bytes of pictures that are kept: 32 of 1920x1080, 72 of 1280x720, 218 of 640x480."""
 COPY_BYTES = 8 << 30
 """The largest copy that is made on disk."""
 FARTHEST_KEYFRAMES = 60

@@ -30,6 +30,7 @@ from drivesal.review.notes import Notes
 from drivesal.review.server import app
 from drivesal.review.serving import bound, served
 from drivesal.review.session import Session
+from drivesal.review.whatif import NOTHING
 from drivesal.steering import AngleSpec
 from tests.clips import make_clip
 from tests.models import convolutional, steering
@@ -542,3 +543,17 @@ def test_models_of_two_kinds_are_refused(drive: Path, tmp_path: Path) -> None:
         pytest.raises(OptionError, match="models of one kind"),
     ):
         made.begin(models)
+
+
+def test_what_is_held_of_a_frame_and_of_a_probe_is_what_views_show(session: Session) -> None:
+    """The map of every channel, which is the largest and no view shows, is let go of."""
+    found = session.work.ask(
+        "held", "", lambda tick: (session.desk.studied(desk.View(), tick), told_of(session, 11, tick))
+    ).future.result(60)
+    study, told = found
+    assert {one.raw.size for one in [*study.probe, told.explained]} == {0}
+    assert told.heats["increase"].any()
+
+
+def told_of(session: Session, index: int, tick: Any) -> desk.Told:
+    return session.desk.told(desk.View(), index, NOTHING, tick)
