@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 from drivesal.errors import DrivesalError
 from drivesal.explainer import batches
 from drivesal.review.columns import Columns
+from drivesal.review.memory import give_back
 from drivesal.review.totals import Pictures, Reader, Totals
 from drivesal.review.work import AHEAD, VIEW
 from drivesal.types import Span
@@ -136,6 +137,7 @@ class Analysis:
                 if numbers is None and (totals.ended or not totals.wanted or self._next() is not totals):
                     return
             totals.end()
+            give_back()
         except DrivesalError as error:
             self._tell(str(error), totals, numbers)
         except _EndedError:

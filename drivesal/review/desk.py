@@ -16,6 +16,7 @@ from drivesal.cases import SIGNED, UNSIGNED, choose
 from drivesal.errors import OptionError
 from drivesal.explainer import Question, Study, nothing_decoded, probe_size, study_of
 from drivesal.painter import Look, Painter, Request
+from drivesal.review.memory import give_back
 from drivesal.review.whatif import NOTHING, Edit
 from drivesal.types import Explained, Frame
 
@@ -196,6 +197,7 @@ class Desk:
             found = study_of(frames, self.models[view.model], view.question, measuring)
             found = dataclasses.replace(found, probe=[_slim(one) for one in found.probe])
             self._studies.put(key, found, sum(_nbytes(one) for one in found.probe))
+            give_back()
         return found
 
     def painter(self, view: View, opacity: float, tick: Tick) -> Painter:
