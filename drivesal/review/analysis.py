@@ -36,6 +36,7 @@ HELD_TOTALS = 8
 """Views whose totals are kept, of an hour at 30 frames/s 4 MB a model each."""
 _BATCH = 8
 """Frames explained at once: a view waits for no more than these."""
+_IDLE_S = 10.0
 _PATIENCE_S = 1.0
 """How long it stands back for views before it explains some frames nevertheless."""
 
@@ -114,13 +115,16 @@ class Analysis:
 
     def _next(self) -> Totals:
         """What pages wait for, that which they began to ask for last; waits until there is some."""
-        with self._change:
-            while not self._stop:
+        while True:
+            with self._change:
+                if self._stop:
+                    raise _EndedError
                 wanted = [one for one in self._totals.values() if one.wanted]
                 if wanted:
                     return max(wanted, key=lambda one: one.begun_s)
-                self._change.wait()
-            raise _EndedError
+                rested = not self._change.wait(_IDLE_S)
+            if rested:  # what drawing pictures left behind
+                give_back()
 
     def _read(self, totals: Totals, numbers: list[Columns] | None) -> None:
         """Reads on until the drive ends or, where the numbers are there already, another view is wanted."""
