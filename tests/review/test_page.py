@@ -179,21 +179,21 @@ def test_a_held_key_shows_a_steady_stream_of_frames_with_heat(
 
 def test_the_timelines_totals_follow_the_method_and_say_whose_they_are(visit: Visit) -> None:
     visit.analysed()
-    visit.until("document.querySelector('#row-labels').textContent.includes('Vanilla saliency')")
+    visit.until("document.querySelector('#row-labels').textContent.includes('attributiongradient')")
     first = visit.run("() => document.querySelector('#chart canvas')?.toDataURL()")
     visit.page.locator("#method").select_option("guided")
-    visit.until(
-        "document.querySelector('#row-labels').textContent.includes('Guided backpropagation')", timeout_s=30
-    )
+    visit.until("document.querySelector('#row-labels').textContent.includes('attributionguided')", timeout_s=30)
     assert first is None or visit.run("() => document.querySelector('#chart canvas').toDataURL()") != first
     visit.page.locator("#method").select_option("vargrad")
-    visit.until("document.querySelector('#row-labels').textContent.includes('VarGrad')", timeout_s=40)
+    visit.until(
+        "document.querySelector('#row-labels').textContent.includes('attributionvargrad')", timeout_s=40
+    )
     assert "magnitude" in visit.text("row-labels")
     visit.page.locator("#method").select_option("rise")  # which is too slow for a whole drive
     visit.until(
         "document.querySelector('[data-instead]')?.dataset.instead.includes('1,000 passes')", timeout_s=30
     )
-    assert "Vanilla saliency" in visit.text("row-labels")
+    assert "gradient" in visit.text("row-labels")
     visit.page.locator("#method").select_option("gradient")
     visit.shown()
 
@@ -646,7 +646,7 @@ def test_the_timeline(visit: Visit) -> None:
     visit.press("z")
     visit.until("document.querySelector('#chart').dataset.from === '0.0'")
     visit.page.locator("#shares").check()
-    assert "shares %" in visit.text("row-labels")
+    assert "gradient, %" in visit.text("row-labels")
 
 
 def test_by_keys_alone(visit: Visit) -> None:

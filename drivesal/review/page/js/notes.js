@@ -92,6 +92,7 @@ export class Notes {
   #refused(frame, draft, error) {
     if (error.status === 409) {
       draft.kept = error.told.note;
+      this.load(); // the list shows what is kept
       this.#state(frame, "not saved: choose a text");
       if (frame === this.#frame) this.#choose();
       else failure(`The note on frame ${frame} was changed elsewhere meanwhile: go there and choose which text to keep.`);

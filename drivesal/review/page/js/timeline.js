@@ -198,7 +198,7 @@ export class Timeline {
       if (!this.#withMaintain) hidden.push("maintain");
       const lines = row.lines.filter((line) => line.text && !hidden.includes(line.key));
       // whose totals they are stands there always: they may not be those of the method in view
-      const of = totals?.name ? `${this.#shares ? "shares %" : "total"}, ${totals.name}` : "total";
+      const of = [totals?.of?.method ?? "total", this.#shares ? "%" : ""].filter(Boolean).join(", ");
       const note = row.key === "attribution" ? of : row.note;
       const about = ["attribution", "moved"].includes(row.key) && totals?.name
         ? `of ${totals.name}${instead ? `; of the method in view: ${instead}` : ""}` : null;
