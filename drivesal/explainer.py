@@ -120,7 +120,7 @@ class Explainer:
         self._contribution = self._other("integrated-gradients", against) if "contribution" in reads else None
 
     def _built(self, model: SteeringModel, chosen: Method, options: Mapping[str, Any]) -> Attributor:
-        self._passes += chosen.passes_of(options, self.model.preprocess.size)
+        self._passes += chosen.passes_of(options, self.model.preprocess.size, model)
         return chosen.build(model, self.context, **options)
 
     def _other(self, name: str, options: Mapping[str, Any]) -> Attributor:
@@ -291,13 +291,13 @@ def study_of(
     frames: Sequence[Frame],
     model: SteeringModel,
     question: Question,
-    tick: Callable[[float], object] = lambda share: None,
+    tick: Callable[[float, int], object] = lambda share, frames: None,
 ) -> Study:
     """What a probe tells, of frames whose images are the model's pictures already.
 
     The mean picture is theirs; for one picture alone it is the card's. Of a costly method fewer of the frames
-    are explained. `tick` is told the share done and may raise to end it. Raises InputError without frames,
-    OptionError where a mean picture is needed and neither is there.
+    are explained. `tick` is told the share done of how many frames and may raise to end it. Raises InputError
+    without frames, OptionError where a mean picture is needed and neither is there.
     """
     if not frames:
         raise nothing_decoded()
@@ -307,7 +307,7 @@ def study_of(
     every = -(-len(frames) // max(PROBE_PASSES // explainer.passes, LEAST_PROBE))
     chosen = frames[::every]
     probe = []
-    with explainer.watched(len(chosen), tick):
+    with explainer.watched(len(chosen), lambda share: tick(share, len(chosen))):
         for at in range(0, len(chosen), explainer.limit):
             probe += explainer.explain_batch(_prepared(chosen[at : at + explainer.limit], model))
     return Study(_statistics(mean, probe), explainer, probe, list(frames))

@@ -125,7 +125,6 @@ def by_method(rounds: int, batch: int = 32) -> list[Row]:
     """Every method, a pass, against one bare compiled gradient or forward pass of the same pictures."""
     from drivesal.assets import default_model
     from drivesal.attribution import Context, Seen, method
-    from drivesal.attribution.cam import convolution
     from drivesal.backend import tensorflow
     from drivesal.loading import load_model
 
@@ -148,9 +147,7 @@ def by_method(rounds: int, batch: int = 32) -> list[Row]:
         chosen = method(name)
         settings = chosen.settings(options)
         attribute = chosen.build(model, context, **settings)
-        passes = chosen.passes_of(settings, (height, width))
-        if name == "score-cam":
-            passes = convolution(model, context, "").filters + 1
+        passes = chosen.passes_of(settings, (height, width), model)
         # some 256 passes of each, against four batches of bare ones, so that both take about as long
         few = slice(0, max(1, min(batch, 256 // passes)))
         some = Seen(seen.pictures[few], seen.indices[few], seen.others[few])

@@ -119,7 +119,7 @@ def layer_cam(model: Scorable, context: Context, *, conv: str, place: str) -> At
     odd=True,
     uses_head=True,
     options=(*_LAYER, BASELINE),
-    passes=lambda options, size: 64,  # about as many as a layer has maps
+    maps=lambda model, options, size: maps_of(model, options["conv"], size),
 )
 def score_cam(model: Scorable, context: Context, *, conv: str, place: str, baseline: str) -> Attributor:
     """The maps weighted by what the score gains when the picture is seen through each.
@@ -190,6 +190,20 @@ def _last_convolution(model: Scorable, context: Context) -> Any:
         )
     large = [layer for layer, shape in found if min(shape[1:3]) >= SMALLEST]
     return large[-1] if large else found[-1][0]
+
+
+def maps_of(model: Scorable, name: str, size: tuple[int, int]) -> int:
+    """How many maps the layer of `convolution` gives of a picture of `size` (h, w). Raises ModelError."""
+    import numpy as np
+
+    context = Context(np.zeros((*size, 3), np.float32), np.zeros((0, *size, 3), np.uint8))
+    layer = convolution(model, context, name)
+
+    def make() -> int:
+        return int(_looked(model, context, [layer], lambda x, score, calls: _only(calls, layer).shape[3]))
+
+    found: int = model.compiled(f"number of maps of {id(layer)}", make)
+    return found
 
 
 def placed(model: Scorable, context: Context, layer: Any, how: str = "centres") -> Placement:

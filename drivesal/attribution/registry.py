@@ -191,8 +191,9 @@ class Method:
     `signed`: positive and negative mean opposite pushes; `odd`: the map of −score is −map, so that one pass
     serves increase and decrease; `uses_head`: it depends on the layers behind the convolutions.
     `build(model, context, **options)` gives the attributor. `passes(options, (h, w))` is how many gradient or
-    forward passes a frame takes, None for one. `caution` is what a person should know before believing the map.
-    `draws`: it takes its baselines from the clip's pictures; of one picture alone its baseline is the mean.
+    forward passes a frame takes, None for one; `maps(model, options, (h, w))` how many more it takes because of
+    the model's own layers. `caution` is what a person should know before believing the map. `draws`: it takes
+    its baselines from the clip's pictures; of one picture alone its baseline is the mean.
     """
 
     name: str
@@ -206,6 +207,7 @@ class Method:
     build: Callable[..., Attributor]
     options: tuple[Option, ...] = ()
     passes: Callable[[Mapping[str, Any], tuple[int, int]], int] | None = None
+    maps: Callable[[Scorable, Mapping[str, Any], tuple[int, int]], int] | None = None
     aliases: tuple[str, ...] = field(default=())
     caution: str = ""
     draws: bool = False
@@ -226,9 +228,16 @@ class Method:
             known[name].check(value)
         return {name: option.default for name, option in known.items()} | dict(given)
 
-    def passes_of(self, options: Mapping[str, Any], size: tuple[int, int]) -> int:
-        """How many passes one frame takes under these options, at least one."""
-        return max(self.passes(options, size), 1) if self.passes else 1
+    def passes_of(
+        self, options: Mapping[str, Any], size: tuple[int, int], model: Scorable | None = None
+    ) -> int:
+        """How many passes one frame takes under these options, at least one; without the model those that its
+        layers cost are left out. Raises ModelError where the model does not have what the method needs.
+        """
+        passes = self.passes(options, size) if self.passes else 1
+        if self.maps and model is not None:
+            passes += self.maps(model, options, size)
+        return max(passes, 1)
 
 
 _methods: dict[str, Method] = {}

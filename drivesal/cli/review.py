@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 import webbrowser
@@ -14,7 +15,7 @@ import click
 from drivesal.cli import _given
 from drivesal.cli import _options as options
 from drivesal.cli._progress import progress as bar
-from drivesal.errors import OptionError, OutputError, Stopped
+from drivesal.errors import DrivesalError, ModelError, OptionError, OutputError, Stopped
 
 if TYPE_CHECKING:
     from drivesal.model import SteeringModel
@@ -83,9 +84,7 @@ def command(source: Path, **given: Any) -> int:
         raise OptionError(
             "one model or two", f"--model was given {len(given['model_paths'])} times", "leave some out"
         )
-    for path in given["model_paths"]:
-        if not path.is_file():
-            raise OptionError("a model file", f"{path} does not exist", "check the path")
+    _check_models(given)
     if given["export"] is None and given["every"] is not None:
         raise OptionError("--export for --every", "it was not given", "leave --every out")
     with _given.open_drive(source, {**given, "classes": ()}) as recording:
@@ -100,7 +99,8 @@ def _review(recording: Recording, given: Mapping[str, Any]) -> int:
     from drivesal.review.server import app
     from drivesal.review.session import Session
 
-    with Session(recording, _notes(recording, given["notes"]), _view(given)) as session:
+    notes = _notes(recording, given["notes"])
+    with Session(recording, notes, _view(given), _say) as session:
         listening = serving.bound(given["host"], given["port"])
         port = listening.getsockname()[1]
         token = None if guard.is_loopback(given["host"]) else guard.new_token()
@@ -112,14 +112,14 @@ def _review(recording: Recording, given: Mapping[str, Any]) -> int:
             try:
                 if not given["no_browser"]:
                     webbrowser.open(address)
-                _begin(session, given)
+                _begin_or_tell(session, given)
                 threading.Event().wait()
             except Stopped as stop:
                 if stop.args[0] != signal.SIGINT:
                     raise
             finally:
                 session.work.close()  # or the server would wait for what pages still wait for
-    return 0
+        return 0 if session.refusal is None else session.refusal.exit_code
 
 
 def _export(source: Path, recording: Recording, given: Mapping[str, Any]) -> int:
@@ -157,6 +157,35 @@ def _export(source: Path, recording: Recording, given: Mapping[str, Any]) -> int
     return 3 if losses else 0
 
 
+def _check_models(given: Mapping[str, Any]) -> None:
+    """What can be known of the models without loading them. Raises ModelError, OptionError."""
+    from drivesal.card import card_path, read_card
+    from drivesal.loading.formats import kind_of
+
+    for path in given["model_paths"]:
+        kind_of(path)
+        card = card_path(path)
+        _given.declared(given, card.is_file())
+        if card.is_file():
+            read_card(card)
+
+
+def _say(line: str) -> None:
+    click.echo(f"drivesal: {line}", err=True)
+
+
+def _begin_or_tell(session: Session, given: Mapping[str, Any]) -> None:
+    """Loads the models. What refuses them is told here and on the page, which stays."""
+    try:
+        _begin(session, given)
+    except DrivesalError as error:
+        session.refuse(error)
+    except Exception as error:  # a fault of ours: the page must not look as if the server were gone
+        logging.getLogger(__name__).exception("the models could not be loaded")
+        came = f"loading it failed ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
+        session.refuse(ModelError("a model that can be loaded", came, "see the terminal, and try another"))
+
+
 def _view(given: Mapping[str, Any]) -> View:
     """The view to begin with. Raises OptionError."""
     from drivesal.attribution.registry import method
@@ -172,7 +201,8 @@ def _named(host: str) -> str:
 
 def _notes(recording: Recording, path: Path | None) -> Notes:
     """The notes on the drive, kept where the person says, beside the drive or here."""
-    from drivesal.review.notes import Notes, place
+    from drivesal.review.notes import Notes
+    from drivesal.review.notes_folder import place
 
     drive, frames = recording.info.path, recording.info.length or 0
     name = drive.resolve().name

@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import logging
-import math
 import threading
-from collections.abc import Generator, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Self
-
-import cv2
-import numpy as np
 
 from drivesal.errors import DrivesalError
 from drivesal.explainer import batches
-from drivesal.scale import smooth
+from drivesal.review.columns import Columns
+from drivesal.review.memory import give_back
+from drivesal.review.totals import Pictures, Reader, Totals
+from drivesal.review.work import AHEAD, VIEW
+from drivesal.types import Span
 
 if TYPE_CHECKING:
-    from drivesal.review.desk import Desk, View
-    from drivesal.review.work import Tick, Work
-    from drivesal.types import ClipStatistics, Explained, Floats, Frame
+    from collections.abc import Hashable
 
-CASES = ("increase", "decrease", "maintain")
-"""Whose totals the timeline shows."""
+    from drivesal.explainer import Study
+    from drivesal.model import SteeringModel
+    from drivesal.review.columns import Row
+    from drivesal.review.desk import Desk, View
+    from drivesal.review.work import Work
+    from drivesal.types import Explained, Frame
+
+NUMBERS = ("time_s", "angle", "truth", "changed", "brightness")
+"""What is known of a frame whatever the method."""
+HELD_TOTALS = 8
+"""Views whose totals are kept, of an hour at 30 frames/s 4 MB a model each."""
 _BATCH = 8
 """Frames explained at once: a view waits for no more than these."""
-_BLUR = 2.0
-"""Blur [model px] under which maps and pictures of neighbouring frames are compared."""
+_IDLE_S = 10.0
+_PATIENCE_S = 1.0
+"""How long it stands back for views before it explains some frames nevertheless."""
 
 _log = logging.getLogger(__name__)
 
@@ -35,54 +47,27 @@ class _EndedError(Exception):
     """The review ends."""
 
 
-class Timeline:
-    """The numbers of a drive under one model, filled frame by frame. For any thread.
-
-    Columns are lists of floats, one a frame, None where there is no number: `time_s`; `angle` and `truth` in
-    the model's unit, left positive (labels that cannot be compared are left out); the total heat of each of
-    CASES, in its own unit; `moved`, the share of the attribution (0..1) that lies elsewhere than in the frame
-    before; `changed`, the mean change of the picture's brightness since then [0..255]; `brightness`, the mean
-    of the picture that the model sees [0..255].
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._columns: dict[str, list[float | None]] = {
-            name: [] for name in ("time_s", "angle", "truth", *CASES, "moved", "changed", "brightness")
-        }
-        self.ended = False
-        self.error: str | None = None
-
-    def __len__(self) -> int:
-        with self._lock:
-            return len(self._columns["time_s"])
-
-    def put(self, index: int, row: dict[str, float | None]) -> None:
-        """Adds the row of frame `index`; frames before it that could not be decoded get none."""
-        with self._lock:
-            for name, column in self._columns.items():
-                column.extend([None] * (index - len(column)))
-                value = row.get(name)
-                column.append(value if value is not None and math.isfinite(value) else None)
-
-    def since(self, start: int, most: int) -> dict[str, list[float | None]]:
-        """The columns from row `start` on, at most so many rows."""
-        with self._lock:
-            return {name: column[start : start + most] for name, column in self._columns.items()}
-
-
 class Analysis:
-    """Reads the drive once in a thread and fills a timeline for each model.
+    """Reads the drive in a thread: first what every model answers, with the totals of the view to begin with,
+    then the totals of the views that pages ask for.
 
-    It stands back while a view is computed. An error of the drive's or a model's ends it, and is told in the
-    timelines' `error`.
+    `numbers` has NUMBERS for each model: times [s], angle and truth in the model's unit, left positive (labels
+    that cannot be compared are left out), and see `Pictures`. It stands back while a view is computed. An error
+    of the drive's or a model's ends what it concerns, is told in its columns' `error`, and `say` gets it as one
+    line. Where the view to begin with costs too much for a whole drive, the gradient stands in.
     """
 
-    def __init__(self, desk: Desk, work: Work, view: View) -> None:
-        self._desk, self._work = desk, work
-        self._view = view
-        self.timelines = [Timeline() for _ in desk.models]
-        self._stop = threading.Event()
+    def __init__(self, desk: Desk, work: Work, view: View, say: Callable[[str], object]) -> None:
+        self._desk, self._work, self._say = desk, work, say
+        self.numbers = [Columns(NUMBERS) for _ in desk.models]
+        self._pictures = [Pictures() for _ in desk.models]
+        self._totals: OrderedDict[Hashable, Totals] = OrderedDict()
+        self._change = threading.Condition()
+        self._stop = False
+        self.first: Totals = self.totals(view)
+        """The totals that are read together with `numbers`."""
+        if self.first.ended:
+            self.first = self.totals(dataclasses.replace(view, method="gradient", options=()))
         self._thread = threading.Thread(target=self._run, name="review-analysis", daemon=True)
 
     def __enter__(self) -> Self:
@@ -90,47 +75,147 @@ class Analysis:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
+        with self._change:
+            self._stop = True
+            self._change.notify_all()
         self._thread.join()
 
     def wait(self) -> None:
-        """Returns when the whole drive has been read, or an error has ended it."""
-        self._thread.join()
+        """Returns when the whole drive has been read once, or an error has ended it."""
+        with self._change:
+            self._change.wait_for(lambda: all(one.ended for one in self.numbers))
+
+    def totals(self, view: View) -> Totals:
+        """The totals of the drive under this view, which are computed from now on. Raises OptionError."""
+        key = Totals.key(view)
+        with self._change:
+            found = self._totals.get(key)
+            if found is None:
+                found = self._totals[key] = Totals(self._desk, view)
+                for old in list(self._totals)[: len(self._totals) - HELD_TOTALS]:
+                    del self._totals[old]
+            self._totals.move_to_end(key)
+            found.ask()
+            self._change.notify_all()
+            return found
+
+    # ---- in the thread ----
 
     def _run(self) -> None:
+        with contextlib.suppress(_EndedError):
+            self._read(self.first, self.numbers)
+        for one in self.numbers:
+            one.ended = True
+        self.first.end()
+        with self._change:
+            self._change.notify_all()
+        with contextlib.suppress(_EndedError):
+            while True:
+                self._read(self._next(), None)
+
+    def _next(self) -> Totals:
+        """What pages wait for, that which they began to ask for last; waits until there is some."""
+        while True:
+            with self._change:
+                if self._stop:
+                    raise _EndedError
+                wanted = [one for one in self._totals.values() if one.wanted]
+                if wanted:
+                    return max(wanted, key=lambda one: one.begun_s)
+                rested = not self._change.wait(_IDLE_S)
+            if rested:  # what drawing pictures left behind
+                give_back()
+
+    def _read(self, totals: Totals, numbers: list[Columns] | None) -> None:
+        """Reads on until the drive ends or, where the numbers are there already, another view is wanted."""
         try:
-            views = [dataclasses.replace(self._view, model=n) for n in range(len(self._desk.models))]
-            readers = [_Rows(self._desk, view, self._tick) for view in views]
-            for frames in self._batches():
-                for rows, timeline in zip(readers, self.timelines, strict=True):
-                    self._work.wait_for_views(1.0)
-                    for index, row in rows.of(frames):
-                        timeline.put(index, row)
-                if self._stop.is_set():
+            self._studied(totals)
+            if totals.ended and numbers is None:
+                return
+            for frames in self._batches(totals.rows):
+                for number in range(len(self._desk.models)):
+                    self._work.wait_for_views(_PATIENCE_S)
+                    self._enter(number, frames, totals, numbers)
+                    if self._stop:
+                        raise _EndedError
+                if numbers is None and (totals.ended or not totals.wanted or self._next() is not totals):
                     return
-        except _EndedError:
-            pass
+            totals.end()
+            give_back()
         except DrivesalError as error:
-            self._tell(str(error))
+            self._tell(str(error), totals, numbers)
+        except _EndedError:
+            raise
         except Exception as error:
             _log.exception("the analysis failed")
-            self._tell(f"the analysis failed ({type(error).__name__}); the terminal says more")
-        finally:
-            for timeline in self.timelines:
-                timeline.ended = True
+            self._tell(f"it failed ({type(error).__name__}); the terminal says more", totals, numbers)
+
+    def _studied(self, totals: Totals) -> None:
+        """Makes what explains the frames. A method that a model refuses has no totals."""
+        if totals.readers or totals.ended:
+            return
+        try:
+            views = [dataclasses.replace(totals.view, model=n) for n in range(len(self._desk.models))]
+            totals.readers = [Reader(self._study(view, totals is self.first)) for view in views]
+        except DrivesalError as error:
+            self._tell(str(error), totals, None)
+
+    def _study(self, view: View, first: bool) -> Study:
+        """The clip's statistics, computed where views are: the first at once, as a view waits for it anyway."""
+        key = ("study", view.model, Totals.key(view))
+        while not self._stop:
+            job = self._work.ask(key, "", functools.partial(self._desk.studied, view), VIEW if first else AHEAD)
+            try:
+                found: Study = job.future.result()
+                return found
+            except CancelledError:  # for a view, or the work has ended
+                with self._change:
+                    self._change.wait_for(lambda: self._stop, 0.05)
+                self._work.wait_for_views(_PATIENCE_S)
+        raise _EndedError
+
+    def _enter(self, number: int, frames: list[Frame], totals: Totals, numbers: list[Columns] | None) -> None:
+        """Enters the rows of frames under one model."""
+        model = self._desk.models[number]
+        rows: dict[int, Row] = {}
+        try:
+            for one in () if totals.ended else self._explained(totals.readers[number], frames, model):
+                rows[one.frame.index] = {"angle": one.angle}
+                totals.columns[number].put(one.frame.index, totals.readers[number].row(one))
+        except DrivesalError as error:
+            self._tell(str(error), totals, None)
+        if numbers is None:
+            return
+        compared = model.kind.sided and self._desk.labels is None
+        for frame in frames:
+            picture = model.prepare(frame.image)
+            row = rows.get(frame.index) or {"angle": self._desk.angle(number, frame)}
+            row |= {"time_s": frame.time_s, "truth": frame.steering if compared else None}
+            numbers[number].put(frame.index, row | self._pictures[number].row(frame.index, picture))
+
+    def _explained(self, reader: Reader, frames: list[Frame], model: SteeringModel) -> Iterator[Explained]:
+        explainer = reader.explainer
+        for batch in batches(frames, model, min(_BATCH, explainer.limit)):
+            with explainer.watched(len(batch.frames), self._tick):
+                explained = explainer.explain_batch(batch)
+            yield from explained
 
     def _tick(self, share: float) -> None:
-        if self._stop.is_set():
+        if self._stop:
             raise _EndedError
+        if share > 0:  # within what takes long, too
+            self._work.wait_for_views(_PATIENCE_S)
 
-    def _tell(self, error: str) -> None:
-        for timeline in self.timelines:
-            timeline.error = error
+    def _tell(self, error: str, totals: Totals, numbers: list[Columns] | None) -> None:
+        for one in numbers or []:
+            one.error = error
+        totals.end(error)
+        self._say(f"the analysis of the drive: {error}")
 
-    def _batches(self) -> Iterator[list[Frame]]:
-        """The drive's frames, a few at a time."""
+    def _batches(self, start: int) -> Iterator[list[Frame]]:
+        """The drive's frames from one on, a few at a time."""
         waiting: list[Frame] = []
-        frames = self._desk.recording.frames()
+        frames = self._desk.recording.frames(Span(start=start))
         try:
             for frame in frames:
                 waiting.append(frame)
@@ -144,49 +229,3 @@ class Analysis:
             if isinstance(frames, Generator):
                 frames.close()
         yield waiting
-
-
-class _Rows:
-    """The timeline's rows of frames in order, under one model."""
-
-    def __init__(self, desk: Desk, view: View, tick: Tick) -> None:
-        self._model, self._tick = desk.models[view.model], tick
-        studied = desk.studied(view, tick)
-        self._explainer, self._clip = studied.explainer, studied.clip
-        self._compared = desk.labels is None
-        self._last: tuple[int, Floats, Floats] | None = None
-
-    def of(self, frames: list[Frame]) -> Iterator[tuple[int, dict[str, float | None]]]:
-        """(index, row) of each frame."""
-        for batch in batches(frames, self._model, min(_BATCH, self._explainer.limit)):
-            with self._explainer.watched(len(batch.frames), self._tick):
-                explained = self._explainer.explain_batch(batch)
-            for one in explained:
-                yield one.frame.index, self._row(one, self._clip)
-
-    def _row(self, one: Explained, clip: ClipStatistics) -> dict[str, float | None]:
-        grey = cv2.cvtColor(one.picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
-        row: dict[str, float | None] = {
-            "time_s": one.frame.time_s,
-            "angle": one.angle,
-            "truth": one.frame.steering if self._compared else None,
-            "brightness": float(grey.mean()),
-        }
-        for case in self._explainer.cases:
-            if case.name in CASES:
-                row[case.name] = float(case.heat(one, clip).sum())
-        return row | self._change(one.frame.index, one.push, grey)
-
-    def _change(self, index: int, push: Floats, grey: Floats) -> dict[str, float | None]:
-        """How far the attribution and the picture are from those of the frame before, where that is there."""
-        heat = smooth(np.abs(push), _BLUR)
-        total = float(heat.sum())
-        shares = heat / total if total > 0 else heat
-        picture = smooth(grey, _BLUR)
-        last, self._last = self._last, (index, shares, picture)
-        if last is None or last[0] != index - 1:
-            return {}
-        return {
-            "moved": float(np.abs(shares - last[1]).sum()) / 2,
-            "changed": float(np.abs(picture - last[2]).mean()),
-        }

@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from drivesal.attribution import methods
+from drivesal.attribution import method, methods
 from drivesal.cases import MAINTAIN, cases
+from drivesal.errors import DrivesalError
 from drivesal.overlay.palette import case_colour
+from drivesal.review.desk import View
 
 if TYPE_CHECKING:
     from drivesal.attribution import Method
     from drivesal.model import SteeringModel
     from drivesal.painter import Painter
     from drivesal.review.desk import Told
+    from drivesal.review.notes import Note
     from drivesal.review.session import Session
 
 
@@ -51,7 +54,7 @@ def described(session: Session) -> dict[str, Any]:
             for case in cases().values()
         ],
         "maintain": list(MAINTAIN),
-        "methods": [_method(one) for one in methods().values()],
+        "methods": [_method(one, session) for one in methods().values()],
         "start": dataclasses.asdict(session.start),
     }
 
@@ -77,7 +80,16 @@ def _models(session: Session) -> list[dict[str, Any]]:
     ]
 
 
-def _method(one: Method) -> dict[str, Any]:
+def _method(one: Method, session: Session) -> dict[str, Any]:
+    """`passes` is how many a frame takes with the usual options, of several models the most: None as long as no
+    model is there, or where one refuses the method, which `refused` tells.
+    """
+    passes, refused = None, None
+    if session.ready:
+        try:
+            passes = max(session.desk.passes(View(method=one.name), n) for n in range(len(session.desk.models)))
+        except DrivesalError as error:
+            refused = str(error)
     return {
         "name": one.name,
         "title": one.title,
@@ -86,7 +98,8 @@ def _method(one: Method) -> dict[str, Any]:
         "kind": one.kind,
         "signed": one.signed,
         "caution": one.caution,
-        "passes": one.passes_of(one.settings({}), (66, 200)),
+        "passes": passes,
+        "refused": refused,
         "options": [
             {
                 "name": option.name,
@@ -100,6 +113,25 @@ def _method(one: Method) -> dict[str, Any]:
             for option in one.options
         ],
     }
+
+
+def view_of(view: View) -> dict[str, Any]:
+    """What the timeline's totals depend on of a view: its method, with the options that were changed."""
+    chosen = method(view.method)
+    usual = chosen.settings({})
+    options = {name: value for name, value in view.options if value != usual[name]}
+    return {
+        "method": chosen.name,
+        "title": chosen.title,
+        "kind": chosen.kind,
+        "options": options,
+        "maintain": view.maintain,
+    }
+
+
+def noted(note: Note) -> dict[str, Any]:
+    """A note with its version, which a change of it must name."""
+    return dataclasses.asdict(note) | {"version": note.version}
 
 
 def numbers(told: Told, painter: Painter) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from drivesal.errors import OptionError
 from drivesal.explainer import Question, Study, nothing_decoded, probe_size, study_of
 from drivesal.painter import Look, Painter, Request
 from drivesal.recordings.converted import ConvertedRecording
+from drivesal.review.memory import give_back
 from drivesal.review.whatif import NOTHING, Edit
 from drivesal.types import Explained, Frame
 
@@ -30,11 +31,12 @@ if TYPE_CHECKING:
     from drivesal.scale import Scale
     from drivesal.types import Floats, Image, Recording
 
-HELD_BYTES = 96 << 20
+HELD_BYTES = 64 << 20
 """Bytes of maps that are kept of frames that were looked at."""
-STUDY_BYTES = 256 << 20
-"""Bytes of probes that are kept, each of a model under a method; of PilotNet 20 MB, of any two models all."""
+STUDY_BYTES = 128 << 20
+"""Bytes of probes that are kept, each of a model under a method; of PilotNet 10 to 20 MB."""
 HELD_PAINTERS = 32
+_NO_MAP = np.zeros((0, 0, 1), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,11 @@ class Told:
     def nbytes(self) -> int:
         """About how much memory it takes."""
         return _nbytes(self.explained) + sum(heat.nbytes for heat in self.heats.values())
+
+
+def _slim(one: Explained) -> Explained:
+    """Without the map of every channel, the largest of it, which no view shows."""
+    return dataclasses.replace(one, raw=_NO_MAP)
 
 
 def _nbytes(one: Explained) -> int:
@@ -164,8 +171,6 @@ class Desk:
         self._told = Held(HELD_BYTES)
         self._probe: Probe | None = None
         self._probing = threading.Lock()
-        # the first view and the analysis begin at once, with the same; a slow one holds no other up
-        self._studying: dict[Hashable, threading.Lock] = {}
 
     def frame(self, index: int, edit: Edit = NOTHING) -> Frame:
         """The frame, as the edit leaves it. Raises InputError where there is none."""
@@ -187,16 +192,27 @@ class Desk:
                 self._probe = _probe(self.recording, self.models)
             return self._probe
 
+    def passes(self, view: View, number: int) -> int:
+        """How many passes of a model a frame takes under a view's method. Raises OptionError, ModelError."""
+        model, chosen = self.models[number], method(view.method)
+        return chosen.passes_of(chosen.settings(dict(view.options)), model.preprocess.size, model)
+
     def studied(self, view: View, tick: Tick) -> Study:
         """The clip's statistics under this view, from a probe."""
         key = (view.model, view.method, view.options, view.support, view.maintain)
-        with self._studying.setdefault(key, threading.Lock()):
-            found: Study | None = self._studies.get(key)
-            if found is None:
-                frames = self._probed().frames[view.model]
-                found = study_of(frames, self.models[view.model], view.question, tick)
-                self._studies.put(key, found, sum(_nbytes(one) for one in found.probe))
-            return found
+        found: Study | None = self._studies.get(key)
+        if found is None:
+            title = method(view.method).title
+
+            def measuring(share: float, frames: int) -> None:
+                tick(share, f"measuring the scale of {title} over {frames} frames")
+
+            frames = self._probed().frames[view.model]
+            found = study_of(frames, self.models[view.model], view.question, measuring)
+            found = dataclasses.replace(found, probe=[_slim(one) for one in found.probe])
+            self._studies.put(key, found, sum(_nbytes(one) for one in found.probe))
+            give_back()
+        return found
 
     def painter(self, view: View, opacity: float, tick: Tick) -> Painter:
         """What draws this view; of two models on the scale of both, where that has the same unit."""
@@ -231,7 +247,7 @@ class Desk:
         before = None if edit.nothing else self.angle(view.model, self.frame(index))
         # the frame itself is kept elsewhere
         bare = dataclasses.replace(explained.frame, image=explained.picture)
-        found = Told(dataclasses.replace(explained, frame=bare), heats, before)
+        found = Told(_slim(dataclasses.replace(explained, frame=bare)), heats, before)
         self._told.put(key, found, found.nbytes)
         return found
 

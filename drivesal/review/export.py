@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from drivesal.errors import InputError
 from drivesal.review import pictures
 from drivesal.review.bundle import page
-from drivesal.review.describe import described, numbers
+from drivesal.review.describe import described, noted, numbers, view_of
 from drivesal.review.whatif import NOTHING
 
 if TYPE_CHECKING:
@@ -30,7 +29,9 @@ _BASE64 = 4 / 3
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much is exported: every `every`th frame, `frames` of them, and about how many `size` bytes in all."""
+    """How much is exported: every `every`th frame and those with notes, `frames` of them, and about how many
+    `size` bytes in all.
+    """
 
     every: int
     frames: int
@@ -59,14 +60,14 @@ class Exporter:
         each = sum(sizes) / len(sizes) * _BASE64
         if every is None:
             every = max(1, -(-count * int(each) // ROOM))
-        frames = -(-count // every)
+        frames = len(self._held(every))
         return Extent(every, frames, round(frames * each) + len(self._head) + len(self._tail))
 
     def write(self, file: TextIO, extent: Extent, progress: Callable[[int], object] = lambda _: None) -> None:
-        """Writes the page with every `extent.every`th frame. It reads the whole drive for the timeline."""
+        """Writes the page with the frames of the extent. It reads the whole drive for the timeline."""
         file.write(self._head)
         told: dict[int, Any] = {}
-        for index in range(0, self._session.count, extent.every):
+        for index in self._held(extent.every):
             found = self._told(index)
             if found is not None:
                 told[index] = numbers(found, self._painter)
@@ -80,18 +81,34 @@ class Exporter:
 
     def _facts(self, extent: Extent, told: dict[int, Any]) -> dict[str, Any]:
         self._session.analysis.wait()
-        timelines = self._session.analysis.timelines
+        analysis = self._session.analysis
         drive = described(self._session)
-        drive["exported"] = {"every": extent.every}
+        of = view_of(self._view)
+        options = [f"{name} {value}" for name, value in of["options"].items()]
+        drive["exported"] = {
+            "every": extent.every,
+            "frames": sorted(told),
+            "method": ", ".join([of["title"], *options]),
+        }
         drive["cases"] = [one for one in drive["cases"] if one["name"] == self._case]
         drive["methods"] = [one for one in drive["methods"] if one["name"] == self._view.question.method]
-        columns = [line.since(0, len(line)) for line in timelines]
+        totals = analysis.first
         return {
             "drive": drive,
-            "timelines": [{"columns": one} for one in columns],
+            "timelines": [{"columns": line.since(0, len(line))} for line in analysis.numbers],
+            "totals": {
+                "of": view_of(totals.view),
+                "error": analysis.totals(self._view).columns[0].error,
+                "columns": [line.since(0, len(line)) for line in totals.columns],
+            },
             "explained": told,
-            "notes": [dataclasses.asdict(note) for note in self._session.notes.all()],
+            "notes": [noted(note) for note in self._session.notes.all()],
         }
+
+    def _held(self, every: int) -> list[int]:
+        """The frames that are kept: a note is of no use without its frame."""
+        noted = {note.frame for note in self._session.notes.all()}
+        return sorted(noted.union(range(0, self._session.count, every)))
 
     def _asked(self, compute: Callable[[Any], Any]) -> Any:
         return self._session.work.ask(object(), "export", compute).future.result()

@@ -16,15 +16,15 @@ from drivesal.review.copies import LosslessCopy, free_bytes
 from drivesal.stages import stand_back
 from drivesal.types import Frame, Recording, Span
 
-CACHE_BYTES = 256 << 20
-"""Bytes of pictures that are kept: 43 of 1920x1080, 97 of 1280x720."""
+CACHE_BYTES = 192 << 20
+"""Bytes of pictures that are kept: 32 of 1920x1080, 72 of 1280x720, 218 of 640x480."""
 COPY_BYTES = 8 << 30
 """The largest copy that is made on disk."""
 FARTHEST_KEYFRAMES = 60
 """Frames between keyframes beyond which a copy is made."""
 
 _NEAR = 8
-"""A frame so little ahead is reached by reading on, one so little behind is a step back."""
+"""A frame so little ahead is always reached by reading on, one so little behind is a step back."""
 _MOST_BEHIND = 32
 """The most frames that a step back decodes at once."""
 _SLOW_S = 0.5
@@ -56,6 +56,8 @@ class FrameStore:
         info = recording.info
         self._recording, self._copy_bytes = recording, copy_bytes
         self._cache = _Cache(cache_bytes)
+        # from a keyframe, half the way between two is decoded on average
+        self._on = max(_NEAR, info.keyframe_gap // 2)
         self._behind = max(1, min(_MOST_BEHIND, cache_bytes // (3 * info.width * info.height) // 3))
         self._reading = threading.Lock()  # held by whoever uses what is below
         self._live: Iterator[Frame] = iter(())
@@ -130,7 +132,7 @@ class FrameStore:
             return self._recording.at(index)  # which says what there is
         if index in self._lost:
             raise self._damaged(index)
-        if self._next is not None and 0 <= index - self._next <= _NEAR:
+        if self._next is not None and 0 <= index - self._next <= self._on:
             return self._go_on(index)
         if (frame := self._copied(index)) is not None:
             self._cache.put(frame)

@@ -6,6 +6,7 @@ import codecs
 import csv
 import dataclasses
 import errno
+import hashlib
 import io
 import json
 import math
@@ -13,19 +14,16 @@ import os
 import re
 import secrets
 import threading
-import time
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
 
-from drivesal.errors import InputError, OptionError, OutputError
-from drivesal.outputs import output_error
+from drivesal.errors import DrivesalError, InputError, OptionError
+from drivesal.review.notes_folder import alone, unsaved
 
 VERSION = 1
-SUFFIX = ".notes.json"
 TEXT_LIMIT = 4_000
 """Characters of one note."""
 COUNT_LIMIT = 10_000
@@ -33,7 +31,6 @@ COUNT_LIMIT = 10_000
 _FILE_LIMIT = COUNT_LIMIT * (
     6 * TEXT_LIMIT + 100
 )  # bytes; JSON may write a character as a backslash, u and four digits
-_LOCK_SECONDS = 5.0
 
 _FORBIDDEN = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 Stamp = tuple[int, int, int]
@@ -49,6 +46,20 @@ class Note:
     time_s: float
     text: str
 
+    @property
+    def version(self) -> str:
+        """What tells this text from another: 16 hexadecimal digits."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
+
+
+class StaleNoteError(DrivesalError):
+    """A note was written upon a text that has been replaced since; `kept` is the note in the file, if any."""
+
+    def __init__(self, frame: int, kept: Note | None) -> None:
+        came = "it was removed meanwhile" if kept is None else "another one was saved meanwhile"
+        super().__init__(f"the note on frame {frame} as it is kept", came, "choose which text to keep")
+        self.kept = kept
+
 
 @dataclass(frozen=True, slots=True)
 class _Content:
@@ -62,44 +73,13 @@ class _Content:
     notes: list[Note]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the notes on a drive are kept, and one line that says so. `unwritable` is the usual place where
-    that cannot be written: it may hold notes already.
-    """
-
-    path: Path
-    says: str
-    unwritable: Path | None = None
-
-
-def place(recording: str | Path) -> Place:
-    """Beside the drive, a folder's notes beside the folder; in the current directory where they cannot be
-    written there. Raises OutputError where neither can be written.
-    """
-    drive = Path(os.path.abspath(recording))  # "." and "run/.." have names too; links keep theirs
-    name = (drive.name or "drive") + SUFFIX
-    usual, here = drive.parent / name, Path.cwd() / name
-    if _can_write(usual):
-        return Place(usual, f"notes are kept in {usual}")
-    if usual == here or not _can_write(here):
-        came = f"neither {usual.parent} nor the current directory can be written"
-        raise OutputError(f"a folder for {name}", came, "start it in a folder with write permission")
-    return Place(here, f"{usual.parent} cannot be written: notes are kept in {here}", usual)
-
-
-def _can_write(path: Path) -> bool:
-    if path.exists() and not (path.is_file() and os.access(path, os.W_OK)):
-        return False
-    return path.parent.is_dir() and os.access(path.parent, os.W_OK | os.X_OK)
-
-
 class Notes:
     """The notes on one drive, saved whole with every change. Safe to use from several threads.
 
     Several servers may have the same drive open: a change is made to what the file holds at that moment, under
-    a lock on its folder (on systems with `flock`), so that none loses another's notes; on one frame the later
-    wins. A file that was removed meanwhile is written again with all notes.
+    a lock on its folder (on systems with `flock`), so that none loses another's notes. On one frame the later
+    wins, unless it says upon which text it was written (`set`). A file that was removed meanwhile is written
+    again with all notes.
     """
 
     def __init__(self, path: Path, drive: str, frames: int) -> None:
@@ -130,13 +110,15 @@ class Notes:
             self._refresh()
             return sorted(self._notes.values(), key=lambda note: note.frame)
 
-    def set(self, frame: int, time_s: float, text: str) -> Note | None:
+    def set(self, frame: int, time_s: float, text: str, base: str | None = None) -> Note | None:
         """Sets the note of a frame, saves, and returns it as it is kept (see `clean`). A text of which nothing
-        is left removes the note, and None is returned.
+        is left removes the note, and None is returned. `base` is the `version` of the note that was changed,
+        "" where there was none; without it the text replaces whatever is kept.
 
-        Raises OptionError for a frame that the drive has not, a text that is too long or a note too many,
-        InputError where the file was broken meanwhile, OutputError where it cannot be saved. Nothing has
-        changed then, neither here nor on the disk.
+        Raises StaleNoteError where the note kept is neither of that version nor the same text, OptionError for
+        a frame that the drive has not, a text that is too long or a note too many, InputError where the file
+        was broken meanwhile, OutputError where it cannot be saved. Nothing has changed then, neither here nor
+        on the disk.
         """
         if not 0 <= frame < self.frames:
             raise OptionError(f"a frame from 0 to {self.frames - 1}", f"it is {frame}", "choose another")
@@ -146,9 +128,12 @@ class Notes:
         if len(text) > TEXT_LIMIT:
             came = f"it has {len(text):,}"
             raise OptionError(f"a note of at most {TEXT_LIMIT:,} characters", came, "shorten it")
-        with self._lock, _alone(self._file):
+        with self._lock, alone(self._file):
             found = self._read(self._file)
             old = self._notes if found is None else found[0]
+            kept = old.get(frame)
+            if base is not None and base != version(kept) and text != (kept.text if kept else ""):
+                raise StaleNoteError(frame, kept)
             notes = dict(old)
             if text:
                 notes[frame] = Note(frame, float(time_s), text)
@@ -248,9 +233,14 @@ class Notes:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
             if isinstance(error, OSError):
-                raise _unsaved(self.path, error) from error
+                raise unsaved(self.path, error) from error
             raise
         return stamp
+
+
+def version(note: Note | None) -> str:
+    """`Note.version`, "" where there is no note."""
+    return "" if note is None else note.version
 
 
 def clean(text: str) -> str:
@@ -287,42 +277,3 @@ def _bad(path: Path, came: str) -> InputError:
 def _stamp(status: os.stat_result) -> Stamp:
     """What tells one state of a file from another: every save is a new file."""
     return status.st_ino, status.st_mtime_ns, status.st_size
-
-
-def _unsaved(path: Path, error: OSError) -> OutputError:
-    said = output_error(path, error)
-    do = "free some space, or make the folder writable, and save the note again"
-    return OutputError(said.expected.replace("output folder", f"folder for {path.name}"), said.came, do)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Keeps other processes from saving notes in this folder meanwhile: a lock on the folder itself leaves no
-    file behind. Does nothing where the system or the file system knows no such locks. Raises OutputError.
-    """
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    try:
-        folder = os.open(path.parent, os.O_RDONLY)
-    except OSError as error:
-        raise _unsaved(path, error) from error
-    try:
-        end = time.monotonic() + _LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > end:
-                    came = f"another program has held it for {_LOCK_SECONDS:g} s"
-                    do = "end that program, and save the note again"
-                    raise OutputError(f"the lock of {path.parent}", came, do) from None
-                time.sleep(0.01)
-            except OSError:
-                break
-        yield
-    finally:
-        os.close(folder)

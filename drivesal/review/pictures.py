@@ -15,7 +15,6 @@ from drivesal.overlay.geometry import Rect, scaled_box
 from drivesal.overlay.palette import CASES
 from drivesal.overlay.panel import Panel
 from drivesal.overlay.picture import resized
-from drivesal.overlay.renderer import Renderer
 from drivesal.painter import CURVE
 from drivesal.scale import smooth
 
@@ -58,11 +57,6 @@ def heated(painter: Painter, told: Told, frame: Frame, case: str, wanted: int | 
     heats = told.heats if painter.request.look.per_frame else {case: told.heats[case]}
     shown = painter.shown(_whole(told, frame), heats)
     return Panel(painter.scene, legends, size).draw(shown)
-
-
-def figure(painter: Painter, told: Told, frame: Frame) -> Image:
-    """(H, W, 3) uint8 RGB: what `drivesal image` draws of the frame."""
-    return Renderer(painter.scene).draw(painter.shown(_whole(told, frame), told.heats))
 
 
 def _whole(told: Told, frame: Frame) -> Explained:

@@ -15,6 +15,8 @@ from drivesal.review.desk import View
 from drivesal.review.whatif import NOTHING, Edit, parse_edit
 
 Index = Annotated[int, InPath(ge=0, le=2**31, description="the frame's number, from 0")]
+Model = Annotated[int, Query(ge=0, le=99, description="counted from 0")]
+Since = Annotated[int, Query(ge=0, description="the first row that is wanted")]
 Width = Annotated[int | None, Query(ge=16, le=8192, description="of the picture on the page [px]")]
 Opacity = Annotated[float, Query(ge=0, le=1)]
 Case = Annotated[str, Query(max_length=40)]
@@ -22,7 +24,7 @@ Ahead = Annotated[bool, Query(description="for a frame that is not in view yet")
 
 
 def asked_view(
-    model: Annotated[int, Query(ge=0, le=99)] = 0,
+    model: Model = 0,
     method: Annotated[str, Query(max_length=60)] = "gradient",
     options: Annotated[str, Query(max_length=2000, description="the method's own, as JSON")] = "{}",
     support: bool = False,

@@ -11,20 +11,21 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 import numpy as np
-from fastapi import Body, FastAPI, Query, Request, Response
+from fastapi import Body, FastAPI, Request, Response
 from fastapi import Path as InPath
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
+from drivesal.attribution import method
 from drivesal.errors import DrivesalError, InputError, OptionError
-from drivesal.outputs import encode_picture
 from drivesal.painter import Painter
 from drivesal.review import assets, pictures
-from drivesal.review.describe import described, numbers, valid
+from drivesal.review.describe import described, noted, numbers, valid, view_of
 from drivesal.review.desk import Told
-from drivesal.review.questions import Ahead, AnEdit, AWanted, Case, Index, Wanted, Width
+from drivesal.review.notes import StaleNoteError
+from drivesal.review.questions import Ahead, AnEdit, AView, AWanted, Case, Index, Model, Since, Wanted, Width
 from drivesal.review.session import NotReadyError, Session
 from drivesal.review.waiting import GoneError, drawn, result
 from drivesal.review.work import DroppedError, Tick
@@ -53,7 +54,7 @@ async def looked(request: Request, session: Session, index: int, wanted: Wanted,
     def compute(tick: Tick) -> Looked:
         return Looked(desk.told(view, index, wanted.edit, tick), desk.painter(view, wanted.opacity, tick))
 
-    what = f"{view.method} of frame {index}"
+    what = f"{method(view.method).title} of frame {index}"
     found: Looked = await result(request, session.work, what, (index, wanted), compute, ahead)
     return found
 
@@ -141,9 +142,10 @@ def _drive(made: FastAPI, session: Session) -> None:
     @made.get("/api/status")
     def status() -> dict[str, Any]:
         now = session.work.now
-        lines = session.analysis.timelines if session.ready else []
+        lines = session.analysis.numbers if session.ready else []
         told = {
             "ready": session.ready,
+            "refused": None if session.refusal is None else str(session.refusal),
             "note": session.frames.note,
             "work": None if now is None else {"what": now[0], "share": round(now[1], 3)},
             "analysis": [{"rows": len(one), "ended": one.ended, "error": one.error} for one in lines],
@@ -151,12 +153,22 @@ def _drive(made: FastAPI, session: Session) -> None:
         return valid(told)  # type: ignore[no-any-return]
 
     @made.get("/api/timeline")
-    def timeline(
-        model: Annotated[int, Query(ge=0, le=99)] = 0, since: Annotated[int, Query(ge=0)] = 0
-    ) -> dict[str, Any]:
+    def timeline(model: Model = 0, since: Since = 0) -> dict[str, Any]:
         _check(session, 0, model)
-        line = session.analysis.timelines[model]
+        line = session.analysis.numbers[model]
+        # in this order: what ended before the rows were read has all of them
         return {"since": since, "ended": line.ended, "columns": line.since(since, ROWS)}
+
+    @made.get("/api/totals")
+    def totals(view: AView, since: Since = 0) -> dict[str, Any]:
+        _check(session, 0, view.model)
+        found, instead = session.analysis.totals(view), None
+        if found.ended and not found.rows:
+            # of a method that is not followed those that there are, under their own name
+            found, instead = session.analysis.first, found.columns[view.model].error
+        line = found.columns[view.model]
+        told = {"of": view_of(found.view), "since": since, "ended": line.ended, "error": instead or line.error}
+        return valid(told | {"columns": line.since(since, ROWS)})  # type: ignore[no-any-return]
 
 
 def _frames(made: FastAPI, session: Session) -> None:
@@ -200,19 +212,6 @@ def _frames(made: FastAPI, session: Session) -> None:
     async def values(request: Request, index: Index, wanted: AWanted, case: Case = "increase") -> Response:
         found = await looked(request, session, index, wanted)
         return _floats(pictures.smoothed(found.told, case, wanted.view.smooth))
-
-    @made.get("/api/figure/{index}")
-    async def figure(request: Request, index: Index, wanted: AWanted) -> Response:
-        desk, view, edit = session.desk, wanted.view, wanted.edit
-        _check(session, index, view.model)
-
-        def compute(tick: Tick) -> bytes:
-            told, painter = desk.told(view, index, edit, tick), desk.painter(view, wanted.opacity, tick)
-            return encode_picture(Path("figure.png"), pictures.figure(painter, told, desk.frame(index, edit)))
-
-        what = f"figure of frame {index}"
-        data = await result(request, session.work, what, ("figure", index, wanted), compute)
-        return Response(data, media_type="image/png")
 
     _differences(made, session, turns)
 
@@ -264,13 +263,20 @@ def _floats(values: Any) -> Response:
 def _notes(made: FastAPI, session: Session) -> None:
     @made.get("/api/notes")
     def notes() -> dict[str, Any]:
-        return {"notes": [dataclasses.asdict(note) for note in session.notes.all()]}
+        return {"notes": [noted(note) for note in session.notes.all()]}
 
     @made.put("/api/notes/{index}")
-    def note(index: Index, text: Annotated[str, Body(embed=True)]) -> dict[str, Any]:
+    def note(
+        index: Index, text: Annotated[str, Body()], base: Annotated[str, Body(max_length=64)]
+    ) -> dict[str, Any]:
         _check(session, index)
-        session.notes.set(index, session.frames.at(index).time_s, text)
+        session.notes.set(index, session.frames.at(index).time_s, text, base)
         return notes()
+
+    @made.exception_handler(StaleNoteError)
+    def stale(_: Request, error: StaleNoteError) -> JSONResponse:
+        kept = None if error.kept is None else noted(error.kept)
+        return JSONResponse({"error": str(error), "note": kept}, status_code=409)
 
     @made.get("/api/notes.csv")
     def table() -> PlainTextResponse:

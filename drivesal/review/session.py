@@ -1,4 +1,4 @@
-"""A review as the server knows it: frames at once, answers as soon as the models are there."""
+"""A review as the server knows it: frames at once, answers as soon as the models are there, or why not."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
-from drivesal.errors import InputError
+from drivesal.errors import DrivesalError, InputError
 from drivesal.review.analysis import Analysis
 from drivesal.review.desk import Desk, View
 from drivesal.review.frames import FrameStore
 from drivesal.review.work import Work
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from drivesal.model import SteeringModel
     from drivesal.review.notes import Notes
@@ -30,10 +30,17 @@ class NotReadyError(Exception):
 class Session:
     """One drive under review. Raises InputError where its frames cannot be counted.
 
-    `desk` and `analysis` are there once `begin` was called with the models; the recording stays the caller's.
+    `desk` and `analysis` are there once `begin` was called with the models, never after `refuse`. `say` gets
+    what the person at the terminal should know, in lines. The recording stays the caller's.
     """
 
-    def __init__(self, recording: Recording, notes: Notes, start: View = USUAL) -> None:
+    def __init__(
+        self,
+        recording: Recording,
+        notes: Notes,
+        start: View = USUAL,
+        say: Callable[[str], object] = lambda line: None,
+    ) -> None:
         length = recording.info.length
         if length is None:
             came = f"how many {recording.info.path} has is not known"
@@ -43,14 +50,22 @@ class Session:
         self._stack = ExitStack()
         self.frames = self._stack.enter_context(FrameStore(recording))
         self.work = self._stack.enter_context(Work())
+        self._say = say
+        self.refusal: DrivesalError | None = None
+        """Why there are no models, where there never will be."""
         self._desk: Desk | None = None
         self._analysis: Analysis | None = None
 
     def begin(self, models: Sequence[SteeringModel], steering_ratio: float | None = None) -> None:
         """Takes the models and begins to analyse the drive. Raises OptionError, InputError, LabelError."""
         desk = Desk(self.recording, self.frames, models, steering_ratio)
-        self._analysis = self._stack.enter_context(Analysis(desk, self.work, self.start))
+        self._analysis = self._stack.enter_context(Analysis(desk, self.work, self.start, self._say))
         self._desk = desk  # last: from now on it is ready
+
+    def refuse(self, error: DrivesalError) -> None:
+        """Goes on without models: frames and notes stay, and who asks for more is told why."""
+        self.refusal = error
+        self._say(str(error))
 
     @property
     def ready(self) -> bool:
@@ -59,16 +74,16 @@ class Session:
 
     @property
     def desk(self) -> Desk:
-        """The drive with its models. Raises NotReadyError."""
+        """The drive with its models. Raises NotReadyError, or what refused them."""
         if self._desk is None:
-            raise NotReadyError
+            raise self.refusal or NotReadyError
         return self._desk
 
     @property
     def analysis(self) -> Analysis:
-        """What is read of the whole drive. Raises NotReadyError."""
+        """What is read of the whole drive. Raises NotReadyError, or what refused the models."""
         if self._analysis is None:
-            raise NotReadyError
+            raise self.refusal or NotReadyError
         return self._analysis
 
     def __enter__(self) -> Self:

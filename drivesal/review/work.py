@@ -1,19 +1,31 @@
-"""One thread that computes what the page asks for: the latest view first, what nobody waits for not at all."""
+"""One thread that computes what the page asks for: the latest view first, none for ever last, and what nobody
+waits for not at all.
+"""
 
 from __future__ import annotations
 
 import functools
 import threading
+import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
-Tick = Callable[[float], None]
-"""Is told the share done, 0..1, between calls of the network; raises `DroppedError` where nobody waits."""
+
+class Tick(Protocol):
+    """What a computation calls between calls of the network."""
+
+    def __call__(self, share: float, what: str = "") -> None:
+        """Is told the share done, 0..1, of the whole or of a part that `what` names for the person. Raises
+        `DroppedError` where nobody waits.
+        """
+
 
 VIEW, AHEAD = 0, 1
 """What is looked at, and what may be looked at next."""
+REST_S = 0.2
+"""How soon after a view another one is expected."""
 
 
 class DroppedError(Exception):
@@ -32,14 +44,16 @@ class Job:
     future: Future[Any] = field(default_factory=Future)
     waiting: int = 1
     share: float = 0.0
+    part: str = ""
     running: bool = False
 
 
 class Work:
     """Runs jobs one at a time in a thread of its own.
 
-    Of those that wait, views go before what is ahead, and the latest before the earlier. Who asks for the key
-    of a job that is already there waits for that one.
+    Of those that wait, views go before what is ahead. Of several the latest and the one that has waited longest
+    take turns: what is looked at now comes soon, and none waits for more than twice those before it. Who
+    asks for the key of a job that is already there waits for that one.
     """
 
     def __init__(self) -> None:
@@ -47,6 +61,8 @@ class Work:
         self._change = threading.Condition()
         self._count = 0
         self._closed = False
+        self._oldest_next = False
+        self._last_view_s = -REST_S
         self._thread = threading.Thread(target=self._run, name="review-work", daemon=True)
         self._thread.start()
 
@@ -83,14 +99,22 @@ class Work:
     def now(self) -> tuple[str, float] | None:
         """What is being computed and the share of it that is done; None where nothing is."""
         with self._change:
-            return next(((job.what, job.share) for job in self._jobs.values() if job.running), None)
+            running = (job for job in self._jobs.values() if job.running)
+            return next(((job.part or job.what, job.share) for job in running), None)
 
     def wait_for_views(self, timeout_s: float) -> None:
-        """Returns when no view waits or is computed, at the latest after `timeout_s`."""
+        """Returns when no view waits or is computed nor was for REST_S, at the latest after `timeout_s`."""
+        end = time.monotonic() + timeout_s
         with self._change:
-            self._change.wait_for(
-                lambda: self._closed or all(job.priority != VIEW for job in self._jobs.values()), timeout_s
-            )
+            while not self._closed:
+                now = time.monotonic()
+                if any(job.priority == VIEW for job in self._jobs.values()):
+                    until = end
+                else:
+                    until = min(end, self._last_view_s + REST_S)
+                if now >= until:
+                    return
+                self._change.wait(until - now)
 
     def close(self) -> None:
         """Ends the thread; what waits is cancelled. Safe to call twice."""
@@ -133,13 +157,17 @@ class Work:
             self._change.wait_for(lambda: self._closed or bool(self._jobs))
             if self._closed:
                 return None
-            job = min(self._jobs.values(), key=lambda one: (one.priority, -one.number))
+            priority = min(job.priority for job in self._jobs.values())
+            waiting = [job for job in self._jobs.values() if job.priority == priority]
+            # they stand in the order in which they were first asked for
+            job = waiting[0] if self._oldest_next else max(waiting, key=lambda one: one.number)
+            self._oldest_next = not self._oldest_next and len(waiting) > 1
             job.running = True
             return job
 
-    def _tick(self, job: Job, share: float) -> None:
+    def _tick(self, job: Job, share: float, what: str = "") -> None:
         with self._change:
-            job.share = share
+            job.share, job.part = share, what
             # what is ahead will be asked for again when it comes into view
             better = job.priority == AHEAD and any(one.priority == VIEW for one in self._jobs.values())
             if job.waiting <= 0 or better:
@@ -147,5 +175,7 @@ class Work:
                 raise DroppedError
 
     def _leave(self, job: Job) -> None:
+        if job.priority == VIEW:
+            self._last_view_s = time.monotonic()
         if self._jobs.get(job.key) is job:
             del self._jobs[job.key]

@@ -100,7 +100,7 @@ def test_it_ends_at_once_and_in_silence_while_a_page_waits(
         ready(port)
         waiting = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         waiting.request("GET", "/api/heat/3?method=rise&options=%7B%22masks%22%3A100000%7D")
-        while "rise" not in str(json.loads(get(port, "/api/status").read())["work"]):
+        while "RISE" not in str(json.loads(get(port, "/api/status").read())["work"]):
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=30)
@@ -140,13 +140,33 @@ def test_elsewhere_than_on_this_machine_it_wants_a_token(clip: Path, tmp_path: P
         assert get(port, "/api/drive", headers={"Cookie": cookie}).status == 200
 
 
-def test_a_model_that_cannot_be_loaded_ends_it_in_a_line(clip: Path, tmp_path: Path) -> None:
-    (tmp_path / "broken.keras").write_bytes(b"no model")
-    with running(clip, "--model", tmp_path / "broken.keras", cwd=tmp_path) as (process, _, _port):
-        _, told = process.communicate(timeout=60)
-        assert process.returncode == 1
-        assert len(told.splitlines()) == 1
-        assert "broken.keras" in told
+def test_a_file_that_is_no_model_is_refused_before_anything_is_served(
+    clip: Path, inside: Callable[..., Any]
+) -> None:
+    clip.with_name("broken.keras").write_bytes(b"no model")
+    done = inside("review", clip, "--model", "broken.keras", "--no-browser")
+    assert done.code == 1
+    assert len(done.err.splitlines()) == 1
+    assert "broken.keras" in done.err
+    assert done.out == ""
+
+
+def test_what_refuses_the_model_once_it_is_served_is_told_and_the_server_stays(
+    clip: Path, tmp_path: Path, model_path: Path
+) -> None:
+    """A crop that the frames do not hold, known when the model is there."""
+    arguments = ("--model", model_path, "--crop", "60:-10")
+    with running(clip, *arguments, cwd=tmp_path) as (process, _, port):
+        deadline = time.monotonic() + 60
+        while (reason := json.loads(get(port, "/api/status").read())["refused"]) is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert "96x64" in reason
+        assert get(port, "/api/frame/3").status == 200
+        assert json.loads(get(port, "/api/explained/3").read()) == {"error": reason}
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=30)
+        assert (process.returncode, told) == (1, f"drivesal: {reason}\n")
 
 
 @pytest.mark.parametrize(

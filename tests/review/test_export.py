@@ -43,21 +43,24 @@ def test_it_holds_every_nth_frame_the_timeline_and_the_notes(
         "review", clip, "--model", model_path, "--export", "out.html", "--every", 4, "--case", "decrease"
     )
     assert done.code == 0, done
-    assert "8 of 30 frames, about" in done.out
+    assert "9 of 30 frames, about" in done.out
     text = (tmp_path / "out.html").read_text()
     pictures = dict(re.findall(r'<script type="text/plain" id="heat-(\d+)">([^<]*)</script>', text))
-    assert list(pictures) == [str(i) for i in range(0, FRAMES, 4)]
+    held = [0, 4, 6, 8, 12, 16, 20, 24, 28]  # every fourth, and the one with the note
+    assert list(pictures) == [str(i) for i in held]
     picture = cv2.imdecode(np.frombuffer(base64.b64decode(pictures["8"]), np.uint8), cv2.IMREAD_COLOR)
     assert picture.shape == (64, 96, 3)
-    held = exported(text)
-    assert held["drive"]["exported"] == {"every": 4}
+    told, held = held, exported(text)
+    assert held["drive"]["exported"] == {"every": 4, "frames": told, "method": "Vanilla saliency"}
+    assert held["totals"]["of"]["method"] == "gradient"
+    assert len(held["totals"]["columns"][0]["moved"]) == FRAMES
     assert [one["name"] for one in held["drive"]["cases"]] == ["decrease"]
     assert [one["name"] for one in held["drive"]["methods"]] == ["gradient"]
     assert len(held["timelines"][0]["columns"]["angle"]) == FRAMES
     assert held["explained"]["8"]["angle"] == pytest.approx(
         held["timelines"][0]["columns"]["angle"][8], abs=1e-4
     )
-    assert held["notes"] == [note]
+    assert [{name: one[name] for name in note} for one in held["notes"]] == [note]
     assert "default-src 'none'" in text
     assert not re.findall(r'<(?:link|img|script)[^>]* (?:src|href)="', text.partition("<script")[0])
 

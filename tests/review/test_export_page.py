@@ -33,14 +33,25 @@ def test_it_opens_from_disk_without_a_network(
         page = browser.new_context(offline=True, viewport={"width": 1280, "height": 720}).new_page()
         visit = Visit(page, address)
         page.goto(f"{address}#frame=7")
-        visit.shown(6)  # the frame at or before that is in the file
+        visit.shown(6)  # the frame at or before that is in the file, and it is said
+        assert page.locator('[data-notice="held"] span').inner_text() == (
+            "Frame 7 is not in this file: frame 6 is shown in its place."
+        )
         first = visit.pixels("heat-0-increase")
         visit.press("ArrowRight")
         visit.shown(9)
         assert visit.pixels("heat-0-increase") != first
-        visit.press("]")  # the worst frame of the list, or what is kept before it
-        visit.shown()
-        assert visit.frame() % EVERY == 0
+        # the list names frames that are in the file, and goes there
+        listed = page.locator("#list .item").evaluate_all(
+            "(all) => all.map((one) => Number(one.dataset.frame))"
+        )
+        assert len(listed) > 1
+        assert all(frame % EVERY == 0 for frame in listed)
+        visit.press("]")
+        visit.shown(listed[0])
+        assert page.locator('[data-notice="held"]').count() == 0
+        assert "Vanilla saliency" in visit.text("models")
+        assert "attributiongradient" in page.locator("#row-labels").text_content()
         assert "°" in visit.text("predicted")
         page.wait_for_selector("#chart[data-from]")
         assert not page.locator("#tab-whatif").is_visible()

@@ -24,7 +24,7 @@ def session(recording: Recording, tmp_path: Path) -> Session:
 
 def truths(opened: Session) -> list[float | None]:
     opened.analysis.wait()
-    found: list[float | None] = opened.analysis.timelines[0].since(0, 100)["truth"]
+    found: list[float | None] = opened.analysis.numbers[0].since(0, 100)["truth"]
     return found
 
 

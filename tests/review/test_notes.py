@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from drivesal.errors import InputError, OptionError, OutputError
-from drivesal.review import notes as module
-from drivesal.review.notes import COUNT_LIMIT, TEXT_LIMIT, Note, Notes, clean, place
+from drivesal.review import notes_folder as module
+from drivesal.review.notes import COUNT_LIMIT, TEXT_LIMIT, Note, Notes, clean
+from drivesal.review.notes_folder import place
 
 FRAMES = 240
 

@@ -15,6 +15,8 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
+from drivesal.errors import ModelError
+from drivesal.review import pictures
 from tests.review.pages import FRAMES, Visit, refusing, reviewed, visited
 
 if TYPE_CHECKING:
@@ -72,6 +74,75 @@ def test_stepping(visit: Visit) -> None:
     for _ in range(20):
         visit.press("ArrowRight")
     visit.shown(78)
+
+
+def test_a_held_key_shows_a_steady_stream_of_frames_with_heat(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where heat takes 0.25 s, longer than the next frame is in coming, as on a slow machine."""
+    drawing = pictures.heated
+
+    def slow(*given: Any) -> Any:
+        time.sleep(0.25)
+        return drawing(*given)
+
+    monkeypatch.setattr(pictures, "heated", slow)
+    visit.run(
+        """() => {
+          const canvas = document.querySelector('[data-part="heat-0-increase"] canvas');
+          globalThis.seen = [];
+          const look = () => globalThis.seen.push(Number(canvas.dataset.frame));
+          new MutationObserver(look).observe(canvas, { attributes: true, attributeFilter: ["data-frame"] });
+        }"""
+    )
+    until = time.monotonic() + 4
+    while time.monotonic() < until:
+        visit.page.keyboard.down("ArrowRight")  # again and again, as a keyboard does
+        time.sleep(0.05)
+    seen = visit.run("() => globalThis.seen")
+    visit.page.keyboard.up("ArrowRight")
+    frames = sorted(set(seen))
+    print(f"\nheld for 4 s: {len(frames)} frames with heat")
+    assert len(frames) >= 5
+    assert seen == sorted(seen)
+    visit.shown()  # and the newest comes last
+
+
+def test_the_timelines_totals_follow_the_method_and_say_whose_they_are(visit: Visit) -> None:
+    visit.analysed()
+    visit.until("document.querySelector('#row-labels').textContent.includes('attributiongradient')")
+    first = visit.run("() => document.querySelector('#chart canvas')?.toDataURL()")
+    visit.page.locator("#method").select_option("guided")
+    visit.until("document.querySelector('#row-labels').textContent.includes('attributionguided')", timeout_s=30)
+    assert first is None or visit.run("() => document.querySelector('#chart canvas').toDataURL()") != first
+    visit.page.locator("#method").select_option("vargrad")
+    visit.until(
+        "document.querySelector('#row-labels').textContent.includes('attributionvargrad')", timeout_s=40
+    )
+    assert "magnitude" in visit.text("row-labels")
+    visit.page.locator("#method").select_option("rise")  # which is too slow for a whole drive
+    visit.until(
+        "document.querySelector('[data-instead]')?.dataset.instead.includes('1,000 passes')", timeout_s=30
+    )
+    assert "gradient, not rise" in visit.text("row-labels")
+    assert "RISE: 1,000 passes" in visit.text("hover")
+    visit.page.locator("#method").select_option("gradient")
+    visit.shown()
+
+
+def test_a_method_that_a_model_refuses_cannot_be_chosen(visit: Visit) -> None:
+    def answer(route: Any) -> None:
+        drive = route.fetch().json()
+        (one,) = (one for one in drive["methods"] if one["name"] == "grad-cam")
+        one |= {"refused": "expected a convolution, but there is none", "passes": None}
+        route.fulfill(json=drive)
+
+    visit.page.route("**/api/drive", answer)
+    visit.page.reload()
+    visit.shown(0)
+    (option,) = visit.page.locator("#method option:disabled").all()
+    assert option.get_attribute("value") == "grad-cam"
+    assert option.get_attribute("title") == "expected a convolution, but there is none"
 
 
 def test_cases_change_the_picture(visit: Visit) -> None:
@@ -221,6 +292,37 @@ def test_a_note_survives_a_reload(visit: Visit) -> None:
     visit.page.wait_for_selector("#notes-empty:not([hidden])")
 
 
+def test_two_tabs_lose_neither_note(browser: Browser, served: str) -> None:
+    """Both open frame 8 without a note; the second to save is shown what the first saved."""
+    state = "document.querySelector('#note-state').textContent === '%s'"
+
+    def write(visit: Visit, text: str) -> None:
+        visit.press("n")
+        visit.page.locator("#note").fill(text)
+        visit.page.click("#save-note")
+
+    with visited(browser, served, "#frame=8") as first, visited(browser, served, "#frame=8") as second:
+        for visit in (first, second):
+            visit.shown(8)
+        write(first, "the first")
+        first.until(state % "saved")
+        write(second, "the second")
+        second.until("document.querySelector('#note-theirs')?.textContent === 'the first'")
+        assert second.page.locator("#note").input_value() == "the second"
+        second.forget("^409")
+        second.press("Escape", "ArrowRight", "ArrowLeft")  # neither is lost on the way
+        assert second.page.locator("#note-theirs").inner_text() == "the first"
+        second.page.click("#keep-both")
+        second.until(state % "saved")
+        assert second.page.locator("#note-theirs").count() == 0
+        first.page.evaluate("dispatchEvent(new Event('focus'))")  # as on the way back to the tab
+        first.until("document.querySelector('#note').value === 'the first\\n\\nthe second'")
+        write(first, "")
+        first.until(state % "saved")
+        write(second, "")  # the same on both sides is no conflict
+        second.until(state % "saved")
+
+
 def test_two_models(browser: Browser, compared: str) -> None:
     with visited(browser, compared) as visit:
         visit.part("difference").wait_for()
@@ -254,7 +356,8 @@ def test_a_slow_method_shows_progress_and_is_dropped(visit: Visit) -> None:
     masks.fill("4096")
     visit.until("location.hash.includes('4096')")
     visit.page.wait_for_selector("#busy:not([hidden])")
-    visit.until("/rise of frame 0: \\d+ %/.test(document.querySelector('#busy-text').textContent)")
+    measuring = r"/measuring the scale of RISE over \d+ frames: \d+ %/"
+    visit.until(f"{measuring}.test(document.querySelector('#busy-text').textContent)")
     assert visit.page.locator('[data-part="heat-0-increase"].late').count() == 1
     visit.press("Escape", "ArrowRight")  # the frame is there at once, its heat is not
     visit.page.wait_for_selector('[data-part="frame"] canvas[data-frame="1"]')
@@ -387,6 +490,20 @@ def test_frames_work_while_the_model_loads(
         visit.forget("^503")
 
 
+def test_what_refuses_the_model_is_said_and_frames_stay(browser: Browser, drive: Path, tmp_path: Path) -> None:
+    with (
+        reviewed(drive, tmp_path / "notes.json", None) as (address, session),
+        visited(browser, address) as visit,
+    ):
+        session.refuse(ModelError("finite weights", "conv1 holds NaN", "train it again"))
+        visit.page.wait_for_selector('[data-notice="refused"]')
+        assert "conv1 holds NaN" in visit.page.locator('[data-notice="refused"]').inner_text()
+        assert visit.page.locator('[data-notice="loading"]').count() == 0
+        visit.press("ArrowRight")
+        visit.page.wait_for_selector('[data-part="frame"] canvas[data-frame="1"]')
+        assert visit.text("server-text") == "connected"
+
+
 def test_what_is_wrong_is_said(browser: Browser, served: str) -> None:
     with visited(browser, served) as visit:
         visit.shown(0)
@@ -476,7 +593,7 @@ def test_the_timeline(visit: Visit) -> None:
     visit.press("z")
     visit.until("document.querySelector('#chart').dataset.from === '0.0'")
     visit.page.locator("#shares").check()
-    assert "shares %" in visit.text("row-labels")
+    assert "gradient, shares %" in visit.text("row-labels")
 
 
 def test_by_keys_alone(visit: Visit) -> None:

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from drivesal.review.totals import COLUMNS
 from tests.review.pages import Visit, visited
 
 if TYPE_CHECKING:
@@ -32,8 +33,9 @@ def two(browser: Browser, compared: str) -> Iterator[Visit]:
 
 
 def column(visit: Visit, model: int, name: str) -> np.ndarray[Any, Any]:
+    kind = "totals" if name in COLUMNS else "timeline"
     values = visit.run(
-        f"fetch('/api/timeline?model={model}').then((a) => a.json()).then((t) => t.columns.{name})"
+        f"fetch('/api/{kind}?model={model}').then((a) => a.json()).then((t) => t.columns.{name})"
     )
     return np.array([np.nan if value is None else value for value in values])
 

@@ -6,6 +6,7 @@ import dataclasses
 import http.client
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ import numpy as np
 import pytest
 
 from drivesal.api import attribute
-from drivesal.errors import InputError, OptionError
+from drivesal.errors import InputError, ModelError, OptionError
 from drivesal.model import SteeringModel
 from drivesal.preprocess import Crop
 from drivesal.recordings import open_recording, read_labels
@@ -29,6 +30,7 @@ from drivesal.review.notes import Notes
 from drivesal.review.server import app
 from drivesal.review.serving import bound, served
 from drivesal.review.session import Session
+from drivesal.review.whatif import NOTHING
 from drivesal.steering import AngleSpec
 from tests.clips import make_clip
 from tests.models import convolutional, steering
@@ -121,6 +123,16 @@ def test_the_drive_is_described(ask: Ask) -> None:
     assert rise["caution"]
 
 
+def test_the_cost_of_a_method_is_that_under_the_models(ask: Ask) -> None:
+    """24x32 px; the last convolution has 6 maps of 8x12."""
+    told = {one["name"]: one for one in ask("/api/drive").json["methods"]}
+    assert told["gradient"]["passes"] == 1
+    assert told["occlusion"]["passes"] == 4 * 6 + 1
+    assert told["score-cam"]["passes"] == 6 + 1
+    assert told["rise"]["passes"] == 1000
+    assert {one["refused"] for one in told.values()} == {None}
+
+
 def test_a_frame_is_the_very_frame(ask: Ask, session: Session) -> None:
     for index in (0, 17, FRAMES - 1, 3):
         exact = session.recording.at(index).image
@@ -202,6 +214,9 @@ def test_the_timeline_fills_with_what_single_frames_say(ask: Ask) -> None:
         time.sleep(0.05)
     for model in (0, 1):
         columns = ask("/api/timeline", model=model).json["columns"]
+        totals = ask("/api/totals", model=model).json
+        assert (totals["of"]["title"], totals["of"]["options"]) == ("Vanilla saliency", {})
+        columns |= totals["columns"]
         assert {len(column) for column in columns.values()} == {FRAMES}
         told = ask("/api/explained/7", model=model).json
         assert columns["angle"][7] == pytest.approx(told["angle"], abs=1e-4)
@@ -209,22 +224,29 @@ def test_the_timeline_fills_with_what_single_frames_say(ask: Ask) -> None:
         assert columns["increase"][7] == pytest.approx(told["cases"][0]["total"], rel=1e-3)
         assert columns["moved"][0] is None
         assert all(0 <= value <= 1 for value in columns["moved"][1:])
+    few = {"method": "smoothgrad", "options": {"samples": 3}}
+    while not (found := ask("/api/totals", **few).json)["ended"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert found["of"]["options"] == {"samples": 3}
+    told = ask("/api/explained/7", **few).json
+    assert found["columns"]["increase"][7] == pytest.approx(told["cases"][0]["total"], rel=1e-3)
+    slow = ask("/api/totals", method="rise").json
+    assert slow["ended"]
+    assert "1,000 passes" in slow["error"]
+    assert slow["of"]["method"] == "gradient"
+    assert slow["columns"] == ask("/api/totals").json["columns"]
     rest = ask("/api/timeline", since=35).json
     assert rest["since"] == 35
     assert len(rest["columns"]["angle"]) == 5
     assert ask("/api/timeline", since=10**6).json["columns"]["angle"] == []
 
 
-def test_a_figure_to_save_is_what_drivesal_image_draws(ask: Ask) -> None:
-    found = ask("/api/figure/12")
-    assert found.headers["content-type"] == "image/png"
-    assert found.picture.shape[1] >= 480
-
-
 def test_notes_are_kept(ask: Ask, session: Session) -> None:
     text = "<b>a shadow</b>, and more"
-    assert ask("/api/notes/5", "PUT", {"text": text}).status == 200
+    assert ask("/api/notes/5", "PUT", {"text": text, "base": ""}).status == 200
     (note,) = ask("/api/notes").json["notes"]
+    version = note.pop("version")
     assert note == {
         "frame": 5,
         "time_s": pytest.approx(session.recording.at(5).time_s),
@@ -234,7 +256,22 @@ def test_notes_are_kept(ask: Ask, session: Session) -> None:
     table = ask("/api/notes.csv")
     assert "attachment" in table.headers["content-disposition"]
     assert table.data.decode().splitlines()[1].startswith("5,")
-    assert ask("/api/notes/5", "PUT", {"text": ""}).json == {"notes": []}
+    assert ask("/api/notes/5", "PUT", {"text": "", "base": version}).json == {"notes": []}
+
+
+def test_a_note_written_upon_an_older_text_is_refused_and_both_are_known(ask: Ask) -> None:
+    (first,) = ask("/api/notes/6", "PUT", {"text": "one", "base": ""}).json["notes"]
+    stale = ask("/api/notes/6", "PUT", {"text": "two", "base": ""})
+    assert (stale.status, stale.json["note"]) == (409, first)
+    assert "frame 6" in stale.json["error"]
+    assert ask("/api/notes").json["notes"] == [first]
+    assert ask("/api/notes/6", "PUT", {"text": "one", "base": ""}).status == 200  # the same text is no conflict
+    (second,) = ask("/api/notes/6", "PUT", {"text": "two", "base": first["version"]}).json["notes"]
+    assert second["text"] == "two"
+    assert ask("/api/notes/6", "PUT", {"text": "", "base": first["version"]}).status == 409  # nor is it removed
+    assert ask("/api/notes/6", "PUT", {"text": "", "base": second["version"]}).json == {"notes": []}
+    gone = ask("/api/notes/6", "PUT", {"text": "three", "base": second["version"]})
+    assert (gone.status, gone.json["note"]) == (409, None)
 
 
 @pytest.mark.parametrize(
@@ -302,7 +339,19 @@ def test_a_page_names_no_file_of_the_machine(ask: Ask, tmp_path: Path, method: s
     assert ask("/api/heat/1", method=method, options={"baseline": "black"}).status == 200
 
 
-@pytest.mark.parametrize("body", [{}, {"text": 3}, {"text": None}, [], {"text": "x" * 10_000}, {"txt": "a"}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"text": "of no version"},
+        {"text": 3, "base": ""},
+        {"text": None, "base": ""},
+        [],
+        {"text": "x" * 10_000, "base": ""},
+        {"txt": "a", "base": ""},
+        {"text": "a", "base": "0" * 99},
+    ],
+)
 def test_a_note_that_is_none_is_refused(ask: Ask, body: Any) -> None:
     assert 400 <= ask("/api/notes/5", "PUT", body).status < 500
     assert ask("/api/notes").json == {"notes": []}
@@ -314,10 +363,42 @@ def test_before_the_models_are_there_frames_are(drive: Path, tmp_path: Path) -> 
         with served(app(made), listening):
             ask = asker(listening.getsockname()[1])
             assert ask("/api/drive").json["ready"] is False
+            assert {one["passes"] for one in ask("/api/drive").json["methods"]} == {None}
             assert ask("/api/frame/3").status == 200
             for path in ("/api/heat/3", "/api/explained/3", "/api/timeline", "/api/map/3"):
                 found = ask(path)
                 assert (found.status, found.json["error"]) == (503, "the model is still being loaded")
+
+
+def test_what_refuses_the_models_is_told_and_frames_and_notes_stay(drive: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    with open_recording(drive) as recording, Session(recording, notes_in(tmp_path), say=said.append) as made:
+        listening = bound("127.0.0.1", 0)
+        with served(app(made), listening):
+            ask = asker(listening.getsockname()[1])
+            made.refuse(ModelError("a model", "it is none", "take another"))
+            reason = "expected a model, but it is none; take another"
+            assert said == [reason]
+            told = ask("/api/status").json
+            assert (told["ready"], told["refused"]) == (False, reason)
+            for path in ("/api/heat/3", "/api/explained/3", "/api/timeline", "/api/totals", "/api/map/3"):
+                found = ask(path)
+                assert (found.status, found.json["error"]) == (400, reason)
+            assert ask("/api/frame/3").status == 200
+            assert ask("/api/notes/3", "PUT", {"text": "seen", "base": ""}).status == 200
+
+
+def test_the_probe_of_a_scale_is_called_so(ask: Ask) -> None:
+    """Not the frame that is waited for: that comes after."""
+    seen = set()
+    with ThreadPoolExecutor() as pool:
+        # a scale that nobody measured yet
+        asked = pool.submit(ask, "/api/heat/9", method="rise", options={"masks": 501})
+        while not asked.done():
+            now = ask("/api/status").json["work"]
+            seen.add(now["what"] if now else "")
+    assert any(re.fullmatch(r"measuring the scale of RISE over \d+ frames", what) for what in seen), seen
+    assert seen <= {*(what for what in seen if "measuring" in what), "RISE of frame 9", ""}
 
 
 def test_a_page_that_moves_on_ends_what_it_waited_for(ask: Ask, session: Session) -> None:
@@ -327,7 +408,7 @@ def test_a_page_that_moves_on_ends_what_it_waited_for(ask: Ask, session: Session
     options = quote(json.dumps({"masks": 100_000}))
     connection.request("GET", f"/api/heat/9?method=rise&options={options}&case=increase")
     deadline = time.monotonic() + 20
-    while (now := ask("/api/status").json["work"]) is None or "rise" not in now["what"]:
+    while (now := ask("/api/status").json["work"]) is None or "RISE" not in now["what"]:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     connection.close()
@@ -389,7 +470,7 @@ def test_who_waits_when_the_work_ends_is_told(drive: Path, tmp_path: Path, model
         with served(app(made), listening), ThreadPoolExecutor() as pool:
             ask = asker(listening.getsockname()[1])
             slow = pool.submit(ask, "/api/heat/9", method="rise", options={"masks": 100_000})
-            while (now := made.work.now) is None or "rise" not in now[0]:
+            while (now := made.work.now) is None or "RISE" not in now[0]:
                 time.sleep(0.02)
             made.work.close()
             assert slow.result(20).status == 204
@@ -421,7 +502,7 @@ def test_a_slow_methods_study_does_not_hold_the_analysis_up(
         made = desk.Desk(recording, frames, models)
         running, go = threading.Event(), threading.Event()
 
-        def tick(share: float) -> None:
+        def tick(share: float, what: str = "") -> None:
             running.set()
             go.wait(20)
 
@@ -456,3 +537,17 @@ def test_models_of_two_kinds_are_refused(drive: Path, tmp_path: Path) -> None:
         pytest.raises(OptionError, match="models of one kind"),
     ):
         made.begin(models)
+
+
+def test_what_is_held_of_a_frame_and_of_a_probe_is_what_views_show(session: Session) -> None:
+    """The map of every channel, which is the largest and no view shows, is let go of."""
+    found = session.work.ask(
+        "held", "", lambda tick: (session.desk.studied(desk.View(), tick), told_of(session, 11, tick))
+    ).future.result(60)
+    study, told = found
+    assert {one.raw.size for one in [*study.probe, told.explained]} == {0}
+    assert told.heats["increase"].any()
+
+
+def told_of(session: Session, index: int, tick: Any) -> desk.Told:
+    return session.desk.told(desk.View(), index, NOTHING, tick)

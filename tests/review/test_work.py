@@ -183,3 +183,48 @@ def test_who_asks_after_the_end_is_not_kept_waiting() -> None:
     work.close()
     assert work.ask("key", "it", lambda tick: 1).future.cancelled()
     work.close()
+
+
+def test_what_waits_longest_is_not_put_off_for_ever_by_newer_views(work: Work) -> None:
+    order: list[str] = []
+    gate = Gate(work)
+    jobs = [work.ask(n, n, lambda tick, n=n: order.append(n)) for n in ("a", "b", "c", "d", "e")]
+    gate.open()
+    concurrent.futures.wait([job.future for job in jobs], 5)
+    assert order == ["e", "a", "d", "b", "c"]
+    order.clear()
+    gate = Gate(work)
+    oldest = work.ask("oldest", "oldest", lambda tick: order.append("oldest"))
+
+    def another(tick: object, count: int = 0) -> None:
+        order.append("newer")
+        if not oldest.future.done() and count < 50:
+            for _ in range(2):  # more than can be done
+                work.ask(object(), "newer", lambda tick: another(tick, count + 1))
+
+    work.ask(object(), "newer", another)
+    gate.open()
+    oldest.future.result(5)
+    assert order.index("oldest") <= 3
+
+
+def test_a_part_of_a_computation_has_its_own_name(work: Work) -> None:
+    told, go = threading.Event(), threading.Event()
+
+    def compute(tick) -> None:
+        tick(0.25, "a part")
+        told.set()
+        go.wait(5)
+
+    job = work.ask("key", "the whole", compute)
+    assert told.wait(5)
+    assert work.now == ("a part", 0.25)
+    go.set()
+    job.future.result(5)
+
+
+def test_a_rest_follows_a_view_before_the_background_goes_on(work: Work) -> None:
+    work.ask("view", "view", lambda tick: None).future.result(5)
+    started = time.monotonic()
+    work.wait_for_views(5)
+    assert 0.1 < time.monotonic() - started < 3

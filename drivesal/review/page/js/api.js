@@ -4,11 +4,12 @@
 export const server = new EventTarget();
 let gone = false;
 
-/** The server refused; `status` is HTTP's, the message its own line. */
+/** The server refused; `status` is HTTP's, the message its own line, `told` all that it said. */
 export class Refused extends Error {
-  constructor(status, message) {
+  constructor(status, message, told = {}) {
     super(message);
     this.status = status;
+    this.told = told;
   }
 
   /** The models are not loaded yet. */
@@ -43,16 +44,16 @@ export async function ask(path, options = {}) {
   }
   mark(false);
   if (answer.status === 204) throw new Refused(204, "given up for something newer");
-  if (!answer.ok) throw new Refused(answer.status, await reason(answer));
+  if (!answer.ok) throw await refusal(answer);
   return answer;
 }
 
-async function reason(answer) {
+async function refusal(answer) {
   try {
     const told = await answer.json();
-    return String(told.error ?? told.detail ?? `error ${answer.status}`);
+    return new Refused(answer.status, String(told.error ?? told.detail ?? `error ${answer.status}`), told);
   } catch {
-    return `the server answered ${answer.status}`;
+    return new Refused(answer.status, `the server answered ${answer.status}`);
   }
 }
 
@@ -77,11 +78,19 @@ async function body(answer, what) {
   }
 }
 
-export const putNote = (frame, text) => json(`/api/notes/${frame}`, {
+/** Saves a note that was written upon the version `base`, "" for none. Raises Refused 409 where another is kept. */
+export const putNote = (frame, text, base) => json(`/api/notes/${frame}`, {
   method: "PUT",
   headers: { "content-type": "application/json" },
-  body: JSON.stringify({ text }),
+  body: JSON.stringify({ text, base }),
 });
+
+/** What the totals of the drive depend on, as a query. */
+export function totalsQuery(state) {
+  const query = new URLSearchParams({ method: state.method, maintain: state.maintain });
+  if (Object.keys(state.options).length) query.set("options", JSON.stringify(state.options));
+  return query.toString();
+}
 
 /** What the server needs to know of the view, as a query. */
 export function viewQuery(state, model, more = {}) {

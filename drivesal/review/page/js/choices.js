@@ -18,7 +18,7 @@ export class Choices {
   /** Offers what the drive's server has. */
   describe() {
     const { methods, models } = this.#drive;
-    const option = (one) => make("option", { value: one.name, text: one.title });
+    const option = (one) => make("option", { value: one.name, text: one.title, disabled: Boolean(one.refused), title: one.refused });
     const usual = methods.filter((one) => one.passes <= 8);
     const slow = methods.filter((one) => one.passes > 8);
     $("method").replaceChildren(make("optgroup", { label: "At once" }, ...usual.map(option)),

@@ -72,7 +72,8 @@ export class List {
     const to = this.#to.value === "" ? Infinity : Number(this.#to.value);
     const [low, high] = from <= to ? [from, to] : [to, from];
     const filtered = low !== -Infinity || high !== Infinity;
-    const wanted = filtered ? (i) => angles[i] >= low && angles[i] <= high : () => true;
+    const shown = (i) => this.#store.shown(i) === i; // an exported file names the frames that it has
+    const wanted = filtered ? (i) => shown(i) && angles[i] >= low && angles[i] <= high : shown;
     this.#found = largestApart(values(rows), rows.column("time_s", model), wanted);
     this.#draw();
   }

@@ -58,7 +58,7 @@ function describe(drive) {
   say($("drive-name"), drive.name);
   const { exported } = drive;
   const kept = exported ? `exported${exported.every > 1 ? `, one frame of ${exported.every}` : ""}` : "";
-  say($("models"), [drive.models.map((one) => one.name).join(" and "), kept].filter(Boolean).join(" · "));
+  say($("models"), [drive.models.map((one) => one.name).join(" and "), exported?.method, kept].filter(Boolean).join(" · "));
   document.title = `${drive.name} · drivesal review`;
 }
 
@@ -68,8 +68,11 @@ async function start() {
   useKind(drive.kind);
   describe(drive);
   if (drive.exported) document.body.dataset.exported = "true";
-  const store = new Store({ ...startState(drive), ...knownState(drive, fromHash(location.hash)) }, drive.exported?.every);
-  const rows = new Rows(Math.max(drive.models.length, 1));
+  const state = { ...startState(drive), ...knownState(drive, fromHash(location.hash)) };
+  const store = new Store(state, drive.exported?.frames);
+  store.onShown = (asked, shown) => notice("held", asked === shown ? "" : `Frame ${asked} is not in this file: frame ${shown} is shown in its place.`, "warn");
+  store.onShown(state.frame, store.now.frame);
+  const rows = new Rows(Math.max(drive.models.length, 1), store);
   startTabs();
   const stage = new Stage(drive, store);
   new Numbers(drive, store, stage, rows);

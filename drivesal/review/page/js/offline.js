@@ -1,7 +1,6 @@
 // In an exported file, which has no server: answers what the server would, out of the file itself.
 
 const held = JSON.parse(document.getElementById("exported").textContent);
-const { every } = held.drive.exported;
 
 const refusal = (status, error) => answer({ error }, status);
 
@@ -14,6 +13,14 @@ function timeline(query) {
   const since = Number(query.get("since"));
   const rest = Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, column.slice(since)]));
   return answer({ since, ended: true, columns: rest });
+}
+
+// of the method that was exported, or named otherwise: the file holds no others
+function totals(query) {
+  const { of, error, columns } = held.totals;
+  const since = Number(query.get("since"));
+  const rest = Object.entries(columns[Number(query.get("model"))]).map(([name, column]) => [name, column.slice(since)]);
+  return answer({ of, since, ended: true, error, columns: Object.fromEntries(rest) });
 }
 
 function heat(frame) {
@@ -30,10 +37,11 @@ const answers = {
     analysis: held.timelines.map(({ columns }) => ({ rows: columns.time_s.length, ended: true, error: null })),
   }),
   timeline,
+  totals,
   heat: (query, frame) => heat(frame),
   explained: (query, frame) => {
     const found = held.explained[frame];
-    return found ? answer(found) : refusal(404, `frame ${frame} is not in this file, which has every ${every}th`);
+    return found ? answer(found) : refusal(404, `frame ${frame} is not in this file`);
   },
   notes: () => answer({ notes: held.notes }),
 };

@@ -25,7 +25,7 @@ export class Player {
     this.#store.set({ playing: !playing });
   }
 
-  step(by) { this.go(this.#store.now.frame + by * (this.#drive.exported?.every ?? 1)); }
+  step(by) { this.go(this.#store.stepped(by)); }
 
   go(frame) {
     this.#store.set({ playing: false }, "step");

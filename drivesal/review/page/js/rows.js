@@ -1,18 +1,24 @@
 // The timeline's numbers, fetched while the server analyses the drive.
 
 import * as api from "./api.js";
+import { totalsQuery } from "./api.js";
+import { append, empty, Totals } from "./totals.js";
 
 const EVERY_MS = 1000;
+const HELD = 8; // methods whose totals are kept
+const NUMBERS = ["time_s", "angle", "truth", "changed", "brightness"];
 
 /** One model's columns: arrays of numbers, NaN where there is none. Says "rows" when some came. */
 export class Rows extends EventTarget {
-  #models; #round = 0;
+  #store; #models; #totals = []; #round = 0; #wake = () => {};
   ended = false;
   limits = []; // from where on an error of each model counts as large; the timeline tells
 
-  constructor(models) {
+  constructor(models, store) {
     super();
-    this.#models = Array.from({ length: models }, empty);
+    this.#store = store;
+    this.#models = Array.from({ length: models }, () => empty(NUMBERS));
+    store.on(["method", "options", "maintain"], () => { this.dispatchEvent(new Event("rows")); this.#wake(); });
   }
 
   get models() { return this.#models.length; }
@@ -20,13 +26,28 @@ export class Rows extends EventTarget {
   /** How many frames are known of every model. */
   get length() { return Math.min(...this.#models.map((one) => one.time_s.length)); }
 
-  column(name, model = 0) { return this.#models[model]?.[name] ?? []; }
+  /** Whose totals are shown: of the method in view, or where it has none (yet) of the one before. */
+  get totals() {
+    const wanted = this.#wanted();
+    return wanted?.rows ? wanted : this.#totals.findLast((one) => one.rows) ?? wanted ?? null;
+  }
+
+  /** Why the totals shown are not those of the method in view, "" where they are. */
+  get instead() {
+    const wanted = this.#wanted();
+    return wanted?.error ?? (wanted && wanted !== this.totals ? "being computed" : "");
+  }
+
+  column(name, model = 0) {
+    return (NUMBERS.includes(name) ? this.#models[model] : this.totals?.columns[model])?.[name] ?? [];
+  }
 
   /** The numbers of one frame, null where they are not known yet. */
   at(model, frame) {
     const one = this.#models[model];
     if (!one || frame >= one.time_s.length) return null;
-    return Object.fromEntries(Object.entries(one).map(([name, column]) => [name, Number.isNaN(column[frame]) ? null : column[frame]]));
+    const columns = { ...one, ...this.totals?.columns[model] };
+    return Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, Number.isFinite(column[frame]) ? column[frame] : null]));
   }
 
   /** The largest |angle|, of models and truth. */
@@ -38,45 +59,45 @@ export class Rows extends EventTarget {
     return most;
   }
 
-  /** Begins anew, with so many models, and fetches until the analysis has ended. */
+  #wanted() { return this.#totals.find((one) => one.query === totalsQuery(this.#store.now)) ?? null; }
+
+  /** Begins anew, with so many models, and goes on fetching what the analysis of the drive and the view bring. */
   async follow(models) {
     const round = ++this.#round;
-    this.#models = Array.from({ length: models }, empty);
+    this.#models = Array.from({ length: models }, () => empty(NUMBERS));
+    this.#totals = [];
     this.ended = false;
     while (round === this.#round) {
+      let more = 0;
       try {
-        const more = await this.#fetch();
-        if (round !== this.#round) return;
-        if (this.ended) return;
-        if (more && this.#behind) continue;
+        more = await this.#fetch(round);
       } catch { /* told elsewhere; tried again */ }
-      await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+      if (round !== this.#round) return;
+      // an answer holds so many rows at most: another one may wait already
+      if (more >= 1000) continue;
+      const done = this.ended && this.#wanted()?.ended;
+      await new Promise((resolve) => { this.#wake = resolve; if (!done) setTimeout(resolve, EVERY_MS); });
     }
   }
 
-  #behind = false;
+  async #fetch(round) {
+    const query = totalsQuery(this.#store.now);
+    let totals = this.#wanted();
+    if (!totals) this.#totals.push(totals = new Totals(query, this.models));
+    // the one in view comes last, so that it stands in for one that has none
+    this.#totals = [...this.#totals.filter((one) => one !== totals), totals].slice(-HELD);
+    const had = totals.ended;
+    const [numbers, more] = await Promise.all([this.ended ? 0 : this.#numbers(), totals.fetch()]);
+    if (round === this.#round && (numbers || more || !had)) this.dispatchEvent(new Event("rows"));
+    return Math.max(numbers, more);
+  }
 
-  async #fetch() {
+  async #numbers() {
     const models = this.#models;
     const answers = await Promise.all(models.map((one, model) => api.json(`/api/timeline?model=${model}&since=${one.time_s.length}`)));
     let most = 0;
-    answers.forEach(({ columns }, model) => {
-      for (const [name, column] of Object.entries(columns)) {
-        const held = (models[model][name] ??= []);
-        // a damaged frame has no time: that of its neighbour keeps the column ascending
-        const none = () => (name === "time_s" ? held.at(-1) ?? 0 : NaN);
-        for (const value of column) held.push(value ?? none());
-      }
-      most = Math.max(most, columns.time_s.length);
-    });
-    // an answer holds so many rows at most: another one may wait already
-    this.#behind = most >= 1000;
+    answers.forEach(({ columns }, model) => { most = Math.max(most, append(models[model], columns)); });
     this.ended = answers.every((one) => one.ended) && most === 0;
-    if (most || this.ended) this.dispatchEvent(new Event("rows"));
     return most;
   }
-}
-
-function empty() {
-  return { time_s: [], angle: [], truth: [], increase: [], decrease: [], maintain: [], moved: [], changed: [], brightness: [] };
 }

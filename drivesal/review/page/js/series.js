@@ -17,7 +17,8 @@ export function rowsOf(drive) {
     { key: "angle", title: "angle", note: "left is up", weight: 2.2, bands: ["error", "jump"], label: tick,
       lines: [...(truth ? [{ key: "truth", colour: "--truth", text: "true", width: 3.5, alpha: 0.75 }] : []), ...predicted] },
     ...(truth ? [{ key: "error", title: "error", note: "pred. − true", weight: 1.3, bands: ["error"], label: tick, lines: errors }] : []),
-    { key: "attribution", title: "attribution", note: "total", weight: 1.3, bands: ["jump"], label: plain, lines: [
+    { key: "attribution", title: "attribution", note: "", weight: 1.3, bands: ["jump"], label: plain, lines: [
+      { key: "magnitude", colour: "--case-magnitude", text: "magnitude" },
       { key: "maintain", colour: "--case-maintain", text: "maintain" },
       { key: "decrease", colour: "--case-decrease", text: "decrease" }, { key: "increase", colour: "--case-increase", text: "increase" }] },
     { key: "moved", title: "change", note: "share moved", weight: 1, bands: ["jump"], label: (value) => `${plain(value)} %`,
@@ -25,11 +26,18 @@ export function rowsOf(drive) {
   ];
 }
 
-/** The attribution's unit, a total over the picture, of the method that the drive is analysed with. */
-export function totalUnit(drive) {
-  const kind = drive.methods.find((one) => one.name === drive.start?.method)?.kind;
-  return { sensitivity: `${symbol()} per 1/255`, contribution: symbol() }[kind] ?? "relative";
+/** The attribution's unit, a total over the picture, of the method whose totals are shown. */
+export function totalUnit(rows) {
+  return { sensitivity: `${symbol()} per 1/255`, contribution: symbol() }[rows.totals?.of?.kind] ?? "relative";
 }
+
+/** The lines that are not shown, by key: a method without a sign has its magnitude in place of increase and decrease. */
+export function hiddenLines(rows, withMaintain) {
+  const hidden = signed(rows) ? ["magnitude"] : ["increase", "decrease"];
+  return withMaintain ? hidden : [...hidden, "maintain"];
+}
+
+const signed = (rows) => rows.totals?.signed ?? true;
 
 /** {row: {line: values}} of a model, or of B less A. `shares` shows increase and decrease as parts [%] of both. */
 export function values(rows, of, { truth, shares }) {
@@ -40,16 +48,17 @@ export function values(rows, of, { truth, shares }) {
     if (truth) found.error[key] = minus(rows.column("angle", model), rows.column("truth", model));
   }
   const totals = (model) => {
+    if (!signed(rows)) return { magnitude: rows.column("magnitude", model), increase: [], decrease: [] };
     const [increase, decrease] = [rows.column("increase", model), rows.column("decrease", model)];
     const part = (one) => one.map((value, i) => (100 * value) / (increase[i] + decrease[i]));
-    return shares ? { increase: part(increase), decrease: part(decrease) } : { increase, decrease };
+    return { magnitude: [], ...(shares ? { increase: part(increase), decrease: part(decrease) } : { increase, decrease }) };
   };
   const apart = of === APART;
   const [first, second] = apart ? [totals(0), totals(1)] : [totals(of)];
-  for (const name of ["increase", "decrease"]) found.attribution[name] = apart ? minus(second[name], first[name]) : first[name];
+  for (const name of ["magnitude", "increase", "decrease"]) found.attribution[name] = apart ? minus(second[name], first[name]) : first[name];
   const maintain = apart ? minus(rows.column("maintain", 1), rows.column("maintain", 0)) : rows.column("maintain", of);
   // maintain has a unit of its own: it is drawn as a share of its largest
-  const scale = (largest(found.attribution.increase) || 1) / (largest(maintain) || 1);
+  const scale = (largest(found.attribution[signed(rows) ? "increase" : "magnitude"]) || 1) / (largest(maintain) || 1);
   found.attribution.maintain = maintain.map((value) => value * scale);
   const moved = apart ? minus(rows.column("moved", 1), rows.column("moved", 0)) : rows.column("moved", of);
   found.moved.moved = moved.map((value) => 100 * value);

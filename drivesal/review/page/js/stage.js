@@ -9,13 +9,13 @@ import { Panel } from "./panel.js";
 import { planOf } from "./plan.js";
 
 const TOGETHER_MS = 120; // pictures that come within this appear in the same instant
-const PATIENCE_MS = 150; // how old a request may grow before a newer one ends it
+const PATIENCE_MS = 1000; // how long a frame of a slow method is waited for when another one is wanted
 const LONG_MS = 300;     // from when on progress is shown
 const LINE_PX = 16;      // of a caption, which has more lines the narrower it is: [from this width on, lines]
 const LINES = [[420, 2], [280, 3], [200, 4], [-Infinity, 5]]; // the narrowest leave out what the colours mean
 const NARROW_PX = 200;
 const GAP_PX = 10;
-const UNSEEN = new Set(["playing", "edits"]); // changes that no picture shows
+const UNSEEN = new Set(["playing", "edits", "of"]); // changes that no picture shows
 const NEIGHBOURS = [1, 2, 3, -1];
 
 /** Says "shown" {frame, ms, numbers} when a frame is complete, "busy" {share, what} and "idle". */
@@ -44,17 +44,19 @@ export class Stage extends EventTarget {
     this.render();
   }
 
-  /** Shows the state, as soon as what is being shown is there or has taken too long. */
+  /** Shows the state as soon as what is being shown is there, so that a held key shows a steady stream of frames;
+   * what another method, case or drawing makes useless is ended, and of a slow method what takes too long. */
   render() {
     this.#pending = true;
     document.body.dataset.idle = "false"; // tests wait for it
     if (!this.#running) { this.#begin(); return; }
-    const age = performance.now() - this.#running.started;
-    if (age >= PATIENCE_MS) this.#running.controller.abort();
-    else {
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => { if (this.#pending) this.#running?.controller.abort(); }, PATIENCE_MS - age);
-    }
+    const { started, state, plan, controller } = this.#running;
+    const stepped = sameView(state, this.#store.now);
+    if (stepped && !plan.slow) return;
+    const left = stepped ? started + PATIENCE_MS - performance.now() : 0;
+    clearTimeout(this.#timer);
+    if (left <= 0) controller.abort();
+    else this.#timer = setTimeout(() => { if (this.#pending) controller.abort(); }, left);
   }
 
   async #begin() {
@@ -218,3 +220,9 @@ export class Stage extends EventTarget {
 }
 
 const captionPx = (width) => 4 + LINE_PX * LINES.find(([from]) => width >= from)[1];
+
+/** Whether two states differ in nothing that a picture shows but the frame. */
+function sameView(a, b) {
+  const view = (state) => JSON.stringify(Object.entries(state).filter(([name]) => name !== "frame" && !UNSEEN.has(name)));
+  return view(a) === view(b);
+}

@@ -37,14 +37,17 @@ export class Status extends EventTarget {
       this.now = await api.json("/api/status");
       this.#show(this.now);
       this.dispatchEvent(new CustomEvent("status", { detail: { now: this.now, was } }));
-      if (!this.now.ready) wait = LOADING_MS;
+      if (this.now.refused) wait = CALM_MS;
+      else if (!this.now.ready) wait = LOADING_MS;
       else if (this.now.analysis.every((one) => one.ended)) wait = CALM_MS;
     } catch { /* told through `server` */ }
     this.#timer = setTimeout(() => this.#poll(), wait);
   }
 
   #show(now) {
-    notice("loading", now.ready ? "" : "The model is still being loaded; frames can be looked at already.");
+    const loading = !now.ready && !now.refused;
+    notice("loading", loading ? "The model is still being loaded; frames can be looked at already." : "");
+    notice("refused", now.refused ? `There is no heat and no angle: ${now.refused}. Frames and notes are there.` : "", "bad");
     notice("proxy", now.note ?? "", "info");
     const broken = now.analysis.find((one) => one.error);
     notice("analysis", broken ? `The analysis of the drive ended: ${broken.error}` : "", "warn");
@@ -54,7 +57,8 @@ export class Status extends EventTarget {
     bar.hidden = !now.ready || ended;
     bar.value = now.analysis.length ? rows / this.#frames : 0;
     $("analysis").dataset.ended = String(ended);
-    if (!now.ready) say($("analysis-text"), "loading the model");
+    if (now.refused) say($("analysis-text"), "no model");
+    else if (!now.ready) say($("analysis-text"), "loading the model");
     else if (ended) say($("analysis-text"), `${count(rows)} frames analysed`);
     else say($("analysis-text"), `analysing ${count(rows)} of ${count(this.#frames)}`);
     this.#server(true);

@@ -6,7 +6,7 @@ import { $, make, remembered, say } from "./dom.js";
 import { angle, clock, errorInWords } from "./format.js";
 import { failure } from "./notices.js";
 import { APART, BOTH, timelineOf } from "./plan.js";
-import { bandsOf, rowsOf, rulesOf, totalUnit, values } from "./series.js";
+import { bandsOf, hiddenLines, rowsOf, rulesOf, totalUnit, values } from "./series.js";
 import { frameOf, timeOf, timeTicks } from "./ticks.js";
 
 const ZOOM = 1.6;
@@ -15,7 +15,7 @@ const PAGE = 0.1;     // of what is in view: how far PageUp and PageDown go
 const BANDS = [{ key: "error", colour: "--band-error" }, { key: "jump", colour: "--band-jump" }];
 
 export class Timeline {
-  #drive; #store; #rows; #chart; #cursor = $("cursor"); #shares; #withMaintain; #rowsOf = []; #notes = []; #built = ""; #building = Promise.resolve(); #click = 0;
+  #drive; #store; #rows; #chart; #cursor = $("cursor"); #shares; #withMaintain; #rowsOf = []; #notes = []; #built = ""; #pointed = false; #building = Promise.resolve(); #click = 0;
 
   constructor(drive, store, rows) {
     this.#drive = drive;
@@ -37,7 +37,7 @@ export class Timeline {
     host.addEventListener("dblclick", () => { clearTimeout(this.#click); this.all(); });
     host.addEventListener("keydown", (event) => this.#key(event));
     host.addEventListener("pointermove", (event) => this.#hover(event));
-    host.addEventListener("pointerleave", () => say($("hover"), ""));
+    host.addEventListener("pointerleave", () => { this.#pointed = false; this.#rest(); });
     for (const [id, act] of Object.entries({ "see-all": () => this.all(), "zoom-in": () => this.zoom(ZOOM), "zoom-out": () => this.zoom(1 / ZOOM) })) {
       $(id).addEventListener("click", act);
     }
@@ -115,9 +115,10 @@ export class Timeline {
     const of = this.#of;
     const chart = this.#chart;
     $("of").value = String(of);
+    const hidden = hiddenLines(this.#rows, this.#withMaintain);
     const found = values(this.#rows, of, { truth: this.#drive.has_truth, shares: this.#shares });
     for (const [row, lines] of Object.entries(found)) {
-      for (const [line, column] of Object.entries(lines)) chart.put(row, line, column, line !== "maintain" || this.#withMaintain);
+      for (const [line, column] of Object.entries(lines)) chart.put(row, line, column, !hidden.includes(line));
     }
     chart.rules(rulesOf(found, of));
     this.#bands(of);
@@ -125,6 +126,7 @@ export class Timeline {
     chart.marks(this.#notes);
     chart.redraw();
     this.#place();
+    if (!this.#pointed) this.#rest();
   }
 
   #bands(of) {
@@ -147,10 +149,13 @@ export class Timeline {
     const { heights } = this.#chart;
     if (!heights || !this.#rowsOf.length) return;
     const whose = this.#whose();
+    const hidden = hiddenLines(this.#rows, this.#withMaintain);
     $("row-labels").replaceChildren(...this.#rowsOf.map((row, i) => {
-      const lines = row.lines.filter((line) => line.text && (line.key !== "maintain" || this.#withMaintain));
+      const lines = row.lines.filter((line) => line.text && !hidden.includes(line.key));
       const note = row.key === "attribution" ? this.#attributionNote() : row.key === "moved" ? whose + row.note : row.note;
-      const label = make("div", { class: "row-label" }, make("strong", { text: row.title }), make("span", { class: "note", text: note }),
+      const instead = row.key === "attribution" && this.#rows.instead;
+      const label = make("div", { class: "row-label", title: ["attribution", "moved"].includes(row.key) ? this.#about() : null, "data-instead": instead || null },
+        make("strong", { text: row.title }), make("span", { class: "note", text: note }),
         ...lines.map((line) => {
           const swatch = make("span", { class: "line-swatch" });
           swatch.style.background = `var(${line.colour})`;
@@ -166,8 +171,29 @@ export class Timeline {
     return this.#of === APART ? "B − A, " : `${"AB"[this.#of]}, `;
   }
 
+  // which method's totals they are stands there always: it may be another one than that in view
   #attributionNote() {
-    return `${this.#whose()}${this.#shares ? "shares %" : totalUnit(this.#drive)}`;
+    const { totals, instead } = this.#rows;
+    const { method } = this.#store.now;
+    const name = totals?.of?.method ?? "total";
+    const unit = this.#shares && (totals?.signed ?? true) ? "shares %" : totalUnit(this.#rows);
+    return `${this.#whose()}${instead && name !== method ? `${name}, not ${method}` : name}, ${unit}`;
+  }
+
+  // the same at length
+  #about() {
+    const { totals, instead } = this.#rows;
+    if (!totals?.name) return "";
+    if (!instead) return `of ${totals.name}`;
+    const title = this.#drive.methods.find((one) => one.name === this.#store.now.method)?.title ?? "the method in view";
+    return `${title}: ${instead}. Attribution and change are those of ${totals.name}.`;
+  }
+
+  // where nothing else is to be said it tells why another method's totals stand there
+  #rest() {
+    const text = this.#rows.instead ? this.#about() : "";
+    say($("hover"), text);
+    $("hover").title = text;
   }
 
   // ---- where one is ----
@@ -227,7 +253,9 @@ export class Timeline {
   #hover(event) {
     const frame = Math.round(this.#chart.frameAt(event.clientX - $("chart").getBoundingClientRect().left));
     if (frame < 0 || frame >= this.#drive.frames) return;
+    this.#pointed = true;
     say($("hover"), this.#words(frame));
+    $("hover").title = "";
   }
 
   /** A frame's numbers in one line. */
@@ -236,7 +264,8 @@ export class Timeline {
     const found = models.map((model) => this.#rows.at(model, frame));
     if (!found.every(Boolean)) return `frame ${frame}, not analysed yet`;
     const { time_s: time, truth } = found[0];
-    const parts = [clock(time), `frame ${frame}`];
+    const shown = this.#store.shown(frame);
+    const parts = [clock(time), shown === frame ? `frame ${frame}` : `frame ${frame} (in this file: ${shown})`];
     if (truth !== null) parts.push(`true ${angle(truth)}`);
     found.forEach((one, model) => {
       const error = truth === null || one.angle === null ? "" : `, ${errorInWords(one.angle - truth)}`;
