@@ -6,9 +6,6 @@ nothing in the configuration is looked up or run.
 
 from __future__ import annotations
 
-import json
-import re
-from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,24 +14,11 @@ from drivesal.errors import DrivesalError, ModelError
 from drivesal.loading import arguments, table
 from drivesal.loading.checking import bounded
 from drivesal.loading.imports import registered_by
-from drivesal.loading.legacy.renaming import channels_first
-from drivesal.loading.nodes import Reference, Taken, structure, taken
+from drivesal.loading.legacy.renaming import channels_first, written_by_keras_1
+from drivesal.loading.nodes import Reference, Taken, in_order, structure, taken
 from drivesal.loading.parts import Rebuilt, half_padded, make, without_types
-from drivesal.loading.sizes import check_call, check_layers, check_outputs, numbers
+from drivesal.loading.sizes import check_call, check_layers, check_outputs, count, numbers
 from drivesal.network import refuse_several_pictures
-
-MOST_CALLS = 5_000
-"""Calls of layers in one network: a model that is called many times inside another counts as often."""
-MOST_NUMBERS = 2**29
-"""Numbers that all layers of a network may give of one picture."""
-
-
-def written_by_keras_1(architecture: Any) -> bool:
-    """Whether a configuration has the words of Keras 1."""
-    return (
-        re.search(r'"(nb_filter|border_mode|inner_activation|W_regularizer)"', json.dumps(architecture))
-        is not None
-    )
 
 
 def build(
@@ -174,7 +158,7 @@ def _sequential(made: Rebuilt, config: Any, given: Any) -> None:
         parts = [_part(made, entry, source, f"layer_{number}") for number, entry in enumerate(entries)]
         made.network = keras().Sequential([source, *parts], **named)
         check_layers(made.network)
-        _count(made, 0, sum(numbers([layer.output]) for layer in made.network.layers))
+        count(made, 0, sum(numbers([layer.output]) for layer in made.network.layers))
         return
     value = source
     for number, entry in enumerate(entries):
@@ -199,7 +183,7 @@ def _functional(made: Rebuilt, config: dict[str, Any]) -> None:
     def tensor(one: Reference) -> Any:
         return tensors[one.layer, one.call][one.tensor]
 
-    for name, number, entry, takes in _in_order(waiting, set(tensors)):
+    for name, number, entry, takes in in_order(waiting, set(tensors)):
         args, keywords = takes.filled(tensor)
         filled = Taken(args, keywords, takes.loose)
         values = [tensor(one) for one in takes.references()]
@@ -213,35 +197,6 @@ def _functional(made: Rebuilt, config: dict[str, Any]) -> None:
     made.network = keras().Model(
         ends("input_layers"), ends("output_layers"), name=_plain(config.get("name") or "model")
     )
-
-
-_Waiting = tuple[str, int, Any, Taken]
-
-
-def _in_order(waiting: list[_Waiting], there: set[tuple[str, int]]) -> Iterator[_Waiting]:
-    """The calls, each after those that give what it takes (Kahn 1962). Raises ModelError for a loop."""
-    after: dict[tuple[str, int], list[int]] = {}
-    missing = []
-    for place, (*_, takes) in enumerate(waiting):
-        needs = {(one.layer, one.call) for one in takes.references()} - there
-        missing.append(len(needs))
-        for need in needs:
-            after.setdefault(need, []).append(place)
-    ready = deque(place for place, count in enumerate(missing) if count == 0)
-    done = 0
-    while ready:
-        call = waiting[ready.popleft()]
-        yield call
-        done += 1
-        for place in after.pop(call[:2], ()):
-            missing[place] -= 1
-            if missing[place] == 0:
-                ready.append(place)
-    if done < len(waiting):
-        name = next(waiting[place][0] for place, count in enumerate(missing) if count)
-        raise ModelError(
-            "layers that hang together", f"layer {name[:80]} takes what no layer gives", "save the model again"
-        )
 
 
 def _call(made: Rebuilt, entry: Any, takes: Taken, values: list[Any], fallback: str) -> list[Any]:
@@ -270,7 +225,7 @@ def _call(made: Rebuilt, entry: Any, takes: Taken, values: list[Any], fallback: 
     else:
         given = layer(*takes.args, **{key: one for key, one in takes.kwargs.items() if one is not None})
     outputs = check_outputs(name, given)
-    _count(made, len(outputs) - 1, numbers(outputs))
+    count(made, len(outputs) - 1, numbers(outputs))
     return outputs
 
 
@@ -304,26 +259,8 @@ def _part(
         if isinstance(inner, dict) and inner.get("trainable") is False:
             made.layers[name].trainable = False  # `drivesal train` leaves it as it is
     inside = made.inner.get(name)
-    _count(made, 1 + (inside.calls if inside else 0), inside.numbers if inside else 0)
+    count(made, 1 + (inside.calls if inside else 0), inside.numbers if inside else 0)
     return made.layers[name]
-
-
-def _count(made: Rebuilt, calls: int, given: int) -> None:
-    """Adds calls of layers and the numbers that they give. Raises ModelError where they are too many."""
-    made.calls += calls
-    made.numbers += given
-    if made.numbers > MOST_NUMBERS:
-        raise ModelError(
-            f"a network whose layers give at most {MOST_NUMBERS} numbers a picture together",
-            "they give more",
-            "give a smaller model",
-        )
-    if made.calls > MOST_CALLS:
-        raise ModelError(
-            f"a network of at most {MOST_CALLS} calls of layers",
-            "it has more, those of models inside it counted as often as they are called",
-            "the file is damaged or made up: take it from where it was written",
-        )
 
 
 def _name(entry: Any, fallback: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -58,6 +59,36 @@ def taken(node: Any, layer: str) -> Taken:
     parts = [node] if isinstance(node[0], str) else node
     keywords = next((dict(one[3]) for one in parts if len(one) > 3 and one[3]), {})
     return Taken(([reference(one) for one in parts],), keywords, loose=True)
+
+
+Waiting = tuple[str, int, Any, Taken]
+"""A call to be made: the layer, which of its calls, its entry, and what it takes."""
+
+
+def in_order(waiting: list[Waiting], there: set[tuple[str, int]]) -> Iterator[Waiting]:
+    """The calls, each after those that give what it takes (Kahn 1962). Raises ModelError for a loop."""
+    after: dict[tuple[str, int], list[int]] = {}
+    missing = []
+    for place, (*_, takes) in enumerate(waiting):
+        needs = {(one.layer, one.call) for one in takes.references()} - there
+        missing.append(len(needs))
+        for need in needs:
+            after.setdefault(need, []).append(place)
+    ready = deque(place for place, count in enumerate(missing) if count == 0)
+    done = 0
+    while ready:
+        call = waiting[ready.popleft()]
+        yield call
+        done += 1
+        for place in after.pop(call[:2], ()):
+            missing[place] -= 1
+            if missing[place] == 0:
+                ready.append(place)
+    if done < len(waiting):
+        name = next(waiting[place][0] for place, count in enumerate(missing) if count)
+        raise ModelError(
+            "layers that hang together", f"layer {name[:80]} takes what no layer gives", "save the model again"
+        )
 
 
 def reference(value: Any) -> Reference:

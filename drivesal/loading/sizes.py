@@ -7,17 +7,24 @@ import math
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drivesal.backend import keras
 from drivesal.errors import ModelError
 from drivesal.network import layers
+
+if TYPE_CHECKING:
+    from drivesal.loading.parts import Rebuilt
 
 _NUMBERS_A_BYTE = 4
 """A weight takes four bytes of a file; compressed, or as half floats, fewer."""
 _FREE = 1_000_000
 _MOST_OF_A_LAYER = 2**27
 """Numbers that one layer may give of one picture: half a gigabyte."""
+MOST_CALLS = 5_000
+"""Calls of layers in one network: a model that is called many times inside another counts as often."""
+MOST_NUMBERS = 2**29
+"""Numbers that all layers of a network may give of one picture."""
 _MOST_MEANS = 4096
 _MOST_TENSORS = 4096
 _ENLARGING = {"UpSampling1D", "UpSampling2D", "Conv1DTranspose", "Conv2DTranspose", "Tile", "Repeat"}
@@ -115,6 +122,24 @@ def check_call(layer: Any, values: Sequence[Any]) -> None:
     elif kind == "Unstack" and (values[0].shape[layer.axis] or 0) > _MOST_TENSORS:
         raise ModelError(
             f"layers that give at most {_MOST_TENSORS} tensors", f"{name} would more", "give a smaller model"
+        )
+
+
+def count(made: Rebuilt, calls: int, given: int) -> None:
+    """Adds calls of layers and the numbers that they give. Raises ModelError where they are too many."""
+    made.calls += calls
+    made.numbers += given
+    if made.numbers > MOST_NUMBERS:
+        raise ModelError(
+            f"a network whose layers give at most {MOST_NUMBERS} numbers a picture together",
+            "they give more",
+            "give a smaller model",
+        )
+    if made.calls > MOST_CALLS:
+        raise ModelError(
+            f"a network of at most {MOST_CALLS} calls of layers",
+            "it has more, those of models inside it counted as often as they are called",
+            "the file is damaged or made up: take it from where it was written",
         )
 
 

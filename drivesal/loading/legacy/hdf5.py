@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from drivesal.errors import DrivesalError, ModelError
-from drivesal.loading.building import build, written_by_keras_1
+from drivesal.loading.building import build
 from drivesal.loading.contained import attribute, check_contained
 from drivesal.loading.legacy.recurrent import joined
+from drivesal.loading.legacy.renaming import written_by_keras_1
 from drivesal.loading.parts import Rebuilt
 from drivesal.loading.table import WRAPPERS
 

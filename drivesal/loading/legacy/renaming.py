@@ -6,6 +6,7 @@ once the weights are there, so they are left out, whatever arguments they had.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -134,3 +135,11 @@ def channels_first(kind: str, config: Mapping[str, Any]) -> bool | None:
         return None
     order = config.get("dim_ordering", config.get("data_format"))
     return {"th": True, "channels_first": True, "tf": False, "channels_last": False}.get(str(order))
+
+
+def written_by_keras_1(architecture: Any) -> bool:
+    """Whether a configuration has the words of Keras 1."""
+    return (
+        re.search(r'"(nb_filter|border_mode|inner_activation|W_regularizer)"', json.dumps(architecture))
+        is not None
+    )
