@@ -251,7 +251,14 @@ def test_who_watches_is_told_the_share_and_can_end_it():
     frames = [Frame(i, i / 10, picture) for i, picture in enumerate(pictures(8, (24, 32)))]
     question = Question(choose(["increase"]), "occlusion", {"patch": 8, "stride": 8})
     told = []
-    studied = study_of(frames, model, question, told.append)
+    counts = set()
+
+    def measured(share, frames):
+        told.append(share)
+        counts.add(frames)
+
+    studied = study_of(frames, model, question, measured)
+    assert counts == {8}
     assert told == sorted(told)
     assert told[0] == 0
     assert 0.5 < told[-1] < 1
