@@ -146,6 +146,7 @@ def test_every_layer_of_the_list_opens_and_computes_the_same(tmp_path, kind):
     same(built(kind), tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(table.ONLY_TRAINING))
 def test_layers_that_only_train_pass_their_input_on(tmp_path, kind):
     layers = keras().layers
@@ -219,6 +220,7 @@ def _snake(kind):
     return known.get(kind, text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted({one for known in table.OPERATIONS.values() for one in known}))
 def test_every_operation_of_the_list_opens_and_computes_the_same(tmp_path, kind):
     layers, ops = keras().layers, keras().ops
@@ -254,6 +256,7 @@ def test_the_documentation_counts_the_list():
     assert int(rows["drivesal's own"]) == len(table.OWN)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(table.ACTIVATIONS))
 def test_every_activation_opens_and_computes_the_same(tmp_path, name):
     layers = keras().layers
