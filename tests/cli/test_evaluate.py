@@ -345,7 +345,7 @@ def test_the_shipped_sample(inside):
 @pytest.mark.parametrize(
     ("more", "options"),
     [
-        (("--model-positive", "right"), "--model-positive left"),
+        pytest.param(("--model-positive", "right"), "--model-positive left", marks=pytest.mark.slow),
         (("--crop", "-150:0"), "--crop 0.42:0.92"),
         ((), None),
     ],

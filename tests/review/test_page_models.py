@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
+pytestmark = pytest.mark.slow
+
 ACCENT = (0x4A, 0x3F, 0xD1)
 """Of the light theme: what says that a frame is edited."""
 
