@@ -32,6 +32,10 @@ def _all_of(*options: Decorator) -> Decorator:
 class Number(click.FloatRange):
     """A finite number within a range; Click's own lets NaN pass every range."""
 
+    def _describe_range(self) -> str:
+        """Nothing where every number will do; Click's own would write "x<=None"."""
+        return "" if self.min is None and self.max is None else super()._describe_range()
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Text to a float."""
         number: float = super().convert(value, param, ctx)

@@ -196,12 +196,19 @@ def _words(value: Any) -> str:
 
 def _layers(network: Any) -> list[tuple[str, str, str, int]]:
     rows = []
-    for layer in network.layers:
+    for layer in getattr(network, "operations", None) or network.layers:  # arithmetic on tensors too
         try:
             shape = "x".join(str(size) for size in layer.output.shape[1:])
         except AttributeError:
             shape = "?"
-        rows.append((layer.name, type(layer).__name__, shape, layer.count_params() if layer.built else 0))
+        rows.append(
+            (
+                layer.name,
+                type(layer).__name__,
+                shape,
+                layer.count_params() if getattr(layer, "built", False) else 0,
+            )
+        )
     return rows
 
 

@@ -138,7 +138,7 @@ def _not_rebuilt(kind: str, name: str) -> ModelError:
         return ModelError(
             "layers alone in an HDF5 file",
             f"{name} is the operation {kind}, which HDF5 does not keep whole",
-            "load it where it was written, and save it as name.keras",
+            "save the model as name.keras in the program that made it: Keras does not open this file either",
         )
     if kind in GONE or hasattr(keras().layers, kind):
         return ModelError(

@@ -24,13 +24,15 @@ WIDTH = 960
 """Of a picture, at most [px]."""
 _TRIED = 6
 """Frames drawn to foretell the size."""
+_WORST = 30
+"""Frames with the largest errors that are kept whatever the step."""
 _BASE64 = 4 / 3
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much is exported: every `every`th frame and those with notes, `frames` of them, and about how many
-    `size` bytes in all.
+    """How much is exported: every `every`th frame, the worst and those with notes, `frames` of them, and about
+    how many `size` bytes in all.
     """
 
     every: int
@@ -106,9 +108,24 @@ class Exporter:
         }
 
     def _held(self, every: int) -> list[int]:
-        """The frames that are kept: a note is of no use without its frame."""
+        """The frames that are kept: a note is of no use without its frame, nor the list without the worst."""
         noted = {note.frame for note in self._session.notes.all()}
-        return sorted(noted.union(range(0, self._session.count, every)))
+        return sorted(noted.union(range(0, self._session.count, every), self._worst()))
+
+    def _worst(self) -> list[int]:
+        """The frames with the largest errors, a second apart; it waits for the whole drive to be read."""
+        analysis = self._session.analysis
+        analysis.wait()
+        columns = analysis.numbers[0].since(0, len(analysis.numbers[0]))
+        pairs = enumerate(zip(columns["angle"], columns["truth"], strict=True))
+        errors = {i: abs(a - t) for i, (a, t) in pairs if a is not None and t is not None}
+        chosen: list[int] = []
+        for index in sorted(errors, key=lambda one: -errors[one]):
+            if all(abs(index - one) >= self._session.recording.info.rate for one in chosen):
+                chosen.append(index)
+            if len(chosen) == _WORST:
+                break
+        return chosen
 
     def _asked(self, compute: Callable[[Any], Any]) -> Any:
         return self._session.work.ask(object(), "export", compute).future.result()
