@@ -274,6 +274,12 @@ def test_what_was_assumed_of_a_bare_model_is_said_everywhere(inside, clip, tmp_p
     assert "predicted_norm" in rows("run.saliency.csv")[0]
 
 
+def as_in_a_terminal():
+    """What starts in the background, as with nohup, is born deaf to Ctrl+C and to hanging up."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_stop_leaves_nothing_behind(model_path, tmp_path, stop, code):
     make_clip(tmp_path / "run.mp4", 4000, gop=250)
@@ -286,7 +292,9 @@ def test_a_stop_leaves_nothing_behind(model_path, tmp_path, stop, code):
         "--preset",
         "slow",
     ]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, preexec_fn=as_in_a_terminal
+    )
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("*.part-*.mp4")) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -232,11 +232,19 @@ def test_a_full_disk(tmp_path, arguments):
     assert left_behind(tmp_path) == []
 
 
+def as_in_a_terminal():
+    """What starts in the background, as with nohup, is born deaf to Ctrl+C and to hanging up."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stop_leaves_nothing_behind(tmp_path, stop, code):
     script = Path(sys.executable).with_name("drivesal")
     command = [script, "world", "--frames", "100000", "--size", "96x72", "--out", "training"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, preexec_fn=as_in_a_terminal
+    )
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("*.part-*/frames/*.jpg")) and time.monotonic() < deadline:
         time.sleep(0.05)
