@@ -10,7 +10,7 @@ _LONGEST = 1000
 def printable(text: str) -> str:
     """The text in one line of at most 1000 characters, without what a terminal would act upon."""
     short = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-    return "".join(one if one.isprintable() else " " if one.isspace() else "\ufffd" for one in short)
+    return "".join(one if one.isprintable() else " " if one.isspace() else "?" for one in short)
 
 
 class DrivesalError(Exception):
