@@ -13,6 +13,7 @@ from drivesal.errors import ModelError
 from drivesal.loading import arguments, table
 from drivesal.loading.checking import arguments_of, known_activation, plain
 from drivesal.loading.imports import registered, registered_by
+from drivesal.loading.legacy.renaming import CLASSES
 from drivesal.loading.stand_in import hard_sigmoid, head
 from drivesal.loading.stand_in import layer as stand_in
 
@@ -128,8 +129,6 @@ def _made(kind: str, given: Mapping[str, Any]) -> Any:
 
 
 def _on_the_list(kind: str) -> bool:
-    from drivesal.loading.legacy.renaming import CLASSES
-
     return kind == "Merge" or CLASSES.get(kind.split(">")[-1], kind) in table.LAYERS
 
 

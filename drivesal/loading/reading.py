@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from drivesal.card import Card, card_path, read_card
 from drivesal.errors import IncompleteError, ModelError, OptionError, nearest
@@ -102,7 +102,11 @@ def read_network(
             "leave --unsafe out: with a formula for its Lambdas no code of the file needs to run",
         )
     with weights_within(path):
-        network, used = _read_network(path, kind, unsafe, (card.lambdas if card else {}) | said)
+        stood_in = (card.lambdas if card else {}) | said
+        if kind == "hdf5":
+            network, used = hdf5.read(path, stood_in)
+        else:
+            network, used = archive.read(path, stood_in, unsafe=unsafe)
     check_layers(network)
     for name in said.keys() - used:
         there = ", ".join(sorted(used)) or "it has none"
@@ -172,15 +176,6 @@ def _check_words(declared: Declared) -> None:
 
 def _output(text: str) -> str | int:
     return int(text) if text.isdigit() else text
-
-
-def _read_network(
-    path: Path, kind: Literal["keras", "hdf5"], unsafe: bool, lambdas: Mapping[str, str]
-) -> tuple[Any, set[str]]:
-    """The network, and the layers of code that `lambdas` stood in for."""
-    if kind == "hdf5":
-        return hdf5.read(path, lambdas)
-    return archive.read(path, lambdas, unsafe=unsafe)
 
 
 def _preprocess(network: Any, card: Card | None, declared: Declared) -> tuple[Preprocess, tuple[str, ...]]:
