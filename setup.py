@@ -1,14 +1,22 @@
-"""Puts the top-level models/ and data/ folders into the wheel, as drivesal.models and drivesal.data."""
+"""Puts the top-level models/ and data/ folders into the wheel, under drivesal.assets."""
 
 from setuptools import find_packages, setup
 
 setup(
-    packages=[*find_packages(include=["drivesal", "drivesal.*"]), "drivesal.models", "drivesal.data"],
-    package_dir={"drivesal": "drivesal", "drivesal.models": "models", "drivesal.data": "data"},
+    packages=[
+        *find_packages(include=["drivesal", "drivesal.*"]),
+        "drivesal.assets.models",
+        "drivesal.assets.data",
+    ],
+    package_dir={
+        "drivesal": "drivesal",
+        "drivesal.assets.models": "models",
+        "drivesal.assets.data": "data",
+    },
     package_data={
         "drivesal.review": ["page/*", "page/*/*"],
         "drivesal": ["py.typed"],
-        "drivesal.models": ["*.keras", "*.json"],
-        "drivesal.data": ["*.mp4", "*.csv"],
+        "drivesal.assets.models": ["*.keras", "*.json"],
+        "drivesal.assets.data": ["*.mp4", "*.csv"],
     },
 )

@@ -17,8 +17,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import drivesal.model.target as target
     import drivesal.saliency as saliency
-    import drivesal.target as target
     from drivesal.api import Recording, attribute, explain, load_model, methods, render
     from drivesal.errors import DrivesalError
 
@@ -34,12 +34,13 @@ __all__ = [
     "saliency",
     "target",
 ]
+_MODULES = {"saliency": "drivesal.saliency", "target": "drivesal.model.target"}
 
 
 def __getattr__(name: str) -> Any:
     """What the API names is imported when it is first used: `import drivesal` costs nothing."""
-    if name in ("saliency", "target"):
-        return import_module(f"drivesal.{name}")
+    if name in _MODULES:
+        return import_module(_MODULES[name])
     if name == "DrivesalError":
         return import_module("drivesal.errors").DrivesalError
     if name in __all__:
@@ -48,4 +49,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted([*__all__, "__version__"])

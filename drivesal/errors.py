@@ -1,9 +1,13 @@
 """What goes wrong because of what a person gave us, said in one line."""
 
+from __future__ import annotations
+
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
+DAMAGED = 3
+"""Exit code of a run whose input was damaged but partly readable: its results are whole for what was read."""
 _LONGEST = 1000
 
 
@@ -46,6 +50,24 @@ class IncompleteError(ModelError):
     """
 
     network: Any = None
+
+
+class LambdaError(ModelError):
+    """A model's file holds code of Lambda layers, `names`; `command` says their formula where it is known.
+
+    `more` is what else can be done, behind it.
+    """
+
+    def __init__(
+        self, expected: str, came: str, names: Sequence[str], more: str = "", command: str | None = None
+    ) -> None:
+        say = command or f"--lambda {names[0]}=x/127.5-1"
+        super().__init__(expected, came, f"if it only scales, say what it computes: {say}{more}")
+        self.names, self.more = tuple(names), more
+
+    def with_command(self, command: str) -> LambdaError:
+        """The same with the whole command to type."""
+        return LambdaError(self.expected, self.came, self.names, self.more, command)
 
 
 class OptionError(DrivesalError):

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from drivesal.steering import AngleKind
+    from drivesal.angle import AngleKind
 
     Image = NDArray[np.uint8]
     """(H, W, 3) uint8 RGB."""
     Floats = NDArray[np.float32]
+    """What networks compute in: maps, heat, predictions."""
+    Doubles = NDArray[np.float64]
+    """What must not lose digits: times, angles of a whole drive, geometry."""
+    Ints = NDArray[np.int64]
+    Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,7 @@ class Frame:
 
     `index` counts from 0 in presentation order, also across frames that could not be decoded; `time_s` is the
     container's own timestamp in seconds; `image` is (H, W, 3) uint8 RGB, contiguous; `steering` is the label
-    inside drivesal's convention (`steering.py`), None where unknown; `extras` holds speed and the like.
+    inside drivesal's convention (`angle.py`), None where unknown; `extras` holds speed and the like.
     """
 
     index: int
@@ -53,17 +58,21 @@ WHOLE = Span()
 """Every frame of a recording."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RecordingInfo:
     """What is known of a recording before its frames are read.
 
     `rate` is exact (30000/1001), the nominal one where it varies; `time_base` is the unit of the timestamps;
     `length` counts frames, None where only reading tells; `notes` are sentences for the person (a guessed
     rate, a rotation applied); `angle` is the kind of the labels, None without labels, and `own_labels` tells
-    that they are part of the recording, `named_labels` that the user named their table, `full_lock_deg` what
-    their norm 1.0 was said to be; `files` are those beside `path` that it is read from (a log,
-    its images); `keyframe_gap` is the most frames that are decoded to reach one: those from a keyframe up to
-    the next, 1 where each stands alone, all of them where the recording is not `seekable`.
+    that they are part of the recording, `labels_by` whether a table of them is keyed by "time" or "frame" (None
+    where there is no table), `named_labels` that the user named their table, `full_lock_deg` what
+    their norm 1.0 was said to be, `norm_deg` what it is in the format's own labels, `smoothed_s` the time [s]
+    that they were averaged over; `camera` is which of the recording's `cameras`, those with images, this is;
+    `files` are those beside `path` that it is read from (a log, its images); `keyframe_gap` is the most frames
+    that are decoded to reach one: those from a keyframe up to the next, 1 where each stands alone, all of them
+    where the recording is not `seekable`; `clock_s` is what the clock showed at time 0 [s since 1970], None
+    where that is not known.
     """
 
     path: Path
@@ -80,10 +89,42 @@ class RecordingInfo:
     notes: tuple[str, ...] = ()
     angle: AngleKind | None = None
     own_labels: bool = False
+    labels_by: Literal["time", "frame"] | None = None
     named_labels: bool = False
     full_lock_deg: float | None = None
+    norm_deg: float | None = None
+    smoothed_s: float | None = None
+    camera: str | None = None
+    cameras: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     keyframe_gap: int = 1
+    clock_s: float | None = None
+
+    def frames_of(self, span: Span) -> int | None:
+        """About how many frames the span has, by the nominal rate; None where the length is not known."""
+        reach = self.reach_of(span)
+        return None if reach is None else max(-(-(reach[1] - reach[0]) // span.every), 0)
+
+    def reach_of(self, span: Span) -> tuple[int, int] | None:
+        """About the first frame of the span and the one after its last; None where the length is not known."""
+        if self.length is None:
+            return None
+        length, rate = self.length, self.rate
+
+        def index(bound: float | int | None, default: int) -> int:
+            if bound is None:
+                return default
+            return min(bound if isinstance(bound, int) else round(bound * rate), length)
+
+        return index(span.start, 0), index(span.end, length)
+
+    def __repr__(self) -> str:
+        """Every field that is not as usual, of the files how many."""
+        told = [one for one in fields(self) if one.name != "files" and getattr(self, one.name) != one.default]
+        shown = [f"{one.name}={getattr(self, one.name)!r}" for one in told]
+        count = len(self.files)
+        more = [f"files=<{count} path{'s'[: count != 1]}>"] if count else []
+        return f"RecordingInfo({', '.join([*shown, *more])})"
 
 
 class Recording(ABC):
@@ -92,6 +133,11 @@ class Recording(ABC):
     info: RecordingInfo
     losses: list[str]
     """What could not be read so far, a sentence each; empty when everything was."""
+
+    def __repr__(self) -> str:
+        info = self.info
+        frames = "frames not counted" if info.length is None else f"{info.length} frames"
+        return f"<{type(self).__name__} {info.path}: {frames}, {info.width}x{info.height}>"
 
     @abstractmethod
     def frames(self, span: Span = WHOLE) -> Iterator[Frame]:

@@ -4,16 +4,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from drivesal.world.world import scene_stills
+from drivesal.synthetic.still_frames import scene_stills
 
-Image = NDArray[np.uint8]
+if TYPE_CHECKING:
+    from drivesal.types import Image
 
 SEED, TILE = 21, (304, 228)
 HELD: tuple[dict[str, Any], ...] = (

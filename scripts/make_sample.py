@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Draws the sample drive: data/run.mp4 and its steering, data/run.csv. The same pixels every time.
 
-A country road of drivesal.world: a bend each way, shadows of trees, oncoming cars and one ahead, a cloud.
+A country road of drivesal.synthetic: a bend each way, shadows of trees, oncoming cars and one ahead, a cloud.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from pathlib import Path
 
 import click
 
-from drivesal.world.road import Road
-from drivesal.world.scene import Scene
-from drivesal.world.world import Drive
-from drivesal.world.writing import write_drive
+from drivesal.synthetic.road import Road
+from drivesal.synthetic.scene_parameters import SceneParameters
+from drivesal.synthetic.world import SyntheticDrive
+from drivesal.synthetic.writing import write_drive
 
 SEED, SECONDS = 10, 20
-SCENE = Scene(
+SCENE = SceneParameters(
     trees=0.75,
     vehicles=0.6,
     hills=0.55,
@@ -40,9 +40,9 @@ PIECES = [
 ]
 
 
-def sample() -> Drive:
+def sample() -> SyntheticDrive:
     """The sample drive."""
-    return Drive(SEED, SECONDS, scene=SCENE, road=Road.from_pieces(PIECES))
+    return SyntheticDrive(SEED, SECONDS, scene=SCENE, road=Road.from_pieces(PIECES))
 
 
 @click.command()

@@ -9,62 +9,42 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import cv2
 import numpy as np
-from numpy.typing import NDArray
+from method_sheets import SMOOTH, Subject, draw_methods, say, subject
+from score_table import CASES, STAGES, write_table
 
-from drivesal.assets import default_model
-from drivesal.attribution import Context, Method, Seen, methods
-from drivesal.cases import SIGNED, UNSIGNED, Case, choose
+from drivesal.attribution.registry import Context, Method, Seen, methods
 from drivesal.cli._options import Position
-from drivesal.explainer import Explainer, Question
-from drivesal.loading import load_model
-from drivesal.model import SteeringModel
-from drivesal.overlay.element import Area, Moment
-from drivesal.overlay.elements.heat import Heat
-from drivesal.overlay.geometry import Rect
-from drivesal.overlay.palette import BACKGROUND, DIM, TEXT, case_colour
-from drivesal.overlay.scene import Legend, Scene, Shown
-from drivesal.overlay.style import BOLD, Style
-from drivesal.painter import Look
+from drivesal.explanation.cases import UNSIGNED, Case, choose
+from drivesal.explanation.explainer import Explainer
+from drivesal.explanation.scale import smooth
+from drivesal.model.readers import load_model
+from drivesal.model.shipped import default_model
+from drivesal.model.steering_model import SteeringModel
 from drivesal.recordings import open_recording
-from drivesal.sanity import cascade, from_the_top, spearman
-from drivesal.scale import fit, smooth
-from drivesal.types import ClipStatistics, Explained, Frame
-from drivesal.world.scores import evident, share_on
-from drivesal.world.world import scene_stills
+from drivesal.settings import ExplainSettings
+from drivesal.synthetic.evidence import evident, share_on
+from drivesal.synthetic.still_frames import scene_stills
+from drivesal.trust.randomization import cascade, from_the_top, spearman
+from drivesal.types import ClipStatistics, Frame
 
-Image = NDArray[np.uint8]
-Floats = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+if TYPE_CHECKING:
+    from drivesal.types import Floats, Mask
 
 UNSEEN_SEED, SCENES, EVERY, WORLD_SIZE = 900_001, 24, 6, (400, 300)
 SANITY_SEEDS, SANITY_FRAMES = (1, 2, 3), 8
 FEWER = {"expected-gradients": 4, "occlusion": 4, "rise": 2}
 """Frames of the sanity check for methods that take many passes."""
 RANDOM_MAPS = 20
-KEPT = 0.85
-"""A map that keeps a rank correlation above this with random dense layers does not notice them."""
-BLIND = "does not notice the steering head"
-SMOOTH = Look().smooth
-CASES = ("increase", "decrease", "magnitude")
-STAGES = ("last layer", "all dense layers", "every layer")
-BEGIN, END = "<!-- scores: begin -->", "<!-- scores: end -->"
 
 SHOWN_SCENE, SHOWN_STILL = 3, 9
 SHOWN_HELD: dict[str, Any] = {"light": "day", "ground": "grass", "overcast": 0.2, "vehicles": 0.9, "noise": 2.0}
-WIDTH, COLUMNS, GAP, BAR = 1600, 3, 8, 30
-
-
-def say(line: str) -> None:
-    """Progress, on stderr."""
-    click.echo(line, err=True)
 
 
 def rounded(value: float) -> float | None:
@@ -124,8 +104,8 @@ def on_evidence(
 ) -> dict[str, Any]:
     """{"share": {case: ...}, "hit": {case: ...}}: means over the frames."""
     cases = cases_of(method)
-    question = Question(cases, method.name, options)
-    explainer = Explainer(model, question, drawn.context.mean, drawn.context.pictures)
+    settings = ExplainSettings(method=method.name, options=options, cases=tuple(case.name for case in cases))
+    explainer = Explainer(model, settings, drawn.context.mean, drawn.context.pictures)
     heats: dict[str, list[Floats]] = {case.name: [] for case in cases}
     for explained in explainer.explain(drawn.frames):
         for case in cases:
@@ -206,8 +186,7 @@ def measure(model: SteeringModel, drawn: Drawn) -> dict[str, Any]:
     scored: dict[str, dict[str, Any]] = {}
     for name, method in asked.items():
         start = time.perf_counter()
-        options = method.settings({})
-        scored[name] = {"options": options, **on_evidence(model, method, options, drawn)}
+        scored[name] = {"options": method.settings({}), **on_evidence(model, method, {}, drawn)}
         say(f"{name}: {time.perf_counter() - start:.0f} s, share {scored[name]['share']}")
     for name, checked in sanity(model, asked, drawn).items():
         scored[name]["sanity"] = checked
@@ -219,173 +198,6 @@ def measure(model: SteeringModel, drawn: Drawn) -> dict[str, Any]:
         "references": references(drawn),
         "methods": scored,
     }
-
-
-def blind(scores: Mapping[str, Any]) -> bool:
-    """Whether a method's map stays as it was when the dense layers are random."""
-    kept = scores["sanity"]["all dense layers"]
-    return kept is not None and kept > KEPT
-
-
-def table(found: Mapping[str, Any]) -> str:
-    """The table for docs/methods.md."""
-
-    def percent(value: float | None) -> str:
-        return "–" if value is None else f"{100 * value:.0f}"
-
-    def both(one: Mapping[str, Any], case: str) -> str:
-        if case not in one["share"]:
-            return ""
-        return f"{percent(one['share'][case])} · {percent(one['hit'][case])}"
-
-    def correlation(value: float | None) -> str:
-        return "–" if value is None else f"{round(value, 2) + 0.0:.2f}".replace("-", "−")  # never −0.00
-
-    head = [*CASES, *(f"{stage} random" for stage in STAGES)]
-    lines = [f"| method | {' | '.join(head)} | |", f"| --- |{' --- |' * (len(head) + 1)}"]
-    for name, one in sorted(found["methods"].items()):
-        cells = [both(one, case) for case in CASES] + [correlation(one["sanity"][stage]) for stage in STAGES]
-        lines.append(f"| `{name}` | {' | '.join(cells)} | {BLIND if blind(one) else ''} |")
-    for name, one in found["references"].items():
-        cell = f"{percent(one['share'])} · {percent(one['hit'])}"
-        lines.append(f"| {name} | {' | '.join([cell] * len(CASES))} |{'  |' * len(STAGES)} |")
-    return "\n".join(lines)
-
-
-def with_table(text: str, found: Mapping[str, Any]) -> str:
-    """The document with the table between its two markers."""
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n{table(found)}\n{END}{rest.split(END)[1]}"
-
-
-def write_table(scores: Path, page: Path) -> None:
-    """The table of the scores into the document."""
-    found = json.loads(scores.read_text(encoding="utf-8"))
-    page.write_text(with_table(page.read_text(encoding="utf-8"), found), encoding="utf-8")
-
-
-@dataclass(frozen=True)
-class Subject:
-    """One frame for all methods.
-
-    `cut` (H, W, 3) is what the model sees of it and `evidence` (h, w) where its evidence is, both None of a
-    frame that may not be shown; `ratio` the height of what the model sees over its width.
-    """
-
-    frame: Frame
-    context: Context
-    answer: float
-    ratio: float
-    cut: Image | None
-    evidence: Mask | None
-
-
-def subject(model: SteeringModel, frame: Frame, context: Context, evidence: Mask | None) -> Subject:
-    """The frame with its answer and, where the evidence is known, its crop."""
-    left, top, right, bottom = model.preprocess.crop.box(frame.image.shape[1], frame.image.shape[0])
-    answer = float(model.predict(model.prepare(frame.image)[None], model.others_of([frame]))[0])
-    cut = np.ascontiguousarray(frame.image[top:bottom, left:right])
-    ratio = (bottom - top) / (right - left)
-    return Subject(frame, context, answer, ratio, None if evidence is None else cut, evidence)
-
-
-def legend(case: Case) -> Legend:
-    """As the overlay draws the case."""
-    title = case.title(True) if case.name in SIGNED else f"{case.name} (no sign)"
-    return Legend(case.name, title, "", "", case_colour(case.name))
-
-
-def heats_of(model: SteeringModel, method: Method, about: Subject) -> dict[str, Floats]:
-    """The method's heat on the frame by case, smoothed and on a scale of its own, 0..1."""
-    cases = choose(SIGNED[:2] if method.signed else UNSIGNED)
-    context = about.context
-    explainer = Explainer(model, Question(cases, method.name), context.mean, context.pictures)
-    explained: Explained = next(iter(explainer.explain([about.frame])))
-    clip = ClipStatistics(context.mean)
-    heats = {case.name: smooth(case.heat(explained, clip), SMOOTH) for case in cases}
-    scale = fit({case.name: (case.scale, [heats[case.name]]) for case in cases}, dict.fromkeys(heats, ""))
-    return {name: scale.apply(name, heat) for name, heat in heats.items()}
-
-
-class Sheet:
-    """A grid of labelled tiles under a line of text, drawn with the overlay's parts."""
-
-    def __init__(self, model: SteeringModel, about: Subject, count: int) -> None:
-        self.about, self.kind = about, model.kind
-        self.width = (WIDTH - GAP * (COLUMNS + 1)) // COLUMNS
-        self.height = round(self.width * about.ratio)
-        rows = -(-count // COLUMNS)
-        shape = (BAR + GAP + rows * (BAR + self.height + GAP), WIDTH, 3)
-        self.canvas = np.full(shape, BACKGROUND, np.uint8)
-        self.style = Style(18, 18)
-        self._next = 0
-
-    def head(self, text: str, legends: Sequence[Legend]) -> None:
-        """What all tiles share: the text, and what the colours mean."""
-        self.style.draw(self.canvas, text, GAP, BAR // 2 + 3, TEXT, 18)
-        at = WIDTH - GAP
-        for one in reversed(legends):
-            at -= self.style.width(one.title, 18)
-            self.style.draw(self.canvas, one.title, at, BAR // 2 + 3, TEXT, 18)
-            self.canvas[BAR // 2 - 4 : BAR // 2 + 10, at - 22 : at - 8] = one.colour
-            at -= 44
-
-    def _place(self, title: str, note: str) -> Rect:
-        """The next tile's picture, its title and note written above."""
-        row, column = divmod(self._next, COLUMNS)
-        self._next += 1
-        left, top = GAP + column * (self.width + GAP), BAR + GAP + row * (BAR + self.height + GAP)
-        middle = top + BAR // 2
-        self.style.draw(self.canvas, title, left + 2, middle, TEXT, 18, BOLD)
-        self.style.draw(self.canvas, note, left + self.width - 2, middle, DIM, 16, align="right")
-        return Rect(left, top + BAR, self.width, self.height)
-
-    def _beneath(self) -> Image:
-        if self.about.cut is None:
-            return np.zeros((self.height, self.width, 3), np.uint8)
-        return cv2.resize(self.about.cut, (self.width, self.height), interpolation=cv2.INTER_AREA)  # type: ignore[no-any-return]
-
-    def plain(self, title: str, note: str, evidence: Mask) -> None:
-        """The frame itself, with a line around its evidence (h, w)."""
-        view = self._place(title, note).of(self.canvas)
-        view[:] = self._beneath()
-        large = cv2.resize(
-            evidence.astype(np.uint8), (self.width, self.height), interpolation=cv2.INTER_NEAREST
-        )
-        lines, _ = cv2.findContours(large, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-        view[:] = cv2.drawContours(view.copy(), lines, -1, case_colour("maintain"), 2, cv2.LINE_AA)
-
-    def heat(self, title: str, note: str, heats: Mapping[str, Floats], legends: tuple[Legend, ...]) -> None:
-        """Heat 0..1 by case over the frame, or over nothing."""
-        rect, picture = self._place(title, note), self._beneath()
-        scene = Scene((self.width, self.height), (0, 0, self.width, self.height), self.kind, legends, 1.0)
-        element = Heat(scene, self.style, Area(rect, rect, rect, legends))
-        shown = Shown(0, 0.0, picture, 0.0, None, heats)
-        element.draw(self.canvas, Moment(shown, picture, cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)))
-
-    def write(self, path: Path) -> None:
-        """As a JPEG."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(path), self.canvas[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
-        say(f"{path}: {path.stat().st_size / 1e3:.0f} kB")
-
-
-def draw_methods(model: SteeringModel, about: Subject, path: Path) -> None:
-    """All methods on one frame, each on its own scale; before them the frame where it may be shown."""
-    asked = methods()
-    sheet = Sheet(model, about, len(asked) + (about.cut is not None))
-    side = "left" if about.answer > 0 else "right"
-    legends = tuple(legend(case) for case in choose((*SIGNED[:2], *UNSIGNED)))
-    what = "" if about.cut is not None else "a real frame, not shown: "
-    answer = f"{what}the network answers {abs(about.answer):.0f}° {side}"
-    sheet.head(f"{answer}; every method on a scale of its own; white: both ways", legends)
-    if about.evidence is not None:
-        sheet.plain("the frame", "outlined: the evidence", about.evidence)
-    for name, method in asked.items():
-        heats = heats_of(model, method, about)
-        shown = tuple(one for one in legends if one.case in heats)
-        sheet.heat(name, method.kind, heats, shown)
-    sheet.write(path)
 
 
 def drawn_subject(model: SteeringModel, drawn: Drawn) -> Subject:
@@ -443,8 +255,9 @@ def main(
     drawn = draw(model)
     if tried is not None:
         method = methods()[tried]
-        options = method.settings(dict(setting(method, text) for text in given))
-        click.echo(json.dumps({"options": options, **on_evidence(model, method, options, drawn)}))
+        asked = dict(setting(method, text) for text in given)
+        options = method.settings(asked)
+        click.echo(json.dumps({"options": options, **on_evidence(model, method, asked, drawn)}))
         return
     if not picture:
         text = json.dumps(measure(model, drawn), indent=1, ensure_ascii=False)

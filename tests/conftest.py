@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+
+LONGEST = (
+    "cli/test_video.py",
+    "cli/test_evaluate.py",
+    "review/test_page.py",
+    "cli/test_train.py",
+    "cli/test_plausible.py",
+    "cli/test_fit_settings.py",
+    "test_train_default.py",
+    "review/test_page_models.py",
+    "training/test_course.py",
+    "cli/test_installed.py",
+    "test_notebook.py",
+    "model/readers/test_hostile.py",
+)
+"""Files that take longest, the longest first: begun late, one process would wait for the other's last file."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the tests of the LONGEST files before all others; each file's stay together and in their order."""
+    here = Path(__file__).parent
+    places = {here / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +88,48 @@ def inside(
         return Run(stop.value.code, out, err)
 
     return run
+
+
+@pytest.fixture
+def quick_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search of settings over fewer colours and frames, for what is not about how it finds them."""
+    monkeypatch.setattr("drivesal.evaluation.candidates.COLOURS", ("RGB", "BGR", "YUV", "YUV-opencv3.0"))
+    monkeypatch.setattr("drivesal.evaluation.fitting.SCREENED", 32)
+    monkeypatch.setattr("drivesal.evaluation.gathered.MOST", 64)
+
+
+@contextlib.contextmanager
+def full_disk(most: int) -> Iterator[None]:
+    """Within it no file of this process may grow beyond `most` bytes, which is what a full disk looks like."""
+    resource = pytest.importorskip("resource", reason="needs a limit on the size of files")
+    _, hard = before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@contextlib.contextmanager
+def terminated_once(begun: Callable[[], object]) -> Iterator[None]:
+    """Sends this process SIGTERM, which `drivesal.cli.main` handles, as soon as `begun()` is true."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        deadline = time.monotonic() + 60
+        while not ended.is_set() and time.monotonic() < deadline:
+            if begun():
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+            time.sleep(0.01)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watching.join()
 
 
 class Run:

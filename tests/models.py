@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from drivesal.attribution import Context, Seen
-from drivesal.backend import keras
-from drivesal.card import Card
-from drivesal.model import SteeringModel
-from drivesal.preprocess import Colour, Preprocess
-from drivesal.steering import AngleSpec
-from drivesal.target import Explainable, Target
+from drivesal.angle import AngleSpec
+from drivesal.attribution.registry import Context, Seen
+from drivesal.model.backend import keras
+from drivesal.model.card import Card
+from drivesal.model.colours import Colour
+from drivesal.model.preprocess import Preprocess
+from drivesal.model.steering_model import SteeringModel
+from drivesal.model.target import Explainable, Target
+from drivesal.settings import ExplainSettings
 
 SIZE = (6, 8)
 DEGREES = AngleSpec("deg", "steering-wheel")
@@ -164,3 +166,10 @@ def context(images: Any, batch: int = 32, seed: int = 0) -> Context:
     if images.ndim == 4:
         return Context(images.mean(axis=0).astype(np.float32), images, batch, seed)
     return Context(images.astype(np.float32), images.astype(np.uint8)[None], batch, seed)
+
+
+def asked(
+    cases: Sequence[str], method: str = "gradient", options: Mapping[str, Any] | None = None, **more: Any
+) -> ExplainSettings:
+    """What a model is asked: these cases of a method with its options."""
+    return ExplainSettings(method=method, options=options or {}, cases=tuple(cases), **more)

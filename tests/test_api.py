@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 import drivesal
-from drivesal.card import Card
 from drivesal.errors import DrivesalError
-from drivesal.preprocess import Preprocess
-from drivesal.target import Class, Filters, Target
+from drivesal.model.card import Card
+from drivesal.model.preprocess import Preprocess
+from drivesal.model.target import Class, Filters, Target
 from drivesal.types import Frame
-from tests.clips import make_clip
+from tests.clips import make_clip, number
 from tests.models import DEGREES, convolutional, linear, linear_weights, pictures, steering
+from tests.recordings import drives
 
 SMALL = (24, 32)
 
@@ -115,7 +116,7 @@ def test_a_filter_leaves_the_angle(model):
 
 
 def test_a_classifier_needs_only_its_class():
-    from drivesal.backend import keras
+    from drivesal.model.backend import keras
 
     layers = keras().layers
     network = keras().Sequential(
@@ -169,7 +170,7 @@ def test_render_writes_a_video_or_gives_a_canvas(model, tmp_path):
         (lambda m, s: drivesal.attribute(m, s, "vargrad", "increase"), "vargrad is unsigned"),
         (lambda m, s: drivesal.attribute(m, s / 255), "uint8 RGB"),
         (lambda m, s: drivesal.attribute(m, []), "frames of one size"),
-        (lambda m, s: drivesal.attribute(m, s, batch_size=0), "batch_size of at least 1"),
+        (lambda m, s: drivesal.attribute(m, s, batch_size=0), "batch_size from 1 to 4096"),
         (lambda m, s: drivesal.attribute(m, s[:1], "expected-gradients"), "a mean picture to measure against"),
         (lambda m, s: drivesal.attribute("no.keras", s), "does not exist"),
         (lambda m, s: drivesal.render(s, m), "name of an .mp4"),
@@ -181,3 +182,161 @@ def test_mistakes_are_one_line(model, call, says):
         call(model, pictures(3, SMALL))
     assert says in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_what_is_known_of_a_recording_prints_in_a_line(tmp_path):
+    folder = drives.images(tmp_path / "frames", 30)
+    with drivesal.Recording(folder) as run:
+        said = repr(run.info)
+    assert "files=<30 paths>" in said
+    assert "width=96" in said
+    assert len(said) < 500
+    assert "files" not in repr(drivesal.Recording(make_clip(tmp_path / "run.mp4", 4)).info)
+
+
+def test_a_recording_is_a_sequence_of_frames(tmp_path):
+    with drivesal.Recording(make_clip(tmp_path / "run.mp4", 12)) as run:
+        assert len(run) == 12
+        assert run
+        assert [frame.index for frame in run] == [frame.index for frame in list(run)] == list(range(12))
+        assert [run[i].index for i in (0, 5, -1, -12, np.int64(3))] == [0, 5, 11, 0, 3]
+        assert number(run[7].image) == 7
+        assert [frame.index for frame in run[2:9:3]] == [2, 5, 8]
+        assert [frame.index for frame in run[-3:]] == [9, 10, 11]
+        assert run[5:5] == run[90:] == []
+        for wrong in (12, -13):
+            with pytest.raises(IndexError) as past:
+                run[wrong]
+            assert isinstance(past.value, DrivesalError)
+            assert "#0 to #11" in str(past.value)
+        for wrong in (1.5, "#4", slice(None, None, -1), slice("a", None), slice(None, None, 0)):
+            with pytest.raises(DrivesalError):
+                run[wrong]
+
+
+@pytest.mark.parametrize("name", ["start", "end", "at"])
+@pytest.mark.parametrize("value", ["#4", "1:13", True, float("nan"), [1]])
+def test_positions_are_numbers(model, tmp_path, name, value):
+    with pytest.raises(DrivesalError, match=f"{name} as a float in seconds or an int"):
+        drivesal.render(tmp_path / "none.mp4", model, tmp_path / "o.mp4", **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda m, s: drivesal.render(s, m, opacty=0.5), "a keyword of render.*did you mean opacity"),
+        (lambda m, s: drivesal.render(s, m, "o.mp4", method="smoothgrad", sample=3), "did you mean samples"),
+        (
+            lambda m, s: drivesal.attribute(m, s, n_steps=3),
+            "the method gradient .it has none.*n_steps",
+        ),
+        (lambda m, s: drivesal.attribute(m, s, "integrated-gradients", n_steps=3), "did you mean steps"),
+        (lambda m, s: drivesal.explain(m, s, cases=["increase"], batchsize=4), "did you mean batch_size"),
+        (lambda m, s: drivesal.load_model(m.network, colour="BGR"), "did you mean color"),
+        (lambda m, s: drivesal.load_model(m.network, inputscale="0..1"), "did you mean input_scale"),
+        (
+            lambda m, s: drivesal.Recording("x.mp4", label="x.csv"),
+            "of Recording.*did you mean labels",
+        ),
+    ],
+)
+def test_a_misspelt_keyword_is_told_at_once(model, call, says):
+    with pytest.raises(DrivesalError, match=says):
+        call(model, pictures(2, SMALL))
+
+
+def test_render_takes_the_options_of_the_method_that_it_draws_by_default(model):
+    images = pictures(3, SMALL)
+    few = drivesal.render(images, model, at=0, steps=4, baseline="mean", cases=["increase"])
+    named = drivesal.render(
+        images, model, at=0, method="integrated-gradients", steps=4, baseline="mean", cases=["increase"]
+    )
+    np.testing.assert_array_equal(few, named)
+    with pytest.raises(DrivesalError, match="did you mean steps"):
+        drivesal.render(images, model, at=0, stepz=4)
+
+
+def test_no_pictures_are_told_as_such(model):
+    for none in ([], np.zeros((0, *SMALL, 3), np.uint8)):
+        with pytest.raises(DrivesalError, match="there is none"):
+            model.predict(none)
+
+
+def test_images_of_the_models_size_are_warned_of_where_they_are_cropped_again(model, caplog):
+    drivesal.attribute(model, pictures(1, SMALL))
+    assert not caplog.records
+    cropped = drivesal.load_model(model.network, crop="4:0", input_scale="0..1")
+    drivesal.attribute(cropped, pictures(1, SMALL))
+    assert "cropped once more" in caplog.text
+
+
+def test_models_and_recordings_show_themselves_in_a_line(model, tmp_path):
+    assert repr(model).startswith(f"<SteeringModel {model.name}: 32x24 RGB to ")
+    with drivesal.Recording(make_clip(tmp_path / "run.mp4", 5)) as run:
+        assert repr(run) == f"<Recording {tmp_path / 'run.mp4'}: 5 frames, 96x64>"
+
+
+def test_dir_is_the_api_alone():
+    assert dir(drivesal) == sorted([*drivesal.__all__, "__version__"])
+
+
+def test_a_full_lock_settles_the_unit(model):
+    found = drivesal.load_model(model.network, full_lock=25)
+    assert not any(one.startswith("unit") for one in found.assumed)
+    assert any(one.startswith("unit") for one in drivesal.load_model(model.network).assumed)
+
+
+def test_predict_takes_frames_as_they_come(model, tmp_path):
+    path = make_clip(tmp_path / "run.mp4", 5)
+    with drivesal.Recording(path) as run:
+        frames = list(run)
+        prepared = np.stack([model.prepare(frame.image) for frame in frames])
+        expected = model.predict(prepared)
+        assert expected.shape == (5,)
+        images = np.stack([frame.image for frame in frames])
+        for given in (run, frames, iter(frames), images, list(images), run[:5], list(prepared)):
+            np.testing.assert_array_equal(model.predict(given), expected)
+        for one in (frames[2], images[2], prepared[2]):
+            assert model.predict(one) == pytest.approx(expected[2:3], rel=1e-5)
+    for wrong, says in (
+        (images.astype(float), "uint8"),
+        (images[..., 0], "uint8"),
+        ([], "there is none"),
+        (str(path), "Recording"),
+        (3, "it is int"),
+    ):
+        with pytest.raises(DrivesalError, match=says):
+            model.predict(wrong)
+
+
+def test_a_frame_of_the_models_own_size_is_cropped_all_the_same():
+    model = drivesal.load_model(convolutional(), crop="12:-4", input_scale="0..1")
+    image = pictures(1, SMALL)[0]
+    wanted = model.predict(model.prepare(image)[None])
+    assert model.predict(Frame(0, 0.0, image)) == pytest.approx(wanted)
+    assert model.predict(image) != pytest.approx(wanted)  # taken for what `prepare` gives
+
+
+def test_integrated_gradients_of_one_image_is_measured_against_itself_blurred(model):
+    image = pictures(1, SMALL)[0]
+    found = drivesal.attribute(model, image, "integrated-gradients")
+    blurred = drivesal.attribute(model, image, "integrated-gradients", baseline="blur")
+    np.testing.assert_array_equal(found, blurred)
+    with pytest.raises(DrivesalError, match="a mean picture to measure against"):
+        drivesal.attribute(model, image, "integrated-gradients", baseline="mean")
+
+
+def test_one_image_without_a_mean_has_parts_hidden_by_itself_blurred_and_it_is_said(model, caplog):
+    image, method, option = pictures(1, SMALL)[0], "occlusion", "fill"
+    found = drivesal.attribute(model, image, method)
+    assert "takes the picture blurred" in caplog.text
+    assert f"--{option} says otherwise" in caplog.text
+    np.testing.assert_array_equal(found, drivesal.attribute(model, image, method, **{option: "blur"}))
+    caplog.clear()
+    drivesal.render(image, model, method=method, cases=["increase"], width=400)
+    assert caplog.text.count("takes the picture blurred") == 1
+    caplog.clear()
+    drivesal.attribute(model, pictures(2, SMALL), method)
+    assert caplog.text == ""
+    with pytest.raises(DrivesalError, match="a mean picture to measure against"):
+        drivesal.attribute(model, image, method, **{option: "mean"})

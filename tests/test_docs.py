@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from drivesal.attribution import methods
-from drivesal.cases import cases
+from drivesal.attribution.registry import methods
 from drivesal.cli import cli
-from drivesal.table import Units, columns
-from drivesal.world.scene import table
+from drivesal.explanation.cases import cases
+from drivesal.export.table import Units, columns
+from drivesal.synthetic.scene_parameters import table
 
 ROOT = Path(__file__).parent.parent
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 
 NOTEBOOK = Path(__file__).parent.parent / "docs" / "library.ipynb"
@@ -17,6 +18,7 @@ def texts(notebook):
     ]
 
 
+@pytest.mark.slow
 def test_the_notebook_runs_and_draws(tmp_path):
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     committed = texts(notebook)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import sys
 from pathlib import Path
 
@@ -10,11 +11,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from drivesal.card import card_path, read_card
-from drivesal.loading import load_model
-from drivesal.world.scene import Scene
-from drivesal.world.world import Drive
-from drivesal.world.writing import write_drive
+from drivesal.model.card import card_path, read_card
+from drivesal.model.readers import load_model
+from drivesal.synthetic.scene_parameters import SceneParameters
+from drivesal.synthetic.world import SyntheticDrive
+from drivesal.synthetic.writing import write_drive
+from drivesal.training.fit import TrainingBatch
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -23,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def script():
     sys.path.insert(0, str(ROOT / "scripts"))  # by its name, so that processes that draw find it too
     try:
+        import default_batches
         import train_default
     finally:
         sys.path.remove(str(ROOT / "scripts"))
@@ -31,17 +34,23 @@ def script():
         patch.setattr(train_default, "UNSEEN_SCENES", 1)
         patch.setattr(train_default, "EVIDENCE_SCENES", 1)
         patch.setattr(train_default, "REASON_SCENES", 1)
-        patch.setattr(train_default, "REASONED", 4)
-        patch.setattr(train_default, "BATCH", 8)
+        patch.setattr(default_batches, "REASONED", 4)
+        patch.setattr(default_batches, "BATCH", 8)
         patch.setattr(train_default, "PLAN", dataclasses.replace(train_default.PLAN, every=10))
         patch.setattr(sys, "path", [str(ROOT / "scripts"), *sys.path])
         yield train_default
 
 
 @pytest.fixture(scope="module")
+def mixing(script):
+    """The module of the script's batches."""
+    return importlib.import_module("default_batches")
+
+
+@pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("drive") / "drive"
-    write_drive(Drive(5, 150, 1, (160, 120), Scene()), out)
+    write_drive(SyntheticDrive(5, 150, 1, (160, 120), SceneParameters()), out)
     return out
 
 
@@ -87,10 +96,10 @@ def test_called_again_it_takes_up_what_there_is_and_ends_the_same(script, traine
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
-def test_a_batch_follows_from_seed_and_step(script, folder):
+def test_a_batch_follows_from_seed_and_step(script, mixing, folder):
     real = script.read_drive(folder)
     world = script.Frames(real.pictures[::3], real.angles[::3])
-    draws = [script.batches(real, world, 10.0, seed) for seed in (1, 1, 2)]
+    draws = [mixing.batches(real, world, 10.0, seed) for seed in (1, 1, 2)]
     for one, other in zip(draws[0](7)[:2], draws[1](7)[:2], strict=True):
         np.testing.assert_array_equal(one, other)
     assert (draws[0](7)[0] != draws[0](8)[0]).any()
@@ -101,30 +110,30 @@ def test_a_batch_follows_from_seed_and_step(script, folder):
     assert -1 <= inputs[..., 0].min() < inputs[..., 0].max() <= 1
 
 
-def test_what_teachers_say_is_odd_under_the_mirror(script, folder):
+def test_what_teachers_say_is_odd_under_the_mirror(script, mixing, folder):
     real = script.read_drive(folder)
-    draw = script.batches(real, script.Frames(real.pictures, real.angles), 10.0, 1)
+    draw = mixing.batches(real, script.Frames(real.pictures, real.angles), 10.0, 1)
     teachers = [script.pilotnet((66, 200), 3, 0.0) for _ in range(2)]
 
     def mirrored(step):
         inputs, targets, _ = draw(step)
-        return script.Batch(inputs[:, :, ::-1], -targets)
+        return TrainingBatch(inputs[:, :, ::-1], -targets)
 
-    one, other = (script.taught(which, teachers, 10.0)(3)[1] for which in (draw, mirrored))
+    one, other = (mixing.taught(which, teachers, 10.0)(3)[1] for which in (draw, mirrored))
     np.testing.assert_allclose(one, -other, atol=1e-5)
-    share = script.TRUTH_SHARE
+    share = mixing.TRUTH_SHARE
     said = (one - share * draw(3)[1]) / (1 - share) * 10.0
     expected = np.mean([np.asarray(t(draw(3)[0]) - t(draw(3)[0][:, :, ::-1])) / 2 for t in teachers], axis=0)
     np.testing.assert_allclose(said, expected, atol=1e-3)
 
 
-def test_frames_with_evidence_come_first_and_are_mirrored_with_it(script):
+def test_frames_with_evidence_come_first_and_are_mirrored_with_it(script, mixing):
     pictures = np.zeros((1, 66, 200, 3), np.uint8)
     pictures[:, :, :50] = 200
     evidence = pictures[..., 0] > 0
     known = script.Frames(pictures, np.array([9.0], np.float32), evidence=evidence)
-    usual = script.Batch(np.zeros((2, 66, 200, 3), np.float32), np.zeros((2, 1), np.float32))
-    batches = [script.with_reasons(lambda _: usual, known, 10.0)(step) for step in range(6)]
+    usual = TrainingBatch(np.zeros((2, 66, 200, 3), np.float32), np.zeros((2, 1), np.float32))
+    batches = [mixing.with_reasons(lambda _: usual, known, 10.0)(step) for step in range(6)]
     seen = set()
     for batch in batches:
         assert batch.inputs.shape == (6, 66, 200, 3)
@@ -147,7 +156,7 @@ def test_angles_of_road_wheels_are_refused(script, folder, tmp_path):
 
 
 def test_a_short_drive_is_refused_in_one_line(script, tmp_path):
-    write_drive(Drive(1, 2, 5, (64, 64)), tmp_path / "short")
+    write_drive(SyntheticDrive(1, 2, 5, (64, 64)), tmp_path / "short")
     ran = CliRunner().invoke(script.main, [str(tmp_path / "short"), "--work", str(tmp_path / "kept")])
     assert ran.exit_code == 1
     assert ran.stderr.count("\n") == 1

@@ -29,7 +29,7 @@ def test_a_wheel_is_whole(tmp_path):
     }
     assert modules <= names
     places = "a.__file__, a.default_model(), a.asset('data', 'run.csv')"
-    code = f"import drivesal.assets as a; print({places}, sep='\\n')"
+    code = f"import drivesal.model.shipped as a; print({places}, sep='\\n')"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,

@@ -1,15 +1,1 @@
-"""Attribution methods: one file a family, one registered function a method."""
-
-from drivesal.attribution.registry import (
-    Attributed,
-    Attributor,
-    Context,
-    Method,
-    Option,
-    Seen,
-    method,
-    methods,
-    register,
-)
-
-__all__ = ["Attributed", "Attributor", "Context", "Method", "Option", "Seen", "method", "methods", "register"]
+"""Attribution: `methods/` one file a family, `engine/` what they share, `registry` the table of methods."""

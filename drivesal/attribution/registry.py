@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from drivesal.network import Call
+    from drivesal.model.network import Call
     from drivesal.types import Floats, Image
 
 Kind = Literal["sensitivity", "contribution", "relative"]
 """sensitivity: score per 1/255 of brightness; contribution: a share of the score; relative: no unit."""
+USUAL = "integrated-gradients"
+"""The method of every picture where nobody names one, with its own usual options; docs/methods.md says why."""
 HEADLESS = "the map hardly changes when the steering head is random"
 """The caution of methods that score_methods.py found so (docs/methods.md)."""
 Reduction = Literal["sum", "sum-abs", "max-abs"]
@@ -31,19 +33,24 @@ class Scorable(Protocol):
     """What a method needs of a model: the explained number as a differentiable expression.
 
     answer(inputs(pictures), others) is the score; inputs is linear, and `to_rgb` (C, 3) takes a gradient back
-    through it. `others` (N, numbers) float32 is what goes beside the picture, (N, 0) for most networks.
+    through it. Where the network is fed colours that are no linear map of RGB, inputs is the picture itself and
+    `given` makes those colours of it, so that gradients, paths and noise are at RGB. `others` (N, numbers)
+    float32 is what goes beside the picture, (N, 0) for most networks.
     """
 
     network: Any
 
     def inputs(self, pictures: Any) -> Any:
-        """(N, h, w, 3) float tensor RGB 0..255 to the network's picture input (N, h, w, C)."""
+        """(N, h, w, 3) float tensor RGB 0..255 to what maps are taken at (N, h, w, C)."""
+
+    def given(self, values: Any) -> Any:
+        """What `inputs` gives to the network's picture input: the same but for colours that are not linear."""
 
     def answer(self, values: Any, others: Any) -> Any:
-        """The network's picture input and what goes beside it to (N,) scores."""
+        """What `inputs` gives and what goes beside it to (N,) scores."""
 
     def inside(self, values: Any, others: Any, layers: Iterable[Any]) -> tuple[Any, list[Call]]:
-        """`answer`, with the calls of these layers in the same forward pass."""
+        """What `given` gives to (N,) scores, with the calls of these layers in the same forward pass."""
 
     def compiled(self, name: str, make: Callable[[], Any]) -> Any:
         """What `make` gave when first asked under this name: compiled once a model, whatever the options."""
@@ -51,6 +58,14 @@ class Scorable(Protocol):
     @property
     def to_rgb(self) -> Floats:
         """(C, 3)."""
+
+    @property
+    def converts(self) -> bool:
+        """Whether `given` does anything."""
+
+    @property
+    def input_limits(self) -> tuple[Floats, Floats]:
+        """The least and the most that each channel of the network's picture input can be, (C,) each."""
 
     @property
     def explains_its_answer(self) -> bool:
@@ -256,9 +271,9 @@ def register(**declaration: Any) -> Callable[[Callable[..., Attributor]], Callab
 
 def methods() -> dict[str, Method]:
     """All methods by name, in the order of their names."""
-    package = importlib.import_module("drivesal.attribution")
+    package = importlib.import_module("drivesal.attribution.methods")
     for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"drivesal.attribution.{module.name}")
+        importlib.import_module(f"{package.__name__}.{module.name}")
     return dict(sorted(_methods.items()))
 
 

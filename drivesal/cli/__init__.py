@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import difflib
 import errno
 import importlib
 import os
 import pkgutil
+import shlex
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -18,21 +22,55 @@ from drivesal.errors import DrivesalError, Stopped
 
 
 class Commands(click.Group):
-    """Every module of this folder that has a `command` is one, named after the file."""
+    """Every module of this folder that has a `command` is one, named after the file, _ as -."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of the commands, from the folder."""
-        return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+        names = (m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+        return sorted(name.replace("_", "-") for name in names)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        command: click.Command = importlib.import_module(f"drivesal.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"drivesal.cli.{cmd_name.replace('-', '_')}").command
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands with the first sentence of their docstrings, read without importing any of them."""
+        names = self.list_commands(ctx)
+        room = formatter.width - 6 - max(map(len, names))
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _first_sentence(name, room)) for name in names])
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As Click has it; what is no command's name is told with the nearest, or what to do with a drive."""
+        name, known = args[0], self.list_commands(ctx)
+        if name in known or name.startswith("-") or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        near = difflib.get_close_matches(name.lower(), known, n=1)
+        do = f"Did you mean {near[0]!r}?" if near else f"The commands are {', '.join(known)}."
+        if not near and Path(name).exists():
+            do = f"For a recording: drivesal video {shlex.quote(name)}"
+        raise click.UsageError(f"No such command {name!r}. {do}", ctx)
+
+
+def _first_sentence(name: str, room: int) -> str:
+    """What the function `command` of a command's module says of itself, cut to `room` characters."""
+    path = Path(__file__).with_name(f"{name.replace('-', '_')}.py")
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef) and node.name == "command":
+            return click.Command(name, help=ast.get_docstring(node)).get_short_help_str(room)
+    return ""
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog='Completion in bash (zsh, fish): eval "$(_DRIVESAL_COMPLETE=bash_source drivesal)"',
+)
 @click.version_option(__version__, prog_name="drivesal")
 def cli() -> None:
     """Show what a steering network looks at.
@@ -42,6 +80,7 @@ def cli() -> None:
     drivesal review run.mp4                     frame by frame in the browser
     drivesal image run.mp4 --at 1:13            one frame as a figure
     drivesal evaluate my.keras run.mp4          its errors, and where it is worst
+    drivesal fit-settings old.h5 drive/         how an old model wants to be fed
     drivesal info drive/                        what a recording holds
     drivesal train run.mp4 --out my.keras       a steering model from recordings
     drivesal model my.keras                     what a model expects and gives
@@ -80,7 +119,8 @@ def _open_standard_streams() -> None:
 def _run(arguments: list[str] | None) -> int:
     """Runs the command line; the exit code."""
     try:
-        code = cli.main(arguments, prog_name="drivesal", standalone_mode=False) or 0
+        words = sys.argv[1:] if arguments is None else arguments
+        code = cli.main(words, prog_name="drivesal", standalone_mode=False, obj=words) or 0
         sys.stdout.flush()
         return int(code)
     except click.ClickException as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from drivesal.errors import ModelError
-    from drivesal.model import SteeringModel
+    from drivesal.model.steering_model import SteeringModel
 
 SPOKEN = {"--json", "--write-card", "--overwrite"}
 """Options of `drivesal model` that say nothing of the model."""
@@ -28,6 +28,12 @@ def command_of(context: click.Context, path: Path, more: Mapping[str, str | None
         if flag not in words:
             words += [flag] if value is None else [flag, value]
     return shlex.join([*words, "--write-card"])
+
+
+def with_formulas(context: click.Context, path: Path, names: Sequence[str]) -> str:
+    """The command that was typed with a formula to put right for each of these Lambda layers."""
+    formulas = [word for name in names for word in ("--lambda", f"{name}=x/127.5-1")]
+    return shlex.join(["drivesal", "model", str(path), *_said(context), *formulas])
 
 
 def _said(context: click.Context) -> Iterator[str]:
@@ -46,11 +52,11 @@ def _said(context: click.Context) -> Iterator[str]:
 def assumed_of(model: SteeringModel) -> dict[str, str | None]:
     """The options that say what was assumed of a model, with what was assumed."""
     preprocess, target = model.preprocess, model.card.target
-    low, high = preprocess.offset, preprocess.offset + 255 * preprocess.scale
     found: dict[str, str | None] = {}
     for one in model.assumed:
         if one.startswith("input scaling"):
-            found["--input-scale"] = f"{low:g}..{high:g}"
+            said = preprocess.scaling.options
+            found |= dict(zip(said[::2], said[1::2], strict=True))
         elif one.startswith("colour"):
             found["--color"] = preprocess.colour
         elif one.startswith("unit"):
@@ -66,25 +72,18 @@ def assumed_of(model: SteeringModel) -> dict[str, str | None]:
 
 def facts_of(network: Any, path: Path) -> dict[str, Any]:
     """What a network says of itself, whatever it takes and gives: its inputs, outputs, parameters."""
+    from drivesal.model.network import output_shapes
+
     return {
         "file": path.name,
         "inputs": [_described(one) for one in getattr(network, "inputs", None) or []],
-        "outputs": [{"name": name, "shape": shape} for name, shape in outputs_of(network)],
+        "outputs": [{"name": name, "shape": shape} for name, shape in output_shapes(network)],
         "parameters": network.count_params() if network.built else None,
     }
 
 
 def _described(tensor: Any) -> dict[str, Any]:
     return {"name": str(tensor.name), "shape": list(tensor.shape[1:])}
-
-
-def outputs_of(network: Any) -> list[tuple[str, list[int | None]]]:
-    """Name and shape of each output; none of a network that was never built."""
-    from drivesal.backend import keras
-
-    outputs = keras().tree.flatten(getattr(network, "outputs", None) or [])
-    names = getattr(network, "output_names", None) or [network.layers[-1].name] if outputs else []
-    return [(str(name), list(one.shape[1:])) for name, one in zip(names, outputs, strict=True)]
 
 
 def needed_of(network: Any, given: Mapping[str, Any], has_card: bool) -> dict[str, str | None] | None:
@@ -109,9 +108,10 @@ def needed_of(network: Any, given: Mapping[str, Any], has_card: bool) -> dict[st
 
 def _output_needed(network: Any, given: Mapping[str, Any]) -> dict[str, str | None]:
     """What says which number steers: the first output, or the one that was named."""
-    from drivesal.loading.usual import ends_in_softmax
+    from drivesal.model.network import output_shapes
+    from drivesal.model.readers.usual import ends_in_softmax
 
-    outputs = outputs_of(network)
+    outputs = output_shapes(network)
     chosen = [(name, shape) for name, shape in outputs if given.get("output") in (None, name)]
     if not chosen or given.get("bins") is not None:
         return {}

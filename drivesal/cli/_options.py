@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
 
-from drivesal.assets import SHIPPED, default_model
 from drivesal.attribution.registry import methods
-from drivesal.cases import MAINTAIN, SIGNED, UNSIGNED, cases
+from drivesal.cli._from_settings import FILE, Decorator, Number, all_of, options_of
+from drivesal.cli._sources import MODEL, RECORDING, expanded
+from drivesal.settings import ExplainSettings, LookSettings, ModelSettings, RecordingSettings, on_command_line
 
-FILE = click.Path(path_type=Path)
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-
-def _all_of(*options: Decorator) -> Decorator:
-    """One decorator of several, in the order in which `--help` lists them."""
-
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-class Number(click.FloatRange):
-    """A finite number within a range; Click's own lets NaN pass every range."""
-
-    def _describe_range(self) -> str:
-        """Nothing where every number will do; Click's own would write "x<=None"."""
-        return "" if self.min is None and self.max is None else super()._describe_range()
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Text to a float."""
-        number: float = super().convert(value, param, ctx)
-        if not math.isfinite(number):
-            self.fail(f"{value!r} is no finite number.", param, ctx)
-        return number
+__all__ = ["FILE", "MODEL", "RECORDING", "Number", "expanded"]
 
 
 class Position(click.ParamType[float | int]):
@@ -65,75 +36,29 @@ class Position(click.ParamType[float | int]):
         return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
 
 
-class ModelFile(click.Path):
-    """The path of a model; the word `default`, whatever the folder holds, is the shipped one's."""
-
-    def __init__(self) -> None:
-        super().__init__(path_type=Path)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Text to a path. Raises ModelError where the shipped model is missing."""
-        return default_model() if value == SHIPPED else super().convert(value, param, ctx)
-
-
-MODEL = ModelFile()
 MODEL_HELP = "A .keras or .h5 model, or `default`, the shipped PilotNet (./default is a file of that name)"
 
 
-declared_options = _all_of(
-    click.option(
-        "--crop", help="What the model sees, ROWS[,COLUMNS] as slices: 60:-25 (pixels), 0.4:0.9 (shares)."
-    ),
-    click.option(
-        "--color", "colour", type=click.Choice(["RGB", "BGR", "YUV", "GREY"]), help="The model's channels."
-    ),
-    click.option(
-        "--interpolation", type=click.Choice(["area", "linear", "cubic", "nearest"]), help="How it resizes."
-    ),
-    click.option(
-        "--input-size", metavar="HEIGHTxWIDTH", help="Of the model's input, where its file leaves it open."
-    ),
-    click.option(
-        "--input-scale", metavar="LOW..HIGH", help="What 0..255 becomes for the model: 0..1, -1..1, 0..255."
-    ),
-    click.option("--output", help="What steers: an output's NAME or number, NAME[1], or 0.5*left+0.5*right."),
-    click.option(
-        "--bins", metavar="LOW..HIGH", help="The output is a distribution over angles from LOW to HIGH."
-    ),
-    click.option("--pre-activation", is_flag=True, help="Explain what goes into the head's tanh or atan."),
+recordings_argument = click.argument(
+    "recordings", metavar="RECORDING...", nargs=-1, required=True, type=RECORDING, callback=expanded
+)
+
+declared_options = all_of(
+    *options_of(ModelSettings, "crop", "color", "interpolation", "input_size"),
+    *options_of(ModelSettings, "input_scale", "input_mean", "input_std", "output", "bins", "pre_activation"),
     click.option(
         "--feed",
         multiple=True,
         metavar="INPUT=VALUE",
         help="What an input beside the picture gets: a number, or a column of the labels.",
     ),
-    click.option(
-        "--angle-unit",
-        type=click.Choice(["deg", "rad", "norm"]),
-        help="Unit of the angles in labels, and of the model's where it has no card.",
+    *options_of(
+        RecordingSettings,
+        angle_unit="Unit of the angles in labels, and of the model's where it has no card.",
+        positive="Which side positive means, likewise.",
     ),
-    click.option(
-        "--positive", type=click.Choice(["left", "right"]), help="Which side positive means, likewise."
-    ),
-    click.option(
-        "--model-angle-unit",
-        type=click.Choice(["deg", "rad", "norm"]),
-        help="Unit of the model's answer alone.",
-    ),
-    click.option(
-        "--model-positive",
-        type=click.Choice(["left", "right"]),
-        help="Side of the model's positive answer alone.",
-    ),
-    click.option(
-        "--turns", type=click.Choice(["steering-wheel", "road-wheels"]), help="What the model's angle turns."
-    ),
-    click.option(
-        "--full-lock",
-        type=Number(min=0, min_open=True, max=10_000),
-        metavar="DEG",
-        help="Degrees that norm 1.0 stands for, in labels and model.",
-    ),
+    *options_of(ModelSettings, "angle_unit", "positive", "turns"),
+    *options_of(RecordingSettings, full_lock="Degrees that norm 1.0 stands for, in labels and model."),
     click.option(
         "--lambda",
         "lambdas",
@@ -152,7 +77,7 @@ declared_options = _all_of(
     click.option("--unsafe", is_flag=True, help="Run Python code that a .keras file holds; never from HDF5."),
 )
 
-FAMILIES = ["pilotnet-udacity", "donkey", "sullychen", "comma"]
+FAMILIES = ["pilotnet-udacity", "pilotnet-udacity-2017", "donkey", "sullychen", "comma"]
 
 preset_option = click.option(
     "--preset",
@@ -164,7 +89,7 @@ device_option = click.option(
     "--device", type=click.Choice(["cpu", "gpu"]), help="Where the model runs.  [default: a GPU if any]"
 )
 
-model_options = _all_of(
+model_options = all_of(
     click.option("--model", "model_path", type=MODEL, help=f"{MODEL_HELP}.  [default: the shipped PilotNet]"),
     declared_options,
     device_option,
@@ -183,7 +108,7 @@ def _method_option(name: str) -> Decorator:
     return click.option(first.flag_of(name), f"method_{name}", type=first.type, help=text)
 
 
-target_options = _all_of(
+target_options = all_of(
     click.option("--layer", metavar="NAME", help="Explain a layer's activation in place of the angle."),
     click.option(
         "--filter", "filters", type=int, multiple=True, metavar="N", help="Of --layer, again for several."
@@ -193,71 +118,18 @@ target_options = _all_of(
     ),
 )
 
-explain_options = _all_of(
+(method_option,) = options_of(ExplainSettings, "method")
+(first_method_option,) = options_of(ExplainSettings, method="The method to begin with.")
+
+explain_options = all_of(
     target_options,
-    click.option(
-        "--method", default="gradient", show_default=True, metavar="NAME", help=f"{', '.join(methods())}."
-    ),
+    method_option,
     *(_method_option(name) for name in dict.fromkeys(o.name for m in methods().values() for o in m.options)),
-    click.option("--seed", type=int, default=0, show_default=True, help="Of methods that draw at random."),
-    click.option(
-        "--batch-size",
-        type=click.IntRange(1, 4096),
-        default=32,
-        show_default=True,
-        help="Most pictures in one call of the network, which bounds memory.",
-    ),
-    click.option(
-        "--reduce",
-        type=click.Choice(["sum", "sum-abs", "max-abs"]),
-        default="sum",
-        show_default=True,
-        help="From a map's channels to one number a pixel; only the sum keeps the sign.",
-    ),
-    click.option(
-        "--cases",
-        metavar="NAMES",
-        help=f"Of {', '.join(cases())}.  [default: {','.join(SIGNED)}; {','.join(UNSIGNED)} without a sign]",
-    ),
-    click.option(
-        "--maintain",
-        type=click.Choice(list(MAINTAIN)),
-        default="product",
-        show_default=True,
-        help="What maintain shows: contrast × insensitivity or one factor.",
-    ),
-    click.option(
-        "--layout",
-        type=click.Choice(["grid", "row", "single"]),
-        default="grid",
-        show_default=True,
-        help="One panel a case, or one picture.",
-    ),
-    click.option(
-        "--width", type=click.IntRange(min=2), help="Width of the picture [px].  [default: at most 1920]"
-    ),
-    click.option("--opacity", type=Number(0, 1), default=0.8, show_default=True, help="Of full heat."),
-    click.option(
-        "--colormap", metavar="NAME", help="A Matplotlib colour map in place of the cases' own colours."
-    ),
-    click.option(
-        "--smooth",
-        type=Number(0, 50),
-        default=2.0,
-        show_default=True,
-        help="Blur of the heat [model px]; numbers stay unsmoothed.",
-    ),
-    click.option(
-        "--scale",
-        type=click.Choice(["clip", "frame"]),
-        default="clip",
-        show_default=True,
-        help="One scale for the clip, or one a frame.",
-    ),
-    click.option("--scale-from", type=FILE, metavar="FACTS.json", help="Take the scale of another run."),
+    *options_of(ExplainSettings, *(name for name in on_command_line(ExplainSettings) if name != "method")),
+    *options_of(LookSettings),
 )
 
-span_options = _all_of(
+span_options = all_of(
     click.option("--start", type=Position(), help="First frame: seconds, m:ss or #frame, inclusive."),
     click.option("--end", type=Position(), help="End, exclusive."),
     click.option("--every", type=click.IntRange(min=1), default=1, help="Take every Nth frame."),
@@ -270,36 +142,24 @@ steering_ratio_option = click.option(
     help="Degrees of the steering wheel for one of the road wheels, where angles of both kinds meet.",
 )
 
-recording_options = _all_of(
-    click.option("--format", metavar="NAME", help="What the recording is, where that is not told right."),
-    click.option(
-        "--camera",
-        type=click.Choice(["center", "left", "right"]),
-        help="Of a recording with three.  [default: center]",
-    ),
-    click.option(
-        "--rate",
-        metavar="FPS",
-        help="Frames a second of images (20 where they have no times) or of a raw stream: 20, 30000/1001.",
-    ),
-    click.option("--strict", is_flag=True, help="Fail where the input is damaged."),
-)
+(smooth_labels_option,) = options_of(RecordingSettings, "smooth_labels")
 
-label_options = _all_of(
-    click.option(
-        "--labels", type=FILE, help="Steering labels.  [default: a .csv of the video's name beside it]"
-    ),
-    click.option(
-        "--no-labels",
-        is_flag=True,
-        help="Leave the .csv beside the video, and the recording's own angles, alone.",
-    ),
-    click.option("--angle-column", metavar="NAME", help="The labels' column of angles."),
-    click.option(
-        "--label-turns",
-        type=click.Choice(["steering-wheel", "road-wheels"]),
-        help="What the labels' angle turns.  [default: what the model's does]",
-    ),
-    click.option("--label-offset", type=Number(), metavar="SECONDS", help="Added to the labels' times."),
+table_options = all_of(*options_of(RecordingSettings, "angle_unit", "positive", "full_lock"))
+"""Of labels alone, where no model is."""
+
+recording_options = all_of(*options_of(RecordingSettings, "format", "camera", "rate", "strict"))
+
+label_options = all_of(
+    *options_of(RecordingSettings, "labels", "no_labels", "angle_column", "label_turns", "label_offset"),
     recording_options,
 )
+
+compared_options = all_of(
+    declared_options,
+    preset_option,
+    device_option,
+    label_options,
+    smooth_labels_option,
+    steering_ratio_option,
+)
+"""Of the commands that compare a model with labels."""

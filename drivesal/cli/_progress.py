@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from drivesal.types import Recording, RecordingInfo, Span
+    from drivesal.types import Recording, Span
 
 
 @contextmanager
@@ -35,22 +35,8 @@ def progress(
 
 def expected(recordings: Sequence[Recording], span: Span) -> int | None:
     """About how many frames the span of them all has, for the bar; None where a length is not known."""
-    counts = [_expected(one.info, span) for one in recordings]
+    counts = [one.info.frames_of(span) for one in recordings]
     return None if None in counts else sum(count or 0 for count in counts)
-
-
-def _expected(info: RecordingInfo, span: Span) -> int | None:
-    if info.length is None:
-        return None
-
-    def index(bound: float | int | None, default: int) -> int:
-        if bound is None:
-            return default
-        return min(bound if isinstance(bound, int) else round(bound * info.rate), default)
-
-    end = index(span.end, info.length)
-    start = 0 if span.start is None else index(span.start, info.length)
-    return max(-(-(end - start) // span.every), 0)
 
 
 def say(text: str) -> None:

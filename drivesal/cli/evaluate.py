@@ -7,29 +7,28 @@ import dataclasses
 import json
 import math
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
-from drivesal.cli import _given
+from drivesal.cli import _given, _opening, _warned
 from drivesal.cli import _options as options
+from drivesal.cli._again import again
+from drivesal.cli._places import OUT, Into, check_facts, name_of, placed, to_make
 from drivesal.cli._progress import expected
 from drivesal.cli._progress import progress as bar
-from drivesal.errors import LabelError, OptionError
+from drivesal.errors import DAMAGED, LabelError, OptionError
 
 if TYPE_CHECKING:
+    from drivesal.angle import AngleKind
     from drivesal.evaluation.run import Evaluation
     from drivesal.evaluation.stretches import Stretch
-    from drivesal.model import SteeringModel
-    from drivesal.outputs import Outputs
-    from drivesal.steering import AngleKind
+    from drivesal.io.outputs import Outputs
+    from drivesal.model.steering_model import SteeringModel
     from drivesal.types import Recording
 
-DAMAGED = 3
-"""Exit code where what could be read of a damaged input is done."""
 ENDINGS = (".json", ".csv", ".png")
 OF_EVALUATION = {"--start", "--end", "--every", "--out", "--overwrite", "--quiet", "--json"}
 """Options that `drivesal video` has too, and that say nothing of how recording and model are read."""
@@ -45,12 +44,12 @@ Examples:
 """
 )
 @click.argument("model_path", metavar="MODEL", type=options.MODEL)
-@click.argument("recordings", metavar="RECORDING...", nargs=-1, required=True, type=options.FILE)
+@options.recordings_argument
 @click.option(
     "--out",
-    type=options.FILE,
+    type=OUT,
     metavar="NAME",
-    help="Write NAME.json, NAME.csv and NAME.png.  [default: ./MODEL.RECORDING.evaluation]",
+    help="Write NAME.json, NAME.csv and NAME.png, or into a folder.  [default: ./MODEL.RECORDING.evaluation]",
 )
 @click.option("--overwrite", is_flag=True, help="Write over existing files.")
 @options.span_options
@@ -68,11 +67,7 @@ Examples:
     metavar="DEG",
     help="Exit with 1 where the RMSE is above this; norm where the model's angle is.",
 )
-@options.declared_options
-@options.preset_option
-@options.device_option
-@options.label_options
-@options.steering_ratio_option
+@options.compared_options
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 @click.pass_context
@@ -87,6 +82,7 @@ def command(context: click.Context, /, model_path: Path, recordings: tuple[Path,
     given["model_path"] = model_path
     _check(given)
     finals = _finals(model_path, recordings, given["out"])
+    check_facts(finals[".json"], "evaluate")
     kind, facts = _evaluate(context, recordings, given, finals)
     if given["as_json"]:
         outputs = {ending[1:]: str(final) for ending, final in finals.items()}
@@ -108,12 +104,11 @@ def _check(given: Mapping[str, Any]) -> None:
         raise OptionError("a number for --fail-above", "it is NaN", "give the largest RMSE that passes")
 
 
-def _finals(model: Path, recordings: tuple[Path, ...], out: Path | None) -> dict[str, Path]:
+def _finals(model: Path, recordings: tuple[Path, ...], out: Path | Into | None) -> dict[str, Path]:
     """Where each result goes, by ending."""
-    if out is None:
-        more = f"+{len(recordings) - 1}" if len(recordings) > 1 else ""
-        out = Path(f"{model.stem}.{_given.name_of(recordings[0])}{more}.evaluation")
-    elif out.suffix.lower() in ENDINGS:
+    more = f"+{len(recordings) - 1}" if len(recordings) > 1 else ""
+    out = placed(out, f"{model.stem}.{name_of(recordings[0])}{more}.evaluation")
+    if out.suffix.lower() in ENDINGS:
         out = out.with_suffix("")
     return {ending: out.with_name(out.name + ending) for ending in ENDINGS}
 
@@ -124,16 +119,19 @@ def _evaluate(
     """Reads, predicts, measures and writes; the kind of the angles, and the facts."""
     from drivesal.evaluation import report
     from drivesal.evaluation.run import drives_for, evaluate
-    from drivesal.outputs import Outputs
+    from drivesal.io.outputs import Outputs
     from drivesal.types import Span
 
     span = Span(given["start"], given["end"], given["every"])
     with contextlib.ExitStack() as stack:
-        opened = _given.open_drives(stack, paths, given)
+        opened = _opening.open_drives(stack, paths, given)
         inputs = _given.files_read(opened, paths, given)
-        outputs = stack.enter_context(Outputs(finals.values(), overwrite=given["overwrite"], inputs=inputs))
+        places = Outputs(
+            finals.values(), overwrite=given["overwrite"], inputs=inputs, make=to_make(given["out"])
+        )
+        outputs = stack.enter_context(places)
         model = _given.load(given, opened[0])
-        _given.say_enlarged(opened, model)
+        _warned.say_enlarged(opened, model)
         drives = drives_for(opened, model, given["steering_ratio"])
         _check_limit(opened, model, given)
         name = paths[0].name if len(paths) == 1 else f"{len(paths)} recordings"
@@ -141,6 +139,9 @@ def _evaluate(
             names = [str(path) for path in paths]
             found = evaluate(model, drives, names, span, given["worst"], progress)
         found = _looked_into(found, given["quiet"])
+        if found.blind is not None:
+            _warned.say_turned(found.blind.fit, opened, given)
+        found = dataclasses.replace(found, advice=_advice(context, found, paths))
         commands = [
             _video(context, given, found, one, _film(finals, number))
             for number, one in enumerate(found.worst, 1)
@@ -152,8 +153,8 @@ def _evaluate(
 
 def _check_limit(opened: list[Recording], model: SteeringModel, given: Mapping[str, Any]) -> None:
     """Raises LabelError where a limit was given for errors that cannot be measured."""
-    from drivesal.comparing import ways
     from drivesal.evaluation.run import labels_apart
+    from drivesal.recordings.labels.comparing import ways
 
     labels = labels_apart(opened, model, given["steering_ratio"])
     if labels is not None and given["fail_above"] is not None:
@@ -165,23 +166,53 @@ def _check_limit(opened: list[Recording], model: SteeringModel, given: Mapping[s
 
 
 def _looked_into(found: Evaluation, quiet: bool) -> Evaluation:
-    """The evaluation with why the model answers as if blind, where it does; said on stderr too."""
+    """The evaluation with why the model answers as if blind, where it does; said on stderr too.
+
+    Of one that follows the labels to some degree, the setting that fits them much better is said.
+    """
     from drivesal.evaluation.blind import effort, looked_into, suspected
+    from drivesal.evaluation.doubts import says_the_crop
 
     if suspected(found) is None:
+        if found.doubts.better is not None:
+            click.echo(f"drivesal: {found.doubts.better.sentence}", err=True)
         return found
     with bar(effort(found), "other settings", quiet, unit=" passes") as progress:
         blind = looked_into(found, progress)
     if blind is not None:
         click.echo(f"drivesal: {blind.sentence}", err=True)
-    return dataclasses.replace(found, blind=blind)
+        unlike = None if says_the_crop(blind.words) else found.doubts.unlike
+        doubts = dataclasses.replace(found.doubts, better=None, unlike=unlike)
+        return dataclasses.replace(found, blind=blind, doubts=doubts)
+    return found
+
+
+def _advice(context: click.Context, found: Evaluation, paths: tuple[Path, ...]) -> str | None:
+    """The command to go on with, where other settings fit or nothing says how the network is fed."""
+    from drivesal.evaluation.advice import going_on
+    from drivesal.model.shipped import SHIPPED, default_model
+
+    better = found.blind or found.doubts.better
+    keys = () if better is None or better.smoothed_s is None else ("--smooth-labels", f"{better.smoothed_s:g}")
+
+    infos = [drive.recording.info for drive in found.drives]
+
+    def command(words: Sequence[str]) -> str | None:
+        options = again(context, [*words, *keys], leave_out={"--overwrite", "--quiet"}, infos=infos)
+        if options is None:
+            return None
+        path = context.params["model_path"]
+        model = SHIPPED if path == default_model() else str(path)
+        return shlex.join(["drivesal", "evaluate", model, *map(str, paths), *options, "--overwrite"])
+
+    return going_on(found.model, [info.format for info in infos], better or found.size, command)
 
 
 def _write(found: Evaluation, facts: Mapping[str, Any], outputs: Outputs, finals: Mapping[str, Path]) -> None:
     from drivesal.evaluation.figure import picture
     from drivesal.evaluation.report import write_table
-    from drivesal.outputs import writing
-    from drivesal.table import Units
+    from drivesal.export.table import Units
+    from drivesal.io.outputs import writing
 
     model = found.model
     with writing(finals[".json"]):
@@ -211,29 +242,13 @@ def _video(
 
     Times are rounded outwards to tenths of a second.
     """
-    from drivesal.assets import default_model
+    from drivesal.cli.video import command as video
     from drivesal.evaluation.report import outwards
+    from drivesal.model.shipped import default_model
 
     words = ["drivesal", "video", found.answers[stretch.recording].name]
     if given["model_path"] != default_model():
         words += ["--model", str(given["model_path"])]
-    words += _said(context, leave_out=OF_EVALUATION)
+    words += again(context, (), video, OF_EVALUATION) or []
     start, end = outwards(stretch.start_s, stretch.end_s)
     return shlex.join([*words, "--start", start, "--end", end, "--out", str(out)])
-
-
-def _said(context: click.Context, leave_out: set[str]) -> Iterator[str]:
-    """The options on the command line that `drivesal video` has too, as words."""
-    from drivesal.cli.video import command as video
-
-    known = {flag for parameter in video.params for flag in parameter.opts} - leave_out
-    for parameter in context.command.params:
-        flag, name = parameter.opts[0], parameter.name or ""
-        if flag not in known or context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
-            continue
-        value = context.params[name]
-        if isinstance(parameter, click.Option) and parameter.is_flag:
-            yield flag
-            continue
-        for one in value if parameter.multiple else [value]:
-            yield from (flag, str(one))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from drivesal.cli import _given
+from drivesal.angle import digits
+from drivesal.cli import _given, _opening, _warned
 from drivesal.cli import _options as options
+from drivesal.cli._places import OUT, name_of, placed, to_make
+from drivesal.cli._progress import progress as bar
 from drivesal.errors import OptionError
 
 
@@ -21,33 +25,37 @@ Examples:
   drivesal image run.mp4 --at '#1460' --cases increase,support
 """
 )
-@click.argument("source", type=options.FILE)
+@click.argument("source", metavar="RECORDING", type=options.RECORDING)
 @click.option("--at", type=options.Position(), help="Which frame of a video: seconds, m:ss or #frame.")
-@click.option("--out", type=options.FILE, help="A .png or .jpg.  [default: ./NAME.saliency.png]")
+@click.option("--out", type=OUT, help="A .png or .jpg, or a folder for it.  [default: ./NAME.saliency.png]")
 @click.option("--overwrite", is_flag=True, help="Write over an existing file.")
 @options.model_options
 @options.preset_option
 @options.explain_options
 @options.label_options
 @options.steering_ratio_option
+@click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 def command(source: Path, **given: Any) -> None:
     """Draw one frame of a video, or a picture, like a frame of the overlay video.
 
-    The scale is the whole video's; of a picture alone, its own.
+    The scale is the whole video's, of a costly method from a few of its frames; of a picture alone, its own.
     """
-    from drivesal.outputs import Outputs, check_picture_name, encode_picture, writing
-    from drivesal.pipeline import render_image
-    from drivesal.target import describe
+    from drivesal.io.outputs import Outputs, check_picture_name, encode_picture, writing
+    from drivesal.model.target import describe
+    from drivesal.rendering.one_frame import render_image
     from drivesal.types import WHOLE
 
-    out = given["out"] or Path(f"{_given.name_of(source)}.saliency.png")
+    out = placed(given["out"], f"{name_of(source)}.saliency.png")
     check_picture_name(out)
     request = _given.request(given, WHOLE)
     with (
-        _given.open_drive(source, given) as recording,
+        _opening.open_drive(source, given) as recording,
         Outputs(
-            [out], overwrite=given["overwrite"], inputs=_given.files_read([recording], [source], given)
+            [out],
+            overwrite=given["overwrite"],
+            inputs=_given.files_read([recording], [source], given),
+            make=to_make(given["out"]),
         ) as outputs,
     ):
         if recording.info.length != 1 and given["at"] is None:
@@ -55,11 +63,14 @@ def command(source: Path, **given: Any) -> None:
                 "--at for a video", "it was not given", "say which frame: --at 1:13 or --at '#1460'"
             )
         model = _given.load(given, recording)
-        _given.say_enlarged([recording], model)
-        figure = render_image(recording, model, request, given["at"] if given["at"] is not None else 0)
+        _warned.say_enlarged([recording], model)
+        with bar(100, source.name, given["quiet"], unit=" %") as progress:
+            where = given["at"] if given["at"] is not None else 0
+            figure = render_image(recording, model, request, where, _percent(progress))
         data = encode_picture(out, figure.canvas)
         with writing(out):
             outputs.part(out).write_bytes(data)
+    _warned.say_uninformative(source.name, figure.uninformative)
     explained, kind = figure.explained, model.kind
     truth = explained.frame.steering
     if given["as_json"]:
@@ -84,9 +95,9 @@ def command(source: Path, **given: Any) -> None:
     said = "" if truth is None else f", truth {kind.text(truth)}"
     if truth is not None and figure.labels is not None:
         said = f", label {figure.labels.text(truth)}"
-    click.echo(
-        f"frame {explained.frame.index} at {explained.frame.time_s:.2f} s: {kind.text(explained.angle)}{said}"
-    )
+    place = f"frame {explained.frame.index} at {digits(explained.frame.time_s, '.2f')} s"
+    place = source.name if recording.info.format == "picture" else place
+    click.echo(f"{place}: {kind.text(explained.angle)}{said}")
     if not model.explains_its_answer:
         click.echo(f"explained, {describe(model.target)}: {model.target.kind.text(explained.score)}")
     for who, what in zip(("", "support "), figure.against, strict=True):
@@ -95,8 +106,25 @@ def command(source: Path, **given: Any) -> None:
     if explained.baseline_score is not None and explained.completeness_error is not None:
         of = model.target.kind
         missed = f"{explained.completeness_error:.3g}{of.symbol}"
-        click.echo(f"baseline {of.text(explained.baseline_score)}, completeness error {missed}")
+        change = f"{abs(explained.score - explained.baseline_score):.3g}{of.symbol}"
+        click.echo(
+            f"baseline {of.text(explained.baseline_score)}, completeness error {missed} of a change of {change}"
+        )
     assumed = (f"assumed of the model: {one}" for one in model.assumed)
-    for line in (*recording.info.notes, *assumed, *figure.notes):
+    notes = (note for note in figure.notes if note not in figure.uninformative)  # these are on stderr
+    for line in (*recording.info.notes, *assumed, *notes):
         click.echo(line)
     click.echo(str(out))
+
+
+def _percent(progress: Callable[[int], object]) -> Callable[[float, int], None]:
+    """What takes the share done of a costly method's frames on to a bar of a hundred."""
+    done = 0
+
+    def tick(share: float, _frames: int) -> None:
+        nonlocal done
+        if int(100 * share) > done:
+            progress(int(100 * share) - done)
+            done = int(100 * share)
+
+    return tick

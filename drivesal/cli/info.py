@@ -1,4 +1,4 @@
-"""`drivesal info`: what a recording holds, and whether its labels fit its picture."""
+"""`drivesal info`: what recordings hold, and whether their labels fit the picture."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
-from drivesal.cli import _given
+from drivesal.cli import _opening
 from drivesal.cli import _options as options
 from drivesal.cli._progress import progress as bar
+from drivesal.errors import DAMAGED, DrivesalError, OptionError
 
 
 @click.command(
@@ -19,39 +20,59 @@ from drivesal.cli._progress import progress as bar
 Examples:
   drivesal info run.mp4
   drivesal info simulator-drive/
+  drivesal info monday.mp4 tuesday.mp4 tub/
   drivesal info 'frames/*.jpg' --rate 10 --json
 """
 )
-@click.argument("source", metavar="PATH", type=options.FILE)
-@click.option(
-    "--angle-unit", type=click.Choice(["deg", "rad", "norm"]), help="Unit of the angles in a table of labels."
+@click.argument(
+    "recordings", metavar="PATH...", nargs=-1, required=True, type=options.RECORDING, callback=options.expanded
 )
-@click.option("--positive", type=click.Choice(["left", "right"]), help="Which side positive means there.")
-@click.option(
-    "--full-lock",
-    type=options.Number(min=0, min_open=True, max=10_000),
-    metavar="DEG",
-    help="Degrees that norm 1.0 stands for there.",
-)
+@options.table_options
 @options.label_options
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def command(source: Path, **given: Any) -> int:
-    """Show what a recording is: format, frames, times, labels, and whether these fit the picture."""
-    from drivesal.survey import survey
+def command(recordings: tuple[Path, ...], **given: Any) -> int:
+    """Show what recordings are: format, frames, times, labels, and whether these fit the picture.
+
+    Of several each is shown; one that cannot be read does not stop the others. With --json it is a list then.
+    """
+    if len(recordings) > 1 and given["labels"] is not None:
+        raise OptionError(
+            "--labels with one recording", f"there are {len(recordings)}", "put a table beside each"
+        )
+    found: list[dict[str, Any]] = []
+    codes: list[int] = []
+    for path in recordings:
+        try:
+            facts, kind = _surveyed(path, given)
+        except DrivesalError as error:
+            if len(recordings) == 1:
+                raise
+            click.echo(f"drivesal: {path}: {error}", err=True)
+            found.append({"path": str(path), "error": str(error)})
+            codes.append(error.exit_code)
+            continue
+        found.append(facts)
+        codes.append(DAMAGED if facts["losses"] else 0)
+        if not given["as_json"]:
+            if len(recordings) > 1:
+                click.echo(f"{'' if len(found) == 1 else chr(10)}{path}")
+            for name, text in _lines(facts, kind):
+                click.echo(f"{name:<9} {text}")
+    if given["as_json"]:
+        click.echo(json.dumps(found[0] if len(recordings) == 1 else found, indent=2))
+    return next((code for code in codes if code not in (0, DAMAGED)), max(codes))
+
+
+def _surveyed(path: Path, given: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+    """What is in a recording, and the kind of its labels."""
+    from drivesal.recordings.inspection.survey import survey
 
     with (
-        _given.open_drive(source, {**given, "classes": ()}) as recording,
-        bar(recording.info.length, source.name, given["quiet"]) as progress,
+        _opening.open_drive(path, {**given, "classes": ()}) as recording,
+        bar(recording.info.length, path.name, given["quiet"]) as progress,
     ):
-        facts = survey(recording, progress)
-        kind = recording.info.angle
-    if given["as_json"]:
-        click.echo(json.dumps(facts, indent=2))
-    else:
-        for name, text in _lines(facts, kind):
-            click.echo(f"{name:<9} {text}")
-    return 3 if facts["losses"] else 0
+        return survey(recording, progress, offset_s=given["label_offset"] or 0.0), recording.info.angle
 
 
 def _lines(facts: Mapping[str, Any], kind: Any) -> Iterator[tuple[str, str]]:
@@ -72,11 +93,9 @@ def _lines(facts: Mapping[str, Any], kind: Any) -> Iterator[tuple[str, str]]:
         yield "labels", f"{'its own' if facts['own_labels'] else 'from a table'}, {kind.unit} at {kind.turns}"
         ends = f"{kind.text(angles['lowest'])} to {kind.text(angles['highest'])}"
         yield "angles", f"{ends}, {angles['share_of_zeros']:.0%} exactly zero, on {angles['frames']} frames"
-        r, moving = angles["correlation_with_shift"], angles["moving_frames"]
-        checked = (
-            f"too few moving frames ({moving})" if r is None else f"r = {r:.2f} over {moving} moving frames"
-        )
-        yield "check", f"angle against the picture's shift: {checked}"
+        if angles["pulses"]:
+            yield "keys", f"{angles['pulses']}; `train` and `evaluate` take their mean with --smooth-labels 1"
+        yield "check", f"angle against the picture's shift: {angles['check']}"
         if angles["warning"]:
             yield "warning", angles["warning"]
     for note in facts["notes"]:

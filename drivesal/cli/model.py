@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from drivesal.assets import default_model
 from drivesal.cli import _given
 from drivesal.cli import _options as options
-from drivesal.cli._completing import assumed_of, command_of, facts_of, incomplete, needed_of
-from drivesal.errors import IncompleteError, OptionError, printable
+from drivesal.cli._completing import assumed_of, command_of, facts_of, incomplete, needed_of, with_formulas
+from drivesal.errors import IncompleteError, LambdaError, OptionError, printable
+from drivesal.model.shipped import default_model
 
 if TYPE_CHECKING:
-    from drivesal.model import SteeringModel
+    from drivesal.model.steering_model import SteeringModel
 
 
 @click.command(
@@ -45,9 +46,13 @@ def command(context: click.Context, /, path: Path | None, **given: Any) -> None:
     given["model_path"] = path or default_model()
     try:
         model = _given.load(given)
+    except LambdaError as error:
+        raise error.with_command(with_formulas(context, given["model_path"], error.names)) from None
     except IncompleteError as error:
-        if given["write_card"] or error.network is None:
+        if error.network is None:
             raise
+        if given["write_card"]:
+            raise _not_enough(str(error.came), _completing(context, given, error.network)) from None
         _incomplete(context, given, error)
         return
     _complete(context, model, given)
@@ -55,11 +60,11 @@ def command(context: click.Context, /, path: Path | None, **given: Any) -> None:
 
 def _complete(context: click.Context, model: SteeringModel, given: Mapping[str, Any]) -> None:
     """Prints all of a model that can be used."""
-    from drivesal.facts import model_facts
-    from drivesal.loading.usual import usual_family
+    from drivesal.model.facts import model_facts
+    from drivesal.model.readers.usual import usual_family
 
-    written = _write_card(model, given["overwrite"]) if given["write_card"] else None
     do = command_of(context, given["model_path"], assumed_of(model)) if model.assumed else None
+    written = _write_card(model, do, given["overwrite"]) if given["write_card"] else None
     enlarged = _always_enlarged(model)
     if enlarged is not None:
         click.echo(f"drivesal: {enlarged}", err=True)
@@ -74,18 +79,30 @@ def _complete(context: click.Context, model: SteeringModel, given: Mapping[str, 
     if do is not None:
         if usual_family(model.signature) and given["preset"] is None:
             click.echo("its outputs have donkeycar's names: --preset donkey says what is usual there")
+        elif given["preset"] is None:
+            _say_families(model)
         click.echo(f"complete it: {do}   (with what is not so put right)")
     if written is not None:
         click.echo(f"wrote {written}")
 
 
+def _say_families(model: SteeringModel) -> None:
+    """Prints which presets take pictures of this size, and what tells which is right."""
+    from drivesal.evaluation.advice import undescribed
+    from drivesal.evaluation.families import families
+
+    if not undescribed(model) or not model.kind.sided:
+        return
+    names = " or ".join(f"--preset {one.name}" for one in families(model))
+    usual = f"networks of this input size are fed by {names}; " if names else ""
+    do = shlex.join(["drivesal", "fit-settings", str(model.path)])
+    click.echo(f"{usual}with a labelled drive, {do} DRIVE finds how this one is fed")
+
+
 def _incomplete(context: click.Context, given: Mapping[str, Any], why: IncompleteError) -> None:
     """Prints what can be known of a network that cannot be used yet, and the command that completes it."""
-    from drivesal.card import card_path
-
     path, network = given["model_path"], why.network
-    needed = needed_of(network, given, card_path(path).is_file())
-    do = None if needed is None else command_of(context, path, needed)
+    do = _completing(context, given, network)
     if given["as_json"]:
         facts = facts_of(network, path) | {"complete": False, "missing": str(why), "command": do}
         click.echo(json.dumps(facts | {"layers": _layer_facts(network)}, indent=2))
@@ -93,6 +110,15 @@ def _incomplete(context: click.Context, given: Mapping[str, Any], why: Incomplet
     for name, text in incomplete(network, path, why, do):
         click.echo(f"{name:<11} {printable(text)}")
     _table(network)
+
+
+def _completing(context: click.Context, given: Mapping[str, Any], network: Any) -> str | None:
+    """The command that completes a network that cannot be used yet; None where no option helps."""
+    from drivesal.model.card import card_path
+
+    path = given["model_path"]
+    needed = needed_of(network, given, card_path(path).is_file())
+    return None if needed is None else command_of(context, path, needed)
 
 
 def _layer_facts(network: Any) -> list[dict[str, Any]]:
@@ -108,7 +134,6 @@ def _describe(model: SteeringModel, preset: str | None) -> None:
     )
     lock = f", 1.0 = {angle.full_lock_deg:g}°" if angle.full_lock_deg else ""
     degrees = "degrees" if model.kind.unit == "deg" else "norm (no scale to degrees is known)"
-    low, high = preprocess.offset, preprocess.offset + 255 * preprocess.scale
     least = preprocess.least_frame()
     lines = [
         ("file", f"{model.path}"),
@@ -122,7 +147,7 @@ def _describe(model: SteeringModel, preset: str | None) -> None:
             if least is None
             else (("frames", f"of {least[0]}x{least[1]} px or more; smaller ones are enlarged"),)
         ),
-        ("input", f"{width}x{height} {preprocess.colour}, 0..255 becomes {low:g}..{high:g}"),
+        ("input", f"{width}x{height} {preprocess.colour}, 0..255 becomes {preprocess.scaling.text}"),
         ("output", f"{model.output_name}, {angle.unit} at {angle.turns}, positive is {angle.positive}{lock}"),
         (
             "shown as",
@@ -212,18 +237,21 @@ def _layers(network: Any) -> list[tuple[str, str, str, int]]:
     return rows
 
 
-def _write_card(model: SteeringModel, overwrite: bool) -> Path:
-    from drivesal.card import card_path, card_text
-    from drivesal.outputs import Outputs, writing
+def _write_card(model: SteeringModel, complete: str | None, overwrite: bool) -> Path:
+    """Writes the card. Raises OptionError with the command that has what is still assumed."""
+    from drivesal.io.outputs import Outputs, writing
+    from drivesal.model.card import card_path, card_text
 
     if model.assumed:
-        raise OptionError(
-            "everything said that the card would state",
-            f"it would be assumed: {', '.join(model.assumed)}",
-            "say it with --input-scale, --color, --angle-unit, --positive, --output and --bins",
-        )
+        raise _not_enough(f"it would be assumed: {', '.join(model.assumed)}", complete)
     assert model.path is not None
     path = card_path(model.path)
     with Outputs([path], overwrite=overwrite, inputs=[model.path]) as outputs, writing(path):
         outputs.part(path).write_text(card_text(model.card), encoding="utf-8")
     return path
+
+
+def _not_enough(came: str, complete: str | None) -> OptionError:
+    """What is said where a card would state what nobody said."""
+    do = "no option says it" if complete is None else f"put right what is not so in: {complete}"
+    return OptionError("everything said that the card would state", came, do)

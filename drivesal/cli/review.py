@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from drivesal.cli import _given
+from drivesal.cli import _given, _opening, _warned
 from drivesal.cli import _options as options
+from drivesal.cli._places import OUT, name_of, placed, to_make
 from drivesal.cli._progress import progress as bar
-from drivesal.errors import DrivesalError, ModelError, OptionError, OutputError, Stopped
+from drivesal.errors import DAMAGED, DrivesalError, ModelError, OptionError, OutputError, Stopped
 
 if TYPE_CHECKING:
-    from drivesal.model import SteeringModel
-    from drivesal.review.desk import View
+    from drivesal.model.steering_model import SteeringModel
+    from drivesal.review.compute.desk import View
+    from drivesal.review.compute.session import Session
     from drivesal.review.notes import Notes
-    from drivesal.review.session import Session
     from drivesal.types import Recording
 
 
@@ -35,7 +36,7 @@ Examples:
   drivesal review run.mp4 --export run.html --case decrease
 """
 )
-@click.argument("source", metavar="RECORDING", type=options.FILE)
+@click.argument("source", metavar="RECORDING", type=options.RECORDING)
 @click.option(
     "--model",
     "model_paths",
@@ -60,14 +61,12 @@ Examples:
 @click.option("--no-browser", is_flag=True, help="Print the address and open no browser.")
 @click.option(
     "--export",
-    type=options.FILE,
+    type=OUT,
     metavar="FILE.html",
-    help="Write a file that opens without a server, and serve nothing.",
+    help="Write a file that opens without a server, or into a folder NAME.review.html, and serve nothing.",
 )
 @click.option("--case", default="increase", show_default=True, metavar="NAME", help="Whose heat is exported.")
-@click.option(
-    "--method", default="gradient", show_default=True, metavar="NAME", help="The method to begin with."
-)
+@options.first_method_option
 @click.option(
     "--every",
     type=click.IntRange(min=1),
@@ -87,7 +86,7 @@ def command(source: Path, **given: Any) -> int:
     _check_models(given)
     if given["export"] is None and given["every"] is not None:
         raise OptionError("--export for --every", "it was not given", "leave --every out")
-    with _given.open_drive(source, {**given, "classes": ()}) as recording:
+    with _opening.open_drive(source, {**given, "classes": ()}) as recording:
         if given["export"] is not None:
             return _export(source, recording, given)
         return _review(recording, given)
@@ -95,9 +94,9 @@ def command(source: Path, **given: Any) -> int:
 
 def _review(recording: Recording, given: Mapping[str, Any]) -> int:
     """Serves the page until it is stopped."""
-    from drivesal.review import guard, serving
-    from drivesal.review.server import app
-    from drivesal.review.session import Session
+    from drivesal.review.compute.session import Session
+    from drivesal.review.server import guard, serving
+    from drivesal.review.server.endpoints import app
 
     notes = _notes(recording, given["notes"])
     with Session(recording, notes, _view(given), _say) as session:
@@ -113,10 +112,12 @@ def _review(recording: Recording, given: Mapping[str, Any]) -> int:
                 if not given["no_browser"]:
                     webbrowser.open(address)
                 _begin_or_tell(session, given)
+                Stopped.check()  # TensorFlow's own code may have swallowed it
                 threading.Event().wait()
             except Stopped as stop:
                 if stop.args[0] != signal.SIGINT:
-                    raise
+                    click.echo("drivesal: stopped; notes are kept", err=True)
+                    return 128 + int(stop.args[0])
             finally:
                 session.work.close()  # or the server would wait for what pages still wait for
         return 0 if session.refusal is None else session.refusal.exit_code
@@ -124,11 +125,11 @@ def _review(recording: Recording, given: Mapping[str, Any]) -> int:
 
 def _export(source: Path, recording: Recording, given: Mapping[str, Any]) -> int:
     """Writes the review as one file."""
-    from drivesal.outputs import Outputs, writing
-    from drivesal.review.export import Exporter
-    from drivesal.review.session import Session
+    from drivesal.io.outputs import Outputs, writing
+    from drivesal.review.compute.session import Session
+    from drivesal.review.html_export import Exporter
 
-    out: Path = given["export"]
+    out = placed(given["export"], f"{name_of(source)}.review.html")
     if len(given["model_paths"]) > 1:
         raise OptionError("one model to export", "there are two", "export them one by one")
     if out.suffix.lower() not in (".html", ".htm"):
@@ -136,7 +137,7 @@ def _export(source: Path, recording: Recording, given: Mapping[str, Any]) -> int
     first = next(iter(given["model_paths"]), None)
     read = _given.files_read([recording], [source], {**given, "model_path": first})
     with (
-        Outputs([out], overwrite=given["overwrite"], inputs=read) as outputs,
+        Outputs([out], overwrite=given["overwrite"], inputs=read, make=to_make(given["export"])) as outputs,
         Session(recording, _notes(recording, given["notes"]), _view(given)) as session,
     ):
         _begin(session, given)
@@ -154,13 +155,13 @@ def _export(source: Path, recording: Recording, given: Mapping[str, Any]) -> int
     for loss in losses:
         click.echo(f"lost: {loss}")
     click.echo(str(out))
-    return 3 if losses else 0
+    return DAMAGED if losses else 0
 
 
 def _check_models(given: Mapping[str, Any]) -> None:
     """What can be known of the models without loading them. Raises ModelError, OptionError."""
-    from drivesal.card import card_path, read_card
-    from drivesal.loading.formats import kind_of
+    from drivesal.model.card import card_path, read_card
+    from drivesal.model.readers.detection import kind_of
 
     for path in given["model_paths"]:
         kind_of(path)
@@ -189,9 +190,10 @@ def _begin_or_tell(session: Session, given: Mapping[str, Any]) -> None:
 def _view(given: Mapping[str, Any]) -> View:
     """The view to begin with. Raises OptionError."""
     from drivesal.attribution.registry import method
-    from drivesal.review.desk import View
+    from drivesal.review.compute.desk import View
+    from drivesal.settings import ExplainSettings
 
-    return View(method=method(given["method"]).name, support=given["case"] == "support")
+    return View(ExplainSettings(method=method(given["method"]).name), support=given["case"] == "support")
 
 
 def _named(host: str) -> str:
@@ -218,12 +220,13 @@ def _notes(recording: Recording, path: Path | None) -> Notes:
 
 def _begin(session: Session, given: Mapping[str, Any]) -> None:
     """Loads the models, which takes seconds: the page is there meanwhile."""
-    from drivesal.comparing import beside
+    from drivesal.recordings.labels.comparing import beside
 
     models: list[SteeringModel] = []
     for path in given["model_paths"] or (None,):
         model = _given.load({**given, "model_path": path}, session.recording)
-        _given.say_enlarged([session.recording], model)
+        _warned.say_enlarged([session.recording], model)
+        _warned.say_side(session.recording)
         models.append(model)
     session.begin(models, given["steering_ratio"])
     labels, answer = session.desk.labels, models[0].kind

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from drivesal.cli import _given
+from drivesal.cli import _given, _opening
 from drivesal.cli import _options as options
+from drivesal.cli._cameras import with_sides
+from drivesal.cli._places import OUT, name_of, placed, to_make
 from drivesal.cli._progress import expected, say
 from drivesal.cli._progress import progress as bar
-from drivesal.errors import OptionError
+from drivesal.cli._trained import ending, reporter, summary, told_input, told_pulses
+from drivesal.errors import DAMAGED, OptionError, Stopped
 from drivesal.training.networks import ARCHITECTURES
 
 if TYPE_CHECKING:
-    from drivesal.drives import Drive
-    from drivesal.model import SteeringModel
-    from drivesal.preprocess import Preprocess
-    from drivesal.steering import AngleKind
+    from drivesal.angle import AngleKind
+    from drivesal.model.preprocess import Preprocess
+    from drivesal.model.steering_model import SteeringModel
+    from drivesal.recordings.labels.labelled_drives import Drive
     from drivesal.training.course import Recipe, Trained
     from drivesal.types import Recording
 
@@ -52,9 +54,12 @@ Examples:
   drivesal train new.mp4 --model my.keras --out better.keras
 """
 )
-@click.argument("recordings", nargs=-1, required=True, metavar="RECORDING...", type=options.FILE)
+@options.recordings_argument
 @click.option(
-    "--out", type=options.FILE, required=True, help="The .keras; its card and learning curves go beside it."
+    "--out",
+    type=OUT,
+    required=True,
+    help="The .keras, or a folder for RECORDING.keras; its card and learning curves go beside it.",
 )
 @click.option("--overwrite", is_flag=True, help="Write over existing files.")
 @click.option("--arch", type=click.Choice(list(ARCHITECTURES)), help="The network.  [default: pilotnet]")
@@ -88,31 +93,47 @@ Examples:
 @options.declared_options
 @options.preset_option
 @options.label_options
+@options.smooth_labels_option
+@click.option(
+    "--side-correction",
+    metavar="VALUE",
+    help="What labels of left and right cameras are corrected by, towards the centre: a share of full lock, "
+    "degrees like 5deg, or none, which leaves these cameras out.  [default: 0.2]",
+)
 @options.steering_ratio_option
 @options.device_option
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def command(recordings: tuple[Path, ...], **given: Any) -> int:
     """Train a steering model on recordings: a .keras, its card and its learning curves."""
-    from drivesal.outputs import Outputs
+    from drivesal.io.outputs import Outputs
 
-    out: Path = given["out"]
+    make = to_make(given["out"])
+    out = given["out"] = placed(given["out"], f"{name_of(recordings[0])}.keras")
     _check(given)
     paths = {"model": out, "card": out.with_name(f"{out.name}.card.json")}
     paths["curves"] = out.with_name(f"{out.stem}.curves.png")
     started = time.perf_counter()
     with contextlib.ExitStack() as stack:
-        opened = _given.open_drives(stack, recordings, given)
+        opened = _opening.open_drives(stack, recordings, given)
         read = _given.files_read(opened, recordings, given)
-        outputs = stack.enter_context(Outputs(list(paths.values()), overwrite=given["overwrite"], inputs=read))
+        places = Outputs(list(paths.values()), overwrite=given["overwrite"], inputs=read, make=make)
+        outputs = stack.enter_context(places)
         model = _model(given, opened[0])
-        drives, kind = _drives(opened, model, given["steering_ratio"])
-        trained, notes = _trained(stack, drives, kind, model, given)
+        cameras = with_sides(stack, recordings, opened, given)
+        drives, kind = _drives(cameras.centres, model, given["steering_ratio"])
+        for sentence in () if given["quiet"] else cameras.said:
+            say(sentence)
+        sides, _ = _drives([one for _, one in cameras.sides], model, given["steering_ratio"], kind)
+        numbered = list(zip([number for number, _ in cameras.sides], sides, strict=True))
+        trained, notes = _trained(stack, drives, numbered, kind, model, given)
+        notes["cameras"] = cameras.said
         notes["wall_time_s"] = round(time.perf_counter() - started, 1)
         _write(trained, notes, kind, outputs.part, paths)
-        losses = [loss for one in opened for loss in one.losses]
-    _summary(notes, kind, paths, losses, given["as_json"])
-    return 3 if losses else 0
+        Stopped.check()
+        losses = [loss for one in (*opened, *(side for _, side in cameras.sides)) for loss in one.losses]
+    summary(notes, kind, paths, losses, given["as_json"])
+    return DAMAGED if losses else 0
 
 
 def _check(given: Mapping[str, Any]) -> None:
@@ -129,7 +150,7 @@ def _check(given: Mapping[str, Any]) -> None:
 
 def _model(given: Mapping[str, Any], recording: Recording) -> SteeringModel | None:
     """The model to go on from, None for a new network; either way on the device that was asked for."""
-    from drivesal.backend import use_device
+    from drivesal.model.device import use_device
 
     if given["model_path"] is not None:
         return _given.load(given, recording)
@@ -138,13 +159,17 @@ def _model(given: Mapping[str, Any], recording: Recording) -> SteeringModel | No
 
 
 def _drives(
-    opened: list[Any], model: SteeringModel | None, ratio: float | None
+    opened: Sequence[Recording],
+    model: SteeringModel | None,
+    ratio: float | None,
+    kind: AngleKind | None = None,
 ) -> tuple[list[Drive], AngleKind]:
-    """The recordings with angles of the model's kind, or of the first one's."""
-    from drivesal.drives import of_one_kind
+    """The recordings with angles of this kind, else of the model's or of the first one's."""
     from drivesal.errors import LabelError
+    from drivesal.recordings.labels.labelled_drives import of_one_kind
 
-    kind = opened[0].info.angle if model is None else model.kind
+    if kind is None:
+        kind = opened[0].info.angle if model is None else model.kind
     if kind is None:
         came = f"{opened[0].info.path} has none"
         raise LabelError("a recording with steering angles", came, "give a table with --labels")
@@ -154,23 +179,32 @@ def _drives(
 def _trained(
     stack: contextlib.ExitStack,
     drives: list[Drive],
+    sides: list[tuple[int, Drive]],
     kind: AngleKind,
     model: SteeringModel | None,
     given: Mapping[str, Any],
 ) -> tuple[Trained, dict[str, Any]]:
     """The trained model, and what its card says of the training."""
-    from drivesal.outputs import writing
-    from drivesal.training.course import continued, fresh, notes, train
+    from drivesal.io.outputs import writing
+    from drivesal.training.beginnings import continued, fresh
+    from drivesal.training.course import train
     from drivesal.training.examples import read_examples, split_by_time
+    from drivesal.training.training_notes import notes
     from drivesal.types import Span
 
     quiet = given["quiet"]
     preprocess = _preprocess(given) if model is None else model.preprocess
+    sizes = [(one.recording.info.width, one.recording.info.height) for one in drives]
+    told = told_input(preprocess, sizes, model is not None, given["crop"] is not None)
+    for sentence in () if quiet else told:
+        say(sentence)
     with writing(given["out"]):
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=".drivesal-", dir=given["out"].parent))
     span = Span(given["start"], given["end"], given["every"])
-    with bar(expected([one.recording for one in drives], span), "reading", quiet) as progress:
-        examples = read_examples(drives, preprocess, Path(folder), span, progress)
+    read = [one.recording for one in (*drives, *(side for _, side in sides))]
+    with bar(expected(read, span), "reading", quiet) as progress:
+        examples = read_examples(drives, preprocess, Path(folder), span, progress, sides)
+    found = told_pulses(examples, quiet)
     parts = split_by_time(examples, given["validation"])
     angles = parts.training.angles
     if model is None:
@@ -180,21 +214,23 @@ def _trained(
     recipe = _recipe(given, model is not None)
     steps = recipe.epochs * recipe.steps(parts.training)
     with bar(steps, "training", quiet, unit=" steps") as progress:
-        trained = train(start, parts, recipe, _reporter(kind, recipe, quiet), progress)
-    return trained, notes(start, drives, parts, recipe, trained)
+        trained = train(start, parts, recipe, reporter(kind, recipe, quiet), progress, sizes)
+    said = notes(start, drives, parts, recipe, trained)
+    return trained, said | ending(said, kind, drives, found, bool(sides), given)
 
 
 def _preprocess(given: Mapping[str, Any]) -> Preprocess:
     """How a new network's input is made."""
-    from drivesal.preprocess import Crop, Preprocess, scale_from_range
+    from drivesal.model.preprocess import Crop, Preprocess
 
     architecture = ARCHITECTURES[given["arch"] or "pilotnet"]
-    scale, offset = scale_from_range(given["input_scale"] or "-1..1")
+    said = _given.declared(given, has_card=False)
+    scale, offset = said.input_scale or (2 / 255, -1.0)
     return Preprocess(
-        _given.size(given["input_size"]) or architecture.size,
-        Crop.parse(given["crop"]) if given["crop"] is not None else Crop(),
-        given["interpolation"] or "area",
-        given["colour"] or architecture.colour,
+        said.size or architecture.size,
+        said.crop or Crop(),
+        said.interpolation or "area",
+        said.colour or architecture.colour,
         scale,
         offset,
     )
@@ -207,27 +243,6 @@ def _recipe(given: Mapping[str, Any], goes_on: bool) -> Recipe:
     return Recipe(given["epochs"], given["batch"], given["patience"], given["seed"], rate)
 
 
-def _reporter(kind: AngleKind, recipe: Recipe, quiet: bool) -> Callable[[dict[str, Any]], None]:
-    """What says on stderr how each epoch went."""
-    best = float("inf")
-
-    def report(row: dict[str, Any]) -> None:
-        nonlocal best
-        new = row["validation"] < best
-        best = min(best, row["validation"])
-        if not quiet:
-            figures = (
-                f"training {row['training']:.3g}{kind.symbol}, validation {row['validation']:.3g}{kind.symbol}"
-            )
-            if "loss" in row:
-                text = f"epoch {row['epoch']}/{recipe.epochs}: loss {row['loss']:.4f}, RMSE {figures}"
-                say(f"{text}{', the best so far' if new else ''}")
-            else:
-                say(f"as it came: RMSE {figures}")
-
-    return report
-
-
 def _write(
     trained: Trained,
     notes: dict[str, Any],
@@ -238,8 +253,8 @@ def _write(
     """The model, its card and its curves."""
     import dataclasses
 
-    from drivesal.card import card_text
-    from drivesal.outputs import writing
+    from drivesal.io.outputs import writing
+    from drivesal.model.card import card_text
     from drivesal.training.curves import draw_curves
 
     card = dataclasses.replace(trained.model.card, training=notes)
@@ -258,30 +273,3 @@ def _write(
     }
     with writing(paths["curves"]):
         draw_curves(panels, "epoch", part(paths["curves"]), trained.best["epoch"])
-
-
-def _summary(
-    notes: Mapping[str, Any], kind: AngleKind, paths: Mapping[str, Path], losses: list[str], as_json: bool
-) -> None:
-    if as_json:
-        outputs = {name: str(path) for name, path in paths.items()}
-        click.echo(json.dumps({**notes, "losses": losses, "outputs": outputs}))
-        return
-    found, frames, unit = notes["validation"], notes["frames"], kind.symbol
-    best = f"best of {notes['epochs']} epoch{'s'[: notes['epochs'] != 1]}: {notes['best_epoch']}"
-    if notes["best_epoch"] == 0:
-        best = (
-            f"none of {notes['epochs']} epoch{'s'[: notes['epochs'] != 1]} was better than the model as it came"
-        )
-    click.echo(
-        f"{frames['training']} frames learnt from, {frames['validation']} later ones measured on; "
-        f"{best}, in {notes['wall_time_s']:.0f} s"
-    )
-    r = found["correlation"]
-    click.echo(
-        f"validation: RMSE {found['rmse']:.3g}{unit} (always 0: {found['rmse_always_0']:.3g}{unit}), "
-        f"correlation {'unknown' if r is None else f'{r:.3f}'}"
-    )
-    for loss in losses:
-        click.echo(f"lost: {loss}")
-    click.echo("\n".join(str(path) for path in paths.values()))

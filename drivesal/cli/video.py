@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from drivesal.cli import _given
+from drivesal.angle import digits
+from drivesal.cli import _given, _opening, _warned
 from drivesal.cli import _options as options
+from drivesal.cli._places import OUT, check_facts, names_of, placed, to_make
 from drivesal.cli._progress import expected
 from drivesal.cli._progress import progress as bar
-from drivesal.errors import DrivesalError, ModelError, OptionError
+from drivesal.errors import DAMAGED, DrivesalError, ModelError, OptionError
 
 if TYPE_CHECKING:
-    from drivesal.model import SteeringModel
-    from drivesal.types import Recording
+    from drivesal.model.steering_model import SteeringModel
+    from drivesal.types import Recording, RecordingInfo
 
 PRESETS = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
-DAMAGED = 3
-"""Exit code where what could be read of a damaged input is done."""
 
 
 @click.command(
@@ -31,12 +33,16 @@ Examples:
   drivesal video run.mp4 --model my.keras --labels run.csv --start 10s --end 1:30 --out review.mp4
   drivesal video run.mp4 --cases increase,support --layout single --every 2
   drivesal video simulator-drive/ --no-labels
+  drivesal video run.mp4 --start 60s --end 66s --out bend.gif
   drivesal video run.mp4 --method integrated-gradients --steps 50 --baseline blur
 """
 )
-@click.argument("inputs", nargs=-1, required=True, type=options.FILE)
+@options.recordings_argument
 @click.option(
-    "--out", type=options.FILE, help="The video; X.csv and X.json go beside it.  [default: ./NAME.saliency.mp4]"
+    "--out",
+    type=OUT,
+    help="The video (.mp4; .gif or .webp of a short clip), or a folder; X.csv and X.json go beside it.  "
+    "[default: ./NAME.saliency.mp4]",
 )
 @click.option("--overwrite", is_flag=True, help="Write over existing files.")
 @options.span_options
@@ -48,9 +54,11 @@ Examples:
     "--preset",
     "presets",
     type=click.Choice([*options.FAMILIES, *PRESETS]),
+    metavar="NAME",
     multiple=True,
-    help="The model's family, where neither card nor options say; or libx264's speed; again for both.  "
-    "[default: veryfast]",
+    help=f"Either the model's family, whose input and angle are taken where neither card nor options say "
+    f"({', '.join(options.FAMILIES)}), or how fast libx264 works ({PRESETS[0]} to {PRESETS[-1]}); twice for "
+    "one of each.  [default: no family, veryfast]",
 )
 @click.option(
     "--crf",
@@ -62,15 +70,10 @@ Examples:
 @click.option("--save-maps", type=options.FILE, metavar="MAPS.npz", help="Keep the signed maps as float16.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, one line an input.")
-def command(inputs: tuple[Path, ...], **given: Any) -> int:
+@click.pass_context
+def command(context: click.Context, /, recordings: tuple[Path, ...], **given: Any) -> int:
     """Write an overlay video of what a model looks at, with a table (.csv) and facts (.json)."""
-    if len(inputs) > 1 and (given["out"] or given["save_maps"] or given["labels"]):
-        raise click.UsageError("--out, --save-maps and --labels go with one input.")
-    outputs = [_paths(path, given)["video"] for path in inputs]
-    if len(set(outputs)) < len(outputs):
-        raise click.UsageError(
-            "two inputs have the same name: their outputs would be the same; do them one by one."
-        )
+    names = _names(recordings, given)
     given["preset"] = _last(given["presets"], options.FAMILIES)
     loaded: list[SteeringModel] = []
 
@@ -80,13 +83,13 @@ def command(inputs: tuple[Path, ...], **given: Any) -> int:
         return loaded[0]
 
     codes = []
-    for path in inputs:
+    for path, name in zip(recordings, names, strict=True):
         try:
-            codes.append(_one(path, given, model))
+            codes.append(_one(path, _paths(name, given), given, model, context))
         except ModelError:
             raise
         except DrivesalError as error:
-            if len(inputs) == 1:
+            if len(recordings) == 1:
                 raise
             click.echo(f"drivesal: {path}: {error}", err=True)
             if given["as_json"]:
@@ -95,42 +98,98 @@ def command(inputs: tuple[Path, ...], **given: Any) -> int:
     return next((code for code in codes if code not in (0, DAMAGED)), max(codes))
 
 
+def _names(recordings: Sequence[Path], given: Mapping[str, Any]) -> list[str]:
+    """What the results of each recording are named after. Raises UsageError where several make no sense."""
+    if len(recordings) > 1:
+        if isinstance(given["out"], Path) or given["save_maps"] or given["labels"]:
+            named = "--out FILE, --save-maps and --labels"
+            raise click.UsageError(f"{named} go with one recording; --out DIR/ with several.")
+        where = [path.resolve() for path in recordings]
+        twice = [path for path, one in zip(recordings, where, strict=True) if where.count(one) > 1]
+        if twice:
+            raise click.UsageError(f"{twice[0]} is given twice.")
+    names = names_of(recordings)
+    _paths(names[0], given)  # a name that cannot be is told before anything is read
+    return names
+
+
 def _last(said: Sequence[str], of: Sequence[str]) -> str | None:
     """What was said last of one kind of preset."""
     return next((one for one in reversed(said) if one in of), None)
 
 
-def _one(path: Path, given: Mapping[str, Any], model: Callable[[Recording], SteeringModel]) -> int:
+def _said(name: str) -> bool:
+    """Whether an option stands on the command line."""
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def _again(context: click.Context, path: Path, info: RecordingInfo) -> Callable[[Sequence[str]], str | None]:
+    """What makes the command for one input with other options, paste-ready; None where none say it."""
+    from drivesal.cli._again import again
+
+    def command(words: Sequence[str]) -> str | None:
+        options = again(context, words, leave_out={"--overwrite", "--quiet"}, infos=[info])
+        if options is None:
+            return None
+        return shlex.join(["drivesal", "video", str(path), *options, "--overwrite"])
+
+    return command
+
+
+def _one(
+    path: Path,
+    paths: Mapping[str, Path],
+    given: Mapping[str, Any],
+    model: Callable[[Recording], SteeringModel],
+    context: click.Context,
+) -> int:
     """One input; returns its exit code."""
-    from drivesal.outputs import Outputs
-    from drivesal.pipeline import Encoding, render_video
+    from drivesal.export.animation import kind_of, suited
+    from drivesal.io.outputs import Outputs
+    from drivesal.rendering.film import Encoding
+    from drivesal.rendering.pipeline import render_video
     from drivesal.types import Span
 
-    paths = _paths(path, given)
     span = Span(given["start"], given["end"], given["every"])
-    request = _given.request(given, span)
+    check_facts(paths["facts"], "video")
+    request, kind = _given.request(given, span), kind_of(paths["video"])
     with (
-        _given.open_drive(path, given) as recording,
+        _opening.open_drive(path, given) as recording,
         Outputs(
             list(paths.values()),
             overwrite=given["overwrite"],
             inputs=_given.files_read([recording], [path], given),
+            make=to_make(given["out"]),
         ) as outputs,
     ):
+        if kind is not None:
+            request = suited(request, recording.info, kind, given["every"] if _said("every") else None)
         steering = model(recording)
-        _given.say_enlarged([recording], steering)
-        with bar(expected([recording], span), path.name, given["quiet"]) as progress:
+        _warned.say_enlarged([recording], steering)
+        _warned.say_side(recording)
+        total = expected([recording], request.span)
+        if kind is not None and total is not None:
+            total *= 1 + kind.passes
+        with bar(total, path.name, given["quiet"]) as progress:
             encoding = Encoding(_last(given["presets"], PRESETS) or "veryfast", given["crf"])
-            facts = render_video(recording, steering, request, outputs, paths, encoding, progress)
+            advise = _again(context, path, recording.info)
+            facts = render_video(recording, steering, request, outputs, paths, encoding, progress, advise)
+    _warned.say_uninformative(path.name, facts["uninformative"])
+    if facts["better_setting"] is not None:
+        click.echo(f"drivesal: {path.name}: {facts['better_setting']['sentence']}", err=True)
     _summary(path, facts, paths, given["as_json"])
     return DAMAGED if facts["losses"] else 0
 
 
-def _paths(path: Path, given: Mapping[str, Any]) -> dict[str, Path]:
+def _paths(name: str, given: Mapping[str, Any]) -> dict[str, Path]:
     """Where each result goes."""
-    video = given["out"] or Path(f"{_given.name_of(path)}.saliency.mp4")
-    if video.suffix.lower() != ".mp4":
-        raise OptionError("--out to end in .mp4", f"it is {video}", "name it .mp4")
+    from drivesal.export.animation import KINDS
+
+    video = placed(given["out"], f"{name}.saliency.mp4")
+    if video.suffix.lower() not in (".mp4", *KINDS):
+        raise OptionError(f"--out to end in .mp4, {' or '.join(KINDS)}", f"it is {video}", "name it so")
+    if video.suffix.lower() in KINDS and (_said("crf") or _last(given["presets"], PRESETS)):
+        raise OptionError("--crf and libx264's --preset for an .mp4", f"{video} is none", "leave them out")
     paths = {"video": video, "table": video.with_suffix(".csv"), "facts": video.with_suffix(".json")}
     if given["save_maps"] is not None:
         if given["save_maps"].suffix.lower() != ".npz":
@@ -159,9 +218,9 @@ def _summary(path: Path, facts: Mapping[str, Any], paths: Mapping[str, Path], as
     if errors is not None:
         click.echo(
             f"against {_count(facts['labelled_frames'], 'label')}: RMSE {errors['rmse']:.2f}{unit}, "
-            f"mean error {errors['bias']:+.2f}{unit} (left +), "
+            f"mean error {digits(errors['bias'], '+.2f')}{unit} (left +), "
             f"mean absolute error {errors['mean_absolute']:.2f}{unit}"
-            + ("" if facts["correlation"] is None else f", correlation {facts['correlation']:.3f}")
+            + ("" if facts["correlation"] is None else f", correlation {digits(facts['correlation'], '.3f')}")
         )
     method = facts["method"]
     for who, what in (("", method["against"]), ("support ", method["support_against"])):
@@ -169,17 +228,27 @@ def _summary(path: Path, facts: Mapping[str, Any], paths: Mapping[str, Path], as
             click.echo(f"{who}measured against {what}")
     missed = facts["completeness_error"]
     if missed is not None:
-        of = {"deg": "°", "norm": " norm", "score": ""}[facts["model"]["explained_unit"]]
-        steps = facts["method"]["options"].get("steps")
-        more = "" if steps is None else " (more --steps make it smaller)"
-        click.echo(
-            f"completeness error: mean {missed['mean']:.3g}{of}, largest {missed['largest']:.3g}{of}{more}"
-        )
+        click.echo(_completeness(missed, facts))
     for assumed in facts["model"]["assumed"]:
         click.echo(f"assumed of the model: {assumed}; a card or options say it (see `drivesal model`)")
-    for line in (*facts["notes"], *(f"lost: {loss}" for loss in facts["losses"])):
+    notes = (note for note in facts["notes"] if note not in facts["uninformative"])  # these are on stderr
+    for line in (*notes, *(f"lost: {loss}" for loss in facts["losses"])):
         click.echo(line)
     click.echo("\n".join(str(output) for output in paths.values()))
+
+
+def _completeness(missed: Mapping[str, float], facts: Mapping[str, Any]) -> str:
+    """How much the contributions miss, of how much, and what makes it smaller."""
+    of = {"deg": "°", "norm": " norm", "score": ""}[facts["model"]["explained_unit"]]
+    more = ""
+    if facts["method"]["options"].get("steps") is not None:
+        colour = facts["model"]["card"]["preprocess"]["colour"]
+        hue = f" (jumps of the hue in {colour} are not counted, and more --steps do not mend that)"
+        more = hue if colour in ("HSV", "HLS") else " (more --steps make it smaller)"
+    return (
+        f"completeness error: mean {missed['mean']:.3g}{of}, largest {missed['largest']:.3g}{of}; "
+        f"the answer differs from the baseline's by {missed['of']:.3g}{of} in the mean{more}"
+    )
 
 
 def _count(number: int, thing: str) -> str:

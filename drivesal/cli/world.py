@@ -16,7 +16,7 @@ from drivesal.errors import OptionError
 def _list_parameters(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     """Prints the table of parameters and ends."""
     if wanted:
-        from drivesal.world.scene import table
+        from drivesal.synthetic.scene_parameters import table
 
         for name, default, values, means in table():
             click.echo(f"{name}  {means}  [{values}; {default}]")
@@ -62,14 +62,14 @@ Examples:
 @click.option("--quiet", is_flag=True, help="No progress.")
 def command(out: Path, seed: int, frames: int | None, evidence: bool, quiet: bool, **given: Any) -> None:
     """Draw a road with known steering: run.mp4, run.csv and scene.json, or single frames for training."""
-    from drivesal.outputs import check_new_folder
+    from drivesal.io.outputs import check_new_folder
 
     if frames is not None and (given["seconds"] is not None or given["rate"] is not None):
         raise click.UsageError("--seconds and --rate go with a drive, --frames with single frames.")
     size, held = _size(given["size"]), _held(given["settings"])
     check_new_folder(out)
     if frames is not None:
-        from drivesal.world.writing import write_stills
+        from drivesal.synthetic.writing import write_stills
 
         with bar(frames, out.name, quiet) as progress:
             write_stills(seed, frames, size, held, out, evidence=evidence, progress=progress)
@@ -77,14 +77,14 @@ def command(out: Path, seed: int, frames: int | None, evidence: bool, quiet: boo
         return
     import numpy as np
 
-    from drivesal.world.scene import Scene
-    from drivesal.world.world import Drive
-    from drivesal.world.writing import write_drive
+    from drivesal.synthetic.scene_parameters import SceneParameters
+    from drivesal.synthetic.world import SyntheticDrive
+    from drivesal.synthetic.writing import write_drive
 
-    scene = Scene.drawn(np.random.default_rng([seed, 0]), **held)
+    scene = SceneParameters.drawn(np.random.default_rng([seed, 0]), **held)
     seconds = 20.0 if given["seconds"] is None else given["seconds"]
     rate = 20.0 if given["rate"] is None else given["rate"]
-    drive = Drive(seed, seconds, rate, size, scene)
+    drive = SyntheticDrive(seed, seconds, rate, size, scene)
     with bar(drive.frames, out.name, quiet) as progress:
         write_drive(drive, out, evidence=evidence, progress=progress)
     angles = [round(moment.steering_deg, 1) + 0.0 for moment in drive.moments]  # no minus before zero
@@ -103,7 +103,7 @@ def _size(text: str) -> tuple[int, int]:
 
 def _held(settings: tuple[str, ...]) -> dict[str, Any]:
     """The parameters that are held, by name."""
-    from drivesal.world.scene import parse
+    from drivesal.synthetic.scene_parameters import parse
 
     held = {}
     for setting in settings:

@@ -11,8 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Values = NDArray[np.float64]
-    Flags = NDArray[np.bool_]
+    from drivesal.types import Doubles, Mask
 
 _BESIDE = 1.5
 """A step is longer than usual where it is longer than this many usual ones, as in `survey`."""
@@ -31,19 +30,19 @@ class Answers:
 
     name: str
     index: NDArray[np.int64]
-    time_s: Values
-    truth: Values
-    predicted: Values
-    brightness: Values
+    time_s: Doubles
+    truth: Doubles
+    predicted: Doubles
+    brightness: Doubles
     step_s: float
 
     @property
-    def error(self) -> Values:
+    def error(self) -> Doubles:
         """(n,) predicted − truth, left positive."""
         return self.predicted - self.truth
 
     @property
-    def beside(self) -> Flags:
+    def beside(self) -> Mask:
         """(n,) bool: whether the labelled frame before this one is the frame right before it."""
         near = np.diff(self.time_s) <= _BESIDE * self.step_s
         places = np.diff(self.index)
@@ -58,6 +57,6 @@ class Answers:
         return list(itertools.pairwise(edges))
 
     @property
-    def last_label(self) -> Values:
+    def last_label(self) -> Doubles:
         """(n,) the label of the frame before, NaN where there is none right before."""
         return np.where(self.beside, np.roll(self.truth, 1), np.nan)

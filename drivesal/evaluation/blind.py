@@ -6,28 +6,27 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from drivesal.evaluation.fitting import Ranking, passes, ranked
-from drivesal.evaluation.gathered import gather
+from drivesal.evaluation.advice import words_for
+from drivesal.evaluation.candidates import crops_of
+from drivesal.evaluation.fitting import passes, ranked
+from drivesal.evaluation.gathered import READ, STRETCH, gather, stretches
+from drivesal.evaluation.input_scaling import LEAST_LABELS
 from drivesal.evaluation.measure import errors, joined
-from drivesal.evaluation.settings import crops_for
-from drivesal.plausible import LEAST_LABELS, bounds
-from drivesal.survey import Fit
+from drivesal.evaluation.ranking import Ranking
+from drivesal.evaluation.scaling_findings import bounds
+from drivesal.evaluation.sizing import labels_said
+from drivesal.recordings.inspection.label_check import Fit
 from drivesal.types import Frame, Span
 
 if TYPE_CHECKING:
-    from drivesal.drives import Drive
+    from drivesal.angle import AngleKind
     from drivesal.evaluation.answers import Answers
     from drivesal.evaluation.run import Evaluation
-    from drivesal.preprocess import Crop
-    from drivesal.steering import AngleKind
+    from drivesal.model.preprocess import Crop
+    from drivesal.recordings.labels.labelled_drives import Drive
 
 LEAST = 0.2
 """A model whose answers correlate with the labels by less is looked into, also one that steers against them."""
-READ = 2000
-"""Frames that are read again: of more than twice as many, stretches of STRETCH, spread evenly."""
-STRETCH = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,9 @@ class Blind:
     """A model whose answers do not follow the labels: `r` over so many `labels`.
 
     `fit` tells how the labels go with the picture, `ranking` what other settings give; None where the labels do
-    not fit, which nothing was then searched with. `kind` is that of all angles.
+    not fit, which nothing was then searched with. `kind` is that of the labels. `words` are the options that
+    say the setting that fits, an option and its value in turn; () without one. `smoothed_s` is the time [s]
+    that labels of keys were averaged over in the search.
     """
 
     r: float
@@ -43,6 +44,8 @@ class Blind:
     fit: Fit
     ranking: Ranking | None
     kind: AngleKind
+    words: tuple[str, ...] = ()
+    smoothed_s: float | None = None
 
     @property
     def sentence(self) -> str:
@@ -52,7 +55,12 @@ class Blind:
 
     def as_json(self) -> dict[str, Any]:
         """All figures as plain values."""
-        fit = {"correlation": self.fit.correlation, "frames": self.fit.frames, "warning": self.fit.warning}
+        fit = {
+            "correlation": self.fit.correlation,
+            "frames": self.fit.frames,
+            "interval": self.fit.interval,
+            "warning": self.fit.warning,
+        }
         search = None if self.ranking is None else self.ranking.as_json()
         return {"correlation": self.r, "labels": self.labels, "labels_fit": fit, "search": search}
 
@@ -61,6 +69,8 @@ class Blind:
         if self.fit.correlation is None:
             return " (if they fit: too little moves in the picture to tell)"
         shift = f"r {self.fit.correlation:.2f} with its shift"
+        if not self.fit.sure:
+            return f" (if they fit the picture cannot be told: {shift})"
         if self.fit.warning is None:
             return f", which fit the picture ({shift})"
         return f" ({shift}), and {self.fit.warning}: mend them first, see `drivesal info`"
@@ -74,21 +84,25 @@ class Blind:
             return "; they cover too short a time to try other settings"
         if ranking.best is None:
             return self._nothing(ranking)
-        best, of = ranking.best, self.kind.symbol
+        best = ranking.best
         interval = f"95 % interval {best.low:.2f} to {best.high:.2f}"
-        rmse = f"RMSE {best.rmse:.3g}{of} ({ranking.constant:.3g}{of} for the best constant answer)"
-        with_ = " ".join(best.options)
-        return (
-            f"; with {with_} r is {best.r:.2f} ({interval}) and the {rmse}: say that, or mend the model's card"
-        )
+        promised = best.promised
+        rmse = "" if promised is None else f" and the {self._rmse(promised, ranking)}"
+        with_ = " ".join(self.words)
+        over = "" if self.smoothed_s is None else f" against the labels' mean over {self.smoothed_s:g} s"
+        return f"; with {with_} r is {best.r:.2f}{over} ({interval}){rmse}: say that, or mend the model's card"
+
+    def _rmse(self, rmse: float, ranking: Ranking) -> str:
+        of = self.kind.symbol
+        return f"RMSE {rmse:.3g}{of} ({ranking.constant:.3g}{of} for the best constant answer)"
 
     def _nothing(self, ranking: Ranking) -> str:
-        top, of = ranking.rows[0], self.kind.symbol
+        top = ranking.rows[0]
         with_ = f"with {' '.join(top.options)}" if top.options else "as declared"
-        rmse = f"RMSE {top.rmse:.3g}{of}, {ranking.constant:.3g}{of} for the best constant answer"
+        rmse = "" if top.rmse is None else f", {self._rmse(top.rmse, ranking)}"
         return (
             f"; nothing fits of {ranking.tried} combinations of crop, colours and input scale, either sign: "
-            f"the best is r {top.r:.2f} {with_} ({rmse}), not enough to go by; "
+            f"the best is r {top.r:.2f} {with_}{rmse}, not enough to go by; "
             "the network may be untrained, or made for another camera"
         )
 
@@ -96,13 +110,10 @@ class Blind:
 def suspected(found: Evaluation) -> float | None:
     """The correlation of a model to look into, 0 where its answers never vary; None for one that follows them.
 
-    Labels of a drive that is as good as straight, or of fewer than LEAST_LABELS frames, tell nothing, and with
-    those of another kind of angle nothing is searched.
+    Labels of a drive that is as good as straight, or of fewer than LEAST_LABELS frames, tell nothing.
     """
-    if found.labels is not None:
-        return None
     truth, predicted = joined(found.answers, "truth"), joined(found.answers, "predicted")
-    if len(truth) < LEAST_LABELS or truth.std() < bounds(found.model.kind).moving / 2:
+    if len(truth) < LEAST_LABELS or truth.std() < bounds(found.kind).moving / 2:
         return None
     r = errors(predicted, truth).correlation or 0.0
     return r if r < LEAST else None
@@ -125,16 +136,23 @@ def looked_into(found: Evaluation, progress: Callable[[int], object] = lambda _:
     model, answers = found.model, found.answers
     losses = [list(drive.recording.losses) for drive in found.drives]
     frames = [_again(drive, one, _count(one, found)) for drive, one in zip(found.drives, answers, strict=True)]
-    given = gather(model, frames, _crops(found), progress)
+    unit = None if found.labels is None else found.labels.unit
+    said = labels_said([drive.recording.info for drive in found.drives], model)
+    given = gather(model, frames, _crops(found), progress, unit, said)
     for drive, lost in zip(found.drives, losses, strict=True):
         drive.recording.losses[:] = lost  # they were told when it was read whole
     ranking = None if given.fit.warning else ranked(model, given, progress)
-    return Blind(r, sum(len(one.index) for one in answers), given.fit, ranking, model.kind)
+    words: tuple[str, ...] = ()
+    if ranking is not None and ranking.best is not None:
+        best = ranking.best
+        words = words_for(model, best.setting, ranking.size, best.rmse, best.as_preset)
+    return Blind(
+        r, sum(len(one.index) for one in answers), given.fit, ranking, found.kind, words, given.smoothed_s
+    )
 
 
 def _crops(found: Evaluation) -> Sequence[Crop]:
-    sizes = [(drive.recording.info.width, drive.recording.info.height) for drive in found.drives]
-    return crops_for(found.model, sizes)
+    return crops_of(found.model, [drive.recording for drive in found.drives])
 
 
 def _reach(answers: Answers) -> int:
@@ -153,5 +171,5 @@ def _again(drive: Drive, answers: Answers, count: int) -> Iterator[Frame]:
     if count >= end - start:
         yield from drive.frames(Span(start, end))
         return
-    for first in np.linspace(start, end - STRETCH, max(count // STRETCH, 1)).astype(int).tolist():
-        yield from drive.frames(Span(first, first + STRETCH))
+    for part in stretches(start, end, count):
+        yield from drive.frames(part)

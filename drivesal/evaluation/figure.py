@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
+from drivesal.angle import digits
 from drivesal.evaluation.measure import Errors, joined, measured, steering_limits
 from drivesal.evaluation.report import clock
 
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
-    from drivesal.evaluation.answers import Answers, Values
+    from drivesal.angle import AngleKind
+    from drivesal.evaluation.answers import Answers
     from drivesal.evaluation.stretches import Stretch
-    from drivesal.steering import AngleKind
+    from drivesal.types import Doubles
 
 DPI = 110
 ANGLES = ("predicted", "truth")
@@ -151,12 +153,12 @@ def _title(answers: Sequence[Answers], kind: AngleKind, model_name: str, labels:
         return "unknown" if one.rmse is None else f"{one.rmse:.{_digits(kind)}f}{kind.symbol}"
 
     model = found.model
-    correlation = "" if model.correlation is None else f"   r = {model.correlation:.3f}"
+    correlation = "" if model.correlation is None else f"   r = {digits(model.correlation, '.3f')}"
     frames = f"{model.frames:,} frame{'s'[: model.frames != 1]}"
     name = os.path.basename(answers[0].name) if len(answers) == 1 else f"{len(answers)} recordings"
     head = f"{_short(model_name, 40)} on {_short(name, 60)}\n"
     if labels is not None:
-        r = "unknown" if model.correlation is None else f"{model.correlation:.3f}"
+        r = "unknown" if model.correlation is None else digits(model.correlation, ".3f")
         kinds = f"answers in {kind.phrase}, labels in {labels.phrase}"
         return f"{head}r = {r}   {frames}\n{kinds}: their sizes are not compared"
     return (
@@ -207,8 +209,8 @@ def _over_time(
 
 def _against(
     axis: Axes,
-    truth: Values,
-    predicted: Values,
+    truth: Doubles,
+    predicted: Doubles,
     kinds: tuple[AngleKind, AngleKind],
     largest: tuple[float, float],
 ) -> None:
@@ -234,7 +236,7 @@ def _against(
     _legend(axis, [Line2D([], [], color=TRUTH, lw=0.9, ls="--", label="predicted = label")])
 
 
-def _errors(axis: Axes, error: Values, kind: AngleKind) -> None:
+def _errors(axis: Axes, error: Doubles, kind: AngleKind) -> None:
     """How often each error occurs; a few that are far larger than the rest are counted at the ends."""
     size = np.abs(error)
     reach = max(min(float(size.max()), 2 * float(np.percentile(size, 99.5))), 1e-6)
@@ -261,7 +263,9 @@ def _digits(kind: AngleKind) -> int:
 
 
 def _signed(value: float | None, kind: AngleKind) -> str:
-    return "unknown" if value is None else f"{value:+.{_digits(kind)}f}{kind.symbol}".replace("-", "−")
+    if value is None:
+        return "unknown"
+    return f"{digits(value, f'+.{_digits(kind)}f')}{kind.symbol}".replace("-", "−")
 
 
 def _unit(kind: AngleKind) -> str:

@@ -1,12 +1,12 @@
 """Which settings make a model's answers follow the labels: a search over crops, colours, scalings and signs.
 
     ranking = fit_settings(model, frames)          # labelled frames of a drive, read once
-    ranking.best                                   # None where no setting is better than chance
+    ranking.winner                                 # None where no setting is better than chance
 
-All combinations are tried on SCREENED frames; those that do best there, and the declared one, on all that are
-kept. What is best of a hundred is good by chance alone: how good is told by the same search with the labels
-shifted in time, which go with no picture and are as smooth as before (a maximum statistic, as of Westfall and
-Young, 1993).
+All combinations are tried on SCREENED frames; those that do best there, the declared one, and every single
+change of the best on all that are kept. What is best of hundreds is good by chance alone: how good is told by
+the same search with the labels shifted in time, which go with no picture and are as smooth as before (a maximum
+statistic, as of Westfall and Young, 1993).
 """
 
 from __future__ import annotations
@@ -14,28 +14,33 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from drivesal.evaluation.advice import preset_rmse, undescribed
+from drivesal.evaluation.asked import Asked, steering_by
+from drivesal.evaluation.candidates import Setting, crops_for, declared, neighbours, settings
+from drivesal.evaluation.families import families
 from drivesal.evaluation.gathered import Gathered, gather, spread_out
-from drivesal.evaluation.settings import Setting, crops_for, declared, settings
-from drivesal.explainer import BATCH
-from drivesal.plausible import OF_CONSTANT
+from drivesal.evaluation.input_scaling import OF_CONSTANT
+from drivesal.evaluation.ranking import NEAR, Ranking, Row, as_close
+from drivesal.evaluation.sizing import KNOWN, LOCKS_DEG, size_doubt
+from drivesal.model.batching import BATCH
+from drivesal.series.resampling import Resampled, chance, correlations
 from drivesal.types import Frame
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from drivesal.model.steering_model import SteeringModel
+    from drivesal.types import Doubles
 
-    from drivesal.evaluation.answers import Values
-    from drivesal.model import SteeringModel
-    from drivesal.survey import Fit
+Outputs = Sequence[str | None]
 
 SCREENED = 64
 """Frames on which every combination is tried."""
 FINALISTS = 8
-"""Combinations that are tried on all frames, besides the declared one and the best with a single change."""
+"""Combinations that are tried on all frames, besides the declared one and single changes of the best."""
 LEAST_R = 0.5
 """A setting that fits gives answers that follow the labels at least so far."""
 LEAST_LOW = 0.4
@@ -46,68 +51,8 @@ at most OF_CONSTANT of the best constant answer's. Of untrained networks the bes
 0.42 on a real drive of 170 s and 0.65 on a drawn one, with answers that hardly move."""
 MARGIN = 0.2
 """By so much its correlation is above the declared setting's, at the lower end of the difference's interval."""
-NEAR = 0.02
-"""Correlations closer than this are one: the setting with the fewest changes goes first."""
 BY_CHANCE = 0.05
 """The share of searches with shifted labels that may do as well."""
-APART_S = 5.0
-"""Labels are shifted by at least this [s]."""
-LEAST_SHIFTS = 20
-BLOCK_S, LEAST_BLOCKS, RESAMPLED, SEED = 5.0, 10, 1000, 0
-"""Blocks [s] of the drive are drawn again: frames closer than that are not independent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One setting: `r` of its answers with the labels, its 95 % interval `low` to `high`, and its RMSE.
-
-    `options` say what differs from what is declared.
-    """
-
-    setting: Setting
-    options: tuple[str, ...]
-    r: float
-    low: float
-    high: float
-    rmse: float
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        numbers = {"correlation": self.r, "interval": [self.low, self.high], "rmse": self.rmse}
-        return {"options": list(self.options), **numbers}
-
-
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """What a search found.
-
-    `declared` is what was declared; `rows` the settings that were tried on all `frames`, the best first;
-    `tried` counts all combinations, each of which stands for both signs. `chance` is the share of searches with
-    shifted labels whose best was as good as the best here, on SCREENED frames, None where those are too few.
-    `best` is the setting that fits, None where none is clearly better than the declared one and than chance.
-    `constant` is the RMSE of the best constant answer. All angles in the model's unit.
-    """
-
-    declared: Row
-    rows: tuple[Row, ...]
-    tried: int
-    frames: int
-    chance: float | None
-    best: Row | None
-    constant: float
-    fit: Fit
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {
-            "declared": self.declared.as_json(),
-            "rows": [row.as_json() for row in self.rows],
-            "best": None if self.best is None else self.best.as_json(),
-            "combinations": self.tried,
-            "frames": self.frames,
-            "chance": self.chance,
-            "rmse_constant": self.constant,
-        }
 
 
 def fit_settings(
@@ -115,6 +60,7 @@ def fit_settings(
     frames: Iterable[Frame],
     progress: Callable[[int], object] = lambda _: None,
     batch: int = BATCH,
+    outputs: Outputs = (None,),
 ) -> Ranking | None:
     """The settings under which a model's answers follow the labels of a drive's frames; see `ranked`.
 
@@ -125,13 +71,15 @@ def fit_settings(
     if first is None:
         return None
     crops = crops_for(model, [first.image.shape[1::-1]])
-    return ranked(model, gather(model, [itertools.chain([first], stream)], crops), progress, batch)
+    return ranked(model, gather(model, [itertools.chain([first], stream)], crops), progress, batch, outputs)
 
 
-def passes(model: SteeringModel, crops: int) -> int:
+def passes(model: SteeringModel, crops: int, outputs: Outputs = (None,)) -> int:
     """About how many forward passes `ranked` takes with so many crops."""
-    combinations = len(list(settings(model, [model.preprocess.crop] * crops)))
-    return combinations * SCREENED + (FINALISTS + 4) * 256
+    of_one = [model.preprocess.crop] * crops
+    combinations = sum(1 for _ in settings(model, of_one, outputs))
+    around = sum(1 for _ in neighbours(declared(model), model, of_one, outputs))
+    return combinations * SCREENED + (FINALISTS + 4 + around) * 256
 
 
 def ranked(
@@ -139,148 +87,148 @@ def ranked(
     given: Gathered,
     progress: Callable[[int], object] = lambda _: None,
     batch: int = BATCH,
+    outputs: Outputs = (None,),
 ) -> Ranking | None:
     """The settings ranked; None where there are fewer than two frames, or labels that do not vary.
 
-    `progress` is told how many pictures went through the network.
+    `outputs` are what may steer, None the declared one; `progress` is told how many pictures went through the
+    network.
     """
     count = len(given.labels)
     if count < 2 or given.labels.std() == 0:
         return None
-    own, tried = declared(model), list(settings(model, given.crops))
+    own, tried = replace(declared(model), output=outputs[0]), list(settings(model, given.crops, outputs))
     few, everything = spread_out(count, SCREENED), np.arange(count)
-    ask = _Asked(model, given, progress, batch)
+    ask = Asked(model, given, progress, batch)
     answers = np.stack([ask(setting, few) for setting in tried])
-    screened: Values = np.abs(_correlations(answers, given.labels[few][None])[:, 0])
-    rows, drawn = [], []
-    resample = _Resampled(given.times_s, given.labels)
-    for setting in _finalists(tried, screened, own):
-        said = ask(setting, everything)
-        backwards = (said * given.labels).mean() < said.mean() * given.labels.mean()
-        if setting == own or not backwards:
-            rows.append(_row(setting, own, said, given.labels, resample))
-            drawn.append(resample(said))
-        if backwards:
-            rows.append(_row(_other_side(setting), own, -said, given.labels, resample))
-            drawn.append(resample(-said))
-    chance = _chance(answers, given.labels[few], given.times_s[few])
+    screened: Doubles = np.abs(correlations(answers, given.labels[few][None])[:, 0])
+    table = _Table(own, given, model)
+    usual = [one for one in _of_presets(model) if one.crop in given.crops]
+    for setting in (*_finalists(tried, screened, own), *usual):
+        if not table.has(setting):
+            table.add(setting, ask(setting, everything))
+    best = max(table.rows, key=lambda row: row.r).setting
+    for setting in neighbours(best, model, given.crops, outputs):
+        if not table.has(setting):
+            table.add(setting, ask(setting, everything))
+    share = chance(answers, given.labels[few], given.times_s[few])
+    sure = share is not None and share <= BY_CHANCE
+    winner = table.winner(model) if sure else None
+    better = table.clearly_better(model) if sure else None
+    rows = table.compared(winner)
+    size = None
+    if winner is not None:
+        angle = steering_by(model, winner.setting.output).card.target.angle
+        size = size_doubt(
+            table.said[rows.index(winner)], given.labels, angle, given.unit or angle.kind.unit, given.said
+        )
+    order = tuple(sorted(rows, key=lambda row: (-round(row.r, 3), row.rmse or 0.0)))
     constant = float(given.labels.std())
-    best = _best(rows, drawn, constant) if chance is not None and chance <= BY_CHANCE else None
-    order = tuple(sorted(rows, key=lambda row: -row.r))
-    return Ranking(rows[0], order, len(tried), count, chance, best, constant, given.fit)
+    return Ranking(rows[0], order, len(tried), count, share, winner, better, constant, given.fit, size)
 
 
-def _follows(row: Row, constant: float) -> bool:
-    """Whether these are the answers of a network that steers, as far as their correlation and size tell."""
-    sized = row.rmse <= OF_CONSTANT * constant or row.low >= SURE
-    return row.r >= LEAST_R and row.low >= LEAST_LOW and sized
+class _Table:
+    """The settings that were tried on all frames, the declared one first."""
 
+    def __init__(self, own: Setting, given: Gathered, model: SteeringModel) -> None:
+        self._own, self._given, self._model = own, given, model
+        self._resample = Resampled(given.times_s, given.labels)
+        self.rows: list[Row] = []
+        self.said: list[Doubles] = []
+        self._drawn: list[Doubles] = []
 
-def _best(rows: Sequence[Row], drawn: Sequence[Values], constant: float) -> Row | None:
-    """The setting that fits, clearly better than the declared one, which is the first row; None without any."""
-    fitting = [
-        row
-        for row, draws in zip(rows[1:], drawn[1:], strict=True)
-        if _follows(row, constant) and np.quantile(draws - drawn[0], 0.025) >= MARGIN
-    ]
-    most = max((row.r for row in fitting), default=0.0)
-    near = [row for row in fitting if row.r >= most - NEAR]
-    return min(near, key=lambda row: (len(row.options), -row.r), default=None)
+    def has(self, setting: Setting) -> bool:
+        """Whether it was tried, with either sign."""
+        return any(replace(row.setting, positive=setting.positive) == setting for row in self.rows)
 
+    def add(self, setting: Setting, said: Doubles) -> None:
+        """What the model said under a setting: a row for the sign that fits, for both of the declared one."""
+        labels = self._given.labels
+        backwards = (said * labels).mean() < said.mean() * labels.mean()
+        if setting == self._own or not backwards:
+            self._row(setting, said)
+        if backwards:
+            self._row(_other_side(setting), -said)
 
-def _chance(answers: Values, labels: Values, times_s: Values) -> float | None:
-    """The share of shifted labels that some answers (A, n) go with as well as any does with the labels (n,).
+    def _row(self, setting: Setting, said: Doubles) -> None:
+        labels, draws = self._given.labels, self._resample(said)
+        low, high = np.quantile(draws, (0.025, 0.975))
+        r = float(correlations(said[None], labels[None])[0, 0])
+        rmse = math.sqrt(float(((said - labels) ** 2).mean())) if self._given.unit is None else None
+        preset = None if rmse is None else preset_rmse(self._model, setting, said, labels)
+        options = setting.options(self._own)
+        self.rows.append(Row(setting, options, r, float(low), float(high), rmse, as_preset=preset))
+        self.said.append(said)
+        self._drawn.append(draws)
 
-    Labels are shifted round, by APART_S or more either way. None where fewer than LEAST_SHIFTS are possible.
-    """
-    count = len(labels)
-    step_s = float(np.ptp(times_s)) / max(count - 1, 1)
-    apart = [k for k in range(1, count) if min(k, count - k) * step_s >= APART_S]
-    if len(apart) < LEAST_SHIFTS:
-        return None
-    shifted = np.stack([labels, *(np.roll(labels, k) for k in apart)])
-    best = np.abs(_correlations(answers, shifted)).max(axis=0)
-    return float((1 + (best[1:] >= best[0]).sum()) / len(best))
+    def winner(self, model: SteeringModel) -> Row | None:
+        """The setting that fits, None without any."""
+        return _simplest([row for row in self.rows if self._follows(row)], model, self._given.labels.std())
 
+    def clearly_better(self, model: SteeringModel) -> Row | None:
+        """The same of those that are clearly better than the declared one."""
+        fitting = [
+            row
+            for row, draws in zip(self.rows, self._drawn, strict=True)
+            if self._follows(row) and np.quantile(draws - self._drawn[0], 0.025) >= MARGIN
+        ]
+        return _simplest(fitting, model, self._given.labels.std())
 
-class _Asked:
-    """Asks the model under any setting."""
-
-    def __init__(
-        self, model: SteeringModel, given: Gathered, progress: Callable[[int], object], batch: int
-    ) -> None:
-        self._model, self._given, self._progress, self._batch = model, given, progress, batch
-        self._views = dict(zip(given.crops, given.views, strict=True))
-
-    def __call__(self, setting: Setting, places: NDArray[np.int64]) -> Values:
-        """(n,) the angles at these places, left positive; 0 where one is not finite."""
-        pictures, others = self._views[setting.crop], self._given.others
-        preprocess = setting.over(self._model.preprocess)
+    def compared(self, winner: Row | None) -> list[Row]:
+        """The rows in their order, each with how far it is behind the winner, and the winner among them."""
+        if winner is None:
+            return self.rows
+        top = self._drawn[self.rows.index(winner)]
         found = []
-        for at in range(0, len(places), self._batch):
-            some = places[at : at + self._batch]
-            found.append(self._model.predict_as(pictures[some], others[some], preprocess)[0])
-            self._progress(len(some))
-        angles = np.concatenate(found).astype(np.float64)
-        return angles if np.isfinite(angles).all() else np.zeros(len(places))
+        for row, draws in zip(self.rows, self._drawn, strict=True):
+            low, high = np.quantile(top - draws, (0.025, 0.975))
+            found.append(row if row is winner else replace(row, behind=(float(low), float(high))))
+        return found
+
+    def _follows(self, row: Row) -> bool:
+        """Whether these are the answers of a network that steers, as far as their correlation and size tell."""
+        return row.r >= LEAST_R and row.low >= LEAST_LOW and (row.low >= SURE or self._sized(row))
+
+    def _sized(self, row: Row) -> bool:
+        """Whether the answers are of the labels' size; in another unit, whether any usual one makes them so."""
+        said, labels = self.said[self.rows.index(row)], self._given.labels
+        factors = [1.0] if self._given.unit is None else [*KNOWN.values(), *LOCKS_DEG]
+        least = min(float(((factor * said - labels) ** 2).mean()) for factor in factors)
+        return math.sqrt(least) <= OF_CONSTANT * float(labels.std())
 
 
-def _correlations(answers: Values, labels: Values) -> Values:
-    """(A, L) Pearson's correlations of answers (A, n) and labels (L, n); 0 where either does not vary."""
+def _simplest(rows: Sequence[Row], model: SteeringModel, constant: float) -> Row | None:
+    """Of the rows within NEAR of the best the one that is most likely: of a preset where much was assumed."""
+    most = max((row.r for row in rows), default=0.0)
+    near = [row for row in rows if row.r >= most - NEAR]
+    near = [row for row in near if all(as_close(row, other, constant) for other in near)]
+    known = _of_presets(model) if undescribed(model) else []
 
-    def standard(values: Values) -> Values:
-        centred = values - values.mean(axis=1, keepdims=True)
-        size = np.sqrt((centred**2).sum(axis=1, keepdims=True))
-        varies = size > 1e-9 * np.abs(values).max(axis=1, keepdims=True)
-        unit: Values = np.divide(centred, size, out=np.zeros_like(centred), where=varies)
-        return unit
+    def order(row: Row) -> tuple[bool, int, float]:
+        return not any(_is(row.setting, one) for one in known), len(row.options), -row.r
 
-    found: Values = standard(answers) @ standard(labels).T
-    return found
+    return min(near, key=order, default=None)
 
 
-def _finalists(tried: Sequence[Setting], r: Values, own: Setting) -> list[Setting]:
+def _is(setting: Setting, known: Setting) -> bool:
+    same = replace(setting, positive=known.positive, scaling=known.scaling) == known
+    return same and setting.scaling.same(known.scaling)
+
+
+def _of_presets(model: SteeringModel) -> list[Setting]:
+    """What the presets of such networks say, of the declared sign: both are tried."""
+    own = declared(model).positive
+    return [replace(one.setting, positive=own) for one in families(model)]
+
+
+def _finalists(tried: Sequence[Setting], r: Doubles, own: Setting) -> list[Setting]:
     """The declared setting, those whose answers go with the labels most, and the best with a single change."""
     order = np.argsort(-np.abs(r), kind="stable").tolist()
     chosen = [tried[0], *(tried[i] for i in order[:FINALISTS])]
-    for kind in ("--crop", "--color", "--input-scale"):
-        single = (tried[i] for i in order if _kinds(tried[i].options(own)) == [kind])
+    for kind in ("crop", "colour", "scaling", "output"):
+        single = (tried[i] for i in order if tried[i].changes(own) == (kind,))
         chosen += [one for one in [next(single, None)] if one is not None]
     return list(dict.fromkeys(chosen))
-
-
-def _kinds(options: Sequence[str]) -> list[str]:
-    return [option.split()[0] for option in options]
-
-
-class _Resampled:
-    """Pearson's correlation with labels over blocks of time, drawn again and again: the block bootstrap."""
-
-    def __init__(self, times_s: Values, labels: Values) -> None:
-        length = min(BLOCK_S, max(float(np.ptp(times_s)), 1e-9) / LEAST_BLOCKS)
-        _, self._block = np.unique(((times_s - times_s.min()) / length).astype(np.int64), return_inverse=True)
-        blocks = int(self._block.max()) + 1
-        draws = np.random.default_rng(SEED).integers(0, blocks, (RESAMPLED, blocks))
-        self._times = np.stack([np.bincount(one, minlength=blocks) for one in draws]).astype(np.float64)
-        self._labels = labels - labels.mean()
-
-    def __call__(self, answers: Values) -> Values:
-        """(RESAMPLED,) correlations; 0 where what was drawn does not vary."""
-        a, y = (answers - answers.mean()) / (answers.std() or 1.0), self._labels
-        columns = np.stack([np.ones_like(a), a, y, a * a, y * y, a * y])
-        sums = np.stack([np.bincount(self._block, one) for one in columns])
-        n, sa, sy, saa, syy, say = (self._times @ sums.T).T
-        both = (saa - sa * sa / n) * (syy - sy * sy / n)
-        safe = both > 1e-12
-        found: Values = np.where(safe, (say - sa * sy / n) / np.sqrt(np.where(safe, both, 1.0)), 0.0)
-        return found
-
-
-def _row(setting: Setting, own: Setting, answers: Values, labels: Values, resample: _Resampled) -> Row:
-    low, high = np.quantile(resample(answers), (0.025, 0.975))
-    r = float(_correlations(answers[None], labels[None])[0, 0])
-    rmse = math.sqrt(float(((answers - labels) ** 2).mean()))
-    return Row(setting, setting.options(own), r, float(low), float(high), rmse)
 
 
 def _other_side(setting: Setting) -> Setting:

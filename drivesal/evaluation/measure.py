@@ -11,8 +11,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from drivesal.evaluation.answers import Answers, Flags, Values
-    from drivesal.steering import AngleKind
+    from drivesal.angle import AngleKind
+    from drivesal.evaluation.answers import Answers
+    from drivesal.types import Doubles, Mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def measured(drives: Sequence[Answers]) -> Measured:
     )
 
 
-def joined(drives: Sequence[Answers], name: str) -> Values:
+def joined(drives: Sequence[Answers], name: str) -> Doubles:
     """One of the arrays of `Answers`, of all recordings one after another."""
     return np.concatenate([getattr(one, name) for one in drives])
 
@@ -98,14 +99,14 @@ def steering_limits(kind: AngleKind) -> tuple[float, float]:
     return _LIMITS[kind.unit]
 
 
-def by_steering(truth: Values, limits: tuple[float, float]) -> dict[str, Flags]:
+def by_steering(truth: Doubles, limits: tuple[float, float]) -> dict[str, Mask]:
     """(n,) bool for each band of `STEERING`: straight is within the first limit, sharp from the second on."""
     size = np.searchsorted(limits, np.abs(truth), side="right")  # 0 straight, 1 turned, 2 sharp
     place = 2 - np.where(truth < 0, -size, size)
     return {name: place == number for number, name in enumerate(STEERING)}
 
 
-def by_brightness(brightness: Values) -> dict[str, Flags]:
+def by_brightness(brightness: Doubles) -> dict[str, Mask]:
     """(n,) bool for each of `BRIGHTNESS`."""
     place = np.searchsorted(BRIGHTNESS_LIMITS, brightness, side="right")
     return {name: place == number for number, name in enumerate(BRIGHTNESS)}

@@ -8,8 +8,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+import numpy as np
+
 from drivesal import __version__
-from drivesal.comparing import told
+from drivesal.angle import AngleKind, digits
 from drivesal.evaluation.measure import (
     BRIGHTNESS_LIMITS,
     Errors,
@@ -21,14 +23,18 @@ from drivesal.evaluation.measure import (
     measured,
     steering_limits,
 )
-from drivesal.facts import input_facts, model_facts
-from drivesal.steering import AngleKind
+from drivesal.evaluation.significance import gain
+from drivesal.model.facts import model_facts
+from drivesal.recordings.inspection.facts import input_facts
+from drivesal.recordings.labels.comparing import told
+from drivesal.series.pulses import pulses
 
 if TYPE_CHECKING:
-    from drivesal.drives import Drive
-    from drivesal.evaluation.answers import Answers, Flags
+    from drivesal.evaluation.answers import Answers
     from drivesal.evaluation.run import Evaluation
-    from drivesal.table import Units
+    from drivesal.export.table import Units
+    from drivesal.recordings.labels.labelled_drives import Drive
+    from drivesal.types import Mask
 
 
 def columns(units: Units) -> list[str]:
@@ -44,7 +50,7 @@ def write_table(file: TextIO, answers: Sequence[Answers], units: Units) -> None:
     for one in answers:
         numbers = (one.predicted, one.truth, one.error if units.labels is None else None, one.brightness)
         for place, (frame, time_s) in enumerate(zip(one.index.tolist(), one.time_s.tolist(), strict=True)):
-            row = ("" if values is None else f"{values[place]:.6g}" for values in numbers)
+            row = ("" if values is None else digits(values[place], ".6g") for values in numbers)
             writer.writerow([one.name, frame, f"{time_s:.6f}", *row])
 
 
@@ -54,7 +60,7 @@ def facts(found: Evaluation, commands: Sequence[str]) -> dict[str, Any]:
     limits = steering_limits(found.kind)
     predicted, truth = joined(answers, "predicted"), joined(answers, "truth")
 
-    def parts(masks: Mapping[str, Flags]) -> dict[str, Any]:
+    def parts(masks: Mapping[str, Mask]) -> dict[str, Any]:
         return {name: _plain(errors(predicted[mask], truth[mask]), compared) for name, mask in masks.items()}
 
     return {
@@ -63,8 +69,13 @@ def facts(found: Evaluation, commands: Sequence[str]) -> dict[str, Any]:
         "unit": model.kind.unit,
         "positive": "left",
         "span": dataclasses.asdict(found.span),
-        "labels": {"kind": dataclasses.asdict(found.kind), "compared": compared},
+        "labels": {
+            "kind": dataclasses.asdict(found.kind),
+            "compared": compared,
+            "smoothed_s": found.drives[0].recording.info.smoothed_s,
+        },
         **_measured(measured(answers), compared),
+        "gain": _gain(found) if compared else None,
         "by_steering": {"limits": list(limits), "bands": parts(by_steering(truth, limits))},
         "by_brightness": {
             "limits": list(BRIGHTNESS_LIMITS),
@@ -81,8 +92,9 @@ def facts(found: Evaluation, commands: Sequence[str]) -> dict[str, Any]:
             }
             for one, command in zip(found.worst, commands, strict=True)
         ],
-        "scaling_doubt": found.doubt.as_json() if found.doubt else None,
+        **found.doubts.as_json(),
         "blind": found.blind.as_json() if found.blind else None,
+        "wrong_size": found.size.as_json() if found.size else None,
         "notes": list(_notes(found)),
     }
 
@@ -91,7 +103,19 @@ def _notes(found: Evaluation) -> Iterator[str]:
     if found.labels is not None:
         correlation = measured(found.answers).model.correlation
         yield told(found.labels, found.model.kind, correlation)
-    yield from (one.sentence for one in (found.blind, found.doubt) if one is not None)
+    yield from (one.sentence for one in (found.blind, found.size) if one is not None)
+    yield from found.doubts.sentences
+    if found.advice is not None:
+        yield found.advice
+
+
+def _gain(found: Evaluation) -> dict[str, Any]:
+    """The share of always 0's squared error that the model takes away, and a sentence where it is none."""
+    answers = found.answers
+    drives = np.repeat(np.arange(len(answers)), [len(one.index) for one in answers])
+    predicted, truth, times = (joined(answers, name) for name in ("predicted", "truth", "time_s"))
+    better = gain(predicted, truth, times, drives)
+    return {"low": better.low, "high": better.high, "sentence": better.sentence(found.kind)}
 
 
 def _plain(found: Errors, compared: bool) -> dict[str, Any]:
@@ -110,7 +134,7 @@ def _measured(found: Measured, compared: bool) -> dict[str, Any]:
 
 def _recording(drive: Drive, answers: Answers, found: Evaluation) -> dict[str, Any]:
     info = drive.recording.info
-    enlarged = found.model.preprocess.enlarged(info.width, info.height)
+    enlarged = found.model.enlarged(info.width, info.height)
     return {
         "path": answers.name,
         "input": input_facts(drive.recording),
@@ -118,8 +142,15 @@ def _recording(drive: Drive, answers: Answers, found: Evaluation) -> dict[str, A
         "runs": len(answers.runs),
         **_measured(measured([answers]), found.labels is None),
         "losses": list(drive.recording.losses),
-        "notes": [*info.notes, *([enlarged.sentence] if enlarged else [])],
+        "notes": [*info.notes, *([enlarged.sentence] if enlarged else []), *_pulses(answers)],
     }
+
+
+def _pulses(answers: Answers) -> Iterator[str]:
+    """That the labels are pulses, where they are."""
+    made_of = pulses(answers.time_s, answers.truth)
+    if made_of is not None:
+        yield f"{made_of.sentence}; --smooth-labels 1 compares with their mean over a second"
 
 
 def lines(found: Mapping[str, Any], kind: AngleKind) -> Iterator[str]:
@@ -132,12 +163,16 @@ def lines(found: Mapping[str, Any], kind: AngleKind) -> Iterator[str]:
     turns = "" if kind.turns == "unknown" else f" at {kind.turns}"
     labels = AngleKind(**found["labels"]["kind"])
     compared = found["labels"]["compared"]
-    yield f"{kind.unit}{turns}, left +" + ("" if compared else f"; the labels in {labels.phrase}")
+    smoothed_s = found["labels"]["smoothed_s"]
+    over = "" if smoothed_s is None else f"; against labels smoothed over {smoothed_s:g} s"
+    yield f"{kind.unit}{turns}, left +" + ("" if compared else f"; the labels in {labels.phrase}") + over
     yield ""
     yield number.header
     yield number.row("model", found["errors"])
     yield number.row("always 0", found["always_0"])
     yield number.row(f"label {found['last_label']['step_s']:.3g} s before", found["last_label"])
+    if found["gain"] is not None and found["gain"]["sentence"] is not None:
+        yield f"the model is {found['gain']['sentence']}"
     if len(places) > 1:
         yield ""
         for one in places:
@@ -188,10 +223,10 @@ class _Numbers:
         self._symbol, self._digits = kind.symbol, 2 if kind.unit == "deg" else 4
 
     def plain(self, value: float | None) -> str:
-        return "-" if value is None else f"{value:.{self._digits}f}{self._symbol}"
+        return "-" if value is None else digits(value, f".{self._digits}f") + self._symbol
 
     def signed(self, value: float | None) -> str:
-        return "-" if value is None else f"{value:+.{self._digits}f}{self._symbol}"
+        return "-" if value is None else digits(value, f"+.{self._digits}f") + self._symbol
 
     @property
     def header(self) -> str:
@@ -205,7 +240,7 @@ class _Numbers:
             self.plain(found["rmse"]),
             self.plain(found["mean_absolute"]),
             self.signed(found["bias"]),
-            "-" if r is None else f"{r:.3f}",
+            "-" if r is None else digits(r, ".3f"),
         )
 
     def _cells(self, name: str, frames: str, *numbers: str) -> str:

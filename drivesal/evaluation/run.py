@@ -8,30 +8,41 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drivesal.drives import Drive, of_one_kind
 from drivesal.errors import LabelError, ModelError
 from drivesal.evaluation.answers import Answers
+from drivesal.evaluation.candidates import crops_of
+from drivesal.evaluation.doubts import Doubts, told_apart
+from drivesal.evaluation.gathered import Views
+from drivesal.evaluation.measure import joined
+from drivesal.evaluation.quick import better_setting
 from drivesal.evaluation.sample import Sample
+from drivesal.evaluation.sizing import labels_said, size_doubt
 from drivesal.evaluation.stretches import Stretch, worst
-from drivesal.explainer import batches, nothing_decoded
-from drivesal.stages import Ahead
+from drivesal.explanation.frame_batches import batches, nothing_decoded
+from drivesal.io.stages import Ahead
+from drivesal.recordings.labels.labelled_drives import Drive, of_one_kind
 from drivesal.types import WHOLE, Recording, Span
 
 if TYPE_CHECKING:
+    from drivesal.angle import AngleKind
     from drivesal.evaluation.blind import Blind
-    from drivesal.model import SteeringModel
-    from drivesal.plausible import Doubt
-    from drivesal.steering import AngleKind
+    from drivesal.evaluation.sizing import Size
+    from drivesal.model.steering_model import SteeringModel
+
+
+LOOKED_AT = 64
+"""Frames that are looked at under other settings, or up to twice as many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """What a model answered in some recordings, one `Answers` a drive, and the stretches where it is worst.
 
-    `doubt` says why the declared input scaling looks wrong, None where nothing does. `labels` is the kind of
-    the labels where they cannot be compared with the model's angle, which leaves the correlation, else None.
-    `blind` says why the answers may not follow the labels, None where they do or nobody looked
-    (`evaluation.blind.looked_into`).
+    `doubts` say what looks wrong of settings, input scaling and camera. `labels` is the kind of the labels
+    where they cannot be compared with the model's angle, which leaves the correlation, else None. `blind` says
+    why the answers may not follow the labels, None where they do or nobody looked
+    (`evaluation.blind.looked_into`). `size` says that the answers follow them and are of the wrong size;
+    `advice` what to go on with, in one line.
     """
 
     model: SteeringModel
@@ -39,9 +50,11 @@ class Evaluation:
     span: Span
     answers: Sequence[Answers]
     worst: Sequence[Stretch]
-    doubt: Doubt | None
+    doubts: Doubts
     labels: AngleKind | None = None
     blind: Blind | None = None
+    size: Size | None = None
+    advice: str | None = None
 
     @property
     def kind(self) -> AngleKind:
@@ -62,14 +75,27 @@ def evaluate(
     `names` are what the drives are called. Raises like `answers_of`.
     """
     labels = next((drive.kind for drive in drives if not drive.kind.comparable(model.kind)), None)
-    sample = Sample(labelled=labels is None)
+    sample, views = Sample(labelled=labels is None), _views(model, drives, span)
     answers = [
-        answers_of(drive, model, name, span, progress, sample)
+        answers_of(drive, model, name, span, progress, sample, views)
         for drive, name in zip(drives, names, strict=True)
     ]
-    if labels is not None:
-        return Evaluation(model, drives, span, answers, (), sample.doubt(model), labels)
-    return Evaluation(model, drives, span, answers, worst(answers, stretches), sample.doubt(model))
+    said = labels_said([drive.recording.info for drive in drives], model)
+    better = better_setting(model, views.gathered(unit=None if labels is None else labels.unit, said=said))
+    doubts = told_apart(better, sample.doubt(model), sample.unlike(model, drives[0].recording.info))
+    found = () if labels is not None else worst(answers, stretches)
+    predicted, truth = joined(answers, "predicted"), joined(answers, "truth")
+    unit = model.kind.unit if labels is None else labels.unit
+    size = size_doubt(predicted, truth, model.card.target.angle, unit, said)
+    return Evaluation(model, drives, span, answers, found, doubts, labels, None, size)
+
+
+def _views(model: SteeringModel, drives: Sequence[Drive], span: Span) -> Views:
+    """What keeps LOOKED_AT of the frames, or up to twice as many, for the other settings."""
+    recordings = [drive.recording for drive in drives]
+    crops = crops_of(model, recordings)
+    expected = sum(one.info.length or 0 for one in recordings) // span.every
+    return Views(model, crops, 2 * LOOKED_AT, max(expected // LOOKED_AT, 1))
 
 
 def labels_apart(
@@ -115,12 +141,13 @@ def answers_of(
     span: Span = WHOLE,
     progress: Callable[[int], object] = lambda _: None,
     sample: Sample | None = None,
+    views: Views | None = None,
 ) -> Answers:
     """The model's answer to every labelled frame of the span; only numbers are kept of a frame.
 
-    `progress` is called with 1 for every frame that is read; `sample` keeps some of the pictures. Raises
-    InputError where the span holds no frame, LabelError where none of its frames has a label, ModelError where
-    an answer is not finite.
+    `progress` is called with 1 for every frame that is read; `sample` and `views` keep some of the pictures.
+    Raises InputError where the span holds no frame, LabelError where none of its frames has a label, ModelError
+    where an answer is not finite.
     """
     read = 0
 
@@ -130,8 +157,9 @@ def answers_of(
         progress(frames)
 
     rows: list[np.ndarray] = []
-    if sample is not None:
-        sample.begin()
+    for keeper in (sample, views):
+        if keeper is not None:
+            keeper.begin()
     with Ahead(batches(drive.frames(span, seen), model)) as ahead:
         for batch in ahead:
             frames, pictures = batch.frames, batch.seen.pictures
@@ -143,6 +171,8 @@ def answers_of(
                 pictures.mean(axis=(1, 2, 3)),
             )
             rows.append(np.array(columns, np.float64))
+            if views is not None:
+                views.look(frames)
             if sample is not None:
                 sample.add(pictures, batch.seen.others, rows[-1][2], rows[-1][1])
     if not read:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
-from drivesal.plausible import APART_S, LEAST_MOMENTS, Doubt, scaling_doubt
+from drivesal.evaluation.input_scaling import APART_S, LEAST_MOMENTS, scaling_doubt
+from drivesal.evaluation.scaling_findings import Doubt
+from drivesal.model.domain import Unlike, unlike_training
 
 if TYPE_CHECKING:
-    from drivesal.evaluation.answers import Values
-    from drivesal.model import SteeringModel
-    from drivesal.types import Floats, Image
+    from drivesal.model.steering_model import SteeringModel
+    from drivesal.types import Doubles, Floats, Image, RecordingInfo
 
 T = TypeVar("T")
 
@@ -24,13 +25,13 @@ MOST_BYTES = 64 * 2**20
 
 
 class Spread(Generic[T]):
-    """Every so manyth of what is added: each at first, and half as many whenever there are too many.
+    """Every `stride`-th of what is added at first, and half as many whenever there are too many.
 
     Memory is bounded however many there are, and what stays is spread evenly over all that came.
     """
 
-    def __init__(self) -> None:
-        self._stride, self._came = 1, 0
+    def __init__(self, stride: int = 1) -> None:
+        self._stride, self._came = stride, 0
         self.kept: list[T] = []
 
     def add(self, make: Callable[[], T], most: int) -> None:
@@ -43,7 +44,7 @@ class Spread(Generic[T]):
             self._stride *= 2
 
 
-class Clock:
+class JoinedClock:
     """One clock for recordings one after another: no moment of one is another's, whatever their own say."""
 
     def __init__(self) -> None:
@@ -71,7 +72,7 @@ class Sample:
     def __init__(self, most: int = MOST, labelled: bool = True) -> None:
         self._most, self._labelled = most, labelled
         self._spread: Spread[tuple[Image, Floats, float, float]] = Spread()
-        self._clock = Clock()
+        self._clock = JoinedClock()
 
     def __len__(self) -> int:
         return len(self._spread.kept)
@@ -80,7 +81,7 @@ class Sample:
         """Another recording comes: none of its moments is one of those before, whatever its clock says."""
         self._clock.begin()
 
-    def add(self, pictures: Image, others: Floats, labels: Values, times_s: Values) -> None:
+    def add(self, pictures: Image, others: Floats, labels: Doubles, times_s: Doubles) -> None:
         """The next pictures (N, h, w, 3) of a recording, N at least 1, as `scaling_doubt` takes them."""
         most = min(self._most, max(MOST_BYTES // pictures[0].nbytes, LEAST_MOMENTS))
         for picture, beside, label, time_s in zip(pictures, others, labels, times_s, strict=True):
@@ -94,6 +95,11 @@ class Sample:
         pictures, others, labels, times_s = zip(*self._spread.kept, strict=True)
         known = labels if self._labelled else None
         return scaling_doubt(model, np.stack(pictures), known, np.stack(others), times_s)
+
+    def unlike(self, model: SteeringModel, info: RecordingInfo) -> Unlike | None:
+        """What `unlike_training` says of them; `info` is that of a recording they are of."""
+        kept = self._spread.kept
+        return unlike_training(model.card, [one[0] for one in kept], [one[3] for one in kept], info)
 
 
 def _copied(picture: Image, beside: Floats, label: float, time_s: float) -> tuple[Image, Floats, float, float]:

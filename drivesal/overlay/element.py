@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from drivesal.overlay.content import Legend, Scene, Shown
     from drivesal.overlay.geometry import Rect
-    from drivesal.overlay.scene import Legend, Scene, Shown
     from drivesal.overlay.style import Style
     from drivesal.types import Image
 

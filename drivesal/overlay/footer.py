@@ -11,9 +11,9 @@ import numpy as np
 from drivesal.overlay.palette import BACKGROUND, DIM, WARNING
 
 if TYPE_CHECKING:
+    from drivesal.overlay.content import Scene
     from drivesal.overlay.geometry import Rect
     from drivesal.overlay.palette import Colour
-    from drivesal.overlay.scene import Scene
     from drivesal.overlay.style import Style
     from drivesal.types import Image
 

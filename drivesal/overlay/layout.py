@@ -13,7 +13,7 @@ from drivesal.overlay.legend import Header, arrange
 from drivesal.overlay.style import Style
 
 if TYPE_CHECKING:
-    from drivesal.overlay.scene import Legend, Scene
+    from drivesal.overlay.content import Legend, Scene
 
 WIDEST = 1920
 """Of a canvas whose width nobody gave [px]."""
@@ -25,7 +25,7 @@ _LEAST_WIDTH, _LEAST_PANEL, _MOST_WIDTH = 320, 160, 7680
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class LayoutPlan:
     """The canvas: `size` (width, height) [px], even and a multiple of 4; `picture` (width, height) of a panel.
 
     `box` is what the model saw, in a panel's picture; `header` how every header is arranged; `dashboard` the
@@ -54,7 +54,7 @@ class _Grid:
         return -(-len(self.cases) // self.columns)
 
 
-def plan(scene: Scene) -> Plan:
+def plan(scene: Scene) -> LayoutPlan:
     """The layout of a scene. Raises OptionError for a width that nothing legible fits into."""
     grid = _grid(scene)
     wanted = _wanted_width(scene, grid.columns)
@@ -167,7 +167,7 @@ def _place(
     header: Header,
     picture: tuple[int, int],
     cell: int,
-) -> Plan:
+) -> LayoutPlan:
     """Puts the measured parts on the canvas; a last row that is not full stands in the middle."""
     box = scaled_box(scene.box, scene.frame_size, picture)
     pitch = header.height + picture[1] + gap
@@ -185,4 +185,4 @@ def _place(
     dashboard = tuple((cls, Area(rect.moved(0, top), nothing, nothing)) for cls, rect in strip)
     foot = Rect(0, top + strip_height, width, footer.height(scene, style, width))
     height = -(-foot.bottom // 4) * 4  # the writer takes such frames without copying them
-    return Plan((width, height), style, picture, box, tuple(panels), header, dashboard, foot)
+    return LayoutPlan((width, height), style, picture, box, tuple(panels), header, dashboard, foot)

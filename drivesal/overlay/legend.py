@@ -14,7 +14,7 @@ from drivesal.overlay.style import BOLD, Style
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from drivesal.overlay.scene import Legend
+    from drivesal.overlay.content import Legend
     from drivesal.types import Image
 
 

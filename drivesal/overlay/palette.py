@@ -28,6 +28,8 @@ PREDICTED: Colour = (250, 250, 250)
 TRUTH: Colour = (240, 228, 66)
 """Always dashed or dotted as well, never told apart by colour alone."""
 WARNING: Colour = (255, 184, 28)
+GREY_SHARE = 0.8
+"""Grey under heat, as a share of the image's luminance, so that heat is the brightest thing on it."""
 
 # Hues after Okabe and Ito; green and purple are moved so that they do not fade into the grey picture for
 # somebody who sees no green (CIELAB chroma of Okabe and Ito's own there: 12; of these: 37 and more).

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from drivesal.overlay.backdrop import Preparer
 from drivesal.overlay.element import Area
 from drivesal.overlay.elements.heat import Heat
+from drivesal.overlay.elements.silence import Silence
 from drivesal.overlay.geometry import Rect, scaled_box
-from drivesal.overlay.picture import Preparer
 from drivesal.overlay.style import Style
 
 if TYPE_CHECKING:
-    from drivesal.overlay.scene import Legend, Scene, Shown
+    from drivesal.overlay.content import Legend, Scene, Shown
     from drivesal.types import Image
 
 
@@ -27,10 +28,13 @@ class Panel:
         whole = Rect(0, 0, *size)
         box = scaled_box(scene.box, scene.frame_size, size)
         self._prepare = Preparer(size, box)
-        self._heat = Heat(scene, Style.of(size[0], size[0]), Area(Rect(0, 0, 0, 0), whole, box, legends))
+        style, area = Style.of(size[0], size[0]), Area(Rect(0, 0, 0, 0), whole, box, legends)
+        self._elements = [Heat(scene, style, area), Silence(scene, style, area)]
         self._canvas = np.empty((size[1], size[0], 3), np.uint8)
 
     def draw(self, shown: Shown) -> Image:
         """(height, width, 3) uint8 RGB, valid until the next call."""
-        self._heat.draw(self._canvas, self._prepare.moment(shown))
+        moment = self._prepare.moment(shown)
+        for element in self._elements:
+            element.draw(self._canvas, moment)
         return self._canvas

@@ -8,15 +8,15 @@ import numpy as np
 
 from drivesal.errors import OptionError
 from drivesal.overlay import footer
+from drivesal.overlay.backdrop import Preparer
 from drivesal.overlay.element import Element, registered
 from drivesal.overlay.layout import plan
 from drivesal.overlay.palette import BACKGROUND, SURFACE
-from drivesal.overlay.picture import Preparer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from drivesal.overlay.scene import Scene, Shown
+    from drivesal.overlay.content import Scene, Shown
     from drivesal.types import Image
 
 

@@ -12,26 +12,34 @@ from drivesal.errors import InputError, OptionError, nearest
 from drivesal.types import Recording
 
 Camera = Literal["center", "left", "right"]
+CAMERAS: tuple[Camera, ...] = ("center", "left", "right")
+
+
+def from_the_side(camera: Camera) -> str:
+    """What is said of labels that go with the images of the left or the right camera."""
+    return f"the {camera} camera sees the road from the side; its labels are the center camera's"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class OpenOptions:
     """How a recording is to be opened.
 
     `rate` in frames a second where it has no times; `strict` makes damage an error; `labels` False leaves out
-    the recording's own angles; `camera` is which of several, None for the format's own choice.
+    the recording's own angles, `smooth_s` averages them over so many seconds; `camera` is which of several,
+    None for the format's own choice.
     """
 
     rate: Fraction | None = None
     strict: bool = False
     labels: bool = True
     camera: Camera | None = None
+    smooth_s: float | None = None
 
 
 class Opener(Protocol):
     """Opens a path that its format recognised, or that the person says is of its format."""
 
-    def __call__(self, path: Path, asked: Asked) -> Recording:
+    def __call__(self, path: Path, asked: OpenOptions) -> Recording:
         """Raises `InputError` for what cannot be read, `LabelError` for its own angles."""
         ...
 
@@ -75,6 +83,11 @@ def register(
 def formats() -> tuple[Format, ...]:
     """The registered formats in the order in which they are asked."""
     return tuple(sorted(_formats.values(), key=lambda one: (one.fallback, one.name)))
+
+
+def recognised(path: Path) -> Format | None:
+    """The first format that takes the path for its own, None where none does."""
+    return next((one for one in formats() if one.recognises(path)), None)
 
 
 def choose(path: Path, name: str | None = None) -> Format:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from drivesal.angle import AngleSpec
 from drivesal.errors import DamagedInputError, InputError, LabelError, OptionError
-from drivesal.recordings.picture import read_picture, whole
-from drivesal.recordings.registry import Asked
-from drivesal.steering import AngleSpec
+from drivesal.recordings.decoding.still_images import read_picture, whole
+from drivesal.recordings.ranges import TOLERANCE_S, bounded, outside, places
+from drivesal.recordings.registry import Camera, OpenOptions
+from drivesal.series.smoothing import note, smoothed
 from drivesal.types import WHOLE, Frame, Recording, RecordingInfo, Span
 
 if TYPE_CHECKING:
@@ -25,8 +27,6 @@ DEFAULT_RATE = Fraction(20)
 _TICK = Fraction(1, 16_000)
 """Whole milliseconds fit, and an MP4, whose steps are counted in 31 bits, holds a step of a day."""
 _DAY_S = 86_400.0
-_TOLERANCE_S = 0.0005
-"""Times that people type or tables round may miss a frame's time by this much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,9 @@ class Still:
 class Listing:
     """What a format found: its images in order, how it writes angles, and what went wrong on the way.
 
-    `lost` are sentences about rows that could not be read; `files` what was read beside the images.
+    `lost` are sentences about rows that could not be read; `files` what was read beside the images; `clock_s`
+    what the clock showed at `time_s` 0 [s since 1970], None where that is not known. `camera` is which of the
+    `cameras` that have images there, where there are several.
     """
 
     format: str
@@ -56,6 +58,9 @@ class Listing:
     lost: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
+    clock_s: float | None = None
+    camera: Camera | None = None
+    cameras: tuple[Camera, ...] = ()
 
 
 class StillsRecording(Recording):
@@ -66,7 +71,7 @@ class StillsRecording(Recording):
     `InputError` where no image can be read, `LabelError` where no angle is a number, `DamagedInputError`.
     """
 
-    def __init__(self, path: Path, listing: Listing, asked: Asked) -> None:
+    def __init__(self, path: Path, listing: Listing, asked: OpenOptions) -> None:
         if not listing.stills:
             raise InputError("a recording with images", f"{path} lists none", "check its files")
         self._path, self._strict = path, asked.strict
@@ -95,14 +100,19 @@ class StillsRecording(Recording):
             notes=tuple(self._notes),
             angle=None if self._factor is None or listing.spec is None else listing.spec.kind,
             own_labels=self._factor is not None,
+            norm_deg=None if self._factor is None or listing.spec is None else listing.spec.full_lock_deg,
+            smoothed_s=None if self._factor is None else asked.smooth_s,
+            camera=listing.camera,
+            cameras=listing.cameras,
             files=(*listing.files, *(still.path for still in self._stills)),
+            clock_s=self._clock_s,
         )
 
     def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
         """The frames of the span. Raises `InputError` where it holds none, `OptionError` for a bad `every`."""
-        places = self._places(span)
+        wanted = self._places(span)
         self._report()
-        return self._read(places)
+        return self._read(wanted)
 
     def at(self, where: float | int) -> Frame:
         """The frame there. Raises `InputError` where there is none or its image cannot be read."""
@@ -118,20 +128,21 @@ class StillsRecording(Recording):
 
     def sample(self, count: int, span: Span = WHOLE) -> Iterator[Frame]:
         """Up to `count` frames spread over the span; next to one that cannot be read, the one after it."""
-        places = self._places(span)
-        if count < len(places):
-            chosen = np.linspace(0, len(places) - 1, count).round().astype(int)
-            return self._read([places[place] for place in chosen])
-        return self._read(places)
+        wanted = self._places(span)
+        if count < len(wanted):
+            chosen = np.linspace(0, len(wanted) - 1, count).round().astype(int)
+            return self._read([wanted[place] for place in chosen])
+        return self._read(wanted)
 
     def close(self) -> None:
         """Nothing is held open."""
 
     # Opening
 
-    def _time(self, listing: Listing, asked: Asked) -> None:
+    def _time(self, listing: Listing, asked: OpenOptions) -> None:
         """Puts the images in the order of their times, which begin at 0, and finds the nominal rate."""
         self._stills = list(listing.stills)
+        self._clock_s: float | None = None
         times = [still.time_s for still in self._stills]
         timed = all(time is not None and math.isfinite(time) for time in times)
         if asked.rate is not None and asked.rate <= 0:
@@ -148,6 +159,8 @@ class StillsRecording(Recording):
                 )
             return
         self._time_base = _TICK
+        if listing.clock_s is not None:
+            self._clock_s = listing.clock_s + min(time for time in times if time is not None)
         stamps = np.array(times, dtype=np.float64)
         order = np.argsort(stamps, kind="stable")
         if (order != np.arange(len(order))).any():
@@ -167,7 +180,7 @@ class StillsRecording(Recording):
         if moved := int((self._times - stamps > 1e-9).sum()):
             self._notes.append(f"{moved} images less than 1 ms after the one before: shown 1 ms after it")
 
-    def _labels(self, listing: Listing, asked: Asked) -> None:
+    def _labels(self, listing: Listing, asked: OpenOptions) -> None:
         """How angles are converted, None where there are none or they are not wanted."""
         self._factor = None
         if listing.spec is None or not asked.labels:
@@ -182,6 +195,15 @@ class StillsRecording(Recording):
         if bad:
             self._notes.append(f"{bad} of {len(self._stills)} images have no finite angle: they have no label")
         self._factor = listing.spec.factor
+        if asked.smooth_s is not None:
+            self._smooth(asked.smooth_s)
+
+    def _smooth(self, width_s: float) -> None:
+        """Averages the angles as they are written."""
+        angles = [math.nan if (angle := _angle(still)) is None else angle for still in self._stills]
+        means = smoothed(self._times.astype(np.float64), np.array(angles, np.float64), width_s).tolist()
+        self._stills = [replace(one, steering=mean) for one, mean in zip(self._stills, means, strict=True)]
+        self._notes.append(note(width_s))
 
     def _first(self) -> Image:
         """The first image that can be read."""
@@ -200,48 +222,35 @@ class StillsRecording(Recording):
     # Ranges
 
     def _places(self, span: Span) -> range:
-        if span.every < 1:
-            raise OptionError("every Nth frame with N of at least 1", f"N is {span.every}", "use 1 for all")
-        start = 0 if span.start is None else self._bound(span.start)
-        stop = len(self._stills) if span.end is None else self._bound(span.end)
-        if start >= stop:
-            end = "the end" if span.end is None else _written(span.end)
-            raise self._no_frame(f"the range from {_written(span.start or 0)} to {end}")
-        return range(start, stop, span.every)
+        return places(span, len(self._stills), self._bound, self._no_frame)
 
     def _bound(self, bound: float | int) -> int:
         """The index of the first frame at or after a bound."""
-        if isinstance(bound, int):
-            return min(max(bound, 0), len(self._stills))
-        if not math.isfinite(bound):
-            raise OptionError("a range in seconds", f"one end is {bound}", "give a number")
-        return int(np.searchsorted(self._times, bound - _TOLERANCE_S))
+
+        def first_from(time_s: float) -> int:
+            return int(np.searchsorted(self._times, time_s - TOLERANCE_S))
+
+        return bounded(bound, len(self._stills), first_from)
 
     def _on_screen(self, time_s: float) -> int:
         """The index of the last frame that began at or before a time. Raises `InputError` outside the drive."""
-        if not -_TOLERANCE_S <= time_s < self._times[-1] + 1 / float(self._rate):
+        if not -TOLERANCE_S <= time_s < self._times[-1] + 1 / float(self._rate):
             raise self._no_frame(f"{time_s:g} s")
-        return max(int(np.searchsorted(self._times, time_s + _TOLERANCE_S, side="right")) - 1, 0)
+        return max(int(np.searchsorted(self._times, time_s + TOLERANCE_S, side="right")) - 1, 0)
 
     def _no_frame(self, what: str) -> InputError:
-        count, last = len(self._stills), self._times[-1]
-        return InputError(
-            f"a part of {self._path.name}, which has {count} frames (#0 to #{count - 1}) "
-            f"from 0.000 s to {last:.3f} s",
-            f"{what} holds none of them",
-            "choose another",
-        )
+        return outside(self._path, len(self._stills), 0.0, self._times[-1], what)
 
     # Reading
 
-    def _read(self, places: Sequence[int]) -> Iterator[Frame]:
-        for index in places:
+    def _read(self, wanted: Sequence[int]) -> Iterator[Frame]:
+        for index in wanted:
             image = self._image(index)
             if image is None:
                 continue
             still, angle = self._stills[index], None
             if self._factor is not None and (written := _angle(still)) is not None:
-                angle = written * self._factor
+                angle = written * self._factor + 0.0  # no -0.0
             yield Frame(index, float(self._times[index]), image, angle, still.extras)
 
     def _image(self, index: int) -> Image | None:
@@ -266,12 +275,12 @@ class StillsRecording(Recording):
     def _report(self) -> None:
         """Brings `losses` up to date. Raises `DamagedInputError` where nothing may be lost."""
         sentences = list(self._listed)
-        for why, places in list(self._bad.items()):  # another thread may add to it
-            first = self._stills[min(places)].path.name
-            images = "image is" if len(places) == 1 else "images are"
+        for why, bad in list(self._bad.items()):  # another thread may add to it
+            first = self._stills[min(bad)].path.name
+            images = "image is" if len(bad) == 1 else "images are"
             if why.startswith("cannot"):
                 images = images.split()[0]
-            sentences.append(f"{len(places)} {images} {why} (first #{min(places)}, {first})")
+            sentences.append(f"{len(bad)} {images} {why} (first #{min(bad)}, {first})")
         self.losses[:] = sentences
         if sentences and self._strict:
             raise DamagedInputError(
@@ -288,7 +297,3 @@ def _angle(still: Still) -> float | None:
     """The angle as written, None where it is no finite number."""
     angle = still.steering
     return angle if angle is not None and math.isfinite(angle) else None
-
-
-def _written(bound: float | int) -> str:
-    return f"#{bound}" if isinstance(bound, int) else f"{bound:g} s"

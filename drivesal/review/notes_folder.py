@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drivesal.errors import OutputError
-from drivesal.outputs import output_error
+from drivesal.io.outputs import output_error
 
 SUFFIX = ".notes.json"
 _LOCK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class NotesPlace:
     """Where the notes on a drive are kept, and one line that says so. `unwritable` is the usual place where
     that cannot be written: it may hold notes already.
     """
@@ -27,7 +27,7 @@ class Place:
     unwritable: Path | None = None
 
 
-def place(recording: str | Path) -> Place:
+def place(recording: str | Path) -> NotesPlace:
     """Beside the drive, a folder's notes beside the folder; in the current directory where they cannot be
     written there. Raises OutputError where neither can be written.
     """
@@ -35,11 +35,11 @@ def place(recording: str | Path) -> Place:
     name = (drive.name or "drive") + SUFFIX
     usual, here = drive.parent / name, Path.cwd() / name
     if _can_write(usual):
-        return Place(usual, f"notes are kept in {usual}")
+        return NotesPlace(usual, f"notes are kept in {usual}")
     if usual == here or not _can_write(here):
         came = f"neither {usual.parent} nor the current directory can be written"
         raise OutputError(f"a folder for {name}", came, "start it in a folder with write permission")
-    return Place(here, f"{usual.parent} cannot be written: notes are kept in {here}", usual)
+    return NotesPlace(here, f"{usual.parent} cannot be written: notes are kept in {here}", usual)
 
 
 def _can_write(path: Path) -> bool:

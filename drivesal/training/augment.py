@@ -9,13 +9,14 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
-Floats32 = NDArray[np.float32]
+if TYPE_CHECKING:
+    from drivesal.types import Floats, Image
 
 
 def change_light(picture: Image, rng: np.random.Generator) -> Image:
@@ -56,7 +57,7 @@ def add_noise(picture: Image, rng: np.random.Generator) -> Image:
 
 
 @functools.lru_cache(maxsize=2)
-def _noise(size: int) -> Floats32:
+def _noise(size: int) -> Floats:
     """Normal numbers, ten pictures' worth to cut from: drawing them anew is half of all augmentation's time."""
     return np.random.default_rng(0).standard_normal(10 * size, np.float32)
 
@@ -84,7 +85,7 @@ class Geometry:
 
 
 @dataclass(frozen=True, slots=True)
-class Views:
+class ViewChanges:
     """How views are changed: standard deviations, and the look-aheads [m] that the corrected label goes by."""
 
     bend_deg: float = 6.0
@@ -115,12 +116,12 @@ class ViewChange:
     camera: CameraMove = field(default_factory=lambda: CameraMove())
 
     @classmethod
-    def drawn(cls, views: Views, rng: np.random.Generator) -> ViewChange:
+    def drawn(cls, views: ViewChanges, rng: np.random.Generator) -> ViewChange:
         """One at random."""
         bend, yaw, shift = rng.normal(0, (views.bend_deg, views.yaw_deg, views.shift_m)).tolist()
         return cls(bend, yaw, shift, CameraMove.drawn(rng))
 
-    def label_deg(self, geometry: Geometry, views: Views) -> float:
+    def label_deg(self, geometry: Geometry, views: ViewChanges) -> float:
         """What to add to the label [deg]."""
         turned = 2 * math.sin(math.radians(self.yaw_deg)) / views.yaw_ahead_m
         beside = 2 * self.shift_m / views.shift_ahead_m**2
@@ -128,7 +129,7 @@ class ViewChange:
 
     def sources(
         self, shape: tuple[int, ...], seen: tuple[float, float], size: tuple[int, int], geometry: Geometry
-    ) -> tuple[Floats32, Floats32]:
+    ) -> tuple[Floats, Floats]:
         """(h, w) float32 columns and rows of the frame that the view's pixels show, for `cv2.remap`.
 
         `shape` is the frame's, `seen` the rows that the model sees of it (shares), `size` (h, w) its picture's.
@@ -163,7 +164,7 @@ class CameraMove:
 
     def sources(
         self, shape: tuple[int, ...], seen: tuple[float, float], size: tuple[int, int]
-    ) -> tuple[Floats32, Floats32]:
+    ) -> tuple[Floats, Floats]:
         """(h, w) float32 columns and rows of the frame that the camera's pixels show; see `ViewChange`."""
         top, bottom = seen[0] * shape[0], seen[1] * shape[0]
         across = (np.arange(size[1], dtype=np.float32) + 0.5) / size[1] * shape[1] - shape[1] / 2

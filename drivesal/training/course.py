@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
-import importlib.metadata
 import math
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from drivesal.card import Card, encode_picture
-from drivesal.errors import LabelError, ModelError, OptionError
+from drivesal.errors import LabelError, Stopped
 from drivesal.evaluation.measure import errors
-from drivesal.model import SteeringModel
-from drivesal.steering import AngleKind, AngleSpec
-from drivesal.target import Target
-from drivesal.training.batches import RECIPE, batches, network_input, usual_angle
-from drivesal.training.fit import Plan, Row, best_row, fit, seeded
-from drivesal.training.networks import ARCHITECTURES, has_linear_head, scale_head
+from drivesal.model.card import Card, encode_picture
+from drivesal.model.domain import MOST, TrainingImages, in_segments, training_images
+from drivesal.model.steering_model import SteeringModel
+from drivesal.training.batches import batches, network_input
+from drivesal.training.beginnings import Beginning
+from drivesal.training.fit import Row, TrainingPlan, fit
+from drivesal.training.networks import scale_head
+from drivesal.training.training_state import best_row
 
 if TYPE_CHECKING:
-    from drivesal.drives import Drive
-    from drivesal.preprocess import Preprocess
+    from drivesal.model.preprocess import Preprocess
     from drivesal.training.examples import Examples, Split
     from drivesal.types import Floats
 
@@ -38,30 +35,8 @@ GOING_ON_RATE = 5e-4
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
-    """A network to train and what its answer means.
-
-    While it learns its answer is angle / `scale`; at the end the head is multiplied by `head` (1 for none),
-    after which it is angle / `final`. `learnt`: it has learnt already, and its weights may be the best.
-    """
-
-    network: Any
-    preprocess: Preprocess
-    target: Target
-    scale: float
-    head: float
-    name: str
-    learnt: bool = False
-
-    @property
-    def final(self) -> float:
-        """The angle for an answer of 1, once trained."""
-        return self.scale / self.head
-
-
-@dataclass(frozen=True, slots=True)
 class Recipe:
-    """How long: `epochs` of about as many frames as there are to learn from, `batch` of them a step.
+    """How long: `epochs` of about as many frames as the centre camera has to learn from, `batch` a step.
 
     Ended where the validation error has not become smaller in `patience` epochs. `learning_rate` None is the
     usual one.
@@ -75,7 +50,7 @@ class Recipe:
 
     def steps(self, examples: Examples) -> int:
         """Steps in an epoch."""
-        return max(1, round(len(examples) / self.batch))
+        return max(1, round(int((~examples.aside).sum()) / self.batch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,90 +62,29 @@ class Trained:
     best: Row
 
 
-def fresh(name: str, preprocess: Preprocess, kind: AngleKind, angles: Floats, seed: int) -> Beginning:
-    """A new network of this architecture for angles (N,) of this kind.
-
-    Raises OptionError for an input too small for it, and for angles that its answer cannot reach.
-    """
-    seeded(seed)
-    architecture = ARCHITECTURES[name]
-    try:
-        network = architecture.build(preprocess.size, preprocess.channels, architecture.dropout)
-    except ValueError as error:
-        height, width = architecture.size
-        came = f"{name} cannot be built for {preprocess.size[0]}x{preprocess.size[1]}"
-        raise OptionError(
-            f"an --input-size that {name} fits into, such as {height}x{width}", came, "choose a larger one"
-        ) from error
-    largest = float(np.abs(angles).max())
-    told = f"{architecture.paper}, {network.count_params()} parameters"
-    if not architecture.bounded:
-        spec = AngleSpec("deg" if kind.unit == "deg" else "norm", kind.turns, "left")
-        scale = usual_angle(angles)
-        return Beginning(network, preprocess, Target(spec), scale, scale, told)
-    if kind.unit == "norm" and largest > 1:
-        raise OptionError(
-            f"angles of -1..1 for {name}, whose answer is no more",
-            f"the largest is {largest:.4g}",
-            "say what 1.0 stands for in a table of labels with --full-lock, or use --arch pilotnet",
-        )
-    # a fifth beyond the largest angle: at the end of a tanh there is nothing to learn from
-    lock = math.ceil(max(1.2 * largest, 1.0) / 5) * 5.0 if kind.unit == "deg" else None
-    return Beginning(
-        network, preprocess, Target(AngleSpec("norm", kind.turns, "left", lock)), lock or 1.0, 1.0, told
-    )
-
-
-def continued(model: SteeringModel, angles: Floats, seed: int) -> Beginning:
-    """A model to go on with, whose network is trained in place, and angles (N,) of its kind.
-
-    Raises ModelError for one of several inputs or outputs, for bins, and where all layers are frozen.
-    """
-    target, outputs = model.steering, model.signature.outputs
-    came = None
-    if target is None or target.bins is not None:
-        came = "answers with no number that is an angle"
-    elif model.signature.others:
-        came = f"has {1 + len(model.signature.others)} inputs"
-    elif len(outputs) != 1 or any(size not in (None, 1) for size in outputs[0][1]):
-        came = f"gives {', '.join(name for name, _ in outputs)} of several numbers"
-    if target is None or came is not None:
-        expected = "a network that maps one picture to one angle, to go on with"
-        raise ModelError(expected, f"{model.name} {came}", "train another")
-    if not model.network.trainable_variables:
-        came = f"all of {model.name} is frozen (trainable=False)"
-        raise ModelError("layers that can learn", came, "save it with those that shall learn thawed")
-    seeded(seed)
-    factor = target.angle.factor
-    told = f"{model.name} trained on, {model.network.count_params()} parameters"
-    target = dataclasses.replace(target, pre_activation=False)
-    if not has_linear_head(model.network):
-        return Beginning(model.network, model.preprocess, target, factor, 1.0, told, learnt=True)
-    scale = usual_angle(angles)
-    scale_head(model.network, factor / scale)
-    return Beginning(model.network, model.preprocess, target, scale, scale / factor, told, learnt=True)
-
-
 def train(
     start: Beginning,
     examples: Split,
     recipe: Recipe,
     report: Callable[[Row], object] = lambda _: None,
     progress: Callable[[int], object] = lambda _: None,
+    frames: Sequence[tuple[int, int]] = (),
 ) -> Trained:
-    """Trains the network in place.
+    """Trains the network in place. `frames` are the sizes (width, height) [px] of the recordings' frames.
 
     Rows have "epoch", "loss" and, in the unit of the angles, the RMSE as "training" and "validation". That of
     epoch 0, the network as it came where it has learnt already, has no loss. Raises LabelError where all angles
     to learn from are the same, OptionError where the error is no number at the end of the first epoch.
     """
-    angles = examples.training.angles
+    learnt = examples.training
+    angles = learnt.angles[~learnt.aside]
     if (angles == angles[0]).all():
         came = f"all {len(angles)} to learn from are {angles[0]:g}"
         raise LabelError("steering angles that vary", came, "check the labels, or choose another part")
     network, preprocess = start.network, start.preprocess
     steps = recipe.steps(examples.training)
-    shown = examples.training.where(_spread(len(examples.training), MEASURED))
+    shown = learnt.where(~learnt.aside)
+    shown = shown.where(_spread(len(shown), MEASURED))
 
     def measure(averaged: Any) -> Row:
         return {
@@ -183,7 +97,7 @@ def train(
         report(row)
 
     rate = {} if recipe.learning_rate is None else {"learning_rate": recipe.learning_rate}
-    plan = Plan(
+    plan = TrainingPlan(
         recipe.epochs * steps,
         every=steps,
         watch="validation",
@@ -196,72 +110,32 @@ def train(
     history = fit(network, draw, plan, measure, tell, None, "", progress=progress)
     if start.head != 1:
         scale_head(network, start.head)
-    card = Card(preprocess, start.target, encode_picture(examples.training.mean_picture()))
+    mean = encode_picture(learnt.mean_picture())
+    card = Card(preprocess, start.target, mean, images=_images(learnt.where(~learnt.aside), frames, preprocess))
     return Trained(SteeringModel(network, card), history, best_row(history, "validation"))
+
+
+def _images(
+    learnt: Examples, frames: Sequence[tuple[int, int]], preprocess: Preprocess
+) -> TrainingImages | None:
+    """What the card compares a drive's images with."""
+    shown = learnt.where(_spread(len(learnt), MOST))
+    return training_images(
+        shown.take(slice(None)), in_segments(shown.times, shown.drives), frames, preprocess.crop
+    )
 
 
 def answers(network: Any, examples: Examples, preprocess: Preprocess, scale: float) -> Floats:
     """(N,) what the network answers to the examples' pictures, times `scale`."""
     height, width = preprocess.size
     at_once = min(max(AT_ONCE_BYTES // (4 * height * width * preprocess.channels), 1), AT_ONCE)
-    found = [
-        network.predict_on_batch(network_input(examples.take(slice(at, at + at_once)), preprocess)).reshape(-1)
-        for at in range(0, len(examples), at_once)
-    ]
+    found = []
+    for at in range(0, len(examples), at_once):
+        Stopped.check()
+        given = network_input(examples.take(slice(at, at + at_once)), preprocess)
+        found.append(network.predict_on_batch(given).reshape(-1))
     angles: Floats = np.concatenate(found) * np.float32(scale)
     return angles
-
-
-def notes(
-    start: Beginning, drives: Sequence[Drive], parts: Split, recipe: Recipe, trained: Trained
-) -> dict[str, Any]:
-    """What the card says of a training, as plain JSON values: names of files, never where they lie.
-
-    Errors are in the angles' unit.
-    """
-    training, validation, kind = parts.training, parts.validation, start.target.angle.kind
-    found = errors(answers(trained.model.network, validation, start.preprocess, start.final), validation.angles)
-    still = errors(np.zeros(len(validation)), validation.angles)
-    frames = [
-        {
-            "name": drive.recording.info.path.resolve().name,
-            "format": drive.recording.info.format,
-            "frames": {
-                "training": int((training.drives == number).sum()),
-                "validation": int((validation.drives == number).sum()),
-            },
-            "validation_from_s": round(parts.starts_s[number], 3),
-            "left_out_before_s": round(parts.gaps_s[number], 3),
-            **({} if drive.factor == 1 else {"labels_times": drive.factor}),
-        }
-        for number, drive in enumerate(drives)
-    ]
-    return {
-        "network": start.name,
-        "recipe": RECIPE,
-        "recordings": frames,
-        "frames": {"training": len(training), "validation": len(validation)},
-        "mean_picture": f"the mean of the {len(training)} frames learnt from",
-        "angles": {"unit": kind.unit, "turns": kind.turns, "positive": "left"},
-        "seed": recipe.seed,
-        "batch": recipe.batch,
-        "epochs": trained.history[-1]["epoch"],
-        "best_epoch": trained.best["epoch"],
-        "versions": versions(),
-        "validation": _rounded(dataclasses.asdict(found) | {"rmse_always_0": still.rmse}),
-    }
-
-
-def _rounded(figures: dict[str, Any]) -> dict[str, Any]:
-    """Four digits are more than enough of an error."""
-    return {k: float(f"{v:.4g}") if isinstance(v, float) else v for k, v in figures.items()}
-
-
-def versions() -> dict[str, str]:
-    """The versions that the weights depend on."""
-    names = ("tensorflow", "keras", "numpy", "opencv-python", "opencv-python-headless", "av")
-    installed = {dist.metadata["Name"]: dist.version for dist in importlib.metadata.distributions()}
-    return {"python": platform.python_version()} | {n: installed[n] for n in names if n in installed}
 
 
 def _spread(count: int, most: int) -> Any:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from drivesal.drives import Drive
 from drivesal.errors import LabelError
-from drivesal.outputs import writing
-from drivesal.preprocess import Preprocess
+from drivesal.io.outputs import writing
+from drivesal.model.preprocess import Preprocess
+from drivesal.recordings.labels.labelled_drives import Drive
 from drivesal.types import WHOLE, Span
 
-Image = NDArray[np.uint8]
-Floats = NDArray[np.float32]
+if TYPE_CHECKING:
+    from drivesal.types import Floats, Image
 
 LONGEST_GAP_S = 5.0
 """What is left out between training and validation: neighbouring frames are all but the same picture."""
@@ -27,7 +28,8 @@ class Examples:
     """N labelled pictures.
 
     `pictures` (M, h, w, 3) uint8 RGB, in memory or the map of a file, of which `rows` (N,) are these; `angles`
-    (N,) float32, left positive; `times` (N,) float64 [s] and `drives` (N,), the number of the recording.
+    (N,) float32, left positive; `times` (N,) float64 [s] and `drives` (N,), the number of the recording;
+    `aside` (N,) tells pictures of cameras at the side, which are learnt from and never measured on.
     """
 
     pictures: Image
@@ -35,6 +37,7 @@ class Examples:
     angles: Floats
     times: NDArray[np.float64]
     drives: NDArray[np.intp]
+    aside: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -45,7 +48,8 @@ class Examples:
 
     def where(self, mask: NDArray[np.bool_]) -> Examples:
         """Those for which `mask` (N,) is True; their pictures stay where they are."""
-        return Examples(self.pictures, self.rows[mask], self.angles[mask], self.times[mask], self.drives[mask])
+        times, drives, aside = self.times[mask], self.drives[mask], self.aside[mask]
+        return Examples(self.pictures, self.rows[mask], self.angles[mask], times, drives, aside)
 
     def mean_picture(self) -> Image:
         """(h, w, 3) uint8: the mean of the pictures."""
@@ -62,9 +66,11 @@ def read_examples(
     folder: Path,
     span: Span = WHOLE,
     progress: Callable[[int], object] = lambda _: None,
+    sides: Sequence[tuple[int, Drive]] = (),
 ) -> Examples:
     """Reads every labelled frame of the drives' spans; the pictures go to a file in `folder`, (66, 200) ones
-    40 kB each, which must stay as long as the examples are used.
+    40 kB each, which must stay as long as the examples are used. `sides` are what cameras at the side saw of
+    the drives of these numbers.
 
     Raises `LabelError` where a drive has no labelled frame there, `OutputError` where the disk is full.
     """
@@ -73,8 +79,9 @@ def read_examples(
     angles: list[float] = []
     times: list[float] = []
     numbers: list[int] = []
+    aside: list[bool] = []
     with writing(path), path.open("wb") as file:
-        for number, drive in enumerate(drives):
+        for place, (number, drive) in enumerate([*enumerate(drives), *sides]):
             before = len(angles)
             for frame in drive.frames(span, progress):
                 assert frame.steering is not None  # a drive gives labelled frames alone
@@ -82,12 +89,13 @@ def read_examples(
                 angles.append(frame.steering)
                 times.append(frame.time_s)
                 numbers.append(number)
+                aside.append(place >= len(drives))
             if len(angles) == before:
                 came = f"{drive.recording.info.path} has none there"
                 raise LabelError("a labelled frame or more", came, "choose another --start and --end")
     pictures: Image = np.memmap(path, np.uint8, "r", shape=(len(angles), height, width, 3))
     rows, truth = np.arange(len(angles)), np.array(angles, np.float32)
-    return Examples(pictures, rows, truth, np.array(times), np.array(numbers, np.intp))
+    return Examples(pictures, rows, truth, np.array(times), np.array(numbers, np.intp), np.array(aside))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +121,12 @@ def split_by_time(examples: Examples, share: float) -> Split:
     starts, gaps = [], []
     for number in np.unique(examples.drives):
         its = examples.drives == number
-        first, last = examples.times[its].min(), examples.times[its].max()
+        measured = its & ~examples.aside
+        first, last = examples.times[measured].min(), examples.times[measured].max()
         start = last - share * (last - first)
         gap = min(LONGEST_GAP_S, (last - start) / 4)
         training |= its & (examples.times < start - gap)
-        validation |= its & (examples.times >= start)
+        validation |= measured & (examples.times >= start)
         starts.append(float(start))
         gaps.append(float(gap))
     if not training.any() or not validation.any():

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from drivesal.backend import keras, tensorflow
 from drivesal.errors import OptionError, Stopped
+from drivesal.model.backend import keras, tensorflow
+from drivesal.training.training_state import TrainingState
 
-Floats = NDArray[np.float32]
+if TYPE_CHECKING:
+    from drivesal.types import Floats
+
 Row = dict[str, Any]
 Measure = Callable[[Any], Row]
 
 
-class Batch(NamedTuple):
+class TrainingBatch(NamedTuple):
     """Inputs (B, h, w, C) and targets (B, 1) float32; `evidence` (R, h, w) bool of the first R of them."""
 
     inputs: Floats
@@ -32,7 +34,7 @@ class Batch(NamedTuple):
     evidence: NDArray[np.bool_] | None = None
 
 
-Draw = Callable[[int], Batch]
+Draw = Callable[[int], TrainingBatch]
 
 MOST_AT_ONCE = 8
 """Batches drawn at the same time at most: each takes memory, and drawing holds one core for the most part."""
@@ -52,7 +54,7 @@ class Reasons:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TrainingPlan:
     """How long and how fast: `steps` of one batch each, measured `every` so many steps.
 
     Adam with decoupled weight decay, the rate warmed up and then falling to 0 as a cosine. The weights that
@@ -76,7 +78,7 @@ class Plan:
 def fit(
     network: Any,
     draw: Draw,
-    plan: Plan,
+    plan: TrainingPlan,
     measure: Measure,
     report: Callable[[Row], object],
     kept: Path | None,
@@ -93,10 +95,10 @@ def fit(
 
     What there is to go on from is kept in the file `kept` at every measurement, beside the plan and `key`,
     which must tell apart whatever else the result follows from. Called again with the same, training goes on
-    there, to the same end. Where a figure is watched, Ctrl+C after the first measurement ends training as
+    there, to the same end. Where a figure is watched, Ctrl+C or SIGTERM after the first measurement ends it as
     patience does, and so does a figure that is no number any more. Raises OptionError where it never was one.
     """
-    state = _State(network, _optimizer(plan), plan)
+    state = TrainingState(network, _optimizer(plan), plan)
     state.take_up(kept, _facts(plan, key))
     start = time.perf_counter() - (state.history[-1]["seconds"] if state.history else 0.0)
     learn = _learn(network, state.optimizer, reasons)
@@ -129,15 +131,16 @@ def fit(
                 if state.waited >= plan.patience and plan.watch is not None:
                     break
         except (KeyboardInterrupt, Stopped) as stop:
-            asked = isinstance(stop, KeyboardInterrupt) or stop.args[0] == signal.SIGINT
+            asked = isinstance(stop, KeyboardInterrupt) or stop.args[0] in (signal.SIGINT, signal.SIGTERM)
             if not asked or state.best is None or state.step < plan.every:
                 raise
+            Stopped.received = None  # a second one is heeded
             _log.warning("stopped; the best weights so far are taken")
     state.end()
     return state.history
 
 
-def _warn_or_raise(state: _State) -> None:
+def _warn_or_raise(state: TrainingState) -> None:
     """What is said of weights that have become infinite."""
     came = f"after {state.step} steps the error is no number"
     if state.best is None:
@@ -204,110 +207,14 @@ def _learn(network: Any, optimizer: Any, reasons: Reasons | None) -> Callable[..
     return learn  # type: ignore[no-any-return]
 
 
-class _State:
-    """Where a training stands: weights, their running average, the best so far, the optimizer, the history."""
-
-    def __init__(self, network: Any, optimizer: Any, plan: Plan) -> None:
-        self.network, self.optimizer, self._plan = network, optimizer, plan
-        optimizer.build(network.trainable_variables)
-        self.average = [variable.numpy() for variable in network.trainable_variables]
-        self.best: list[Floats] | None = None
-        self.waited = 0
-        self.step = 0
-        self.history: list[Row] = []
-
-    def follow(self) -> None:
-        """Moves the average a little towards the weights; faster at first, when there is little to average."""
-        self.step += 1
-        share = min(self._plan.average, (1 + self.step) / (10 + self.step))
-        for kept, variable in zip(self.average, self.network.trainable_variables, strict=True):
-            kept += (1 - share) * (variable.numpy() - kept)
-
-    @contextlib.contextmanager
-    def averaged(self) -> Iterator[None]:
-        """The network with the averaged weights, for as long as the block lasts."""
-        own = [variable.numpy() for variable in self.network.trainable_variables]
-        _put(self.network.trainable_variables, self.average)
-        try:
-            yield
-        finally:
-            _put(self.network.trainable_variables, own)
-
-    def add(self, row: Row) -> None:
-        """Takes in what was measured, and the weights where they are the best so far."""
-        self.history.append(row)
-        if self._plan.watch is None:
-            return
-        self.waited += 1
-        if not self.lost and best_row(self.history, self._plan.watch) is row:
-            self.waited = 0
-            with self.averaged():
-                self.best = [variable.numpy() for variable in self.network.variables]
-
-    @property
-    def lost(self) -> bool:
-        """Whether the watched figure is no number any more: these weights never come back."""
-        return self._plan.watch is not None and not np.isfinite(self.history[-1][self._plan.watch])
-
-    def end(self) -> None:
-        """Gives the network the weights that come out."""
-        if self.best is None:
-            _put(self.network.trainable_variables, self.average)
-        else:
-            _put(self.network.variables, self.best)
-
-    def take_up(self, kept: Path | None, wanted: dict[str, Any]) -> None:
-        """Restores what was kept, if it is of what is wanted."""
-        if kept is None or not kept.is_file():
-            return
-        with np.load(kept) as found:
-            facts = json.loads(str(found["facts"]))
-            if {name: facts.get(name) for name in wanted} != wanted:
-                return
-            for name, variables in (
-                ("network", self.network.variables),
-                ("optimizer", self.optimizer.variables),
-            ):
-                for number, variable in enumerate(variables):
-                    variable.assign(found[f"{name}{number}"])
-            for number, value in enumerate(self.average):
-                value[...] = found[f"average{number}"]
-            if "best0" in found:
-                self.best = [found[f"best{number}"] for number in range(len(self.network.variables))]
-        self.step, self.history, self.waited = int(facts["step"]), list(facts["history"]), int(facts["waited"])
-
-    def keep(self, kept: Path | None, wanted: dict[str, Any]) -> None:
-        """Keeps what there is to go on from."""
-        if kept is None:
-            return
-        arrays = {f"network{i}": variable.numpy() for i, variable in enumerate(self.network.variables)}
-        arrays |= {f"optimizer{i}": variable.numpy() for i, variable in enumerate(self.optimizer.variables)}
-        arrays |= {f"average{i}": value for i, value in enumerate(self.average)}
-        arrays |= {f"best{i}": value for i, value in enumerate(self.best or ())}
-        facts = json.dumps({**wanted, "step": self.step, "history": self.history, "waited": self.waited})
-        part = kept.with_name(f"{kept.name}.part.npz")
-        np.savez(part, facts=np.array(facts), **arrays)
-        os.replace(part, kept)
-
-
-def best_row(history: Sequence[Row], watch: str) -> Row:
-    """The row of the smallest figure `watch` that is a number, the first of equals."""
-    return min((row for row in history if np.isfinite(row[watch])), key=lambda row: row[watch])
-
-
-def _optimizer(plan: Plan) -> Any:
+def _optimizer(plan: TrainingPlan) -> Any:
     schedules = keras().optimizers.schedules
     warm = min(200, plan.steps // 10)
     rate = schedules.CosineDecay(0.0, plan.steps - warm, warmup_target=plan.learning_rate, warmup_steps=warm)
     return keras().optimizers.AdamW(rate, plan.weight_decay, clipnorm=1.0)
 
 
-def _put(variables: Sequence[Any], values: Sequence[Floats]) -> None:
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
-
-
-def _facts(plan: Plan, key: str) -> dict[str, Any]:
+def _facts(plan: TrainingPlan, key: str) -> dict[str, Any]:
     return {"plan": asdict(plan), "key": key}
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from drivesal.backend import keras
-from drivesal.preprocess import Colour
+from drivesal.model.backend import keras
+from drivesal.model.colours import Colour
 
 
 def pilotnet(size: tuple[int, int], channels: int, dropout: float) -> Any:

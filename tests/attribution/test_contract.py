@@ -6,12 +6,12 @@ import functools
 import numpy as np
 import pytest
 
-from drivesal.attribution import methods
-from drivesal.backend import keras, tensorflow
-from drivesal.card import Card
+from drivesal.attribution.registry import methods
 from drivesal.errors import ModelError
-from drivesal.model import SteeringModel
-from drivesal.network import layers as layers_of
+from drivesal.model.backend import keras, tensorflow
+from drivesal.model.card import Card
+from drivesal.model.network import layers as layers_of
+from drivesal.model.steering_model import SteeringModel
 from tests.models import (
     DEGREES,
     context,

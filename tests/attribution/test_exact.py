@@ -4,14 +4,14 @@ import cv2
 import numpy as np
 import pytest
 
-from drivesal.attribution import Option, method
-from drivesal.attribution.baselines import baseline
-from drivesal.backend import tensorflow
-from drivesal.card import Card
+from drivesal.attribution.engine.baselines import baseline
+from drivesal.attribution.registry import Option, method
 from drivesal.errors import OptionError
-from drivesal.model import SteeringModel
-from drivesal.preprocess import Crop, Preprocess
-from drivesal.target import Target
+from drivesal.model.backend import tensorflow
+from drivesal.model.card import Card
+from drivesal.model.preprocess import Crop, Preprocess
+from drivesal.model.steering_model import SteeringModel
+from drivesal.model.target import Target
 from tests.models import DEGREES, SIZE, context, convolutional, linear, linear_weights, pictures, seen, steering
 
 MEAN = np.full((*SIZE, 3), 100, np.float32)
@@ -52,7 +52,7 @@ def test_the_gradient_predicts_a_small_change():
 def test_contributions_of_a_linear_model_are_exact_for_any_steps(steps):
     model = steering(linear(), scale=1 / 255)
     images = pictures(3, SIZE)
-    found = explain("integrated-gradients", model, images, steps=steps)
+    found = explain("integrated-gradients", model, images, steps=steps, baseline="mean")
     assert found.signed == pytest.approx((images - MEAN) * linear_weights() / 255, rel=1e-4, abs=1e-6)
     expected = (MEAN / 255 * linear_weights()).sum() + 0.5
     assert found.baseline_scores == pytest.approx(np.full(3, expected), rel=1e-4)
@@ -63,7 +63,7 @@ def test_the_midpoint_rule_by_hand():
     tf = tensorflow()
     model = steering(convolutional(head="tanh"), scale=1 / 255)
     images, steps = pictures(3, (24, 32)), 13
-    found = explain("integrated-gradients", model, images, MEAN_LARGE, steps=steps)
+    found = explain("integrated-gradients", model, images, MEAN_LARGE, steps=steps, baseline="mean")
     total = np.zeros(images.shape)
     for k in range(steps):
         x = tf.constant(MEAN_LARGE + (k + 0.5) / steps * (images - MEAN_LARGE), tf.float32)
@@ -116,7 +116,7 @@ def test_a_baseline_that_is_none(name):
 
 
 def test_no_steps_are_refused():
-    with pytest.raises(OptionError, match="--steps from 1 to 4096, but it is 0; 32 is the default"):
+    with pytest.raises(OptionError, match="--steps from 1 to 4096, but it is 0; 8 is the default"):
         method("integrated-gradients").settings({"steps": 0})
 
 

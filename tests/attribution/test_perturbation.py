@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivesal.attribution import kernels, method, rise
-from drivesal.attribution.baselines import baseline
-from drivesal.attribution.buffers import ALIGNMENT, Reused
-from drivesal.attribution.occlusion import _boxes
-from drivesal.attribution.registry import Context
-from drivesal.attribution.rise import _draw
-from drivesal.backend import tensorflow
+from drivesal.attribution.engine import kernels
+from drivesal.attribution.engine.baselines import baseline
+from drivesal.attribution.engine.buffers import ALIGNMENT, Reused
+from drivesal.attribution.methods import rise
+from drivesal.attribution.methods.occlusion import _boxes
+from drivesal.attribution.methods.rise import _draw
+from drivesal.attribution.registry import Context, method
 from drivesal.errors import OptionError
+from drivesal.model.backend import tensorflow
 from tests.models import (
     SIZE,
     context,

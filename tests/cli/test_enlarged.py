@@ -1,9 +1,17 @@
 """A crop that leaves fewer pixels than the network's input is said by every command that uses it."""
 
+import dataclasses
 import json
+import shutil
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+from drivesal.cli._trained import told_input
+from drivesal.model.card import card_path
+from drivesal.model.domain import training_images
+from drivesal.model.preprocess import Crop, Preprocess
 from tests.clips import make_clip
 
 SMALL = "50:60"  # 10 of 64 rows, for a network of 24
@@ -51,6 +59,41 @@ def test_review_says_it(inside, clip, model_path, tmp_path):
         assert ran.err.count(f"drivesal: run.mp4: {SAID}") == told
         page = (tmp_path / "r.html").read_text()
         assert (SAID in page) == bool(told)
+
+
+def test_a_model_trained_on_such_frames_is_not_warned_of(inside, clip, model_path, tmp_path):
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 255, (120, 24, 32, 3)).astype(np.uint8)
+    seen = Crop(rows=(50, 60), unit="pixel")
+    known = dataclasses.asdict(training_images(pictures, np.arange(120) // 20, [(96, 64)], seen))
+    shutil.copy(model_path, tmp_path / "my.keras")
+    card = json.loads(card_path(Path(model_path)).read_text())
+    card["preprocess"]["crop"] = {"unit": "pixel", "rows": [50, 60], "columns": [0, 0]}
+    ran = {}
+    for name, frames in (("its own", [[96, 64]]), ("others", [[320, 160]])):
+        written = card | {"images": known | {"frames": frames}}
+        card_path(tmp_path / "my.keras").write_text(json.dumps(written))
+        for more in ((), ("--crop", "52:60")):
+            ran[name, more] = inside(
+                "image", "run.mp4", "--at", "#3", "--model", "my.keras", "--json", "--overwrite", *more
+            )
+            assert ran[name, more].code == 0, ran
+    for (name, more), done in ran.items():
+        silent = name == "its own" and not more
+        assert bool(enlarged(json.loads(done.out)["notes"])) != silent
+        assert bool(enlarged(done.err.splitlines())) != silent
+
+
+def test_train_says_what_it_will_see():
+    small = Preprocess((66, 200))
+    assert told_input(small, [(320, 240)], goes_on=False, cropped=True) == []
+    (whole,) = told_input(small, [(320, 240)], goes_on=False, cropped=False)
+    assert whole.startswith("no --crop: it learns from whole frames, sky and bonnet included")
+    assert "--crop 0.4:0.9" in whole
+    said = "frames of 160x120 px are enlarged to the network's input of 200x66"
+    once = told_input(small, [(160, 120), (160, 120)], goes_on=False, cropped=True)
+    assert once == [f"{said}; a smaller --input-size avoids that"]
+    assert told_input(small, [(160, 120)], goes_on=True, cropped=False) == [said]
 
 
 def test_model_says_it_where_no_frame_is_large_enough(inside, model_path):

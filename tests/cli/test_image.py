@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from drivesal.explanation.study import Spend
+from drivesal.types import Frame
 from tests.clips import make_clip, picture
 
 
@@ -21,6 +23,7 @@ def test_a_frame_of_a_video(inside, model_path, tmp_path):
     assert ran.code == 0, ran
     said = json.loads(ran.out)
     assert (said["frame"], said["time_s"], said["truth"]) == (30, 1.5, 15.0)
+    assert not any("the scale comes from" in note for note in said["notes"])  # of one pass a frame: the video's
     figure = cv2.imread("f.png")
     assert figure.shape[1] % 2 == 0
     ran = inside("video", "run.mp4", "--model", model_path, "--start", "#30", "--end", "#31")
@@ -77,4 +80,31 @@ def test_contributions_of_a_picture_report_their_completeness_error(inside, mode
     missed = abs(total - (said["predicted"] - said["baseline"]))
     assert missed == pytest.approx(said["completeness_error"], abs=1e-3)
     ran = inside("image", still, "--model", model_path, *arguments, "--overwrite")
-    assert "completeness error" in ran.out
+    change = abs(said["predicted"] - said["baseline"])
+    assert f"completeness error {said['completeness_error']:.3g}° of a change of {change:.3g}°" in ran.out
+
+
+def test_a_picture_alone_has_no_frame_and_no_time(inside, model_path, still):
+    ran = inside("image", still, "--model", model_path, "--quiet")
+    assert ran.code == 0, ran
+    assert ran.out.startswith("frame.png: ")
+    assert "at 0.00 s" not in ran.out
+
+
+def test_the_scale_of_a_costly_method_comes_from_a_few_frames_and_says_so(inside, model_path, tmp_path):
+    make_clip(tmp_path / "run.mp4", 60)
+    costly = ("--method", "smoothgrad", "--cases", "increase", "--samples", 64)
+    ran = inside("image", "run.mp4", "--at", "#7", "--model", model_path, "--json", *costly)
+    assert ran.code == 0, ran
+    notes = json.loads(ran.out)["notes"]
+    assert any("the scale comes from 8 frames spread over the clip" in note for note in notes)
+
+
+def test_frames_of_a_small_probe_are_spread_over_the_clip():
+    spread = Spend(passes=100, least=3)
+    frames = [
+        Frame(i, i / 20, np.zeros((2, 2, 3), np.uint8)) for i in [0, 500, 1000, 1500, 2000, *range(1, 60)]
+    ]
+    assert spread.choose(frames, 1) == frames
+    assert [frame.index for frame in spread.choose(frames, 25)] == [59, 500, 1000, 1500]
+    assert len(spread.choose(frames, 10_000)) == 3

@@ -1,9 +1,10 @@
-"""Every format and every generation of models through the installed command."""
+"""Every format and every generation of models through the command, one of each kind as it is installed."""
 
 from __future__ import annotations
 
 import json
 import math
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.loading.legacy import files
+from tests.conftest import Run
+from tests.model.readers.legacy import files
 from tests.recordings import drives
 
 # what makes it, and the angles as written, times which is the angle inside drivesal
@@ -29,12 +31,12 @@ FORMATS: dict[str, tuple[Callable[[Path], Path], float, tuple[float, float]]] = 
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_format(tmp_path: Path, drivesal: Callable[..., Any], name: str) -> None:
+def test_every_format(tmp_path: Path, inside: Callable[..., Run], name: str) -> None:
     make, factor, written = FORMATS[name]
     make(tmp_path / "drive")
-    done = drivesal("info", "drive", "--json")
-    assert done.returncode == 0, done.stderr
-    facts = json.loads(done.stdout)
+    done = inside("info", "drive", "--json")
+    assert done.code == 0, done
+    facts = json.loads(done.out)
     assert (facts["format"], facts["frames"]) == (name.split()[0], 8)
     angles = facts["angles"]
     assert sorted(one * factor for one in written) == pytest.approx(
@@ -49,9 +51,11 @@ def seen(path: Path) -> Any:
     return image[None].astype(np.float32)
 
 
-def asked(drivesal: Callable[..., Any], model: Path, *options: str) -> float:
-    """What the command says that a model answers to frame.png."""
-    done = drivesal("image", "frame.png", "--model", model, *options, "--json")
+def asked(command: Callable[..., Any], model: Path, *options: str) -> float:
+    """What the command, installed or inside, says that a model answers to frame.png."""
+    done = command("image", "frame.png", "--model", model, *options, "--json", "--method", "gradient")
+    if isinstance(done, Run):
+        done = subprocess.CompletedProcess((), int(str(done.code)), done.out, done.err)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("Traceback") == 0
     return float(json.loads(done.stdout)["predicted"])
@@ -61,7 +65,8 @@ PLAIN = ("--color", "RGB", "--angle-unit", "norm", "--positive", "left")
 
 
 @pytest.mark.parametrize("version", ["1.2.1", "2.0.8", "2.1.6-tf", "2.2.4-tf", "2.4.0"])
-def test_every_generation_of_models(tmp_path: Path, drivesal: Callable[..., Any], version: str) -> None:
+def test_every_generation_of_models(tmp_path: Path, request: pytest.FixtureRequest, version: str) -> None:
+    command = request.getfixturevalue("drivesal" if version == "1.2.1" else "inside")
     x = seen(tmp_path / "frame.png")
     more: tuple[str, ...] = ("--input-scale", "-1..1")
     if version.startswith("1"):
@@ -71,12 +76,13 @@ def test_every_generation_of_models(tmp_path: Path, drivesal: Callable[..., Any]
         path = files.write(
             tmp_path / "model", files.sequential(version), files.keras2_weights(), version=version
         )
-    assert asked(drivesal, path, *PLAIN, *more) == pytest.approx(float(files.answer(x)[0, 0]), abs=1e-3)
+    assert asked(command, path, *PLAIN, *more) == pytest.approx(float(files.answer(x)[0, 0]), abs=1e-3)
 
 
 @pytest.mark.parametrize("ending", [".keras", ".h5"])
-def test_a_model_of_keras_3(tmp_path: Path, drivesal: Callable[..., Any], ending: str) -> None:
-    from drivesal.backend import keras
+def test_a_model_of_keras_3(tmp_path: Path, request: pytest.FixtureRequest, ending: str) -> None:
+    command = request.getfixturevalue("drivesal" if ending == ".keras" else "inside")
+    from drivesal.model.backend import keras
 
     x, layers = seen(tmp_path / "frame.png"), keras().layers
     keras().utils.set_random_seed(4)
@@ -85,7 +91,7 @@ def test_a_model_of_keras_3(tmp_path: Path, drivesal: Callable[..., Any], ending
     )
     network.save(tmp_path / f"model{ending}")
     expected = float(network.predict(x / 127.5 - 1, verbose=0)[0, 0])
-    found = asked(drivesal, tmp_path / f"model{ending}", *PLAIN, "--input-scale", "-1..1")
+    found = asked(command, tmp_path / f"model{ending}", *PLAIN, "--input-scale", "-1..1")
     assert found == pytest.approx(expected, abs=1e-3)
 
 
@@ -123,10 +129,10 @@ def pilot(path: Path, outputs: tuple[str, ...], beside: tuple[str, int] | None =
         (("out_0", "out_1"), ("imu_in", 6)),  # imu
     ],
 )
-def test_donkeycar_pilots(tmp_path: Path, drivesal: Callable[..., Any], outputs: Any, beside: Any) -> None:
+def test_donkeycar_pilots(tmp_path: Path, inside: Callable[..., Run], outputs: Any, beside: Any) -> None:
     x = seen(tmp_path / "frame.png") / 255
     path, (kernel, bias) = pilot(tmp_path / "pilot.h5", outputs, beside)
     hidden = files.flat(files.relu(files.convolved(x[:, 2:], *files.CONV, stride=2)))
     expected = float((hidden @ kernel[: hidden.shape[1]] + bias)[0, 0])
     feed = () if beside is None else ("--feed", f"{beside[0]}=0")
-    assert asked(drivesal, path, "--preset", "donkey", *feed) == pytest.approx(-expected, abs=1e-3)
+    assert asked(inside, path, "--preset", "donkey", *feed) == pytest.approx(-expected, abs=1e-3)

@@ -7,13 +7,13 @@ import cv2
 import numpy as np
 import pytest
 
-from drivesal.attribution import methods
-from drivesal.backend import keras
-from drivesal.card import Card
-from drivesal.model import SteeringModel
-from drivesal.preprocess import Preprocess
-from drivesal.steering import AngleSpec
-from drivesal.target import Class, Target
+from drivesal.angle import AngleSpec
+from drivesal.attribution.registry import methods
+from drivesal.model.backend import keras
+from drivesal.model.card import Card
+from drivesal.model.preprocess import Preprocess
+from drivesal.model.steering_model import SteeringModel
+from drivesal.model.target import Class, Target
 from tests.clips import make_clip
 from tests.models import convolutional
 

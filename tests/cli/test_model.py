@@ -2,10 +2,12 @@ import json
 
 import pytest
 
-from drivesal.attribution import methods
-from drivesal.card import read_card
-from drivesal.preprocess import Crop
-from drivesal.steering import AngleSpec
+from drivesal.angle import AngleSpec
+from drivesal.attribution.registry import methods
+from drivesal.errors import ModelError
+from drivesal.model.card import card_path, read_card
+from drivesal.model.preprocess import Crop
+from drivesal.model.shipped import default_model
 from tests.models import convolutional
 
 INPUT = ("--crop", "60:-25", "--color", "YUV", "--input-scale", "-1..1")
@@ -74,7 +76,7 @@ def test_methods(inside, json_wanted):
 
 
 def test_a_size_that_the_file_leaves_open_can_be_said(inside, tmp_path):
-    from drivesal.backend import keras
+    from drivesal.model.backend import keras
 
     layers = keras().layers
     network = keras().Sequential(
@@ -88,3 +90,39 @@ def test_a_size_that_the_file_leaves_open_can_be_said(inside, tmp_path):
     ran = inside("model", "open.keras", "--input-size", "30x40")
     assert ran.code == 0, ran
     assert "40x30 RGB" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("preprocess.colour", "PINK", "preprocess.colour in m.keras.card.json to be '"),
+        ("preprocess.size", [66.5, 200], "preprocess.size.0 in m.keras.card.json to be a whole number"),
+        ("preprocess.interpolation", 3, "but it is 3"),
+        ("target.angle.full_lock_deg", "x", "target.angle.full_lock_deg in m.keras.card.json to be a number"),
+        ("target.output", [1], "target.output in m.keras.card.json to be a name or a number, but it is [1]"),
+        ("target.pre_activation", "maybe", "to be true or false"),
+        ("lambdas", [], "lambdas in m.keras.card.json to be an object"),
+        ("tarket", 1, "fields of a card in m.keras.card.json (docs/models.md), but tarket is none"),
+        ("preprocess.crop.rows", [0.9, 0.1], "preprocess.crop in m.keras.card.json"),
+        ("preprocess", None, "preprocess in m.keras.card.json to be an object"),
+        ("target", ..., "target in m.keras.card.json, but it is missing"),
+    ],
+)
+def test_what_is_wrong_in_a_card_is_said_in_words(tmp_path, field, value, says):
+    card = json.loads(card_path(default_model()).read_text())
+    *folders, last = field.split(".")
+    part = card
+    for name in folders:
+        part = part[name]
+    if value is ...:
+        del part[last]
+    else:
+        part[last] = value
+    path = tmp_path / "m.keras.card.json"
+    path.write_text(json.dumps(card))
+    with pytest.raises(ModelError) as refused:
+        read_card(path)
+    said = str(refused.value)
+    assert says in said
+    for leaked in ("Input should", "Field required", "valid dictionary", "keyword argument"):
+        assert leaked not in said

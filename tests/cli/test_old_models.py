@@ -1,14 +1,16 @@
 """Models of other days through the command."""
 
 import json
+import shlex
+from pathlib import Path
 
 import cv2
 import pytest
 
-from drivesal.backend import keras
-from drivesal.card import read_card
+from drivesal.model.backend import keras
+from drivesal.model.card import read_card
 from tests.clips import make_clip
-from tests.loading.legacy import files, test_recurrent
+from tests.model.readers.legacy import files, test_recurrent
 from tests.models import pictures
 
 SAID = ("--input-scale", "0..255", "--color", "RGB", "--angle-unit", "norm", "--positive", "right")
@@ -35,15 +37,42 @@ def test_a_lambda_is_refused_with_the_way_out(inside, tmp_path, old, option):
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_what_a_lambda_computes_is_kept_in_the_card(drivesal, tmp_path, old):
-    done = drivesal("model", old, "--lambda", "lambda_1=x/127.5-1", *SAID, "--write-card")
-    assert done.returncode == 0, done.stderr
-    assert "lambda_1" in done.stdout
-    assert "Rescaling" in done.stdout
+def test_what_a_lambda_computes_is_kept_in_the_card(inside, tmp_path, old):
+    done = inside("model", old, "--lambda", "lambda_1=x/127.5-1", *SAID, "--write-card")
+    assert done.code == 0, done
+    assert "lambda_1" in done.out
+    assert "Rescaling" in done.out
     assert read_card(tmp_path / "old.h5.card.json").lambdas == {"lambda_1": "x/127.5-1"}
-    done = drivesal("image", picture(tmp_path), "--model", old, "--out", "figure.png")
-    assert done.returncode == 0, done.stderr
+    done = inside("image", picture(tmp_path), "--model", old, "--out", "figure.png")
+    assert done.code == 0, done
     assert (tmp_path / "figure.png").stat().st_size > 1000
+
+
+def test_the_documented_command_writes_the_card(inside, old):
+    text = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
+    line = next(line for line in text.splitlines() if line.startswith("    drivesal model old.h5 --lambda"))
+    ran = inside(*shlex.split(line)[1:])
+    assert ran.code == 0, ran
+    assert "wrote old.h5.card.json" in ran.out
+    assert "assumed" not in inside("model", "old.h5").out
+
+
+def test_a_card_with_something_missing_names_the_command_that_completes_it(inside, tmp_path, old):
+    ran = inside("model", "old.h5", "--lambda", "lambda_1=x/127.5-1", "--angle-unit", "deg", "--write-card")
+    assert ran.code == 1
+    assert ran.err.count("\n") == 1
+    assert "--color RGB --positive left --write-card" in ran.err
+    assert "unit unknown" not in ran.err  # it was said
+    assert "--input-scale" not in ran.err  # the Lambda makes -1..1 of 0..255
+    assert not (tmp_path / "old.h5.card.json").exists()
+    done = inside(*shlex.split(ran.err[ran.err.index("drivesal model ") :])[1:])
+    assert done.code == 0, done
+    assert read_card(tmp_path / "old.h5.card.json").target.angle.unit == "deg"
+
+
+def test_a_lambda_that_takes_shares_leaves_the_scaling_open(inside, old):
+    ran = inside("model", "old.h5", "--lambda", "lambda_1=x-0.5")
+    assert "assumed: input scaling 0..255" in ran.out
 
 
 @pytest.mark.parametrize("text", ["lambda_1", "lambda_1=", "=x", "lambda_1=exec(x)", "other=x/2"])
@@ -81,7 +110,7 @@ def test_a_lambda_of_a_keras_file(inside, tmp_path):
     marker.unlink(missing_ok=True)
     ran = inside("model", "m.keras")
     assert ran.code == 1
-    assert "--lambda scaled=x/127.5-1" in ran.err
+    assert "drivesal model m.keras --lambda scaled=x/127.5-1" in ran.err
     assert "--unsafe" in ran.err
     ran = inside("model", "m.keras", "--lambda", "scaled=x/2", "--unsafe")
     assert (ran.code, ran.err.count("\n")) == (1, 1)
@@ -91,7 +120,7 @@ def test_a_lambda_of_a_keras_file(inside, tmp_path):
     assert "Rescaling" in ran.out
     assert not marker.exists()
 
-    from drivesal.loading import load_model
+    from drivesal.model.readers import load_model
 
     again = load_model(tmp_path / "m.keras", lambdas={"scaled": "x/2"}).network
     x = files.inputs()
@@ -160,7 +189,7 @@ def test_a_video_with_a_preset_of_the_model_and_one_of_the_encoder(inside, tmp_p
     assert facts["model"]["angle"]["unit"] == "deg"
 
 
-def test_a_network_with_an_lstm_over_one_picture(drivesal, tmp_path):
+def test_a_network_with_an_lstm_over_one_picture(inside, tmp_path):
     layer = files.plain("LSTM", "rnn", **test_recurrent.KERAS1)
     stored = {
         "rnn": test_recurrent.split(test_recurrent.arrays(4), (0, 2, 1, 3)),
@@ -168,8 +197,8 @@ def test_a_network_with_an_lstm_over_one_picture(drivesal, tmp_path):
     }
     files.write(tmp_path / "lstm.h5", test_recurrent.network(layer), stored, version="1.2.2")
     said = ("--input-scale", "0..1", *SAID[2:])
-    done = drivesal("image", picture(tmp_path), "--model", "lstm.h5", *said, "--out", "figure.png", "--json")
-    assert done.returncode == 0, done.stderr
+    done = inside("image", picture(tmp_path), "--model", "lstm.h5", *said, "--out", "figure.png", "--json")
+    assert done.code == 0, done
     assert (tmp_path / "figure.png").stat().st_size > 1000
 
 
@@ -186,19 +215,19 @@ def comma(path):
     return files.write(path, None, stored, backend=None), (kernel, last)
 
 
-def test_commas_network_answers_in_tenths_of_a_degree_to_the_right(drivesal, tmp_path):
+def test_commas_network_answers_in_tenths_of_a_degree_to_the_right(inside, tmp_path):
     import numpy as np
 
     path, (kernel, last) = comma(tmp_path / "steering_angle.keras")
     cv2.imwrite(str(tmp_path / "frame.png"), pictures(1, (files.H, files.W))[0][..., ::-1])
     given = ("--model", path, "--lambda", "lambda_1=x/127.5-1", "--preset", "comma", "--json")
-    done = drivesal("image", "frame.png", *given)
-    assert done.returncode == 0, done.stderr
+    done = inside("image", "frame.png", *given)
+    assert done.code == 0, done
     x = pictures(1, (files.H, files.W)) / 127.5 - 1
     padded = np.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)))  # TensorFlow's share of a kernel of 8 in steps of 4
     hidden = files.elu(files.convolved(padded, kernel.transpose(2, 3, 1, 0), files.CONV[1], stride=4))
     answer = float((files.flat(hidden.transpose(0, 3, 1, 2)) @ last[0] + last[1])[0, 0])
-    assert json.loads(done.stdout)["predicted"] == pytest.approx(-answer / 10, abs=0.01)
+    assert json.loads(done.out)["predicted"] == pytest.approx(-answer / 10, abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +278,7 @@ def test_a_layer_that_gives_too_much(inside, tmp_path):
 
 def test_a_head_of_code_is_said_kept_and_saved(inside, tmp_path):
     """In a .keras file too, and in one that drivesal writes of it."""
-    from drivesal.loading import load_model
+    from drivesal.model.readers import load_model
 
     layers = keras().layers
     head = layers.Lambda(

@@ -4,8 +4,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from drivesal.attribution import Option, registry
+from drivesal.attribution import registry
+from drivesal.attribution.registry import Option
 from drivesal.cli import _options
+from tests.clips import make_clip
 
 
 @pytest.mark.parametrize(
@@ -50,3 +52,32 @@ def test_no_methods_option_hides_a_commands_own():
     for command in (image, video):
         flags = [flag for parameter in command.params for flag in parameter.opts]
         assert len(flags) == len(set(flags))
+
+
+@pytest.mark.parametrize(
+    "crop", ["-25:60", "60:-25,-10:10", "0.9:0.4", "0.4:1.2", "60:60", "60:20", "-10:-40", "x", "1:2:3"]
+)
+@pytest.mark.parametrize("command", ["video", "image", "review", "train", "evaluate"])
+def test_a_crop_that_leaves_nothing_fails_before_anything_is_read(inside, command, crop):
+    more = {"train": ["--out", "x.keras"], "evaluate": ["nothing.keras"]}.get(command, [])
+    words = [command, *more, "nothing.mp4"] if command == "evaluate" else [command, "nothing.mp4", *more]
+    ran = inside(*words, f"--crop={crop}")
+    assert ran.code == 1
+    assert f"it is '{crop}'" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_a_crop_that_the_frames_do_not_hold_fails_before_the_model_is_read(inside, tmp_path):
+    make_clip(tmp_path / "run.mp4", 3)
+    (tmp_path / "no.keras").write_bytes(b"no model at all")
+    ran = inside("video", "run.mp4", "--model", "no.keras", "--crop", "50:-25")
+    assert "a frame is 96x64" in ran.err
+
+
+def test_a_wrong_angle_column_is_one_line(inside, tmp_path):
+    make_clip(tmp_path / "run.mp4", 3)
+    (tmp_path / "run.csv").write_text("frame,angle_deg\n0,1\n")
+    ran = inside("info", "run.mp4", "--angle-column", "steer")
+    assert ran.code == 1
+    assert ran.err.count("\n") == 1
+    assert "run.csv has the columns frame, angle_deg" in ran.err

@@ -93,6 +93,15 @@ def test_it_serves_page_frames_and_heat_and_ends_with_ctrl_c(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run.mp4"]  # no note, nothing kept
 
 
+@pytest.mark.slow
+def test_sigterm_says_that_it_stopped_and_nothing_of_what_was_not_written(clip: Path, tmp_path: Path) -> None:
+    with running(clip, cwd=tmp_path) as (process, _, port):
+        assert get(port, "/").status == 200
+        process.send_signal(signal.SIGTERM)
+        _, told = process.communicate(timeout=30)
+        assert (process.returncode, told) == (143, "drivesal: stopped; notes are kept\n")
+
+
 def test_it_ends_at_once_and_in_silence_while_a_page_waits(
     clip: Path, tmp_path: Path, model_path: Path
 ) -> None:

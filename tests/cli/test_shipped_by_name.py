@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import drivesal
-from drivesal.assets import asset, default_model
 from drivesal.errors import DrivesalError
+from drivesal.model.shipped import asset, default_model
 
 AT = ("--at", "#0", "--json")
 

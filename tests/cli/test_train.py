@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,12 +15,13 @@ import cv2
 import numpy as np
 import pytest
 
-from drivesal.card import card_path, read_card
 from drivesal.errors import OptionError
-from drivesal.loading import load_model
-from tests.loading.legacy import files
+from drivesal.model.card import card_path, read_card
+from drivesal.model.readers import load_model
+from tests.conftest import full_disk, terminated_once
+from tests.model.readers.legacy import files
 from tests.models import convolutional, nested, steering
-from tests.recordings.drives import simulator, tub
+from tests.recordings.drives import bag, simulator, tub
 
 SMALL = ("--arch", "toy-car", "--input-size", "40x60", "--batch", "16")
 
@@ -44,7 +44,8 @@ def barred(folder: Path, count: int = 160) -> Path:
 
 def started(folder: Path, *arguments: object) -> subprocess.Popen[str]:
     """The installed command, training in `folder`, as a terminal would start it."""
-    command = [str(Path(sys.executable).with_name("drivesal")), "train", "--out", "my.keras", *SMALL]
+    options = ["--out", "my.keras", *SMALL, "--crop", ":"]
+    command = [str(Path(sys.executable).with_name("drivesal")), "train", *options]
     return subprocess.Popen(
         [*command, *map(str, arguments)],
         cwd=folder,
@@ -285,7 +286,7 @@ def test_a_new_network_is_trained_on_the_device_asked_for(
         asked.append(device)
         raise OptionError("a GPU", "none was found", "leave it out")
 
-    monkeypatch.setattr("drivesal.backend.use_device", refuse)
+    monkeypatch.setattr("drivesal.model.device.use_device", refuse)
     assert inside("train", drive, "--out", "my.keras", "--device", "gpu").code == 1
     assert asked == ["gpu"]
     assert list(tmp_path.iterdir()) == []
@@ -313,48 +314,36 @@ def test_an_error_that_is_no_number_ends_it(drive: Path, tmp_path: Path, inside:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a limit on the size of files")
 @pytest.mark.parametrize("most", [300_000, 900_000], ids=["pictures", "weights"])
-def test_a_full_disk_leaves_nothing(most: int, drive: Path, tmp_path: Path) -> None:
+def test_a_full_disk_leaves_nothing(most: int, drive: Path, tmp_path: Path, inside: Callable[..., Any]) -> None:
     """No file may grow beyond `most`; the pictures are 792,000 bytes, and PilotNet's weights a million."""
-    import resource
-
-    command = [str(Path(sys.executable).with_name("drivesal")), "train", str(drive), "--epochs", "1"]
-    done = subprocess.run(
-        [*command, "--every", "8", "--batch", "16", "--out", "my.keras"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
-    )
-    assert done.returncode == 1, done.stderr
-    assert "room on the disk" in done.stderr
-    assert ("epoch 1/1" in done.stderr) == (most == 900_000)
-    assert "Traceback" not in done.stderr
+    with full_disk(most):
+        done = inside("train", drive, "--epochs", "1", "--every", "8", "--batch", "16", "--out", "my.keras")
+    assert done.code == 1, done
+    assert "room on the disk" in done.err
+    assert ("epoch 1/1" in done.err) == (most == 900_000)
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_stopped_while_it_reads_it_leaves_nothing(name: str, drive: Path, tmp_path: Path) -> None:
+def test_stopped_while_it_reads_it_leaves_nothing(drive: Path, tmp_path: Path) -> None:
     process = started(tmp_path, *[drive] * 40, "--epochs", "1")
     while not list(tmp_path.glob(".drivesal-*")):
         assert process.poll() is None
         time.sleep(0.01)
-    process.send_signal(getattr(signal, name))
+    process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=120)
-    assert process.returncode == 128 + getattr(signal, name), said
+    assert process.returncode == 128 + signal.SIGINT, said
     assert said.splitlines() == ["drivesal: stopped; what was under way was not written"]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_termination_while_it_learns_leaves_nothing(drive: Path, tmp_path: Path) -> None:
-    process = started(tmp_path, drive, "--epochs", "100000")
-    assert process.stderr is not None
-    assert "epoch 1/" in process.stderr.readline()
-    process.terminate()
-    process.communicate(timeout=120)
-    assert process.returncode == 128 + signal.SIGTERM
+def test_terminated_while_it_reads_it_leaves_nothing(
+    drive: Path, tmp_path: Path, inside: Callable[..., Any]
+) -> None:
+    with terminated_once(lambda: list(tmp_path.glob(".drivesal-*"))):
+        done = inside("train", *[drive] * 40, "--epochs", "1", "--out", "my.keras", *SMALL, "--crop", ":")
+    assert done.code == 128 + signal.SIGTERM, done
+    assert done.err.splitlines() == ["drivesal: stopped; what was under way was not written"]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -366,13 +355,14 @@ def test_an_existing_model_is_not_written_over(drive: Path, tmp_path: Path, insi
     assert (tmp_path / "my.keras").read_text() == "mine"
 
 
-def test_stopped_by_hand_it_keeps_the_best_so_far(drive: Path, tmp_path: Path) -> None:
-    """Ctrl+C after the first epoch ends the training, and what there is is written."""
-    process = started(tmp_path, drive, "--epochs", "100000")
+@pytest.mark.parametrize("name", ["SIGINT", pytest.param("SIGTERM", marks=pytest.mark.slow)])
+def test_stopped_by_hand_it_keeps_the_best_so_far(name: str, drive: Path, tmp_path: Path) -> None:
+    """Ctrl+C or a termination after the first epoch ends the training, and what there is is written."""
+    process = started(tmp_path, drive, "--every", "2", "--epochs", "100000")
     assert process.stderr is not None
     seen = [process.stderr.readline()]
     assert "epoch 1/" in seen[0]
-    process.send_signal(signal.SIGINT)
+    process.send_signal(getattr(signal, name))
     out, rest = process.communicate(timeout=120)
     assert process.returncode == 0, rest
     assert "the best weights so far are taken" in rest
@@ -383,3 +373,117 @@ def test_stopped_by_hand_it_keeps_the_best_so_far(drive: Path, tmp_path: Path) -
         "my.keras",
         "my.keras.card.json",
     ]
+
+
+@pytest.mark.slow
+def test_a_second_termination_stops_at_once(drive: Path, tmp_path: Path) -> None:
+    process = started(tmp_path, drive, "--epochs", "100000")
+    assert process.stderr is not None
+    assert "epoch 1/" in process.stderr.readline()
+    process.terminate()
+    while "the best weights so far" not in (line := process.stderr.readline()):
+        assert line
+    process.terminate()
+    _, rest = process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGTERM, rest
+    assert list(tmp_path.iterdir()) == []
+
+
+def keyed(folder: Path, count: int = 120) -> Path:
+    """A simulator's drive steered by keys."""
+    return simulator(folder, [70 * i for i in range(count)], ["0" if i % 4 else "0.3" for i in range(count)])
+
+
+ONE = ("--out", "my.keras", *SMALL, "--epochs", "1", "--overwrite")
+
+
+def test_side_cameras_are_learnt_from_and_keys_are_said(tmp_path: Path, inside: Callable[..., Any]) -> None:
+    keyed(tmp_path / "sim")
+    done = inside("train", "sim", *ONE)
+    assert done.code == 0, done
+    told = "learns from its left and right cameras too, labels corrected by 0.2 norm (5° at the road wheels)"
+    assert told in done.err
+    assert told in done.out
+    notes = read_card(tmp_path / "my.keras.card.json").training
+    frames = notes["recordings"][0]["frames"]
+    assert frames["of_side_cameras"] * 3 == frames["training"] * 2
+    assert notes["frames"]["validation"] == frames["validation"] == 24
+    assert told in notes["cameras"][0]
+
+    assert "the labels are pulses, as keys steer: 75% are exactly 0" in done.err
+    assert notes["pulses"]["zeros"] == pytest.approx(0.75, abs=0.02)
+    assert 0.55 < notes["pulses"]["zeros_drawn"] < 0.8
+    *_, wrong, first, second, third = done.out.splitlines()
+    assert wrong.startswith("the kept model is n")
+    assert "better than always 0: RMSE " in wrong
+    assert first == "  try 1: --smooth-labels 1: 75% of the labels are exactly 0, as keys steer"
+    assert second.startswith("  try 2: more recordings or laps")
+    assert third.startswith("  try 3: --learning-rate 0.0005")
+
+    found = inside("evaluate", "my.keras", "sim", "--out", "found")
+    assert "--smooth-labels 1 compares with their mean over a second" in found.out
+    found = inside("evaluate", "my.keras", "sim", "--out", "found", "--overwrite", "--smooth-labels", "1")
+    assert "left +; against labels smoothed over 1 s" in found.out
+    assert json.loads((tmp_path / "found.json").read_text())["labels"]["smoothed_s"] == 1
+
+
+def test_smoothed_labels_of_the_center_camera_alone(tmp_path: Path, inside: Callable[..., Any]) -> None:
+    keyed(tmp_path / "sim")
+    refused = inside("train", "sim", "sim", "sim", *ONE, "--crop", "700:800")
+    assert refused.err.count("learns from") == 1
+    assert "sim to sim (3 drives): learns from its left and right cameras too" in refused.err
+    options = ("--smooth-labels", "1", "--side-correction", "none", "--json")
+    done = inside("train", "sim", *ONE, *options)
+    assert "pulses" not in done.err
+    notes = json.loads(done.out)
+    assert (notes["cameras"], notes["pulses"]) == ([], None)
+    assert notes["recordings"][0]["frames"] == {"training": 90, "validation": 24}
+    assert notes["recordings"][0]["labels_smoothed_s"] == 1
+
+
+def test_a_side_camera_is_stated_where_nothing_is_corrected(
+    model_path: Path, tmp_path: Path, inside: Callable[..., Any]
+) -> None:
+    keyed(tmp_path / "sim", 12)
+    told = "labels of the center camera"
+    found = inside("video", "sim", "--model", model_path, "--camera", "left", "--out", "over.mp4")
+    assert "sim: frames of the left camera, labels of the center camera" in found.err
+    assert told not in inside("video", "sim", "--model", model_path, "--out", "center.mp4").err
+    assert "its labels are the center camera's" in inside("info", "sim", "--camera", "left").out
+
+
+@pytest.mark.parametrize(("side", "sign"), [("left", -1), ("right", 1)])
+def test_labels_of_a_side_camera_are_corrected_towards_the_centre(
+    side: str, sign: int, tmp_path: Path, inside: Callable[..., Any]
+) -> None:
+    """Always the same angle teaches nothing: the error tells which it is, left positive."""
+    simulator(tmp_path / "same", [70 * i for i in range(40)], ["0.2"] * 40)
+    for more, angle in (((), -5 + 5 * sign), (("--side-correction", "2deg"), -5 + 2 * sign)):
+        done = inside("train", "same", "--camera", side, *ONE, *more)
+        assert f"all 30 to learn from are {angle:g}" in done.err, done
+        assert f"labels of the {side} camera corrected by" in done.err
+    done = inside("train", "same", "--camera", side, *ONE, "--side-correction", "none")
+    assert f"the {side} camera alone, its labels the centre's, not corrected" in done.err
+    assert "all 30 to learn from are -5" in done.err
+
+
+def test_side_cameras_of_labels_without_a_full_lock_are_left_out_and_said(
+    tmp_path: Path, inside: Callable[..., Any]
+) -> None:
+    bag(tmp_path / "bag", 12)
+    done = inside("train", "bag", *ONE, "--crop", "700:800")  # refused after it was said
+    assert "bag: leaves its left and right out: nothing says what full lock is" in done.err
+    done = inside("train", "bag", *ONE, "--crop", "700:800", "--side-correction", "5deg")
+    assert "its left and right cameras too, labels corrected by 5° at the steering wheel" in done.err
+    refused = inside("train", "bag", *ONE, "--side-correction", "0.2")
+    assert refused.code == 1
+    assert "give it like 5deg" in refused.err
+    for wrong in ("much", "-0.2", "5", "nan"):
+        done = inside("train", "bag", *ONE, f"--side-correction={wrong}")
+        assert done.code == 1
+        assert "--side-correction as" in done.err
+
+
+def test_a_good_model_ends_without_advice(trained: tuple[Path, Any]) -> None:
+    _, done = trained
+    assert json.loads(done.out)["wrong"] == json.loads(done.out)["to_try"] == []

@@ -13,9 +13,11 @@ import av
 import numpy as np
 import pytest
 
-from drivesal.assets import asset
-from drivesal.loading import load_model
+from drivesal.cli.video import _completeness
+from drivesal.model.readers import load_model
+from drivesal.model.shipped import asset
 from tests.clips import cut, make_clip, overwrite_packets, times
+from tests.conftest import terminated_once
 
 
 @pytest.fixture
@@ -46,7 +48,9 @@ def test_the_installed_command_writes_three_files_that_agree(drivesal, model_pat
     assert times(tmp_path / "run.saliency.mp4") == times(clip)
     assert facts["model"]["sha256"] == load_model(model_path).sha256
     assert facts["scale"]["increase"] == facts["scale"]["decrease"]
-    assert facts["scale"]["increase"]["unit"] == "deg per 1/255"
+    assert facts["scale"]["increase"]["unit"] == "deg"
+    assert facts["method"]["name"] == "integrated-gradients"
+    assert facts["method"]["against"] == "the picture blurred"
     with av.open(str(tmp_path / "run.saliency.mp4")) as video:
         stream = video.streams.video[0]
         assert stream.codec_context.pix_fmt == "yuv420p"
@@ -144,12 +148,42 @@ def test_layouts(inside, model_path, clip, tmp_path, layout, cases):
         assert video.streams.video[0].width == 960
 
 
-def test_contributions_report_their_completeness_error(inside, model_path, clip):
+def test_single_leaves_green_out_unless_it_is_named(inside, model_path, clip, tmp_path):
+    arguments = ("--model", model_path, "--end", "#2", "--layout", "single", "--overwrite")
+    facts = tmp_path / "run.saliency.json"
+    assert inside("video", clip, *arguments).code == 0
+    assert json.loads(facts.read_text())["cases"] == ["increase", "decrease"]
+    assert inside("video", clip, *arguments, "--cases", "increase,maintain").code == 0
+    assert json.loads(facts.read_text())["cases"] == ["increase", "maintain"]
+
+
+def test_the_gradient_is_a_word_away(inside, model_path, clip, tmp_path):
+    assert inside("video", clip, "--model", model_path, "--end", "#2", "--method", "gradient").code == 0
+    facts = json.loads((tmp_path / "run.saliency.json").read_text())
+    assert facts["scale"]["increase"]["unit"] == "deg per 1/255"
+    assert "against" in facts["method"]
+    assert facts["method"]["against"] is None
+
+
+@pytest.mark.parametrize("colour", ["HSV", "HLS"])
+def test_more_steps_are_not_said_to_mend_jumps_of_the_hue(colour):
+    facts = {"model": {"explained_unit": "deg", "card": {"preprocess": {"colour": colour}}}}
+    facts["method"] = {"options": {"steps": 8}}
+    said = _completeness({"mean": 3.36, "largest": 14.2, "of": 9.8}, facts)
+    assert said.startswith("completeness error: mean 3.36°, largest 14.2°; the answer differs from ")
+    assert f"by 9.8° in the mean (jumps of the hue in {colour} are not counted" in said
+    assert "make it smaller" not in said
+
+
+def test_contributions_report_their_completeness_error(inside, model_path, clip, tmp_path):
     ran = inside(
         "video", clip, "--model", model_path, "--method", "integrated-gradients", "--steps", 8, "--end", "#6"
     )
     assert ran.code == 0, ran
     assert "completeness error: mean" in ran.out
+    said = json.loads((tmp_path / "run.saliency.json").read_text())["completeness_error"]
+    whole = f"; the answer differs from the baseline's by {said['of']:.3g}° in the mean"
+    assert f"{whole} (more --steps make it smaller)" in ran.out
     row = rows("run.saliency.csv")[3]
     total = float(row["increase_total"]) - float(row["decrease_total"])
     missed = total - (float(row["predicted_deg"]) - float(row["baseline_deg"]))
@@ -231,7 +265,7 @@ def test_outputs_are_checked_first(inside, model_path, clip, tmp_path):
     [
         (["--start", "1:00"], "to 1.950 s"),
         (["--method", "gradent"], "did you mean gradient"),
-        (["--steps", "5"], "--steps was given"),
+        (["--samples", "5"], "--samples was given"),
         (["--cases", "increase,decreese"], "did you mean decrease"),
         (["--crop", "60"], "crop"),
         (["--crop", "5:2"], "crop"),
@@ -280,15 +314,31 @@ def as_in_a_terminal():
         signal.signal(number, signal.SIG_DFL)
 
 
-@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_stop_leaves_nothing_behind(model_path, tmp_path, stop, code):
-    make_clip(tmp_path / "run.mp4", 4000, gop=250)
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory):
+    return make_clip(tmp_path_factory.mktemp("long") / "run.mp4", 4000, gop=250)
+
+
+def test_terminated_it_leaves_nothing_behind(inside, model_path, long_clip, tmp_path):
+    with terminated_once(lambda: list(tmp_path.glob("*.part-*.mp4"))):
+        ran = inside(
+            "video", long_clip, "--model", model_path, "--preset", "slow", "--quiet", "--out", "over.mp4"
+        )
+    assert ran.code == 143, ran
+    assert ran.err.strip() == "drivesal: stopped; what was under way was not written"
+    assert left_behind(tmp_path) == []
+
+
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 129)])
+def test_a_stop_leaves_nothing_behind(model_path, long_clip, tmp_path, stop, code):
     command = [
         Path(sys.executable).with_name("drivesal"),
         "video",
-        "run.mp4",
+        long_clip,
         "--model",
         model_path,
+        "--out",
+        "over.mp4",
         "--preset",
         "slow",
     ]
@@ -305,14 +355,17 @@ def test_a_stop_leaves_nothing_behind(model_path, tmp_path, stop, code):
     assert process.returncode == code, err
     assert time.monotonic() - asked < 5  # a second or two on a quiet machine
     assert err.strip() == "drivesal: stopped; what was under way was not written"
-    assert left_behind(tmp_path, "run.mp4") == []
+    assert left_behind(tmp_path) == []
 
 
 @pytest.mark.parametrize("stage", ["prepare", "explain_batch", "paint", "write_planes", "add"])
 def test_whichever_stage_dies_ends_the_run(inside, model_path, clip, tmp_path, monkeypatch, stage):
-    from drivesal import explainer, painter, table, video
     from drivesal.errors import DrivesalError
-    from drivesal.preprocess import Preprocess
+    from drivesal.explanation import explainer
+    from drivesal.export import mp4 as video
+    from drivesal.export import table
+    from drivesal.model.preprocess import Preprocess
+    from drivesal.rendering import painter
 
     homes = {
         "prepare": Preprocess,
@@ -340,7 +393,7 @@ def test_whichever_stage_dies_ends_the_run(inside, model_path, clip, tmp_path, m
 def test_a_full_disk(model_path, clip, tmp_path):
     # a limit on a file's size is what a full disk looks like to a process, and needs no rights to set up
     script = Path(sys.executable).with_name("drivesal")
-    command = f"ulimit -f 64; exec {script} video run.mp4 --model {model_path} --crf 0"
+    command = f"ulimit -f 64; exec {script} video run.mp4 --model {model_path} --method gradient --crf 0"
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
     assert "the file may not grow" in done.stderr
@@ -348,28 +401,29 @@ def test_a_full_disk(model_path, clip, tmp_path):
     assert left_behind(tmp_path, "run.mp4") == []
 
 
-def test_the_sample_and_the_default_model(drivesal, tmp_path):
-    done = drivesal("video", asset("data", "run.mp4"), "--end", "2s")
-    assert done.returncode == 0, done.stderr
-    assert "40 frames" in done.stdout
-    assert "assumed of the model" not in done.stdout
-    assert "RMSE" in done.stdout
+def test_the_sample_and_the_default_model(inside):
+    ran = inside("video", asset("data", "run.mp4"), "--end", "2s", "--width", 640)
+    assert ran.code == 0, ran
+    assert "40 frames" in ran.out
+    assert "assumed of the model" not in ran.out
+    assert "RMSE" in ran.out
 
 
-def test_a_real_drive(drivesal, shared, tmp_path):
-    done = drivesal("video", shared / "udacity_ch2" / "run.mp4", "--start", "2:42", "--end", "2:46", "--json")
-    assert done.returncode == 0, done.stderr
-    summary = json.loads(done.stdout)
+def test_a_real_drive(inside, shared, tmp_path):
+    span = ("--start", "2:42", "--end", "2:46", "--method", "gradient", "--width", 640)
+    ran = inside("video", shared / "udacity_ch2" / "run.mp4", *span, "--json")
+    assert ran.code == 0, ran
+    summary = json.loads(ran.out)
     assert summary["frames"] == summary["labelled_frames"] == 80
     truth = [float(row["truth_deg"]) for row in rows(tmp_path / "run.saliency.csv")]
     assert summary["errors"]["rmse"] < 0.6 * np.sqrt(np.mean(np.square(truth)))
 
 
-def test_a_drive_without_labels(drivesal, shared, tmp_path):
-    done = drivesal("video", shared / "highway.mp4", "--end", "#50", "--layout", "single")
-    assert done.returncode == 0, done.stderr
-    assert "RMSE" not in done.stdout
-    assert len(times(tmp_path / "highway.saliency.mp4")) == 50
+def test_a_drive_without_labels(inside, shared, tmp_path):
+    ran = inside("video", shared / "highway.mp4", "--end", "#20", "--layout", "single")
+    assert ran.code == 0, ran
+    assert "RMSE" not in ran.out
+    assert len(times(tmp_path / "highway.saliency.mp4")) == 20
 
 
 def test_a_missing_system_library_gets_one_line(inside, clip, monkeypatch):
@@ -394,14 +448,6 @@ def test_no_output_replaces_a_file_that_is_read(inside, model_path, tmp_path):
     assert ran.code == 1, ran
     assert "not an input" in ran.err
     assert (tmp_path / "run.csv").read_text() == labels
-
-
-def test_inputs_of_the_same_name_are_refused_together(inside, model_path, tmp_path):
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        make_clip(tmp_path / folder / "x.mp4", 3)
-    assert inside("video", "a/x.mp4", "b/x.mp4", "--model", model_path).code == 2
-    assert left_behind(tmp_path, "a", "b") == []
 
 
 def test_a_range_that_does_not_decode_gets_one_line(inside, model_path, tmp_path):
@@ -439,20 +485,40 @@ def test_a_model_that_reacts_to_nothing_is_told(inside, clip, tmp_path):
     steering(flat).save(tmp_path / "flat.keras")
     ran = inside("video", clip, "--model", "flat.keras", "--end", "#4")
     assert ran.code == 0, ran
-    assert "no heat at all for increase, decrease" in ran.out
+    sentence = "no heat at all for increase, decrease, maintain: the answer did not react to any pixel"
+    assert f"drivesal: run.mp4: {sentence}" in ran.err
+    facts = json.loads((tmp_path / "run.saliency.json").read_text())
+    assert facts["uninformative"] == [sentence]
+    assert sentence in facts["notes"]
 
 
-@pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&- >&- 2>&-"])
+def test_one_map_for_every_frame_is_told(inside, clip, tmp_path):
+    from tests.models import linear, steering
+
+    steering(linear()).save(tmp_path / "linear.keras")
+    told = "the map is the same on every frame (r ≥ 0.999): this network answers almost linearly here"
+    ran = inside("video", clip, "--model", "linear.keras", "--method", "gradient", "--end", "#8")
+    assert ran.code == 0, ran
+    assert told in ran.err
+    assert any(told in note for note in json.loads((tmp_path / "run.saliency.json").read_text())["notes"])
+    ran = inside("image", clip, "--at", "#3", "--model", "linear.keras", "--method", "gradient", "--json")
+    assert told in ran.err
+    assert any(told in note for note in json.loads(ran.out)["notes"])
+
+
+@pytest.mark.parametrize(
+    "closed", [*(pytest.param(one, marks=pytest.mark.slow) for one in ("2>&-", ">&-")), "<&- >&- 2>&-"]
+)
 def test_closed_streams_do_not_matter(model_path, clip, tmp_path, closed):
     script = Path(sys.executable).with_name("drivesal")
-    command = f"{script} video run.mp4 --model {model_path} --end '#3' {closed}"
+    command = f"{script} video run.mp4 --model {model_path} --method gradient --end '#3' {closed}"
     assert subprocess.run(["bash", "-c", command], cwd=tmp_path, check=False).returncode == 0
     assert len(rows(tmp_path / "run.saliency.csv")) == 3
 
 
 def test_a_summary_that_cannot_be_printed_keeps_the_results(model_path, clip, tmp_path):
     script = Path(sys.executable).with_name("drivesal")
-    command = f"{script} video run.mp4 --model {model_path} --end '#3' >/dev/full"
+    command = f"{script} video run.mp4 --model {model_path} --method gradient --end '#3' >/dev/full"
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "results are kept" in done.stderr

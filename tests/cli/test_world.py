@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from drivesal.errors import DrivesalError
-from drivesal.world.scene import Scene
-from drivesal.world.world import Drive, World
-from drivesal.world.writing import read_evidence
+from drivesal.synthetic.scene_parameters import SceneParameters
+from drivesal.synthetic.world import SyntheticDrive, World
+from drivesal.synthetic.writing import read_evidence
+from tests.conftest import full_disk, terminated_once
 
 
 def rows(path):
@@ -54,8 +55,8 @@ def test_the_installed_command_draws_a_drive(drivesal, tmp_path):
     assert left_behind(tmp_path) == ["known"]
     assert left_behind(tmp_path / "known") == ["evidence", "run.csv", "run.mp4", "scene.json"]
     facts = json.loads((tmp_path / "known" / "scene.json").read_text())
-    drive = Drive(7, 1.0, 10, (160, 120))
-    assert Scene(**facts["scene"]) == drive.world.scene
+    drive = SyntheticDrive(7, 1.0, 10, (160, 120))
+    assert SceneParameters(**facts["scene"]) == drive.world.scene
     assert (facts["seed"], facts["size"], facts["rate"], facts["frames"]) == (7, [160, 120], 10, 10)
     with av.open(str(tmp_path / "known" / "run.mp4")) as video:
         stream = video.streams.video[0]
@@ -75,11 +76,11 @@ def test_the_installed_command_draws_a_drive(drivesal, tmp_path):
     assert folder == "known"
 
 
-def test_the_installed_command_draws_single_frames(drivesal, tmp_path):
+def test_it_draws_single_frames(inside, tmp_path):
     settings = ["--set", "light=night", "--set", "lanes_beyond = 2", "--set", "shortcut=lamp"]
-    done = drivesal("world", "--frames", 13, "--size", "65x48", *settings, "--out", "training")
-    assert done.returncode == 0, done.stderr
-    assert (done.stdout, done.stderr) == ("13 frames of 65x48\ntraining\n", "")
+    done = inside("world", "--frames", 13, "--size", "65x48", *settings, "--out", "training")
+    assert done.code == 0, done
+    assert (done.out, done.err) == ("13 frames of 65x48\ntraining\n", "")
     assert left_behind(tmp_path / "training") == ["frames", "labels.csv", "scene.json"]
     assert len(left_behind(tmp_path / "training" / "frames")) == 13
     table = rows(tmp_path / "training" / "labels.csv")
@@ -156,11 +157,11 @@ def test_what_cannot_be_gets_one_line(inside, tmp_path, arguments, says):
 
 
 @pytest.mark.parametrize("count", ["0", "-3", "1000000000000000"])
-def test_a_number_of_frames_that_cannot_be_gets_one_line(drivesal, tmp_path, count):
-    done = drivesal("world", "--frames", count, "--size", "64x64", "--out", "training")
-    assert done.returncode == 1, done.stderr
-    assert f"but {count}" in done.stderr
-    assert done.stderr.count("\n") == 1
+def test_a_number_of_frames_that_cannot_be_gets_one_line(inside, tmp_path, count):
+    done = inside("world", "--frames", count, "--size", "64x64", "--out", "training")
+    assert done.code == 1, done
+    assert f"but {count}" in done.err
+    assert done.err.count("\n") == 1
     assert left_behind(tmp_path) == []
 
 
@@ -221,14 +222,12 @@ def test_a_failure_half_way_leaves_nothing(inside, tmp_path, monkeypatch, argume
 
 
 @pytest.mark.parametrize("arguments", ["--seconds 4 --evidence", "--frames 20 --evidence"])
-def test_a_full_disk(tmp_path, arguments):
-    # a limit on a file's size is what a full disk looks like to a process, and needs no rights to set up
-    script = Path(sys.executable).with_name("drivesal")
-    command = f"ulimit -f 4; exec {script} world {arguments} --size 160x120 --out drive"
-    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 1, done.stderr
-    assert "the file may not grow" in done.stderr
-    assert done.stderr.count("\n") == 1
+def test_a_full_disk(inside, tmp_path, arguments):
+    with full_disk(4096):
+        done = inside("world", *arguments.split(), "--size", "160x120", "--out", "drive")
+    assert done.code == 1, done
+    assert "the file may not grow" in done.err
+    assert done.err.count("\n") == 1
     assert left_behind(tmp_path) == []
 
 
@@ -238,8 +237,15 @@ def as_in_a_terminal():
         signal.signal(number, signal.SIG_DFL)
 
 
-@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stop_leaves_nothing_behind(tmp_path, stop, code):
+def test_terminated_it_leaves_nothing_behind(inside, tmp_path):
+    with terminated_once(lambda: list(tmp_path.glob("*.part-*/frames/*.jpg"))):
+        done = inside("world", "--frames", "100000", "--size", "96x72", "--out", "training", "--quiet")
+    assert done.code == 143, done
+    assert done.err.strip() == "drivesal: stopped; what was under way was not written"
+    assert left_behind(tmp_path) == []
+
+
+def test_a_stop_leaves_nothing_behind(tmp_path):
     script = Path(sys.executable).with_name("drivesal")
     command = [script, "world", "--frames", "100000", "--size", "96x72", "--out", "training"]
     process = subprocess.Popen(
@@ -248,9 +254,9 @@ def test_a_stop_leaves_nothing_behind(tmp_path, stop, code):
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("*.part-*/frames/*.jpg")) and time.monotonic() < deadline:
         time.sleep(0.05)
-    process.send_signal(stop)
+    process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == code, err
+    assert process.returncode == 130, err
     assert err.strip() == "drivesal: stopped; what was under way was not written"
     assert left_behind(tmp_path) == []
 

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
+from drivesal.angle import AngleKind
 from drivesal.evaluation.figure import _drawn, picture
 from drivesal.evaluation.stretches import worst
-from drivesal.steering import AngleKind
 from tests.evaluation.test_measure import answers
 
 WHEEL = AngleKind("deg", "steering-wheel")

@@ -6,17 +6,18 @@ import json
 import numpy as np
 import pytest
 
-from drivesal.backend import keras
-from drivesal.card import Card
+from drivesal.angle import AngleKind, AngleSpec
 from drivesal.evaluation import blind, fitting
+from drivesal.evaluation.candidates import Setting, crops_for, declared, settings
 from drivesal.evaluation.fitting import fit_settings
 from drivesal.evaluation.run import drives_for, evaluate
-from drivesal.evaluation.settings import Setting, crops_for, declared, settings
-from drivesal.model import SteeringModel
-from drivesal.preprocess import Crop, Preprocess
-from drivesal.recordings.memory import MemoryRecording
-from drivesal.steering import AngleKind, AngleSpec
-from drivesal.target import Target
+from drivesal.model.backend import keras
+from drivesal.model.card import Card
+from drivesal.model.preprocess import Crop, Preprocess
+from drivesal.model.scaling import Scaling
+from drivesal.model.steering_model import SteeringModel
+from drivesal.model.target import Target
+from drivesal.recordings.in_memory import MemoryRecording
 from drivesal.types import Frame
 from tests.models import convolutional
 
@@ -71,8 +72,9 @@ def test_what_can_be_declared():
     assert Crop("pixel", (60, -25)) not in crops_for(seeing(), [(100, 80)])
     every = list(settings(model, found[:2]))
     assert every[0] == declared(model)
-    assert len(set(every)) == len(every) == 2 * 3 * 3
-    other = Setting(Crop("pixel", (-150, 0)), "YUV", -1.0, 1.0, "right")
+    # eight colours and three scalings, two more by channel for RGB and BGR
+    assert len(set(every)) == len(every) == 2 * (8 * 3 + 2 * 2)
+    other = Setting(Crop("pixel", (-150, 0)), "YUV", Scaling.to_range(-1, 1), "right")
     said = ("--crop -150:0", "--color YUV", "--input-scale -1..1", "--model-positive right")
     assert other.options(declared(model)) == said
     assert declared(model).options(declared(model)) == ()
@@ -110,7 +112,7 @@ def test_the_setting_that_fits_is_found_and_the_right_one_is_left(wrong, options
     assert ranking.declared.r < 0.3
     assert best.low < best.r < best.high
     assert best.low > 0.8
-    assert ranking.rows[0].r == max(row.r for row in ranking.rows)
+    assert ranking.rows[0].r == pytest.approx(max(row.r for row in ranking.rows), abs=1e-3)
     assert ranking.chance <= fitting.BY_CHANCE
     # what is named gives what it promises
     right = seeing(**{**wrong, "crop": best.setting.crop, "colour": best.setting.colour})
@@ -220,7 +222,7 @@ def test_labels_that_do_not_fit_are_said_and_not_searched_with(monkeypatch):
 
 def test_of_a_long_drive_stretches_are_read_again(monkeypatch):
     monkeypatch.setattr(blind, "READ", 100)
-    found, said = evaluated(seeing(colour="BGR"), road(400))
+    found, said = evaluated(seeing(colour="BGR", gain=27.0), road(400))
     assert said.ranking.frames == 50  # every second index has a frame
     assert said.ranking.best.options == ("--color RGB",)
     assert blind.effort(found) > 100

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from drivesal.angle import AngleKind
 from drivesal.evaluation.answers import Answers
 from drivesal.evaluation.measure import by_brightness, by_steering, errors, measured, steering_limits
-from drivesal.steering import AngleKind
 
 
 def answers(times, truth, predicted=None, index=None, step_s=0.1):

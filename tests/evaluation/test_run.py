@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from drivesal.backend import keras
-from drivesal.card import Card
+from drivesal.angle import AngleKind, AngleSpec
 from drivesal.errors import LabelError, ModelError
 from drivesal.evaluation.run import answers_of, drives_for, evaluate
-from drivesal.model import SteeringModel
-from drivesal.preprocess import Preprocess
-from drivesal.recordings.memory import MemoryRecording
-from drivesal.steering import AngleKind, AngleSpec
-from drivesal.target import Class, Target
+from drivesal.model.backend import keras
+from drivesal.model.card import Card
+from drivesal.model.preprocess import Preprocess
+from drivesal.model.steering_model import SteeringModel
+from drivesal.model.target import Class, Target
+from drivesal.recordings.in_memory import MemoryRecording
 from drivesal.types import Frame, Span
 from tests.models import DEGREES
 

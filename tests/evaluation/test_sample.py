@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from drivesal.evaluation import sample as module
+from drivesal.evaluation.input_scaling import APART_S, LEAST_MOMENTS
 from drivesal.evaluation.sample import Sample
-from drivesal.plausible import APART_S, LEAST_MOMENTS
 
 SIZE = (2, 3, 3)
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from drivesal.angle import AngleKind
+from drivesal.overlay.content import Legend, Scene, Shown
 from drivesal.overlay.palette import case_colour
-from drivesal.overlay.scene import Legend, Scene, Shown
-from drivesal.steering import AngleKind
 
 if TYPE_CHECKING:
     from drivesal.types import Floats, Image

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from drivesal.angle import AngleKind
 from drivesal.overlay import element
 from drivesal.overlay.element import Element
 from drivesal.overlay.elements.numbers import angle_parts, clock
@@ -13,7 +14,6 @@ from drivesal.overlay.elements.trace import nice_range, with_holes
 from drivesal.overlay.elements.wheel import turn_factor
 from drivesal.overlay.palette import PREDICTED, TRUTH
 from drivesal.overlay.renderer import Renderer
-from drivesal.steering import AngleKind
 
 from .drawn import make_scene, make_shown
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
+from drivesal.angle import AngleKind
 from drivesal.overlay.renderer import Renderer
-from drivesal.steering import AngleKind
 
 from .drawn import STEERING_WHEEL, make_scene, make_shown
 

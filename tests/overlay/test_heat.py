@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from drivesal.errors import OptionError
+from drivesal.overlay.backdrop import resized
 from drivesal.overlay.geometry import Rect, scaled_box
 from drivesal.overlay.palette import CASES, case_colour, own_ramp
-from drivesal.overlay.picture import resized
 from drivesal.overlay.renderer import Renderer
 
 from .drawn import make_scene, make_shown, none, road, spot
@@ -77,6 +77,21 @@ def test_full_heat_at_full_opacity_is_the_end_of_the_ramp():
     canvas = renderer.draw(make_shown(scene, heats={"increase": np.full((66, 200), 7.0, np.float32)}))
     box = renderer.plan.panels[1].box.shrunk(3)
     assert (box.of(canvas) == own_ramp(CASES["increase"])[255]).all()
+
+
+def test_a_panel_without_heat_says_why_in_its_box_and_only_there(layout):
+    scene = make_scene((640, 360), layout=layout, cases=2)
+    renderer = Renderer(scene)
+    plain = renderer.draw(make_shown(scene, heats=none(scene))).copy()
+    said = make_shown(scene, heats=none(scene), silent={"decrease": "no heat in this frame"})
+    changed = (renderer.draw(said) != plain).any(axis=2)
+    box = renderer.plan.panels[-1].box
+    assert box.of(changed).any()
+    box.of(changed)[:] = False
+    assert not changed.any()
+    assert np.array_equal(
+        renderer.draw(make_shown(scene, heats=none(scene))), plain
+    )  # the next frame is as it was
 
 
 def test_heat_that_is_not_a_number_shows_nothing():

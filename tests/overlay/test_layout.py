@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drivesal.angle import AngleKind
 from drivesal.errors import OptionError
 from drivesal.overlay import footer
 from drivesal.overlay.layout import HIGHEST, WIDEST, plan
@@ -15,7 +16,6 @@ from drivesal.overlay.legend import arrange
 from drivesal.overlay.palette import BACKGROUND
 from drivesal.overlay.renderer import Renderer
 from drivesal.overlay.style import Style
-from drivesal.steering import AngleKind
 
 from .drawn import WORDS, make_scene, make_shown, none
 
@@ -242,7 +242,7 @@ def test_warnings_are_amber_and_stay(layout):
 
 
 def test_smooth_reductions_do_not_skip_lines():
-    from drivesal.overlay.picture import resized
+    from drivesal.overlay.backdrop import resized
 
     stripes = np.zeros((1080, 1920, 3), np.uint8)
     stripes[::2] = 200

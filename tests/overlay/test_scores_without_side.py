@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+from drivesal.angle import AngleKind
+from drivesal.overlay.content import Legend, Scene, Shown
 from drivesal.overlay.elements.numbers import angle_parts
 from drivesal.overlay.palette import case_colour, coverage, named_ramp, on_paper, own_ramp
 from drivesal.overlay.renderer import Renderer
-from drivesal.overlay.scene import Legend, Scene, Shown
-from drivesal.steering import AngleKind
 
 SCORE = AngleKind("score")
 SCENE = Scene(

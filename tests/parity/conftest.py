@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from drivesal.assets import asset, default_model
-from drivesal.backend import keras
-from drivesal.loading import load_model
+from drivesal.model.backend import keras
+from drivesal.model.readers import load_model
+from drivesal.model.shipped import asset, default_model
 from drivesal.recordings import open_recording
 from tests.models import context, pictures, steering
 from tests.parity.peers import FOLDER, Case

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from drivesal.attribution import Attributed, Context, Seen, method
-from drivesal.attribution.kernels import network_inputs
-from drivesal.attribution.noise import Noise
-from drivesal.backend import keras, tensorflow
-from drivesal.model import SteeringModel
+from drivesal.attribution.engine.kernels import network_inputs
+from drivesal.attribution.engine.noise import Noise
+from drivesal.attribution.registry import Attributed, Context, Seen, method
+from drivesal.model.backend import keras, tensorflow
+from drivesal.model.steering_model import SteeringModel
 from tests.models import seen
 
 FOLDER = Path(__file__).resolve().parents[2] / ".parity"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from drivesal.backend import tensorflow
+from drivesal.model.backend import tensorflow
 from tests.parity.peers import TOLERANCE, error, peer
 
 saliency = peer("tf_keras_vis.saliency")

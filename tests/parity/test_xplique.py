@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from drivesal.attribution import Context, kernels
-from drivesal.backend import tensorflow
+from drivesal.attribution.engine import kernels
+from drivesal.attribution.registry import Context
+from drivesal.model.backend import tensorflow
 from tests.models import steering
 from tests.parity.peers import TOLERANCE, Case, error, peer
 

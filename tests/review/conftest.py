@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from drivesal.assets import default_model
-from drivesal.loading import load_model
-from drivesal.world.world import Drive
-from drivesal.world.writing import write_drive
+from drivesal.model.readers import load_model
+from drivesal.model.shipped import default_model
+from drivesal.synthetic.world import SyntheticDrive
+from drivesal.synthetic.writing import write_drive
 from tests.review.pages import ARGUMENTS, SECONDS, Visit, browser_path, reviewed, visited
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-    from drivesal.model import SteeringModel
+    from drivesal.model.steering_model import SteeringModel
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def browser() -> Iterator[Browser]:
 def drive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A drawn drive with its labels."""
     folder = tmp_path_factory.mktemp("drive") / "drawn"
-    write_drive(Drive(3, SECONDS, size=(320, 240)), folder, preset="veryfast")
+    write_drive(SyntheticDrive(3, SECONDS, size=(320, 240)), folder, preset="veryfast")
     return folder / "run.mp4"
 
 

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drivesal.recordings import open_recording, read_labels
-from drivesal.review import guard, serving
+from drivesal.review.compute.session import Session
 from drivesal.review.notes import Notes
-from drivesal.review.server import app
-from drivesal.review.session import Session
+from drivesal.review.server import guard, serving
+from drivesal.review.server.endpoints import app
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, Route
 
-    from drivesal.model import SteeringModel
+    from drivesal.model.steering_model import SteeringModel
 
 ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),

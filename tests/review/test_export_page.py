@@ -11,7 +11,7 @@ import pytest
 
 from tests.clips import make_clip
 from tests.review.pages import ARGUMENTS, Visit, browser_path
-from tests.review.test_export import exported
+from tests.review.test_html_export import exported
 
 FRAMES, EVERY = 60, 3
 
@@ -57,8 +57,8 @@ def test_it_opens_from_disk_without_a_network(
         visit.press("]")
         visit.shown(listed[0])
         assert page.locator('[data-notice="held"]').count() == 0
-        assert "Vanilla saliency" in visit.text("models")
-        assert "attributiongradient" in page.locator("#row-labels").text_content()
+        assert "Integrated gradients" in visit.text("models")
+        assert "attributionintegrated-gradients" in page.locator("#row-labels").text_content()
         assert "°" in visit.text("predicted")
         page.wait_for_selector("#chart[data-from]")
         assert not page.locator("#tab-whatif").is_visible()

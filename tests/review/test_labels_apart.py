@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from drivesal.recordings import open_recording
-from drivesal.review.describe import described, numbers
-from drivesal.review.desk import View
+from drivesal.review.compute.describe import described, numbers
+from drivesal.review.compute.desk import View
+from drivesal.review.compute.session import Session
+from drivesal.review.compute.whatif import NOTHING
 from drivesal.review.notes import Notes
-from drivesal.review.session import Session
-from drivesal.review.whatif import NOTHING
 from drivesal.types import Recording
 from tests.models import convolutional, steering
 from tests.recordings.drives import simulator, tub
@@ -28,13 +28,17 @@ def truths(opened: Session) -> list[float | None]:
     return found
 
 
+def untold(share: float, what: str = "") -> None:
+    pass
+
+
 def test_a_label_of_another_kind_is_a_text_beside_the_numbers(tmp_path: Path) -> None:
     model = steering(convolutional(), scale=1 / 255)
     with open_recording(tub(tmp_path / "tub", 4)) as recording, session(recording, tmp_path) as opened:
         opened.begin([model])
         assert described(opened)["has_truth"] is False
-        painter = opened.desk.painter(View(), 0.8, lambda share: None)
-        told = opened.desk.told(View(), 1, NOTHING, lambda share: None)
+        painter = opened.desk.painter(View(), untold)
+        told = opened.desk.told(View(), 1, NOTHING, untold)
         found = numbers(told, painter)
         assert (found["truth"], found["error"]) == (None, None)
         assert found["extras"]["label"] == "0.400 norm L"
@@ -49,6 +53,6 @@ def test_a_steering_ratio_makes_them_truth(tmp_path: Path) -> None:
         opened.begin([model], 10.0)
         expected = [10 * float(frame.steering or 0) for frame in recording.frames()]
         assert described(opened)["has_truth"] is True
-        told = opened.desk.told(View(), 1, NOTHING, lambda share: None)
+        told = opened.desk.told(View(), 1, NOTHING, untold)
         assert told.explained.frame.steering == pytest.approx(expected[1])
         assert truths(opened) == pytest.approx(expected)

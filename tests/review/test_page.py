@@ -16,13 +16,13 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 
 from drivesal.errors import ModelError
-from drivesal.review import pictures
+from drivesal.review.compute import pictures
 from tests.review.pages import FRAMES, Visit, refusing, reviewed, visited
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-    from drivesal.model import SteeringModel
+    from drivesal.model.steering_model import SteeringModel
 
 
 def degrees(text: str) -> float:
@@ -43,8 +43,8 @@ def test_what_is_seen_first(visit: Visit) -> None:
     assert abs(degrees(said) - abs(error)) < 0.11
     assert said.endswith("too far left" if error > 0 else "too far right")
     legend = visit.page.locator('[data-part="heat-0-increase"] .legend').inner_text()
-    assert "brighter here → more left" in legend
-    assert re.search(r"full colour: 0\.\d+° per 1/255", legend)
+    assert "what is here pushes left" in legend
+    assert re.search(r"full colour: 0\.\d+°", legend)
     visit.until("document.querySelector('#live').textContent.includes('frame 0, predicted')")
 
 
@@ -110,7 +110,7 @@ def test_a_held_key_shows_a_steady_stream_of_frames_with_heat(
 
 def test_the_timelines_totals_follow_the_method_and_say_whose_they_are(visit: Visit) -> None:
     visit.analysed()
-    visit.until("document.querySelector('#row-labels').textContent.includes('attributiongradient')")
+    visit.until("document.querySelector('#row-labels').textContent.includes('attributionintegrated-gradients')")
     first = visit.run("() => document.querySelector('#chart canvas')?.toDataURL()")
     visit.page.locator("#method").select_option("guided")
     visit.until("document.querySelector('#row-labels').textContent.includes('attributionguided')", timeout_s=30)
@@ -124,7 +124,7 @@ def test_the_timelines_totals_follow_the_method_and_say_whose_they_are(visit: Vi
     visit.until(
         "document.querySelector('[data-instead]')?.dataset.instead.includes('1,000 passes')", timeout_s=30
     )
-    assert "gradient, not rise" in visit.text("row-labels")
+    assert "integrated-gradients, not rise" in visit.text("row-labels")
     assert "RISE: 1,000 passes" in visit.text("hover")
     visit.page.locator("#method").select_option("gradient")
     visit.shown()
@@ -173,7 +173,7 @@ def test_how_it_is_drawn(visit: Visit) -> None:
     for change in (
         lambda: visit.page.locator("#opacity").fill("0.3"),
         lambda: visit.page.locator("#smooth").fill("5"),
-        lambda: visit.page.locator('[name="scale"][value="frame"]').check(),
+        lambda: visit.page.locator("#scale").select_option("frame"),
     ):
         change()
         visit.until(
@@ -593,7 +593,7 @@ def test_the_timeline(visit: Visit) -> None:
     visit.press("z")
     visit.until("document.querySelector('#chart').dataset.from === '0.0'")
     visit.page.locator("#shares").check()
-    assert "gradient, shares %" in visit.text("row-labels")
+    assert "integrated-gradients, shares %" in visit.text("row-labels")
 
 
 def test_by_keys_alone(visit: Visit) -> None:
@@ -627,12 +627,14 @@ def test_by_keys_alone(visit: Visit) -> None:
     visit.press("ArrowRight", "ArrowRight", "ArrowRight")
     assert visit.page.locator("#panel-list").is_visible()
     visit.press("Escape", "k", "o")
-    visit.until("document.querySelector('#pixel').textContent.includes('per 1/255')")
+    visit.until("document.querySelector('#pixel').textContent.includes('% of full')")
     visit.press("s")
     assert visit.page.locator("#side").is_hidden()
 
 
 def test_a_pixels_value(visit: Visit) -> None:
+    visit.page.locator("#method").select_option("gradient")
+    visit.shown(0)
     place = visit.part("heat-0-increase").bounding_box()
     assert place
     visit.page.mouse.move(place["x"] + 0.5 * place["width"], place["y"] + 0.7 * place["height"])

@@ -12,7 +12,7 @@ from tests.review.pages import CONTRASTS, FRAMES, Visit, reviewed, visited
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-    from drivesal.model import SteeringModel
+    from drivesal.model.steering_model import SteeringModel
 
 ROWS = "Bokeh.documents[0].roots()[0].children"
 """The timeline's rows, as Bokeh has them."""

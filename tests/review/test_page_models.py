@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from drivesal.review.totals import COLUMNS
+from drivesal.review.compute.totals import COLUMNS
 from tests.review.pages import Visit, visited
 
 if TYPE_CHECKING:
@@ -58,7 +58,12 @@ def test_everything_says_whose_it_is(two: Visit) -> None:
     expected = column(two, 1, "increase") - column(two, 0, "increase")
     assert np.allclose(apart, expected, atol=1e-9)
     assert two.page.locator("#order option").all_inner_texts() == [
-        *("Largest error of A", "Attribution jumps of A", "Largest error of B", "Attribution jumps of B"),
+        *(
+            "Largest error of A",
+            "Attribution of A moves most",
+            "Largest error of B",
+            "Attribution of B moves most",
+        ),
         *("Models disagree: B − A", "B worse than A", "A worse than B"),
     ]
 
@@ -106,7 +111,7 @@ def test_the_scale_is_named(two: Visit) -> None:
     ]
     assert all("one scale for A and B (" in text for text in legends), legends
     two.press("v")
-    two.page.locator('[name="scale"][value="frame"]').check()
+    two.page.locator("#scale").select_option("frame")
     two.until(
         "document.querySelector('[data-part=\"heat-0-increase\"] .legend').innerText.includes('this frame')"
     )

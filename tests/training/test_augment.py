@@ -3,26 +3,26 @@
 import numpy as np
 import pytest
 
-from drivesal.preprocess import Crop, Preprocess
+from drivesal.model.preprocess import Crop, Preprocess
+from drivesal.synthetic.camera import Camera
+from drivesal.synthetic.car import STEERING_RATIO, WHEELBASE_M, curvature_of, pose_beside, wheel_deg
+from drivesal.synthetic.road import Road
+from drivesal.synthetic.scene_parameters import SceneParameters
+from drivesal.synthetic.world import World
 from drivesal.training import augment
 from drivesal.training.augment import (
     Geometry,
     ViewChange,
-    Views,
+    ViewChanges,
     balanced,
     change_look,
     change_view,
     move_camera,
 )
-from drivesal.world.camera import Camera
-from drivesal.world.car import STEERING_RATIO, WHEELBASE_M, curvature_of, pose_beside, wheel_deg
-from drivesal.world.road import Road
-from drivesal.world.scene import Scene
-from drivesal.world.world import World
 
 SIZE, SEEN = (320, 240), (0.42, 0.92)
 PREPROCESS = Preprocess((66, 200), Crop("fraction", rows=SEEN), "area")
-SCENE = Scene(
+SCENE = SceneParameters(
     trees=0,
     hills=0,
     poles=0,
@@ -85,12 +85,12 @@ def test_a_changed_view_is_what_the_camera_would_have_seen(geometry, change, tru
 
 
 def test_the_label_of_a_bend_is_its_bicycle_angle(geometry):
-    assert ViewChange(bend_deg=7.0).label_deg(geometry, Views()) == pytest.approx(7.0)
+    assert ViewChange(bend_deg=7.0).label_deg(geometry, ViewChanges()) == pytest.approx(7.0)
     assert geometry.wheel_deg(geometry.curvature(7.0)) == pytest.approx(7.0)
 
 
 def test_a_car_to_the_left_or_turned_left_steers_right_by_pure_pursuit(geometry):
-    views = Views(yaw_ahead_m=25.0, shift_ahead_m=25.0)
+    views = ViewChanges(yaw_ahead_m=25.0, shift_ahead_m=25.0)
     turned = ViewChange(yaw_deg=1.0).label_deg(geometry, views)
     assert turned == pytest.approx(-wheel_deg(2 * np.sin(np.radians(1.0)) / 25.0))
     assert ViewChange(shift_m=0.3).label_deg(geometry, views) == pytest.approx(-wheel_deg(2 * 0.3 / 25.0**2))

@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
-from drivesal.card import Card
+from drivesal.angle import AngleKind, AngleSpec
 from drivesal.errors import ModelError, OptionError
-from drivesal.model import SteeringModel
-from drivesal.preprocess import Preprocess
-from drivesal.steering import AngleKind, AngleSpec
-from drivesal.target import Bins, Target
+from drivesal.model.card import Card
+from drivesal.model.preprocess import Preprocess
+from drivesal.model.steering_model import SteeringModel
+from drivesal.model.target import Bins, Target
 from drivesal.training import course
-from drivesal.training.course import Recipe, continued, fresh, train
+from drivesal.training.beginnings import continued, fresh
+from drivesal.training.course import Recipe, train
 from drivesal.training.examples import Examples, Split
 from drivesal.training.networks import has_linear_head
 from tests.models import convolutional, steering, subclassed
@@ -27,7 +28,8 @@ def examples(count, seed):
     for picture, angle in zip(pictures, angles, strict=True):
         middle = round(15.5 - angle * 0.6)
         picture[:, max(middle - 1, 0) : middle + 2] = 250
-    return Examples(pictures, np.arange(count), angles, np.arange(float(count)), np.zeros(count, np.intp))
+    nothing = np.zeros(count, np.intp)
+    return Examples(pictures, np.arange(count), angles, np.arange(float(count)), nothing, nothing.astype(bool))
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +69,11 @@ def test_going_on_brings_the_error_down_and_keeps_unit_and_sign(parts, positive)
     model = SteeringModel(convolutional(), Card(Preprocess(SIZE, scale=1 / 255), Target(spec)))
     start = continued(model, parts.training.angles, 3)
     seen = []
-    trained = train(start, parts, Recipe(12, 32, 12, 3), seen.append)
+    trained = train(start, parts, Recipe(12, 32, 12, 3), seen.append, frames=[SIZE[::-1]])
+    images = trained.model.card.images
+    assert images.frames == (SIZE[::-1],)
+    assert np.median(images.distances(parts.validation.take(slice(None)))) < images.limit
+    assert np.median(images.distances(np.full((9, *SIZE, 3), 40, np.uint8))) > images.limit
     assert seen == trained.history
     assert trained.best["validation"] == min(row["validation"] for row in seen)
     assert trained.best["validation"] < 0.5 * np.sqrt(np.mean(parts.validation.angles**2))
@@ -113,7 +119,7 @@ def test_what_cannot_be_gone_on_with_is_refused_by_what_it_is(parts):
 
 
 def convolutional_of(outputs):
-    from drivesal.backend import keras
+    from drivesal.model.backend import keras
 
     layers = keras().layers
     return keras().Sequential(

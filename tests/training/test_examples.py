@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from drivesal.drives import Drive
+from drivesal.angle import AngleKind
 from drivesal.errors import LabelError
-from drivesal.preprocess import Preprocess
-from drivesal.recordings.memory import MemoryRecording
-from drivesal.steering import AngleKind
+from drivesal.model.preprocess import Preprocess
+from drivesal.recordings.in_memory import MemoryRecording
+from drivesal.recordings.labels.labelled_drives import Drive
 from drivesal.training.examples import read_examples, split_by_time
 from drivesal.types import Frame, Span
 

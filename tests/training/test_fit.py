@@ -5,12 +5,12 @@ import signal
 import numpy as np
 import pytest
 
-from drivesal.backend import keras
 from drivesal.errors import Stopped
-from drivesal.training.fit import Batch, Plan, Reasons, fit, seeded
+from drivesal.model.backend import keras
+from drivesal.training.fit import Reasons, TrainingBatch, TrainingPlan, fit, seeded
 from drivesal.training.networks import pilotnet, scale_head
 
-PLAN = Plan(steps=60, learning_rate=0.02, weight_decay=0.0, average=0.9, every=20)
+PLAN = TrainingPlan(steps=60, learning_rate=0.02, weight_decay=0.0, average=0.9, every=20)
 SLOPE = np.array([[2.0], [-1.0], [0.5]], np.float32)
 
 
@@ -22,7 +22,7 @@ def small():
 
 def draw(step):
     inputs = np.random.default_rng([7, step]).standard_normal((32, 3)).astype(np.float32)
-    return Batch(inputs, inputs @ SLOPE)
+    return TrainingBatch(inputs, inputs @ SLOPE)
 
 
 def measure(network):
@@ -45,7 +45,7 @@ def run(kept, report=lambda _: None, draw=draw, plan=PLAN, key="key"):
 
 def test_it_learns_and_says_so(tmp_path):
     rows = []
-    _, history = run(tmp_path / "kept.npz", rows.append, plan=Plan(400, 0.02, 0.0, 0.9, 100))
+    _, history = run(tmp_path / "kept.npz", rows.append, plan=TrainingPlan(400, 0.02, 0.0, 0.9, 100))
     assert [row["off"] for row in rows] == [row["off"] for row in history]
     assert [row["step"] for row in history] == [100, 200, 300, 400]
     assert history[-1]["off"] < 0.25
@@ -94,7 +94,7 @@ def test_stopped_it_goes_on_to_the_same_end(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("other", [{"plan": Plan(40, 0.02, 0, 0.9, 20)}, {"key": "other frames"}])
+@pytest.mark.parametrize("other", [{"plan": TrainingPlan(40, 0.02, 0, 0.9, 20)}, {"key": "other frames"}])
 def test_what_is_kept_of_another_training_is_not_taken_up(tmp_path, other):
     run(tmp_path / "kept.npz")
     seen = []
@@ -110,7 +110,7 @@ def test_held_to_evidence_the_gradient_leaves_what_is_no_evidence(tmp_path):
     def draw_twins(step):
         told = np.random.default_rng([3, step]).standard_normal((32, 1, 1, 1)).astype(np.float32)
         rest = np.random.default_rng([4, step]).standard_normal((32, 1, 2, 1)).astype(np.float32)
-        return Batch(np.concatenate([told, told, rest], axis=2), told[:, 0, 0] * 2, evidence)
+        return TrainingBatch(np.concatenate([told, told, rest], axis=2), told[:, 0, 0] * 2, evidence)
 
     def shares(reasons):
         seeded(5)
@@ -118,7 +118,7 @@ def test_held_to_evidence_the_gradient_leaves_what_is_no_evidence(tmp_path):
         network = keras().Sequential([layers.Input((1, 4, 1)), layers.Flatten(), layers.Dense(1)])
         name = tmp_path / f"{reasons is None}.npz"
         history = fit(
-            network, draw_twins, Plan(400, 0.05, 0.0, 0.9, 400), lambda _: {}, print, name, "", reasons
+            network, draw_twins, TrainingPlan(400, 0.05, 0.0, 0.9, 400), lambda _: {}, print, name, "", reasons
         )
         weights = np.abs(network.get_weights()[0][:, 0])
         return weights / weights.sum(), history[-1]["loss"]

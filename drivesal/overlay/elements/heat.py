@@ -8,19 +8,17 @@ import cv2
 import numpy as np
 
 from drivesal.overlay.element import Area, Element, Moment, Slot, register
-from drivesal.overlay.palette import coverage, ramp
+from drivesal.overlay.palette import GREY_SHARE, coverage, ramp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from drivesal.overlay.scene import Legend, Scene
+    from drivesal.overlay.content import Legend, Scene
     from drivesal.overlay.style import Style
     from drivesal.types import Floats, Image
 
-DIMMED = 0.8
-"""Grey under heat, as a share of the picture's luminance, so that heat is the brightest thing on it."""
 _EDGE = (120, 120, 120)
 
 
@@ -95,7 +93,7 @@ class Heat(Element):
         size = self.area.box.width, self.area.box.height
         cv2.resize(colour, size, dst=self._colour, interpolation=cv2.INTER_LINEAR)
         cv2.resize(keep, size, dst=self._kept, interpolation=cv2.INTER_LINEAR)
-        cv2.multiply(moment.grey, self._kept, dst=self._kept, scale=DIMMED / 255)
+        cv2.multiply(moment.grey, self._kept, dst=self._kept, scale=GREY_SHARE / 255)
         cv2.cvtColor(self._kept, cv2.COLOR_GRAY2RGB, dst=self._rgb)
         cv2.add(self._rgb, self._colour, dst=view)
 

@@ -12,10 +12,10 @@ from drivesal.overlay.palette import DIM, PREDICTED, TEXT, TRUTH
 from drivesal.overlay.style import BOLD
 
 if TYPE_CHECKING:
+    from drivesal.angle import AngleKind
+    from drivesal.overlay.content import Scene
     from drivesal.overlay.palette import Colour
-    from drivesal.overlay.scene import Scene
     from drivesal.overlay.style import Style
-    from drivesal.steering import AngleKind
     from drivesal.types import Image
 
 UNKNOWN = "–"

@@ -20,13 +20,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from drivesal.angle import AngleKind
+    from drivesal.overlay.content import Scene
     from drivesal.overlay.palette import Colour
-    from drivesal.overlay.scene import Scene
     from drivesal.overlay.style import Style
-    from drivesal.steering import AngleKind
-    from drivesal.types import Image
-
-    Points = NDArray[np.float64]
+    from drivesal.types import Doubles, Image
 
 SPAN_S = 10.0
 _SHIFT = 4
@@ -54,7 +52,7 @@ def _text(kind: AngleKind, value: float, side: str) -> str:
     return f"{value:g}{'°' if kind.unit == 'deg' else ''} {side}"
 
 
-def with_holes(rows: Points) -> Points:
+def with_holes(rows: Doubles) -> Doubles:
     """(n, 3) rows with one of NaN values in every hole between times that are much further apart than usual."""
     steps = np.diff(rows[:, 0])
     if not len(steps) or steps.max() <= _HOLE * np.median(steps):
@@ -97,7 +95,7 @@ class Trace(Element):
 
     def reset(self) -> None:
         """Forgets the curve and its range."""
-        self._rows: Points = np.empty((0, 3))
+        self._rows: Doubles = np.empty((0, 3))
         self._range = nice_range(max(abs(self.scene.angle_range), 1e-6), self.scene.kind.unit)
         own = self.scene.truth_kind
         self._own = None if own is None else nice_range(max(abs(self.scene.truth_range), 1e-6), own.unit)
@@ -168,7 +166,7 @@ class Trace(Element):
             self._own = max(self._own, nice_range(float(label), self.scene.truth_kind.unit))
         self._range = max(self._range, nice_range(float(predicted), self.scene.kind.unit))
 
-    def _points(self, times: Points, values: Points) -> NDArray[np.int32]:
+    def _points(self, times: Doubles, values: Doubles) -> NDArray[np.int32]:
         """(..., 2) fixed-point (x, y) inside `_frame` of angles at times."""
         plot, frame = self._plot, self._frame()
         x = plot.right - 1 - frame.left - (self._rows[-1, 0] - times) / SPAN_S * (plot.width - 1)
@@ -177,7 +175,7 @@ class Trace(Element):
         fixed: NDArray[np.int32] = (np.stack([x, y], axis=-1) * 2**_SHIFT).round().astype(np.int32)
         return fixed
 
-    def _solid(self, view: Image, times: Points, values: Points, colour: Colour) -> None:
+    def _solid(self, view: Image, times: Doubles, values: Doubles, colour: Colour) -> None:
         """A curve that is broken where a value is missing."""
         breaks = np.flatnonzero(~np.isfinite(values))
         lines = []
@@ -187,7 +185,7 @@ class Trace(Element):
                 lines.append(self._points(times[run], values[run]))
         cv2.polylines(view, lines, False, colour, self.style.stroke, cv2.LINE_AA, _SHIFT)
 
-    def _dashed(self, view: Image, times: Points, values: Points, colour: Colour) -> None:
+    def _dashed(self, view: Image, times: Doubles, values: Doubles, colour: Colour) -> None:
         """The same in dashes; a value with none on either side of it is a dot."""
         known = np.isfinite(values)
         if not known.any():

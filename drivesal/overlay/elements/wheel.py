@@ -12,9 +12,9 @@ from drivesal.overlay.element import Area, Element, Moment, Slot, register
 from drivesal.overlay.palette import AXIS, DIM, PREDICTED, SURFACE, TRUTH
 
 if TYPE_CHECKING:
-    from drivesal.overlay.scene import Scene
+    from drivesal.angle import AngleKind
+    from drivesal.overlay.content import Scene
     from drivesal.overlay.style import Style
-    from drivesal.steering import AngleKind
     from drivesal.types import Image
 
 _RIM, _SPOKE, _HUB = (172, 178, 188), (112, 118, 128), (140, 146, 156)

@@ -1,5 +1,7 @@
 // The page's address names drive, frame, case, method and the rest of the view, so that it can be sent.
 
+import { said } from "./fields.js";
+
 const LATER_MS = 400;
 
 /** Keeps the address and the state in step. A jump can be gone back from, a step cannot. */
@@ -57,12 +59,8 @@ export class Address {
 }
 
 function toHash(state, drive) {
-  const query = new URLSearchParams({ drive, frame: state.frame, case: state.case, method: state.method });
+  const query = new URLSearchParams({ drive, frame: state.frame, case: state.case, ...said(state) });
   if (Object.keys(state.options).length) query.set("options", JSON.stringify(state.options));
-  query.set("smooth", state.smooth);
-  query.set("scale", state.scale);
-  query.set("opacity", state.opacity);
-  query.set("maintain", state.maintain);
   query.set("model", state.model);
   query.set("of", state.of);
   if (state.case === "all") query.set("cases", state.cases.join(","));

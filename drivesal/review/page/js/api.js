@@ -1,5 +1,7 @@
 // The server's questions. Whether it answers at all is told to everybody through `server`.
 
+import { said } from "./fields.js";
+
 /** Says "gone" and "back". */
 export const server = new EventTarget();
 let gone = false;
@@ -87,21 +89,14 @@ export const putNote = (frame, text, base) => json(`/api/notes/${frame}`, {
 
 /** What the totals of the drive depend on, as a query. */
 export function totalsQuery(state) {
-  const query = new URLSearchParams({ method: state.method, maintain: state.maintain });
+  const query = new URLSearchParams(said(state, "explain"));
   if (Object.keys(state.options).length) query.set("options", JSON.stringify(state.options));
   return query.toString();
 }
 
 /** What the server needs to know of the view, as a query. */
 export function viewQuery(state, model, more = {}) {
-  const query = new URLSearchParams({
-    model: String(model),
-    method: state.method,
-    smooth: String(state.smooth),
-    scale: state.scale,
-    maintain: state.maintain,
-    opacity: String(state.opacity),
-  });
+  const query = new URLSearchParams({ model: String(model), ...said(state) });
   if (Object.keys(state.options).length) query.set("options", JSON.stringify(state.options));
   if (state.support) query.set("support", "true");
   if (state.edit) query.set("edit", JSON.stringify(state.edit));

@@ -1,6 +1,7 @@
 // What an address may say: anything else is left out, so that a mangled link still opens.
 
 import { FILLS, orNone } from "./edits.js";
+import { fields, read } from "./fields.js";
 import { notice } from "./notices.js";
 import { ALL, APART, BOTH } from "./plan.js";
 
@@ -15,12 +16,12 @@ export function knownState(drive, raw) {
   const oneOf = (name, choices) => { if (choices.includes(raw[name])) found[name] = raw[name]; };
   const names = drive.cases.map((one) => one.name);
   number("frame", 0, drive.frames - 1, true);
-  number("smooth", 0, 50);
-  number("opacity", 0, 1);
   oneOf("case", [...names, ALL]);
   oneOf("method", drive.methods.map((one) => one.name));
-  oneOf("scale", ["clip", "frame"]);
-  oneOf("maintain", drive.maintain);
+  for (const [name, field] of fields()) {
+    const value = name in raw ? read(field, String(raw[name])) : undefined;
+    if (value !== undefined) found[name] = value;
+  }
   oneOf("model", ["0", "1", BOTH]);
   oneOf("of", ["0", "1", APART]);
   const cases = (raw.cases ?? "").split(",").filter((name) => names.includes(name));

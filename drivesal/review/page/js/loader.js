@@ -35,7 +35,8 @@ export class Loader {
 
   /** Fetches it for later; failing is no matter. */
   ahead(url, signal) {
-    if (this.#cache.has(url) || this.#ahead.has(url)) return this.#ahead.get(url) ?? Promise.resolve();
+    const known = this.#cache.has(url) ? Promise.resolve() : this.#ahead.get(url);
+    if (known) return known.catch(() => undefined);
     const asked = url.startsWith("/api/frame/") || url.startsWith("/api/difference") ? url : `${url}&ahead=true`;
     const coming = this.#fetch(url, asked, signal).finally(() => this.#ahead.delete(url));
     this.#ahead.set(url, coming);

@@ -5,6 +5,7 @@ import * as api from "./api.js";
 import { Choices } from "./choices.js";
 import { $, remembered, say } from "./dom.js";
 import { Edits } from "./edits.js";
+import { begun, useSettings } from "./fields.js";
 import { useKind } from "./format.js";
 import { startHelp } from "./help.js";
 import { keyTable, startKeys } from "./keys.js";
@@ -45,8 +46,7 @@ async function opened() {
 function startState(drive) {
   const { start } = drive;
   const state = {
-    frame: 0, case: "increase", cases: remembered.get("beside", BESIDE), method: start.method, options: Object.fromEntries(start.options),
-    smooth: start.smooth, scale: start.per_frame ? "frame" : "clip", opacity: 0.8, maintain: start.maintain,
+    frame: 0, case: "increase", cases: remembered.get("beside", BESIDE), method: start.method, options: start.options, ...begun(start),
     model: BOTH, of: "0", showFrame: !drive.exported && remembered.get("showFrame", true), edit: null, edits: 0, playing: false, support: false,
   };
   const names = casesOf(drive, state.method).map((one) => one.name);
@@ -66,6 +66,7 @@ async function start() {
   const drive = await opened();
   notice("gone", "");
   useKind(drive.kind);
+  useSettings(drive.settings);
   describe(drive);
   if (drive.exported) document.body.dataset.exported = "true";
   const state = { ...startState(drive), ...knownState(drive, fromHash(location.hash)) };

@@ -1,6 +1,7 @@
 // The stage as a picture of its own, to keep or to send: what is shown, with all that is needed to read it.
 
 import { editInWords, editOf } from "./edits.js";
+import { inWords } from "./fields.js";
 import { angle, changeInWords, clock, count, errorInWords } from "./format.js";
 import { legendOf } from "./legend.js";
 import { Loader } from "./loader.js";
@@ -84,7 +85,7 @@ function footing(drive, state, found) {
   if (!found.length) return [];
   const method = drive.methods.find((one) => one.name === state.method);
   const options = Object.entries(state.options).map(([name, value]) => `${name} ${value}`);
-  const drawn = [method.title, ...options, `smoothing ${state.smooth} model px`, `opacity ${Math.round(100 * state.opacity)} %`, `maintain: ${state.maintain}`];
+  const drawn = [method.title, ...options, ...inWords(state)];
   const captions = found.map((one) => [quiet(`${found.length > 1 ? `${"AB"[one.model]}: ` : ""}${one.caption}`)]);
   const warnings = [...new Set(found.flatMap((one) => one.warnings))].map((text) => [{ text, colour: "--warn" }]);
   return [...captions, [quiet(drawn.join(" · "))], ...warnings];

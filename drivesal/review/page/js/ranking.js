@@ -33,7 +33,7 @@ function orders(model, two, truth) {
   const of = two ? ` of ${group}` : "";
   const error = (rows) => minus(rows.column("angle", model), rows.column("truth", model));
   const moved = (rows) => rows.column("moved", model);
-  const found = { key: `moved${suffix}`, title: `Attribution jumps${of}`, group, models: [model], values: moved, signed: moved, share: true };
+  const found = { key: `moved${suffix}`, title: `Attribution${of} moves most`, group, models: [model], values: moved, signed: moved, share: true };
   return truth ? [{ key: `error${suffix}`, title: `Largest error${of}`, group, models: [model], values: (rows) => error(rows).map(Math.abs), signed: error }, found] : [found];
 }
 

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { totalsQuery } from "./api.js";
+import { explained } from "./fields.js";
 import { append, empty, Totals } from "./totals.js";
 
 const EVERY_MS = 1000;
@@ -18,7 +19,7 @@ export class Rows extends EventTarget {
     super();
     this.#store = store;
     this.#models = Array.from({ length: models }, () => empty(NUMBERS));
-    store.on(["method", "options", "maintain"], () => { this.dispatchEvent(new Event("rows")); this.#wake(); });
+    store.on(["method", "options", ...explained()], () => { this.dispatchEvent(new Event("rows")); this.#wake(); });
   }
 
   get models() { return this.#models.length; }

@@ -1,6 +1,7 @@
 // How the heat is drawn, and the method's own options, as form fields built from what the server says.
 
 import { $, make, say } from "./dom.js";
+import { fields, isNumber, named, shown } from "./fields.js";
 import { short } from "./format.js";
 import { casesOf } from "./plan.js";
 
@@ -12,19 +13,13 @@ export class Settings {
   constructor(drive, store) {
     this.#drive = drive;
     this.#store = store;
-    this.#slider("opacity", (value) => `${Math.round(100 * value)} %`);
-    this.#slider("smooth", (value) => `${value} model px`);
-    for (const radio of document.querySelectorAll('[name="scale"]')) {
-      radio.addEventListener("change", () => store.set({ scale: radio.value }));
-    }
-    $("maintain").addEventListener("change", () => store.set({ maintain: $("maintain").value }));
+    $("drawing").replaceChildren(...fields().map(([name, field]) => this.#control(name, field)));
     $("show-frame").addEventListener("change", () => store.set({ showFrame: $("show-frame").checked }));
-    store.on(["opacity", "smooth", "scale", "maintain", "showFrame", "method", "options", "cases"], () => this.show());
+    store.on([...fields().map(([name]) => name), "showFrame", "method", "options", "cases"], () => this.show());
     this.describe();
   }
 
   describe() {
-    $("maintain").replaceChildren(...this.#drive.maintain.map((name) => make("option", { value: name, text: name })));
     $("about").replaceChildren(...this.#about().map((text) => make("li", { text })));
     this.#built = "";
     this.show();
@@ -32,12 +27,11 @@ export class Settings {
 
   show() {
     const state = this.#store.now;
-    for (const [id, text] of [["opacity", `${Math.round(100 * state.opacity)} %`], ["smooth", `${state.smooth} model px`]]) {
-      $(id).value = state[id];
-      say($(`${id}-text`), text);
+    for (const [name, field] of fields()) {
+      if (field.type === "boolean") $(name).checked = state[name];
+      else if (field.type !== "string" || field.enum || document.activeElement !== $(name)) $(name).value = state[name] ?? "";
+      if (isNumber(field)) say($(`${name}-text`), shown(field, state[name]));
     }
-    for (const radio of document.querySelectorAll('[name="scale"]')) radio.checked = radio.value === state.scale;
-    $("maintain").value = state.maintain;
     $("show-frame").checked = state.showFrame;
     this.#sideBySide(state);
     const method = this.#drive.methods.find((one) => one.name === state.method);
@@ -52,12 +46,32 @@ export class Settings {
     }
   }
 
-  #slider(id, text) {
-    const field = $(id);
-    field.addEventListener("input", () => {
-      say($(`${id}-text`), text(Number(field.value)));
-      this.#store.set({ [id]: Number(field.value) });
+  // a choice, a check box or a slider, as the schema of the setting has it
+  #control(name, field) {
+    const title = make("span", { text: named(field) });
+    const take = (value) => this.#store.set({ [name]: value });
+    if (field.enum) {
+      const select = make("select", { id: name }, ...field.enum.map((one) => make("option", { value: one, text: field.words?.[one] ?? one })));
+      select.addEventListener("change", () => take(select.value));
+      return make("label", { class: "row", title: field.description }, title, select);
+    }
+    if (field.type === "boolean") {
+      const box = make("input", { id: name, type: "checkbox" });
+      box.addEventListener("change", () => take(box.checked));
+      return make("label", { class: "check", title: field.description }, box, title);
+    }
+    if (!isNumber(field)) {
+      const text = make("input", { id: name, type: "text", maxlength: 200 });
+      text.addEventListener("change", () => take(text.value === "" ? field.default : text.value));
+      return make("label", { class: "row", title: field.description }, title, text);
+    }
+    const step = field.type === "integer" ? 1 : field.maximum === 1 ? 0.05 : 0.5;
+    const slider = make("input", { id: name, type: "range", min: field.minimum ?? 0, max: field.slider ?? field.maximum ?? 100, step });
+    slider.addEventListener("input", () => {
+      say($(`${name}-text`), shown(field, Number(slider.value)));
+      take(Number(slider.value));
     });
+    return make("label", { class: "slider", title: field.description }, title, make("output", { id: `${name}-text` }), slider);
   }
 
   #sideBySide(state) {

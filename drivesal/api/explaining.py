@@ -1,0 +1,103 @@
+"""Attributions of frames as arrays."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from drivesal import types
+from drivesal.api.inputs import answerable_by, model_of, recording_of
+from drivesal.api.keywords import explain_settings, takes
+from drivesal.explanation.explainer import check_cases, with_cases
+from drivesal.explanation.study import Study, study
+from drivesal.model.preprocess import Crop
+from drivesal.model.steering_model import SteeringModel
+from drivesal.settings import ExplainSettings
+from drivesal.types import Frame
+
+if TYPE_CHECKING:
+    from drivesal.api.inputs import Frames
+    from drivesal.types import Explained, Floats
+
+
+_log = logging.getLogger(__name__)
+
+
+@takes(ExplainSettings, without=("cases",))
+def attribute(
+    model: SteeringModel | str | Path | Any,
+    frames: Frames,
+    method: str = "gradient",
+    case: str | None = None,
+    **given: Any,
+) -> Floats:
+    """Attributes what the model answers to the pixels of the frames, all of one size.
+
+    `frames`: a recording or its path, (N, H, W, 3) or (H, W, 3) uint8 RGB, a `Frame`, or an iterable of
+    pictures or of `Frame`. They are whole frames: every one is cropped and resized, also one of the model's
+    size, which `predict` takes for prepared (a warning says so). Without `case` gives the signed maps (N, h,
+    w, C) float32 at the model's size, positive for more (to the left); C is 3, at the RGB picture, or 1. With
+    `case` ("increase", "decrease", "maintain", "support", "magnitude") gives its heat (N, h, w) ≥ 0, neither
+    smoothed nor scaled. The rest are `ExplainSettings` and the method's own options, see `methods()`; `reduce`
+    "sum-abs" or "max-abs" gives (N, h, w) without a sign. All maps are kept in memory: for a long drive use
+    `explain`. Raises DrivesalError.
+    """
+    names = None if case is None else (case,)
+    settings = explain_settings({**given, "method": method, "cases": names})
+    with ExitStack() as stack:
+        recording, studied = _study(stack, model, frames, settings)
+        explained = studied.explainer.explain(recording.frames())
+        if case is None:
+            maps = [one.signed if settings.reduce == "sum" else one.push for one in explained]
+        else:
+            chosen = studied.explainer.cases[0]
+            maps = [chosen.heat(one, studied.clip) for one in explained]
+    return np.stack(maps)
+
+
+@takes(ExplainSettings)
+def explain(
+    model: SteeringModel | str | Path | Any,
+    frames: Frames,
+    method: str = "gradient",
+    cases: Sequence[str] = (),
+    **given: Any,
+) -> Iterator[Explained]:
+    """Like `attribute`, of whole frames, one at a time: its angle, what is explained, its maps.
+
+    In memory is one batch.
+
+    `cases` are those that will be drawn, which decides what else is computed (the gradient for maintain).
+    """
+    settings = explain_settings({**given, "method": method, "cases": tuple(cases) or None})
+    with ExitStack() as stack:
+        recording, studied = _study(stack, model, frames, settings)
+        yield from studied.explainer.explain(recording.frames())
+
+
+def _study(
+    stack: ExitStack, model: SteeringModel | str | Path | Any, frames: Frames, settings: ExplainSettings
+) -> tuple[types.Recording, Study]:
+    """The frames as a recording, open until the stack is left, and what a probe of it found."""
+    settings = with_cases(settings) if settings.cases else settings
+    check_cases(settings)
+    recording = recording_of(frames, stack)
+    steering = model_of(model)
+    _warn_cropped(frames, recording, steering)
+    return recording, study(recording, steering, answerable_by(recording, steering, settings))
+
+
+def _warn_cropped(frames: Frames, recording: types.Recording, model: SteeringModel) -> None:
+    """A warning where images in memory look as if `prepare` had cropped them already."""
+    if isinstance(frames, types.Recording | str | Path | Frame) or model.preprocess.crop == Crop():
+        return
+    if (recording.info.height, recording.info.width) == model.preprocess.size:
+        _log.warning(
+            "the images are of the model's own size and are cropped once more: give whole frames, not what "
+            "prepare() gives"
+        )

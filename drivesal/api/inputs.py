@@ -1,0 +1,73 @@
+"""What a function is given, as a recording and a model."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from drivesal import types
+from drivesal.api.drive import Recording
+from drivesal.api.models import load_model
+from drivesal.errors import InputError
+from drivesal.explanation.reference import answerable
+from drivesal.model.steering_model import SteeringModel
+from drivesal.recordings.in_memory import MemoryRecording
+from drivesal.settings import ExplainSettings
+from drivesal.types import Frame
+
+if TYPE_CHECKING:
+    from drivesal.types import Image
+
+    Frames = types.Recording | str | Path | Frame | Image | Iterable[Image] | Iterable[Frame]
+
+_log = logging.getLogger(__name__)
+
+
+def model_of(model: SteeringModel | str | Path | Any) -> SteeringModel:
+    """The model, loaded where it is not one yet. Raises ModelError, OptionError."""
+    return model if isinstance(model, SteeringModel) else load_model(model)
+
+
+def recording_of(frames: Frames, stack: ExitStack) -> types.Recording:
+    """What was given as a recording; one that is opened here is closed with the stack."""
+    if isinstance(frames, types.Recording):
+        return frames
+    if isinstance(frames, str | Path):
+        return stack.enter_context(Recording(frames))
+    if isinstance(frames, SteeringModel) or hasattr(frames, "predict"):
+        raise InputError("frames or a recording", "a model came in their place", "change the order")
+    pictures: Any = [frames] if isinstance(frames, Frame) else frames
+    if hasattr(frames, "__array__"):
+        array = np.asarray(frames)
+        pictures = [array] if array.ndim == 3 and array.shape[2] == 3 else array
+    given = [one if isinstance(one, Frame) else Frame(i, i / 20, one) for i, one in enumerate(pictures)]
+    return MemoryRecording([replace(one, image=_picture(one)) for one in given])
+
+
+def _picture(frame: Frame) -> Image:
+    """The frame's image as an array. Raises InputError where it is no picture."""
+    image = np.asarray(frame.image)
+    if image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8:
+        return image
+    do = "convert them, for floats in 0..1 with (255 * x).astype('uint8')"
+    if image.dtype == np.uint8:
+        do = "repeat a grey channel with np.repeat(x[..., None], 3, -1), drop an alpha channel"
+    raise InputError("frames as (H, W, 3) uint8 RGB", f"frame {frame.index} is {image.shape} {image.dtype}", do)
+
+
+def answerable_by(
+    recording: types.Recording, model: SteeringModel, settings: ExplainSettings
+) -> ExplainSettings:
+    """What can be asked of the recording; a warning says where one picture alone changes it."""
+    if recording.info.length != 1:
+        return settings
+    settings, told = answerable(model, settings)
+    if told is not None:
+        _log.warning("%s", told)
+    return settings

@@ -1,0 +1,64 @@
+"""The gradient of the score at the picture, and its product with the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from drivesal.attribution.registry import Attributed, Attributor, Context, Scorable, Seen, register
+
+if TYPE_CHECKING:
+    from drivesal.types import Floats
+
+
+@register(
+    name="gradient",
+    title="Vanilla saliency",
+    paper="Simonyan, Vedaldi and Zisserman 2014, arXiv:1312.6034",
+    equation="A = ∂S/∂x",
+    kind="sensitivity",
+    signed=True,
+    odd=True,
+    uses_head=True,
+)
+def gradient(model: Scorable, context: Context) -> Attributor:
+    """A = ∂S/∂x, in the score's unit per 1/255 of a channel's brightness."""
+    differentiate = _compiled(model, context)
+
+    return lambda seen: Attributed(*differentiate(seen), model.to_rgb)
+
+
+@register(
+    name="gradient-x-input",
+    title="Gradient × input",
+    paper="Shrikumar, Greenside and Kundaje 2017, arXiv:1704.02685",
+    equation="A = x · ∂S/∂x",
+    kind="contribution",
+    signed=True,
+    odd=True,
+    uses_head=True,
+)
+def gradient_x_input(model: Scorable, context: Context) -> Attributor:
+    """A = x · ∂S/∂x with x in RGB 0..255: what the picture adds over black, were the score linear."""
+    differentiate = _compiled(model, context)
+
+    def attribute(seen: Seen) -> Attributed:
+        scores, raw = differentiate(seen)
+        return Attributed(scores, (raw @ model.to_rgb) * seen.pictures)
+
+    return attribute
+
+
+def _compiled(model: Scorable, context: Context) -> Callable[[Seen], tuple[Floats, Floats]]:
+    """Scores and gradients at the network's input, in one compiled function."""
+    from drivesal.attribution.engine.kernels import of_pictures, slope
+    from drivesal.model.backend import tensorflow
+
+    tf = tensorflow()
+
+    def differentiate(pictures: Any, others: Any) -> Any:
+        x = model.inputs(tf.cast(pictures, tf.float32))
+        score = model.answer(x, others)
+        return score, slope(score, x)
+
+    return of_pictures(model, "gradient of pictures", differentiate, context)

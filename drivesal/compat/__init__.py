@@ -1,0 +1,1 @@
+"""Interfaces of other packages, for code that was written for them."""

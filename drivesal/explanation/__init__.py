@@ -1,0 +1,1 @@
+"""The core: frames in, explained frames out; cases and their scale."""

@@ -1,0 +1,1 @@
+"""A steering model: network, preprocessing, target and card."""

@@ -1,0 +1,1 @@
+"""One file a recording format; every module here is found by the registry."""

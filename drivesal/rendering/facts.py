@@ -1,0 +1,72 @@
+"""What a run used and found, as plain JSON values. Fields are documented in docs/outputs.md."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from drivesal import __version__
+from drivesal.model.facts import model_facts
+from drivesal.recordings.inspection.facts import input_facts
+
+if TYPE_CHECKING:
+    from drivesal.explanation.explainer import Explainer
+    from drivesal.explanation.scale import Scale
+    from drivesal.export.table import Table
+    from drivesal.model.steering_model import SteeringModel
+    from drivesal.rendering.request import Request
+    from drivesal.settings import LookSettings
+    from drivesal.types import Recording
+
+
+def method_facts(explainer: Explainer) -> dict[str, Any]:
+    """The method with its options, paper and unit kind."""
+    method = explainer.method
+    return {
+        "name": method.name,
+        "options": dict(explainer.options),
+        "against": explainer.reference,
+        "support_against": explainer.support_reference,
+        "kind": method.kind,
+        "paper": method.paper,
+        "equation": method.equation,
+        "caution": method.caution or None,
+        "reduce": explainer.settings.reduce,
+        "seed": explainer.settings.seed,
+    }
+
+
+def look_facts(look: LookSettings, scale: Scale) -> dict[str, Any]:
+    """How the picture was drawn, and the scale, which `--scale-from` reads again."""
+    drawn = look.model_dump(mode="json", exclude={"scale_from"})
+    return {"look": drawn | {"scale_given": look.scale_from is not None}, "scale": scale.as_json()}
+
+
+def run_facts(model: SteeringModel, explainer: Explainer, request: Request, scale: Scale) -> dict[str, Any]:
+    """What a run was asked for and used."""
+    return {
+        "drivesal": __version__,
+        "model": model_facts(model),
+        "method": method_facts(explainer),
+        "cases": [case.name for case in request.cases],
+        "span": dataclasses.asdict(request.span),
+        "steering_ratio": request.steering_ratio,
+        **look_facts(request.look, scale),
+    }
+
+
+def result_facts(
+    recording: Recording, table: Table, notes: list[str], seconds: dict[str, float]
+) -> dict[str, Any]:
+    """What a run found; `seconds` by stage."""
+    return {
+        "input": input_facts(recording),
+        "frames": table.rows,
+        "labelled_frames": table.labelled,
+        "errors": table.errors(),
+        "correlation": table.correlation(),
+        "completeness_error": table.completeness(),
+        "losses": list(recording.losses),
+        "notes": [*recording.info.notes, *notes],
+        "seconds": {stage: round(taken, 3) for stage, taken in seconds.items()},
+    }

@@ -1,0 +1,71 @@
+"""What to explain and how to draw it, checked as far as it can be without a model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from drivesal.errors import OptionError
+from drivesal.explanation.cases import Case, chosen
+from drivesal.explanation.explainer import with_cases
+from drivesal.settings import ExplainSettings, LookSettings
+from drivesal.types import WHOLE, Span
+
+USUAL_LOOK = LookSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class GivenScale:
+    """A scale in place of the clip's own: `facts` as `Scale.from_json` reads them.
+
+    `of` names, where that is one scale for several models, the model that each case's comes from; None for the
+    scale of another run.
+    """
+
+    facts: Mapping[str, Any]
+    of: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to explain and how to draw it.
+
+    `steering_ratio` is the degrees of the steering wheel for one of the road wheels, None where nothing says.
+    """
+
+    explain: ExplainSettings
+    look: LookSettings = USUAL_LOOK
+    span: Span = WHOLE
+    steering_ratio: float | None = None
+    scale: GivenScale | None = None
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """The cases that are drawn."""
+        return chosen(self.explain)
+
+
+def request_of(
+    explain: ExplainSettings, look: LookSettings, span: Span = WHOLE, steering_ratio: float | None = None
+) -> Request:
+    """The request, with the usual cases where none are named and the scale of another run read.
+
+    Raises OptionError for a method, option or case that does not exist, and for facts that cannot be read.
+    """
+    if look.scale_from is not None and look.scale == "frame":
+        raise OptionError("one scale", "--scale frame and --scale-from were both given", "leave one out")
+    scale = None if look.scale_from is None else GivenScale(_facts(look.scale_from))
+    return Request(with_cases(explain, look.layout), look, span, steering_ratio, scale)
+
+
+def _facts(path: Path) -> Mapping[str, Any]:
+    try:
+        found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OptionError(
+            "the facts (.json) of another run", f"{path} cannot be read ({error})", "check the path"
+        ) from None
+    return found

@@ -1,0 +1,1 @@
+"""What is computed for a review: frames, explanations, timelines."""

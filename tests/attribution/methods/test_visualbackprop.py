@@ -1,0 +1,203 @@
+"""VisualBackProp against arithmetic by hand, and what it is refused on."""
+
+import numpy as np
+import pytest
+
+from drivesal.attribution.registry import method
+from drivesal.errors import ModelError
+from drivesal.model.backend import keras
+from tests.models import SIZE, context, convolutional, linear, pictures, seen, steering
+
+LARGE = (24, 32)
+
+
+def explain(model, images):
+    vbp = method("visualbackprop")
+    return vbp.build(model, context(images), **vbp.settings({}))(seen(images))
+
+
+def made(*stack, size=LARGE, channels=3, seed=0):
+    layers = keras().layers
+    keras().utils.set_random_seed(seed)
+    return keras().Sequential([layers.Input((*size, channels)), *stack, layers.Flatten(), layers.Dense(1)])
+
+
+def features(network, images, until):
+    """The positive part's channel mean (N, h, w) at the output of the layer of this number."""
+    part = keras().Model(network.inputs[0], network.layers[until].output)
+    return np.maximum(part(images / np.float32(255)).numpy(), 0).mean(axis=3)
+
+
+def spread(found, size, strides, shape, before=(0, 0)):
+    """Every number of (N, h, w) over its window of `size` in an array of `shape`, the first `before` it."""
+    (rows, columns), (down, across) = size, strides
+    padded = np.zeros((len(found), shape[0] + 2 * rows, shape[1] + 2 * columns))
+    for i in range(found.shape[1]):
+        for j in range(found.shape[2]):
+            top, left = i * down - before[0] + rows, j * across - before[1] + columns
+            padded[:, top : top + rows, left : left + columns] += found[:, i, j, None, None] / (rows * columns)
+    return padded[:, rows : rows + shape[0], columns : columns + shape[1]]
+
+
+def close(found, expected):
+    assert expected.max() > 0
+    return np.allclose(found, expected, rtol=1e-4, atol=1e-5 * expected.max())
+
+
+def test_two_convolutions_of_ones():
+    layers = keras().layers
+    network = made(
+        layers.Conv2D(1, 2, use_bias=False), layers.Conv2D(1, 2, use_bias=False), size=(3, 3), channels=1
+    )
+    for layer in network.layers[:2]:
+        layer.set_weights([np.ones((2, 2, 1, 1))])
+    found = explain(steering(network, colour="GREY"), np.full((1, 3, 3, 3), 1, np.uint8))
+    # the first gives 4 everywhere, the second 16; 16 over its window of 4, times 4, over windows of 4
+    expected = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]]) * 16 / 4 * 4 / 4
+    assert found.raw.shape == (1, 3, 3, 1)
+    assert found.to_rgb is None
+    assert close(found.raw[0, ..., 0], expected * 1.0)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_strides(bias):
+    layers = keras().layers
+    first, second = layers.Conv2D(4, 5, strides=2, activation="elu"), layers.Conv2D(3, (3, 2), strides=(1, 2))
+    network, images = made(first, second), pictures(3, LARGE)
+    if bias:
+        second.bias.assign([0.3, -0.2, 0.1])
+    expected = spread(features(network, images, 1), (3, 2), (1, 2), (10, 14))
+    expected = spread(expected * features(network, images, 0), (5, 5), (2, 2), LARGE)
+    found = explain(steering(network, scale=1 / 255), images)
+    assert close(found.raw[..., 0], expected)
+    assert found.scores == pytest.approx(network(images / np.float32(255)).numpy()[:, 0], rel=1e-4, abs=1e-6)
+
+
+def test_padding_pooling_and_dilation():
+    layers = keras().layers
+    network = made(
+        layers.Conv2D(4, 3, padding="same", activation="relu"),
+        layers.MaxPooling2D(2),
+        layers.Conv2D(5, 3, dilation_rate=2, activation="relu"),
+        layers.AveragePooling2D((2, 3)),
+    )
+    images = pictures(2, LARGE)
+    deepest = features(network, images, 2)
+    wide = np.zeros((2, 12, 16))
+    for i in (0, 2, 4):
+        for j in (0, 2, 4):
+            wide[:, i : i + 8, j : j + 12] += deepest / 9
+    expected = spread(wide, (2, 2), (2, 2), LARGE) * features(network, images, 0)
+    expected = spread(expected, (3, 3), (1, 1), LARGE, (1, 1))
+    assert close(explain(steering(network, scale=1 / 255), images).raw[..., 0], expected)
+
+
+def test_same_padding_with_strides():
+    layers = keras().layers
+    network, images = made(layers.Conv2D(4, 5, strides=2, padding="same"), size=(9, 12)), pictures(2, (9, 12))
+    # TensorFlow pads 9 rows by 2 above and below, 12 columns by 1 before and 2 behind
+    expected = spread(features(network, images, 0), (5, 5), (2, 2), (9, 12), (2, 1))
+    assert close(explain(steering(network, scale=1 / 255), images).raw[..., 0], expected)
+
+
+def test_cropping_first_and_padding():
+    layers = keras().layers
+    convolution = layers.Conv2D(3, 3, activation="relu")
+    network = made(layers.Cropping2D(((6, 3), (2, 1))), layers.ZeroPadding2D(((1, 0), (2, 3))), convolution)
+    images = pictures(2, LARGE)
+    inner = spread(features(network, images, 2), (3, 3), (1, 1), (16, 34))[:, 1:, 2:-3]
+    found = explain(steering(network, scale=1 / 255), images).raw[..., 0]
+    assert close(found[:, 6:-3, 2:-1], inner)
+    assert not found[:, :6].any()
+    assert not found[:, -3:].any()
+    assert not found[..., :2].any()
+    assert not found[..., -1:].any()
+
+
+def test_the_map_is_taken_behind_normalization_and_activation():
+    layers = keras().layers
+    norm = layers.BatchNormalization()
+    network = made(layers.Rescaling(2.0), layers.Conv2D(4, 3), norm, layers.ReLU(), layers.Dropout(0.5))
+    weights = [[1, -1, 2, 0.5], [0.1, 0.2, -0.3, 0], [0.1, 0, 0.2, 0], [1, 2, 0.5, 1]]
+    norm.set_weights([np.array(one) for one in weights])
+    images = pictures(2, LARGE)
+    expected = spread(features(network, images, 3), (3, 3), (1, 1), LARGE)
+    assert not close(features(network, images, 1), features(network, images, 3))
+    assert close(explain(steering(network, scale=1 / 255), images).raw[..., 0], expected)
+
+
+def test_nested_networks_are_the_same():
+    layers, images = keras().layers, pictures(2, LARGE)
+    flat = made(layers.Conv2D(4, 5, strides=2), layers.ELU(), layers.Conv2D(3, 3, activation="relu"))
+    inner = keras().Sequential([layers.Input((10, 14, 4)), *flat.layers[1:3]])
+    inputs = layers.Input((*LARGE, 3))
+    outer = keras().Model(inputs, flat.layers[4](layers.Flatten()(inner(flat.layers[0](inputs)))))
+    a, b = (explain(steering(network, scale=1 / 255), images) for network in (flat, outer))
+    assert close(b.raw, a.raw)
+    assert b.scores == pytest.approx(a.scores, rel=1e-5)
+
+
+def test_the_head_does_not_matter():
+    network, images = convolutional(), pictures(3, LARGE)
+    attribute = method("visualbackprop").build(steering(network, scale=1 / 255), context(images))
+    before = attribute(seen(images))
+    for layer in network.layers[-2:]:
+        layer.set_weights([np.random.default_rng(1).normal(size=w.shape) for w in layer.get_weights()])
+    after = attribute(seen(images))
+    assert np.array_equal(after.raw, before.raw)
+    assert np.abs(after.scores - before.scores).min() > 1e-3
+
+
+def test_it_is_not_negative_and_does_not_depend_on_neighbours():
+    model, images = steering(convolutional(), colour="YUV", scale=1 / 127.5, offset=-1), pictures(4, LARGE)
+    attribute = method("visualbackprop").build(model, context(images))
+    together = attribute(seen(images)).raw
+    assert together.min() >= 0
+    assert (together.max(axis=(1, 2, 3)) > 0).all()
+    alone = np.concatenate([attribute(seen(images[i : i + 1])).raw for i in range(4)])
+    assert close(alone, together)
+
+
+def test_traced_once():
+    model, images = steering(convolutional(), scale=1 / 255), pictures(5, LARGE)
+    traced, inside = [], model.inside
+    model.inside = lambda *given: traced.append(1) or inside(*given)
+    for _ in range(2):
+        attribute = method("visualbackprop").build(model, context(images))
+        for count in (1, 5, 2):
+            attribute(seen(images[:count]))
+    assert len(traced) == 1
+
+
+def refused(kind):
+    layers = keras().layers
+    inputs = layers.Input((*LARGE, 3))
+    x = layers.Conv2D(3, 3, padding="same", name="first")(inputs)
+    if kind == "add":
+        x = layers.Conv2D(3, 3)(layers.Add(name="plus")([x, inputs]))
+    elif kind == "add behind":
+        x = layers.Add(name="plus")([x, inputs])
+    elif kind == "beside":
+        x = layers.Concatenate()([x, layers.Conv2D(3, 3, padding="same", name="second")(inputs)])
+    else:
+        x = layers.Conv2D(3, 3)(layers.UpSampling2D(2, name="up")(x))
+    return keras().Model(inputs, layers.Dense(1)(layers.Flatten()(x)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "named"),
+    [
+        ("add", r"plus \(Add\) joins"),
+        ("add behind", r"plus \(Add\) joins"),
+        ("beside", r"first \(Conv2D\) stands"),
+        ("up", r"up \(UpSampling2D\)"),
+    ],
+)
+def test_what_is_no_chain_is_refused_by_name(kind, named):
+    with pytest.raises(ModelError, match=f"{named}.*; use gradient"):
+        explain(steering(refused(kind)), pictures(1, LARGE))
+
+
+def test_a_network_without_convolutions_is_refused():
+    with pytest.raises(ModelError, match=r"convolutions.*it has none"):
+        explain(steering(linear()), pictures(1, SIZE))

@@ -1,0 +1,193 @@
+import cv2
+import numpy as np
+import pytest
+
+from drivesal.errors import OptionError
+from drivesal.explanation.cases import (
+    PATCH,
+    SIGNED,
+    UNSIGNED,
+    cases,
+    choose,
+    insensitivity,
+    local_contrast,
+    usual,
+)
+from drivesal.types import ClipStatistics, Explained, Frame
+
+SHAPE = (12, 16)
+
+
+def explained(push=None, gradient=None, contribution=None, picture=None, score=3.0, base=1.0, pull=None):
+    picture = np.zeros((*SHAPE, 3), np.uint8) if picture is None else picture
+    push = np.zeros(SHAPE, np.float32) if push is None else push
+    raw = np.zeros((*SHAPE, 3), np.float32)
+    maps = {"pull": pull, "gradient": gradient, "contribution": contribution}
+    # the angle is another number than the score: no case may take it for that
+    return Explained(
+        Frame(0, 0.0, picture), picture, -score, score, raw, None, push, **maps, baseline_score=base
+    )
+
+
+def heat(case, one, clip=None):
+    return choose([case])[0].heat(one, clip or ClipStatistics(np.zeros((*SHAPE, 3), np.float32)))
+
+
+def random_map(seed=0):
+    return np.random.default_rng(seed).normal(size=SHAPE).astype(np.float32)
+
+
+def test_increase_and_decrease_split_the_signed_sum():
+    push = random_map()
+    up, down = heat("increase", explained(push)), heat("decrease", explained(push))
+    assert np.array_equal(up, np.maximum(push, 0))
+    assert np.array_equal(down, np.maximum(-push, 0))
+    assert np.array_equal(up - down, push)
+    assert not (up * down).any()
+
+
+def test_decrease_is_the_negated_scores_own_map_where_the_method_is_not_odd():
+    push, pull = random_map(), random_map(1)
+    one = explained(push, pull=pull)
+    assert np.array_equal(heat("increase", one), np.maximum(push, 0))
+    assert np.array_equal(heat("decrease", one), np.maximum(pull, 0))
+
+
+def test_magnitude_is_the_size_of_the_map_whatever_its_sign():
+    push = random_map()
+    assert np.array_equal(heat("magnitude", explained(push)), np.abs(push))
+    assert np.array_equal(heat("magnitude", explained(np.abs(push))), np.abs(push))
+
+
+def test_support_holds_the_score_on_its_side_of_the_baseline():
+    contribution = random_map()
+    left = heat("support", explained(contribution=contribution, score=3, base=1))
+    right = heat("support", explained(contribution=contribution, score=-3, base=1))
+    assert left == pytest.approx(np.maximum(contribution, 0))
+    assert right == pytest.approx(np.maximum(-contribution, 0))
+
+
+def test_contrast_is_the_patches_standard_deviation():
+    picture = np.random.default_rng(0).integers(0, 256, (*SHAPE, 3), dtype=np.uint8)
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float64)
+    half = PATCH // 2
+    y, x = 6, 9
+    patch = grey[y - half : y + half + 1, x - half : x + half + 1]
+    assert local_contrast(picture)[y, x] == pytest.approx(patch.std(), rel=1e-3)
+    assert local_contrast(np.full((*SHAPE, 3), 77, np.uint8)).max() < 0.1
+
+
+def test_maintain_is_structure_where_the_answer_does_not_react():
+    picture = np.zeros((*SHAPE, 3), np.uint8)
+    picture[:, 4:6] = picture[:, 12:14] = 200  # two equal edges
+    gradient = np.zeros(SHAPE, np.float32)
+    gradient[:, 10:] = 5.0  # the model reacts on the right
+    clip = ClipStatistics(np.zeros((*SHAPE, 3), np.float32), 1.0, np.ones(SHAPE, bool))
+    found = heat("maintain", explained(gradient=gradient, picture=picture), clip)
+    assert found[6, 4] > 5 * found[6, 12]
+    assert found[6, 8] < 0.2 * found[6, 4]
+
+
+def test_out_of_reach_is_not_maintained():
+    gradient = random_map()
+    reach = np.ones(SHAPE, bool)
+    reach[:3] = False
+    clip = ClipStatistics(np.zeros((*SHAPE, 3), np.float32), 1.0, reach)
+    calm = insensitivity(explained(gradient=gradient), clip)
+    assert not calm[:3].any()
+    assert (calm[3:] > 0).all()
+    assert (calm <= 1).all()
+
+
+def test_insensitivity_falls_as_the_gradient_grows_and_is_one_half_at_the_clips_median():
+    clip = ClipStatistics(np.zeros((*SHAPE, 3), np.float32), 3.0, None)
+    levels = [insensitivity(explained(gradient=np.full(SHAPE, g, np.float32)), clip)[6, 8] for g in (0, 3, 27)]
+    assert levels == pytest.approx([1, 0.5, 0.1], abs=1e-5)
+
+
+def test_factors_of_maintain_alone():
+    gradient, picture = random_map(), np.random.default_rng(0).integers(0, 256, (*SHAPE, 3), dtype=np.uint8)
+    one, clip = explained(gradient=gradient, picture=picture), ClipStatistics(gradient, 1.0, None)
+    parts = {
+        name: choose(["maintain"], name)[0].heat(one, clip) for name in ("product", "insensitivity", "contrast")
+    }
+    assert parts["product"] == pytest.approx(parts["insensitivity"] * parts["contrast"], rel=1e-5)
+
+
+@pytest.mark.parametrize("case", ["increase", "decrease", "maintain", "support", "magnitude"])
+def test_every_heat_is_float32_not_negative_and_model_sized(case):
+    found = heat(case, explained(random_map(), random_map(1), random_map(2)))
+    assert found.shape == SHAPE
+    assert found.dtype == np.float32
+    assert (found >= 0).all()
+
+
+def test_cases_are_chosen_once_in_the_order_asked():
+    assert [case.name for case in choose(["decrease", "increase", "decrease"])] == ["decrease", "increase"]
+
+
+def test_unknown_cases_name_the_known():
+    with pytest.raises(OptionError, match="did you mean increase"):
+        choose(["incraese"])
+    with pytest.raises(OptionError, match="at least one"):
+        choose([])
+
+
+def test_what_each_case_reads():
+    reads = {name: case.reads for name, case in cases().items()}
+    assert reads == {
+        "increase": "push",
+        "decrease": "pull",
+        "maintain": "gradient",
+        "support": "contribution",
+        "magnitude": "map",
+    }
+    # the two sides of one map are on one scale
+    assert cases()["increase"].scale == cases()["decrease"].scale
+    assert len({case.scale for case in cases().values()}) == 4
+
+
+def test_on_one_picture_nobody_is_shown_what_is_ignored():
+    assert usual(True, "grid") == usual(True, "row") == SIGNED
+    assert usual(True, "single") == ("increase", "decrease")
+    assert usual(False, "single") == usual(False, "grid") == UNSIGNED
+
+
+def test_the_usual_cases_are_there():
+    assert set(SIGNED) | set(UNSIGNED) <= cases().keys()
+    assert not {cases()[name].reads for name in UNSIGNED} & {"push", "pull"}
+
+
+@pytest.mark.parametrize(
+    ("case", "sided", "title"),
+    [
+        ("increase", True, "increase (left)"),
+        ("increase", False, "increase"),
+        ("decrease", True, "decrease (right)"),
+        ("decrease", False, "decrease"),
+        ("maintain", True, "maintain"),
+        ("magnitude", True, "magnitude"),
+    ],
+)
+def test_the_side_is_named_where_there_is_one(case, sided, title):
+    assert cases()[case].title(sided) == title
+
+
+@pytest.mark.parametrize(
+    ("case", "kind", "sided", "says"),
+    [
+        ("increase", "sensitivity", True, "brighter here → more left"),
+        ("decrease", "sensitivity", True, "brighter here → more right"),
+        ("increase", "sensitivity", False, "brighter here → higher"),
+        ("decrease", "contribution", False, "what is here pushes down"),
+        ("decrease", "relative", True, "speaks for right"),
+        ("increase", "relative", False, "speaks for more"),
+        ("decrease", "relative", False, "speaks for less"),
+        ("decrease", "sensitivity", False, "brighter here → lower"),
+        ("maintain", "sensitivity", True, "ignored: small gradient where the picture has contrast"),
+        ("magnitude", "sensitivity", False, "brightness matters here, either way"),
+        ("magnitude", "relative", True, "counts, whichever way"),
+    ],
+)
+def test_what_bright_means(case, kind, sided, says):
+    assert cases()[case].means(kind, sided) == says

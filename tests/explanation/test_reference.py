@@ -1,0 +1,106 @@
+"""What contributions are measured against: the clip's mean, for a picture alone the card's, and it is told."""
+
+import dataclasses
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+import drivesal
+from drivesal.errors import OptionError
+from drivesal.explanation.study import study_of
+from drivesal.model.card import encode_picture
+from drivesal.types import Frame
+from tests.clips import make_clip, picture
+from tests.models import asked, convolutional, pictures, steering
+
+SIZE = (24, 32)
+MEAN = pictures(1, SIZE, seed=5)[0]
+FRAME = Frame(0, 0.0, pictures(1, SIZE, seed=1)[0])
+NEEDS = [
+    ("expected-gradients", {}, ("increase",)),
+    ("integrated-gradients", {"baseline": "mean"}, ("increase",)),
+    ("occlusion", {}, ("increase",)),
+    ("rise", {}, ("increase",)),
+    ("gradient", {}, ("support",)),
+]
+
+
+@pytest.fixture(scope="module")
+def bare():
+    return steering(convolutional(), scale=1 / 255)
+
+
+@pytest.fixture(scope="module")
+def known(bare):
+    return drivesal.load_model(
+        bare.network, card=dataclasses.replace(bare.card, mean_picture=encode_picture(MEAN))
+    )
+
+
+def studied(model, method, options=None, cases=("increase",), frames=(FRAME,)):
+    return study_of(list(frames), model, asked(cases, method, options))
+
+
+@pytest.mark.parametrize(("method", "options", "cases"), NEEDS)
+def test_a_picture_alone_is_measured_against_the_cards_mean(known, method, options, cases):
+    found = studied(known, method, options, cases).explainer
+    np.testing.assert_array_equal(found.context.mean, MEAN)
+    told = found.support_reference if cases == ("support",) else found.reference
+    assert told == "the mean picture in the model's card"
+
+
+@pytest.mark.parametrize(("method", "options", "cases"), NEEDS)
+def test_without_one_there_is_one_line_with_the_ways_out(bare, method, options, cases):
+    with pytest.raises(OptionError, match="a mean picture to measure against") as refused:
+        studied(bare, method, options, cases)
+    said = str(refused.value)
+    assert "--at" in said
+    ways = {"expected-gradients": "integrated-gradients", "integrated-gradients": "--baseline blur"}
+    assert ways.get(method, "--fill blur" if cases == ("increase",) else "leave the case support out") in said
+
+
+def test_expected_gradients_of_a_picture_alone_are_integrated_gradients(known):
+    expected = studied(known, "expected-gradients", {"samples": 256}).probe[0]
+    integrated = studied(known, "integrated-gradients", {"steps": 256, "baseline": "mean"}).probe[0]
+    assert expected.baseline_score == pytest.approx(integrated.baseline_score, abs=1e-4)
+    assert expected.completeness_error < 0.02 * abs(expected.score - expected.baseline_score) + 1e-4
+    assert np.corrcoef(expected.push.ravel(), integrated.push.ravel())[0, 1] > 0.99
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "told"),
+    [
+        ("expected-gradients", {}, "3 frames of the clip"),
+        ("integrated-gradients", {"baseline": "mean"}, "the mean of 3 frames of the clip"),
+        ("integrated-gradients", {}, "the picture blurred"),
+        ("occlusion", {"fill": "black"}, "black"),
+        ("gradient", {}, None),
+    ],
+)
+def test_what_a_clip_is_measured_against(bare, method, options, told):
+    frames = [Frame(i, i / 10, image) for i, image in enumerate(pictures(3, SIZE))]
+    assert studied(bare, method, options, frames=frames).explainer.reference == told
+
+
+def test_the_command_tells_it_for_a_picture_and_a_frame_of_a_drive(inside, tmp_path, known):
+    known.save(tmp_path / "m.keras")
+    cv2.imwrite(str(tmp_path / "frame.png"), picture(3)[..., ::-1])
+    given = ("--model", "m.keras", "--method", "expected-gradients", "--samples", "4", "--overwrite")
+    ran = inside("image", "frame.png", *given)
+    assert ran.code == 0, ran
+    assert "measured against the mean picture in the model's card" in ran.out
+    assert json.loads(inside("image", "frame.png", *given, "--json").out)["against"].endswith("card")
+    make_clip(tmp_path / "run.mp4", 4)
+    ran = inside("image", "run.mp4", "--at", "#1", *given)
+    assert "measured against 4 frames of the clip" in ran.out
+    ran = inside("video", "run.mp4", *given, "--cases", "increase,support", "--quiet")
+    assert ran.code == 0, ran
+    facts = json.loads((tmp_path / "run.saliency.json").read_text())["method"]
+    assert facts["against"] == "4 frames of the clip"
+    assert facts["support_against"] == "the mean of 4 frames of the clip"
+
+
+def test_the_shipped_card_says_what_its_mean_is_of():
+    assert drivesal.load_model().card.training["mean_picture"] == "the mean of the 2200 real frames of training"

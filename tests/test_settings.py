@@ -1,0 +1,166 @@
+"""Settings are spelled once: a field that is added is everywhere, and what is wrong is said in words."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+import drivesal
+from drivesal.errors import OptionError
+from drivesal.settings import (
+    ExplainSettings,
+    LookSettings,
+    ModelSettings,
+    RecordingSettings,
+    Settings,
+    bounds,
+    choices,
+    on_command_line,
+)
+from tests.clips import make_clip
+
+WIDER = """
+import sys
+from pydantic import create_model
+import drivesal.settings as settings
+field = settings.option(0.25, "How much it glows.", unit="px", ge=0, le=4)
+settings.LookSettings = create_model("LookSettings", __base__=settings.LookSettings, glow=(float, field))
+"""
+"""A program in which `LookSettings` has one more field, and nothing else is touched."""
+
+
+def wider(code: str, *arguments: object) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", WIDER + code, *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_field_that_is_added_is_an_option_of_the_command() -> None:
+    shown = wider("from drivesal.cli import cli; cli.main(['video', '--help'], standalone_mode=False)")
+    (line,) = [line for line in shown.splitlines() if "--glow" in line]
+    assert line.split()[:8] == ["--glow", "FLOAT", "RANGE", "How", "much", "it", "glows", "[px]."]
+    assert "[default: 0.25;" in shown
+
+
+def test_a_field_that_is_added_is_a_keyword_the_servers_schema_and_a_fact(
+    tmp_path: Path, model_path: Path
+) -> None:
+    clip = make_clip(tmp_path / "run.mp4", 4)
+    code = """
+import inspect, json
+from pathlib import Path
+import drivesal
+from drivesal.recordings import open_recording
+from drivesal.review.compute.describe import described
+from drivesal.review.compute.session import Session
+from drivesal.review.notes import Notes
+from drivesal.review.server.endpoints import app
+clip, model, out = sys.argv[1:]
+parameter = inspect.signature(drivesal.render).parameters["glow"]
+assert (parameter.default, parameter.kind) == (0.25, parameter.KEYWORD_ONLY)
+facts = drivesal.render(clip, model, out, method="gradient", glow=2.0)
+with open_recording(clip) as recording:
+    session = Session(recording, Notes.load(Path(clip).with_suffix(".json"), "run", 4))
+    schema = described(session)["settings"]["look"]["glow"]
+    asked = [route for route in app(session).routes if route.path == "/api/explained/{index}"]
+    query = [one.name for view in asked[0].dependant.dependencies for look in view.dependencies
+             for part in look.dependencies for one in part.query_params]
+try:
+    drivesal.render(clip, model, out, glow=9)
+except drivesal.DrivesalError as error:
+    refused = str(error)
+print(json.dumps([facts["look"]["glow"], schema, "glow" in query, refused]))
+"""
+    glow, schema, asked, refused = json.loads(wider(code, clip, model_path, tmp_path / "out.mp4"))
+    assert glow == 2.0
+    assert (schema["default"], schema["minimum"], schema["maximum"], schema["unit"]) == (0.25, 0, 4, "px")
+    assert asked
+    assert refused == "expected glow from 0 to 4, but it is 9; 0.25 is the default"
+    assert json.loads((tmp_path / "out.json").read_text())["look"]["glow"] == 2.0
+
+
+@pytest.mark.parametrize("kind", [ModelSettings, RecordingSettings, ExplainSettings, LookSettings])
+def test_every_field_has_help_and_a_default_that_it_takes(kind: type[Settings]) -> None:
+    for name, field in kind.model_fields.items():
+        assert field.description, name
+        assert field.description.endswith("."), name
+        assert kind(**{name: field.default}) == kind()
+
+
+def test_settings_are_values() -> None:
+    one, other = ExplainSettings(options={"steps": 4}), ExplainSettings(options={"steps": 4})
+    assert one == other
+    assert {one: 1}[other] == 1
+    assert one.but(seed=1) != one
+    first = ExplainSettings(method="smoothgrad", options={"samples": 5, "noise": 0.2})
+    assert hash(first) == hash(ExplainSettings(method="smoothgrad", options={"noise": 0.2, "samples": 5}))
+    assert hash(ExplainSettings(options={"conv": "\ud800"}))
+    assert one.but(seed=1).options == {"steps": 4}
+    with pytest.raises(ValidationError):
+        LookSettings(opacity=float("nan"))
+    with pytest.raises(ValidationError):
+        LookSettings(glow=1)  # type: ignore[call-arg]
+    assert bounds(LookSettings.model_fields["width"]) == {"ge": 2}
+    assert bounds(RecordingSettings.model_fields["full_lock"]) == {"gt": 0, "le": 10_000}
+    assert choices(RecordingSettings.model_fields["camera"]) == ("center", "left", "right")
+    assert choices(RecordingSettings.model_fields["rate"]) == ()
+    assert RecordingSettings(rate=30000 / 1001).rate == "30000/1001"
+    assert RecordingSettings(rate="1/3600").rate == "1/3600"
+    assert ModelSettings(turns="unknown", input_size=(66, 200), bins=(-1, 1)) == ModelSettings(
+        input_size="66x200", bins="-1..1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"layout": "gird"}, "layout among grid, row, single, but it is 'gird'; did you mean grid?"),
+        ({"width": 1}, "width of at least 2, but it is 1;"),
+        ({"opacity": 2}, "opacity from 0 to 1, but it is 2; 0.8 is the default"),
+        ({"smooth": "much"}, "smooth from 0 to 50, but it is 'much';"),
+        ({"scale_from": "none.json"}, "the facts (.json) of another run, but none.json cannot be read"),
+        ({"scale": "frame", "scale_from": "none.json"}, "one scale, but"),
+        ({"opacty": 1}, "did you mean opacity?"),
+    ],
+)
+def test_what_render_refuses_is_said_in_words(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(OptionError) as said:
+        drivesal.render("nothing.mp4", at=1, **given)
+    assert words in str(said.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"camera": "front"}, "camera among center, left, right, but it is 'front'"),
+        ({"full_lock": 0}, "full_lock above 0 and up to 10000, but it is 0; leave it out"),
+        ({"rate": "often"}, "--rate as 20, 29.97 or 30000/1001, but it is 'often'"),
+        ({"unit": "deg"}, "a keyword of Recording, but unit was given"),
+    ],
+)
+def test_what_a_recording_refuses_is_said_in_words(given: dict[str, Any], words: str, tmp_path: Path) -> None:
+    with pytest.raises(OptionError) as said:
+        drivesal.Recording(make_clip(tmp_path / "run.mp4", 2), **given)
+    assert words in str(said.value)
+
+
+def test_a_long_name_of_no_method_is_said_in_words(inside: Any, tmp_path: Path) -> None:
+    make_clip(tmp_path / "run.mp4", 2)
+    ran = inside("video", "run.mp4", "--method", 70 * "x")
+    assert ran.code == 1
+    assert ran.err.startswith("drivesal: expected a method among ")
+
+
+def test_render_shows_its_settings() -> None:
+    names = list(inspect.signature(drivesal.render).parameters)
+    fields = [*on_command_line(ExplainSettings), *on_command_line(LookSettings)]
+    assert [name for name in names if name in fields] == fields
