@@ -54,9 +54,11 @@ def test_everything_says_whose_it_is(two: Visit) -> None:
     two.page.locator("#of").select_option("apart")
     assert two.page.locator(".band").first.inner_text().startswith("A and B apart")
     assert "B − A" in two.text("row-labels")
-    apart = two.run("Bokeh.documents[0].roots()[0].children[2].renderers.at(-1).data_source.data.y")
     expected = column(two, 1, "increase") - column(two, 0, "increase")
-    assert np.allclose(apart, expected, atol=1e-9)
+    drawn = "Bokeh.documents[0].roots()[0].children[2].renderers.at(-1).data_source.data.y"
+    two.until(f"{drawn}.length === {len(expected)}")
+    # the totals of one view are computed again where they were let go of: frames in other batches, other last digits
+    assert np.allclose(two.run(drawn), expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
     assert two.page.locator("#order option").all_inner_texts() == [
         *(
             "Largest error of A",
