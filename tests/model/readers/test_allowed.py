@@ -250,7 +250,7 @@ def test_the_documentation_counts_the_list():
     both = (OPERATIONS, table.UNUSED)
     operations, unused = ({one for known in each.values() for one in known} for each in both)
     assert int(rows["layers of `keras.layers`"]) == len(table.LAYERS)
-    assert int(rows["layers that work in training alone"]) == len(table.ONLY_TRAINING)
+    assert int(rows["layers that are active only in training"]) == len(table.ONLY_TRAINING)
     assert int(rows["operations of `keras.ops` in a functional graph"]) == len(operations)
     assert int(rows["activations"]) == len(table.ACTIVATIONS)
     assert int(rows["models"]) == len(table.MODELS)
