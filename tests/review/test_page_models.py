@@ -57,7 +57,7 @@ def test_everything_says_whose_it_is(two: Visit) -> None:
     expected = column(two, 1, "increase") - column(two, 0, "increase")
     drawn = "Bokeh.documents[0].roots()[0].children[2].renderers.at(-1).data_source.data.y"
     two.until(f"{drawn}.length === {len(expected)}")
-    # the totals of one view are computed again where they were let go of: frames in other batches, other last digits
+    # totals that were evicted are computed again, in other batches: the last digits differ
     assert np.allclose(two.run(drawn), expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
     assert two.page.locator("#order option").all_inner_texts() == [
         *(
