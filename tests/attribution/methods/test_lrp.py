@@ -1,4 +1,4 @@
-"""Layer-wise relevance propagation: closed forms, conservation, and what it is refused on."""
+"""Layer-wise relevance propagation: closed forms, conservation, and the networks that are refused."""
 
 import dataclasses
 
@@ -27,7 +27,7 @@ def close(found, expected, share=1e-3):
 
 
 def chained(*stack, size=LARGE, channels=3, seed=0):
-    """A Sequential with random weights, also those that start as 0 or 1."""
+    """A Sequential with random weights, including biases and normalization, which Keras starts at 0 or 1."""
     keras().utils.set_random_seed(seed)
     network = keras().Sequential([keras().layers.Input((*size, channels)), *stack])
     rng = np.random.default_rng(seed)
@@ -70,13 +70,13 @@ def test_a_linear_model_gives_weights_times_input(rule):
 
 def test_the_stabiliser_is_a_share_of_the_mean_preactivation():
     images = pictures(3, SIZE)
-    # of one number the mean |z| is |z|, so that 1 / (1 + epsilon) is left
+    # with a single output the mean |z| is |z|, so that the relevance is divided by 1 + epsilon
     found = explain(steering(linear(bias=0), scale=1 / 255), images, epsilon=0.25)
     assert close(found.raw, images / 255 * linear_weights() / 1.25)
     assert found.completeness_errors == pytest.approx(np.abs(found.scores) * 0.2, rel=1e-3)
 
 
-def test_a_bias_keeps_its_part():
+def test_a_bias_absorbs_relevance():
     images = pictures(3, SIZE)
     found = explain(steering(linear(bias=0.5), scale=1 / 255), images, epsilon=1e-9)
     assert found.completeness_errors == pytest.approx(np.full(3, 0.5), rel=1e-3)
@@ -90,7 +90,7 @@ def test_relevance_is_conserved_without_biases(rule):
     assert np.abs(found.scores).min() > 1e-3
 
 
-def test_the_residue_of_biases_is_reported():
+def test_the_relevance_absorbed_by_biases_is_the_completeness_error():
     model, images = steering(rectifying(bias=True), scale=1 / 255), pictures(4, LARGE)
     found = explain(model, images)
     missing = np.abs(found.raw.sum(axis=(1, 2, 3)) - model.predict(images))
@@ -98,7 +98,7 @@ def test_the_residue_of_biases_is_reported():
     assert found.completeness_errors == pytest.approx(missing, rel=1e-3)
 
 
-def test_epsilon_is_the_gradient_times_the_networks_input_under_relu():
+def test_the_epsilon_rule_under_relu_is_gradient_times_network_input():
     tf = tensorflow()
     model, images = (
         steering(rectifying(bias=True), colour="YUV", scale=1 / 127.5, offset=-1),
@@ -108,12 +108,12 @@ def test_epsilon_is_the_gradient_times_the_networks_input_under_relu():
     with tf.GradientTape() as tape:
         tape.watch(x)
         score = model.answer(x)
-    expected = (x * tape.gradient(score, x)).numpy().sum(axis=3, keepdims=True)  # of YUV
+    expected = (x * tape.gradient(score, x)).numpy().sum(axis=3, keepdims=True)  # over YUV
     assert close(explain(model, images, rule="epsilon", epsilon=1e-9).raw, expected)
 
 
 def test_z_plus_by_hand():
-    """Two 1x1 convolutions over one pixel and a dense layer: z^B, own-sign shares behind an ELU, epsilon."""
+    """Two 1x1 convolutions of one pixel and a dense layer: z^B rule, sign rule with ELU, epsilon rule."""
     layers, rng = keras().layers, np.random.default_rng(3)
     network = keras().Sequential(
         [
@@ -151,7 +151,7 @@ def test_z_plus_by_hand():
 
 
 def test_z_plus_of_a_convolution_by_hand():
-    """A 2x2 convolution with stride 2 behind a ReLU, whose windows do not overlap."""
+    """A 2x2 convolution with stride 2 after a ReLU; its windows do not overlap."""
     layers = keras().layers
     kernel = np.array([[1, -2], [3, 0.5]], np.float32)
     first, second = layers.Conv2D(1, 1, use_bias=False, activation="relu"), layers.Conv2D(1, 2, strides=2)
@@ -170,12 +170,12 @@ def test_z_plus_of_a_convolution_by_hand():
         z = (x[rows, columns] * kernel).sum() + 20
         shares = x[rows, columns] * np.maximum(kernel, 0)
         expected[rows, columns] = max(z, 0) * weight * shares / shares.sum()
-    # the first convolution's window is one pixel of one channel, which takes all
+    # the first convolution's window is one pixel of one channel, which gets all of the relevance
     assert close(found.raw[0, ..., 0], expected)
 
 
 def folded(convolution, norm, first):
-    """The convolution with the normalization behind it, or before it, in its weights."""
+    """Weights of the convolution with a normalization after it, or before it (`first`), folded in."""
     gamma, beta, mean, variance = norm.get_weights()
     kernel, bias = convolution.get_weights()
     scale = gamma / np.sqrt(variance + norm.epsilon)
@@ -196,7 +196,7 @@ def test_normalization_is_folded(rule, first):
     plain = chained(layers.Conv2D(4, 3, strides=2), layers.ELU(), layers.Flatten(), layers.Dense(1))
     plain.set_weights([*folded(convolution, norm, first), *rest[-1].get_weights()])
     images = pictures(3, LARGE)
-    found, expected = (explain(steering(one, scale=1 / 255), images, rule=rule) for one in (network, plain))
+    found, expected = (explain(steering(n, scale=1 / 255), images, rule=rule) for n in (network, plain))
     assert found.scores == pytest.approx(expected.scores, rel=1e-4)
     assert close(found.raw, expected.raw)
 
@@ -264,7 +264,7 @@ def nested():
         ),
     ],
 )
-def test_the_sum_and_its_residue_make_the_score(make, colour, rule):
+def test_the_completeness_error_is_exact(make, colour, rule):
     images = pictures(3, LARGE)
     model = steering(make(), colour=colour, scale=1 / 255)
     found = explain(model, images, rule=rule)
@@ -284,14 +284,14 @@ def explain_one(model, images, i, rule):
 
 
 @pytest.mark.parametrize("rule", ["z-plus", "epsilon"])
-def test_the_negated_score_has_the_negated_map(rule):
+def test_the_map_is_antisymmetric(rule):
     model, images = steering(convolutional(head="tanh"), scale=1 / 255), pictures(3, LARGE)
     found, negated = explain(model, images, rule=rule), explain(model.negated, images, rule=rule)
     assert negated.scores == pytest.approx(-found.scores)
     assert close(negated.raw, -found.raw, 1e-5)
 
 
-def test_relevance_starts_from_the_angle_behind_a_tanh():
+def test_relevance_starts_from_the_angle_after_a_tanh():
     network = rectifying(False)
     plain, images = steering(network, scale=1 / 255), pictures(3, LARGE)
     layers = keras().layers
@@ -304,7 +304,7 @@ def test_relevance_starts_from_the_angle_behind_a_tanh():
     assert close(c.raw, a.raw)
 
 
-def test_one_class_and_one_filter():
+def test_explaining_one_class_or_one_filter():
     layers, images = keras().layers, pictures(3, LARGE)
     convolution = layers.Conv2D(4, 5, use_bias=False, activation="relu", name="seen")
     network = chained(convolution, layers.Flatten(), layers.Dense(3, activation="softmax", use_bias=False))
@@ -317,7 +317,7 @@ def test_one_class_and_one_filter():
     assert activation.scores.min() > 0
 
 
-def test_one_of_two_outputs():
+def test_explaining_one_of_two_outputs():
     layers, images = keras().layers, pictures(3, LARGE)
     inputs = layers.Input((*LARGE, 3))
     x = layers.Flatten()(layers.Conv2D(4, 5, strides=2, activation="relu", use_bias=False)(inputs))
@@ -332,7 +332,7 @@ def test_one_of_two_outputs():
 
 
 @pytest.mark.parametrize("rule", ["z-plus", "epsilon"])
-def test_a_constant_model_has_none(rule):
+def test_the_map_of_a_constant_model_is_0(rule):
     model = steering(linear(np.zeros((*SIZE, 3), np.float32)))
     assert not explain(model, pictures(2, SIZE), rule=rule).raw.any()
 
@@ -365,21 +365,21 @@ def refused(kind):
         ("tanh", "tanh in curved"),
         ("gelu", "gelu in curved"),
         ("transposed", r"wide \(Conv2DTranspose\)"),
-        ("operation", r"what goes into flatten\w* \(Flatten\) is not"),
+        ("operation", r"the input of flatten\w* \(Flatten\) is not"),
         ("sigmoid", "0 at 0"),
     ],
 )
-def test_what_has_no_rule_is_refused_by_name(kind, named):
+def test_layers_without_a_rule_are_refused_by_name(kind, named):
     with pytest.raises(ModelError, match=f"{named}.*; use gradient, integrated-gradients"):
         explain(steering(refused(kind)), pictures(1, LARGE))
 
 
-def test_a_layer_that_is_not_what_it_seems_is_found_out():
+def test_a_lambda_that_is_not_affine_is_refused():
     layers = keras().layers
     inputs = layers.Input((*LARGE, 3))
     x = layers.Lambda(lambda x: x * x)(inputs)
     network = keras().Model(inputs, layers.Dense(1)(layers.Flatten()(x)))
-    with pytest.raises(ModelError, match="its layers' weights give"):
+    with pytest.raises(ModelError, match=r"recomputed from its layers' weights.*the weights give"):
         explain(steering(network, scale=1 / 255), pictures(2, LARGE))
     scaled = keras().Model(
         inputs, layers.Dense(1, use_bias=False)(layers.Flatten()(layers.Lambda(lambda x: x / 255)(inputs)))
@@ -398,7 +398,7 @@ def test_options_out_of_range_are_refused():
 def test_traced_once(rule):
     model, images = steering(convolutional(), scale=1 / 255), pictures(5, LARGE)
     traced, inside = [], model.inside
-    model.inside = lambda *given: traced.append(1) or inside(*given)
+    model.inside = lambda *arguments: traced.append(1) or inside(*arguments)
     lrp = method("lrp")
     for epsilon in (0.001, 0.1):
         attribute = lrp.build(model, context(images), rule=rule, epsilon=epsilon)
@@ -407,7 +407,7 @@ def test_traced_once(rule):
     assert len(traced) == 1
 
 
-def test_weights_are_read_when_it_runs():
+def test_weights_are_read_at_run_time():
     network, images = rectifying(False), pictures(2, LARGE)
     lrp = method("lrp")
     attribute = lrp.build(steering(network, scale=1 / 255), context(images), **lrp.settings({}))
