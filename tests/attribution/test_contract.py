@@ -82,46 +82,46 @@ def test_every_numeric_option_is_tested_with_two_values():
 
 @EVERY
 def test_shape_dtype_and_scores(method, model):
-    found = explain(method, model)
-    for values in (found.raw, found.signed):
+    result = explain(method, model)
+    for values in (result.raw, result.signed):
         assert values.dtype == np.float32
         assert values.shape[:3] == IMAGES.shape[:3]
         assert np.isfinite(values).all()
-    assert found.signed.shape[3] in (1, 3)
-    assert found.summed.shape == IMAGES.shape[:3]
-    assert found.scores.dtype == np.float32
-    assert found.scores == pytest.approx(model.predict(IMAGES), rel=1e-4, abs=1e-6)
-    assert found.signed.any()
+    assert result.signed.shape[3] in (1, 3)
+    assert result.summed.shape == IMAGES.shape[:3]
+    assert result.scores.dtype == np.float32
+    assert result.scores == pytest.approx(model.predict(IMAGES), rel=1e-4, abs=1e-6)
+    assert result.signed.any()
 
 
 @EVERY
 def test_an_unsigned_map_is_not_negative(method, model):
-    found = explain(method, model)
+    result = explain(method, model)
     if method.signed:
         if method.odd:
-            assert explain(method, model.negated).signed.min() < 0 or found.signed.min() < 0
+            assert explain(method, model.negated).signed.min() < 0 or result.signed.min() < 0
     else:
-        assert found.signed.min() >= 0
+        assert result.signed.min() >= 0
 
 
 @EVERY
 def test_the_completeness_error_is_exact(method, model):
-    found = explain(method, model)
-    assert (found.baseline_scores is None) == (found.completeness_errors is None)
-    if found.baseline_scores is None:
+    result = explain(method, model)
+    assert (result.baseline_scores is None) == (result.completeness_errors is None)
+    if result.baseline_scores is None:
         return
-    assert found.baseline_scores.shape == found.completeness_errors.shape == (len(IMAGES),)
-    missed = np.abs(found.signed.sum(axis=(1, 2, 3)) - (found.scores - found.baseline_scores))
-    assert found.completeness_errors == pytest.approx(missed, rel=1e-2, abs=1e-4)
+    assert result.baseline_scores.shape == result.completeness_errors.shape == (len(IMAGES),)
+    missed = np.abs(result.signed.sum(axis=(1, 2, 3)) - (result.scores - result.baseline_scores))
+    assert result.completeness_errors == pytest.approx(missed, rel=1e-2, abs=1e-4)
 
 
 @EVERY
 @pytest.mark.parametrize("colour", ["RGB", "BGR", "YUV", "GREY"])
 def test_summed_is_the_channel_sum_of_the_signed_map(method, colour):
-    found = explain(method, _coloured(colour))
-    assert close(found.summed, found.signed.sum(axis=3))
-    assert np.allclose(found.reduced("sum-abs"), np.abs(found.signed).sum(axis=3), rtol=1e-4)
-    assert np.array_equal(found.reduced("max-abs"), np.abs(found.signed).max(axis=3))
+    result = explain(method, _coloured(colour))
+    assert close(result.summed, result.signed.sum(axis=3))
+    assert np.allclose(result.reduced("sum-abs"), np.abs(result.signed).sum(axis=3), rtol=1e-4)
+    assert np.array_equal(result.reduced("max-abs"), np.abs(result.signed).max(axis=3))
 
 
 @functools.cache
@@ -386,11 +386,11 @@ def test_kinds_of_model(method, kind):
         assert refusal.value.came
         assert refusal.value.do
         return
-    found = explain(method, model, auxiliary=auxiliary)
-    assert found.signed.shape[:3] == IMAGES.shape[:3]
-    assert np.isfinite(found.signed).all()
-    assert found.signed.any()
-    assert found.scores == pytest.approx(model.predict(IMAGES, auxiliary), rel=1e-4, abs=1e-6)
+    result = explain(method, model, auxiliary=auxiliary)
+    assert result.signed.shape[:3] == IMAGES.shape[:3]
+    assert np.isfinite(result.signed).all()
+    assert result.signed.any()
+    assert result.scores == pytest.approx(model.predict(IMAGES, auxiliary), rel=1e-4, abs=1e-6)
 
 
 def test_refusals_name_known_methods_and_kinds():

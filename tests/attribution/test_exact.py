@@ -52,18 +52,18 @@ def test_the_gradient_predicts_the_effect_of_a_small_change():
 def test_contributions_of_a_linear_model_are_exact_for_any_number_of_steps(steps):
     model = steering(linear(), scale=1 / 255)
     images = pictures(3, SIZE)
-    found = explain("integrated-gradients", model, images, steps=steps, baseline="mean")
-    assert found.signed == pytest.approx((images - MEAN) * linear_weights() / 255, rel=1e-4, abs=1e-6)
+    result = explain("integrated-gradients", model, images, steps=steps, baseline="mean")
+    assert result.signed == pytest.approx((images - MEAN) * linear_weights() / 255, rel=1e-4, abs=1e-6)
     expected = (MEAN / 255 * linear_weights()).sum() + 0.5
-    assert found.baseline_scores == pytest.approx(np.full(3, expected), rel=1e-4)
-    assert found.completeness_errors.max() < 1e-4
+    assert result.baseline_scores == pytest.approx(np.full(3, expected), rel=1e-4)
+    assert result.completeness_errors.max() < 1e-4
 
 
 def test_integrated_gradients_equal_the_midpoint_rule():
     tf = tensorflow()
     model = steering(convolutional(head="tanh"), scale=1 / 255)
     images, steps = pictures(3, (24, 32)), 13
-    found = explain("integrated-gradients", model, images, MEAN_LARGE, steps=steps, baseline="mean")
+    result = explain("integrated-gradients", model, images, MEAN_LARGE, steps=steps, baseline="mean")
     total = np.zeros(images.shape)
     for k in range(steps):
         x = tf.constant(MEAN_LARGE + (k + 0.5) / steps * (images - MEAN_LARGE), tf.float32)
@@ -72,7 +72,7 @@ def test_integrated_gradients_equal_the_midpoint_rule():
             score = model.score(x)
         total += tape.gradient(score, x).numpy()
     expected = (images - MEAN_LARGE) * total / steps
-    assert np.allclose(found.signed, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
+    assert np.allclose(result.signed, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
 
 
 def test_more_steps_have_a_smaller_completeness_error():
@@ -98,15 +98,15 @@ def test_baselines(kind, tmp_path):
         if kind == "frame":
             image[:20] = 255  # outside the crop
         cv2.imwrite(name, image)
-    found = baseline(name, model, MEAN)(images)
-    assert found.shape == images.shape
-    assert found.dtype == np.float32
+    result = baseline(name, model, MEAN)(images)
+    assert result.shape == images.shape
+    assert result.dtype == np.float32
     if kind == "blur":
-        assert found.std() < 0.5 * images.std()
-        assert found.mean(axis=(1, 2)) == pytest.approx(images.mean(axis=(1, 2)), abs=25)
+        assert result.std() < 0.5 * images.std()
+        assert result.mean(axis=(1, 2)) == pytest.approx(images.mean(axis=(1, 2)), abs=25)
     else:
         expected = {"black": (0, 0, 0), "mean": (100, 100, 100)}.get(kind, (30, 20, 10))
-        assert (found == np.array(expected, np.float32)).all()
+        assert (result == np.array(expected, np.float32)).all()
 
 
 @pytest.mark.parametrize("name", ["nowhere.png", "grey"])
@@ -158,9 +158,9 @@ def test_passes_are_at_least_one():
 def test_gradient_x_input_of_a_linear_model_is_the_contribution_relative_to_black():
     model = steering(linear(), colour="BGR", scale=1 / 255)
     images = pictures(2, SIZE)
-    found = explain("gradient-x-input", model, images)
-    assert found.signed == pytest.approx(images * linear_weights()[..., ::-1] / 255, rel=1e-4, abs=1e-6)
-    assert found.signed.sum(axis=(1, 2, 3)) == pytest.approx(found.scores - 0.5, rel=1e-3)
+    result = explain("gradient-x-input", model, images)
+    assert result.signed == pytest.approx(images * linear_weights()[..., ::-1] / 255, rel=1e-4, abs=1e-6)
+    assert result.signed.sum(axis=(1, 2, 3)) == pytest.approx(result.scores - 0.5, rel=1e-3)
 
 
 @pytest.mark.parametrize("batch", [1, 3, 5, 64])
@@ -168,7 +168,7 @@ def test_contributions_do_not_depend_on_the_batch(batch):
     model = steering(convolutional(head="tanh"), scale=1 / 255)
     images, chosen = pictures(4, (24, 32)), method("integrated-gradients")
     options = chosen.settings({"steps": 7})
-    found = chosen.build(model, context(MEAN_LARGE, batch), **options)(seen(images))
+    result = chosen.build(model, context(MEAN_LARGE, batch), **options)(seen(images))
     whole = explain("integrated-gradients", model, images, MEAN_LARGE, steps=7)
-    assert np.allclose(found.signed, whole.signed, rtol=1e-3, atol=1e-5 * np.abs(whole.signed).max())
-    assert found.scores == pytest.approx(whole.scores, rel=1e-5)
+    assert np.allclose(result.signed, whole.signed, rtol=1e-3, atol=1e-5 * np.abs(whole.signed).max())
+    assert result.scores == pytest.approx(whole.scores, rel=1e-5)

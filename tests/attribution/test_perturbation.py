@@ -44,8 +44,8 @@ def signed(*arguments, **keywords):
     return explain(*arguments, **keywords).signed[..., 0]
 
 
-def close(found, expected, share=1e-4):
-    return np.allclose(found, expected, rtol=share, atol=share * np.abs(expected).max())
+def close(result, expected, share=1e-4):
+    return np.allclose(result, expected, rtol=share, atol=share * np.abs(expected).max())
 
 
 @pytest.fixture(scope="module")
@@ -90,25 +90,25 @@ def occluded(model, x, filled, patch, stride, auxiliary=None):
 @FILLS
 @pytest.mark.parametrize(("patch", "stride", "batch"), [(7, 3, 32), (5, 5, 4), (9, 8, 1)])
 def test_occlusion_by_brute_force(model, fill, patch, stride, batch):
-    found = explain("occlusion", model, IMAGES, batch=batch, patch=patch, stride=stride, fill=fill)
+    result = explain("occlusion", model, IMAGES, batch=batch, patch=patch, stride=stride, fill=fill)
     filled = fills(fill, model, IMAGES)
     expected = [occluded(model, x, x0, patch, stride) for x, x0 in zip(IMAGES, filled, strict=True)]
-    assert close(found.signed[..., 0], np.stack(expected), 1e-3)
-    assert found.scores == pytest.approx(score(model, IMAGES), rel=1e-5)
+    assert close(result.signed[..., 0], np.stack(expected), 1e-3)
+    assert result.scores == pytest.approx(score(model, IMAGES), rel=1e-5)
 
 
 def test_occlusion_with_auxiliary_inputs():
     model = steering(two_inputs(LARGE), scale=1 / 255)
     speeds = np.array([[3], [9], [30]], np.float32)
-    found = signed("occlusion", model, IMAGES, speeds, patch=8, stride=4, fill="black")
-    for values, x, speed in zip(found, IMAGES, speeds, strict=True):
+    result = signed("occlusion", model, IMAGES, speeds, patch=8, stride=4, fill="black")
+    for values, x, speed in zip(result, IMAGES, speeds, strict=True):
         assert close(values, occluded(model, x, np.zeros_like(x), 8, 4, speed), 1e-3)
 
 
 def test_occlusion_of_a_linear_model_pixel_by_pixel():
     images, mean = pictures(2, SIZE), np.full((*SIZE, 3), 90, np.float32)
-    found = signed("occlusion", steering(linear(), scale=1 / 255), images, mean=mean, patch=1, stride=1)
-    assert close(found, ((images - mean) * linear_weights() / 255).sum(axis=3))
+    result = signed("occlusion", steering(linear(), scale=1 / 255), images, mean=mean, patch=1, stride=1)
+    assert close(result, ((images - mean) * linear_weights() / 255).sum(axis=3))
 
 
 @pytest.mark.parametrize(("patch", "stride"), [(3, 2), (4, 4), (5, 1), (2, 2), (10, 5), (7, 6)])
@@ -116,9 +116,9 @@ def test_borders_are_not_weaker(patch, stride):
     """Where all pixels contribute equally, the map is constant, however many patches cover a pixel."""
     images = np.full((1, *SIZE, 3), 200, np.uint8)
     model = steering(linear(np.full((*SIZE, 3), 0.25, np.float32)))
-    found = signed("occlusion", model, images, patch=patch, stride=stride, fill="black")
+    result = signed("occlusion", model, images, patch=patch, stride=stride, fill="black")
     pixels = min(patch, SIZE[0]) * min(patch, SIZE[1])
-    assert found == pytest.approx(np.full((1, *SIZE), 0.25 * 3 * 200 * pixels), rel=1e-4)
+    assert result == pytest.approx(np.full((1, *SIZE), 0.25 * 3 * 200 * pixels), rel=1e-4)
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 50), st.data())
@@ -138,14 +138,14 @@ def test_patches_cover_every_pixel_and_stay_inside_the_image(height, width, patc
 def test_rise_by_brute_force(model, fill, cached, monkeypatch):
     if not cached:
         monkeypatch.setattr(rise, "MAX_CACHED_BYTES", 0)
-    found = explain("rise", model, IMAGES, batch=16, seed=3, masks=50, cells=4, keep=0.3, fill=fill)
+    result = explain("rise", model, IMAGES, batch=16, seed=3, masks=50, cells=4, keep=0.3, fill=fill)
     masks = np.concatenate(list(_draw_masks(LARGE, 50, 4, 0.3, 50, 3))).astype(np.float64)
-    for values, x, x0 in zip(found.signed[..., 0], IMAGES, fills(fill, model, IMAGES), strict=True):
+    for values, x, x0 in zip(result.signed[..., 0], IMAGES, fills(fill, model, IMAGES), strict=True):
         masked = score(model, [x0 + mask[..., None] * (x - x0) for mask in masks])
         weights = masked - masked.mean()
         expected = sum(w * mask for w, mask in zip(weights, masks, strict=True)) / masks.sum(axis=0)
         assert close(values, expected, 1e-3)
-    assert found.scores == pytest.approx(score(model, IMAGES), rel=1e-5)
+    assert result.scores == pytest.approx(score(model, IMAGES), rel=1e-5)
 
 
 def test_rise_with_auxiliary_inputs():
@@ -201,30 +201,30 @@ def test_masks_depend_only_on_the_seed():
 
 def test_equal_frames_have_equal_maps(model):
     images = np.stack([IMAGES[0], IMAGES[1], IMAGES[0]])
-    found = signed("rise", model, images, masks=40)
-    assert np.array_equal(found[0], found[2])
+    result = signed("rise", model, images, masks=40)
+    assert np.array_equal(result[0], result[2])
     again = signed("rise", model, images, masks=40, seed=1)
-    assert not close(again, found, 0.1)
+    assert not close(again, result, 0.1)
 
 
 def test_rise_recovers_the_weights_of_a_linear_model():
     spot = np.zeros((*LARGE, 3), np.float32)
     spot[4:9, 20:26], spot[15:21, 5:11] = 1, -1
     images = np.full((1, *LARGE, 3), 220, np.uint8)
-    found = signed("rise", steering(linear(spot)), images, masks=3000, cells=6, fill="black")[0]
+    result = signed("rise", steering(linear(spot)), images, masks=3000, cells=6, fill="black")[0]
     contributions = (spot * 220).sum(axis=2)
-    assert np.corrcoef(found.ravel(), cv2.GaussianBlur(contributions, (0, 0), 3).ravel())[0, 1] > 0.95
-    assert found[6, 23] > 0 > found[18, 8]
+    assert np.corrcoef(result.ravel(), cv2.GaussianBlur(contributions, (0, 0), 3).ravel())[0, 1] > 0.95
+    assert result[6, 23] > 0 > result[18, 8]
 
 
 def test_a_pixel_that_no_mask_shows_gets_0(model):
     options = {"masks": 3, "cells": 6, "keep": 0.1}
-    found = signed("rise", model, IMAGES, **options)
+    result = signed("rise", model, IMAGES, **options)
     dark = np.concatenate(list(_draw_masks(LARGE, 3, 6, 0.1, 32, 0))).sum(axis=0) == 0
     assert 0 < dark.mean() < 1
-    assert not found[:, dark].any()
-    assert found[:, ~dark].any()
-    assert np.isfinite(found).all()
+    assert not result[:, dark].any()
+    assert result[:, ~dark].any()
+    assert np.isfinite(result).all()
 
 
 @NAMES
@@ -241,8 +241,8 @@ def test_an_offset_of_the_score_does_not_change_the_map(name):
 
 @NAMES
 def test_the_map_is_antisymmetric(name, model):
-    found = signed(name, model, IMAGES, **FEW[name])
-    assert close(signed(name, model.negated, IMAGES, **FEW[name]), -found)
+    result = signed(name, model, IMAGES, **FEW[name])
+    assert close(signed(name, model.negated, IMAGES, **FEW[name]), -result)
 
 
 class Counted:
@@ -264,8 +264,8 @@ class Counted:
 def test_batches_are_full_and_no_pass_is_wasted(name, monkeypatch):
     model = steering(convolutional(), scale=1 / 255)
     counted = Counted(monkeypatch, model)
-    found = explain(name, model, IMAGES, batch=7, **FEW[name])
-    assert found.signed.any()
+    result = explain(name, model, IMAGES, batch=7, **FEW[name])
+    assert result.signed.any()
     assert max(counted.sizes) == 7
     passes = method(name).passes_of(method(name).settings(FEW[name]), LARGE)
     assert sum(counted.sizes) in (3 * passes, 3 * passes + 3)

@@ -111,10 +111,10 @@ def test_the_pole_of_small_values_is_not_at_0():
 )
 def test_outputs_of_a_dense_layer(network, filters, score):
     x = seed()
-    found = raw(visualize_saliency, network, -1, filters, x)
+    result = raw(visualize_saliency, network, -1, filters, x)
     expected, _ = taped(score, network, x[None])
-    assert found.shape == (1, 12, 16, 3)
-    assert found == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    assert result.shape == (1, 12, 16, 3)
+    assert result == pytest.approx(expected, rel=1e-4, abs=1e-6)
     shown = visualize_saliency(network, len(network.layers) - 1, filters, x, grad_modifier="relu")
     assert shown == pytest.approx(normalized(np.maximum(expected, 0).max(axis=3))[0], abs=1e-4)
 
@@ -178,8 +178,8 @@ def test_backprop_modifiers_against_hand_calculation(activation, modifier, expec
     if activation == "elu" and modifier is None:
         expected = [expected[0] + 3 * np.exp(-1), expected[1] - 3 * np.exp(-1)]
     x = np.array([1, 2], np.float32).reshape(1, 1, 2)
-    found = raw(visualize_saliency, three_neurons(activation), -1, 0, x, backprop_modifier=modifier)
-    assert found.ravel() == pytest.approx(expected, rel=1e-5)
+    result = raw(visualize_saliency, three_neurons(activation), -1, 0, x, backprop_modifier=modifier)
+    assert result.ravel() == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_grad_modifier_applies_after_the_backprop_modifier():
@@ -194,12 +194,12 @@ def test_a_custom_backprop_modifier_returns_the_model_to_use(network):
     other = keras().models.clone_model(network)
     x = seed()
     received = []
-    found = raw(
+    result = raw(
         visualize_saliency, network, -1, 0, x, backprop_modifier=lambda model: received.append(model) or other
     )
     assert received == [network]
-    assert np.array_equal(found, raw(visualize_saliency, other, -1, 0, x))
-    assert not np.allclose(found, raw(visualize_saliency, network, -1, 0, x), atol=1e-4)
+    assert np.array_equal(result, raw(visualize_saliency, other, -1, 0, x))
+    assert not np.allclose(result, raw(visualize_saliency, network, -1, 0, x), atol=1e-4)
 
 
 class MeanSquare(Loss):
@@ -223,8 +223,8 @@ def test_weighted_and_custom_losses(network):
     expected, _ = taped(
         lambda y: 2 * (y[1][:, 0] + y[1][:, 1]) + 0.5 * tf.reduce_mean(y[0] ** 2), both, x[None]
     )
-    found = raw(visualize_saliency_with_losses, network.input, losses, x)
-    assert found == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    result = raw(visualize_saliency_with_losses, network.input, losses, x)
+    assert result == pytest.approx(expected, rel=1e-4, abs=1e-6)
     shown = visualize_saliency_with_losses(network.inputs, losses, x)
     assert shown == pytest.approx(normalized(np.abs(expected).max(axis=3))[0], abs=1e-4)
 
@@ -233,9 +233,9 @@ def test_activation_maximization_is_the_negated_mean_activation(network):
     x = seed((2, 12, 16, 3))
     loss = ActivationMaximization(network.get_layer("second"), [1, 4]).build_loss()
     both = keras().Model(network.input, [network.get_layer("second").output, loss])
-    values, found = both(x)
+    values, result = both(x)
     assert tuple(loss.shape) == ()
-    assert float(found) == pytest.approx(
+    assert float(result) == pytest.approx(
         -(values[..., 1].numpy().mean() + values[..., 4].numpy().mean()), rel=1e-5
     )
 
@@ -268,9 +268,9 @@ def layer_by_layer():
 def test_a_sequential_built_layer_by_layer():
     network, x = layer_by_layer(), seed()
     maps = network.layers[0].output
-    found = raw(visualize_saliency, network, -1, 1, x, wrt_tensor=maps)
-    expected = network.layers[-1].kernel.numpy()[:, 1].reshape(found.shape)
-    assert found == pytest.approx(expected, rel=1e-5)
+    result = raw(visualize_saliency, network, -1, 1, x, wrt_tensor=maps)
+    expected = network.layers[-1].kernel.numpy()[:, 1].reshape(result.shape)
+    assert result == pytest.approx(expected, rel=1e-5)
     losses = [(ActivationMaximization(network.layers[-1], 1), -1)]
     again = visualize_cam_with_losses(network.inputs[0], losses, x, network.layers[0])
     assert again == pytest.approx(visualize_cam(network, -1, 1, x), abs=1e-6)
@@ -285,8 +285,8 @@ def test_grey_images_with_or_without_batch_and_channel_axis(shape):
     )
     x = seed((1, 12, 16, 1))
     expected, _ = taped(lambda y: y[:, 0], network, x)
-    found = raw(visualize_saliency, network, -1, 0, x.reshape(shape).astype(np.float64))
-    assert found == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    result = raw(visualize_saliency, network, -1, 0, x.reshape(shape).astype(np.float64))
+    assert result == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
 def cam_by_hand(network, layer, score, x, modify=lambda g: g):
@@ -319,15 +319,15 @@ def test_cam_before_and_after_the_zoom(network, monkeypatch, number, layer, modi
 
 def test_a_cam_of_negative_gradients_is_inverted_as_published():
     features = seed((1, 3, 4, 2)) ** 2
-    found = saliency._class_activation(features, np.full_like(features, -3))
-    assert found == pytest.approx(features[0].sum(axis=2), rel=1e-5)
+    result = saliency._class_activation(features, np.full_like(features, -3))
+    assert result == pytest.approx(features[0].sum(axis=2), rel=1e-5)
 
 
 def test_cam_with_losses_equals_cam(network):
     x = seed()
     losses = [(ActivationMaximization(network.layers[-1], [0, 2]), -1)]
-    found = visualize_cam_with_losses(network.input, losses, x, network.get_layer("second"))
-    assert found == pytest.approx(visualize_cam(network, -1, [0, 2], x), abs=1e-6)
+    result = visualize_cam_with_losses(network.input, losses, x, network.get_layer("second"))
+    assert result == pytest.approx(visualize_cam(network, -1, [0, 2], x), abs=1e-6)
 
 
 def test_zoomed_equals_the_cubic_spline_of_scipy():
@@ -393,8 +393,8 @@ def test_the_model_is_not_changed(network):
 def test_a_loss_may_call_a_layer_again(network):
     x, before = seed(), state(network)[0]
     again = Custom(network, lambda y: keras().ops.mean(network.layers[-1](network.layers[-2].output)))
-    found = raw(visualize_saliency_with_losses, network.input, [(again, 3)], x)
-    assert found == pytest.approx(raw(visualize_saliency, network, -1, None, x) * 3, rel=1e-4, abs=1e-6)
+    result = raw(visualize_saliency_with_losses, network.input, [(again, 3)], x)
+    assert result == pytest.approx(raw(visualize_saliency, network, -1, None, x) * 3, rel=1e-4, abs=1e-6)
     assert state(network)[0] == before
 
 

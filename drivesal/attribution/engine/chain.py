@@ -27,7 +27,7 @@ def leaf_layers(network: Any) -> list[Any]:
 
 def layer_label(layer: Any, network: Any) -> str:
     """Name a layer for an error message: its path and its class."""
-    path = next((path for path, one in layers(network).items() if one is layer), str(layer.name))
+    path = next((path for path, candidate in layers(network).items() if candidate is layer), str(layer.name))
     return f"{path} ({type(layer).__name__})"
 
 

@@ -22,8 +22,8 @@ def explain(model, images, **options):
     return lrp.build(model, context(images), **lrp.settings(options))(seen(images))
 
 
-def close(found, expected, share=1e-3):
-    return np.allclose(found, expected, rtol=share, atol=share * np.abs(expected).max())
+def close(result, expected, share=1e-3):
+    return np.allclose(result, expected, rtol=share, atol=share * np.abs(expected).max())
 
 
 def chained(*stack, size=LARGE, channels=3, seed=0):
@@ -61,41 +61,41 @@ def rectifying(bias):
 @pytest.mark.parametrize("rule", ["z-plus", "epsilon"])
 def test_a_linear_model_gives_weights_times_input(rule):
     model, images = steering(linear(bias=0), scale=1 / 255), pictures(3, SIZE)
-    found = explain(model, images, rule=rule, epsilon=1e-9)
-    assert close(found.raw, images / 255 * linear_weights())
-    assert found.scores == pytest.approx(model.predict(images), rel=1e-5)
-    assert found.completeness_errors.max() < 1e-4
-    assert not found.baseline_scores.any()
+    result = explain(model, images, rule=rule, epsilon=1e-9)
+    assert close(result.raw, images / 255 * linear_weights())
+    assert result.scores == pytest.approx(model.predict(images), rel=1e-5)
+    assert result.completeness_errors.max() < 1e-4
+    assert not result.baseline_scores.any()
 
 
 def test_the_stabiliser_is_a_share_of_the_mean_preactivation():
     images = pictures(3, SIZE)
     # with a single output the mean |z| is |z|, so that the relevance is divided by 1 + epsilon
-    found = explain(steering(linear(bias=0), scale=1 / 255), images, epsilon=0.25)
-    assert close(found.raw, images / 255 * linear_weights() / 1.25)
-    assert found.completeness_errors == pytest.approx(np.abs(found.scores) * 0.2, rel=1e-3)
+    result = explain(steering(linear(bias=0), scale=1 / 255), images, epsilon=0.25)
+    assert close(result.raw, images / 255 * linear_weights() / 1.25)
+    assert result.completeness_errors == pytest.approx(np.abs(result.scores) * 0.2, rel=1e-3)
 
 
 def test_a_bias_absorbs_relevance():
     images = pictures(3, SIZE)
-    found = explain(steering(linear(bias=0.5), scale=1 / 255), images, epsilon=1e-9)
-    assert found.completeness_errors == pytest.approx(np.full(3, 0.5), rel=1e-3)
+    result = explain(steering(linear(bias=0.5), scale=1 / 255), images, epsilon=1e-9)
+    assert result.completeness_errors == pytest.approx(np.full(3, 0.5), rel=1e-3)
 
 
 @pytest.mark.parametrize("rule", ["z-plus", "epsilon"])
 def test_relevance_is_conserved_without_biases(rule):
     model, images = steering(rectifying(bias=False), scale=1 / 255), pictures(4, LARGE)
-    found = explain(model, images, rule=rule, epsilon=1e-9)
-    assert found.summed.sum(axis=(1, 2)) == pytest.approx(found.scores, rel=2e-3)
-    assert np.abs(found.scores).min() > 1e-3
+    result = explain(model, images, rule=rule, epsilon=1e-9)
+    assert result.summed.sum(axis=(1, 2)) == pytest.approx(result.scores, rel=2e-3)
+    assert np.abs(result.scores).min() > 1e-3
 
 
 def test_the_relevance_absorbed_by_biases_is_the_completeness_error():
     model, images = steering(rectifying(bias=True), scale=1 / 255), pictures(4, LARGE)
-    found = explain(model, images)
-    missing = np.abs(found.raw.sum(axis=(1, 2, 3)) - model.predict(images))
+    result = explain(model, images)
+    missing = np.abs(result.raw.sum(axis=(1, 2, 3)) - model.predict(images))
     assert missing.min() > 1e-3
-    assert found.completeness_errors == pytest.approx(missing, rel=1e-3)
+    assert result.completeness_errors == pytest.approx(missing, rel=1e-3)
 
 
 def test_the_epsilon_rule_under_relu_is_gradient_times_network_input():
@@ -127,10 +127,10 @@ def test_z_plus_by_hand():
     weights = [rng.normal(size=size).astype(np.float32) for size in ((3, 4), (4,), (4, 5), (5,), (5, 1), (1,))]
     network.set_weights([w if w.ndim == 1 or i == 4 else w[None, None] for i, w in enumerate(weights)])
     images = pictures(6, (1, 1))
-    found = explain(steering(network, scale=1 / 127.5, offset=-1), images, epsilon=1e-9)
+    result = explain(steering(network, scale=1 / 127.5, offset=-1), images, epsilon=1e-9)
     w1, b1, w2, b2, w3, _ = (w.astype(float) for w in weights)
     negative = 0
-    for image, raw in zip(images, found.raw, strict=True):
+    for image, raw in zip(images, result.raw, strict=True):
         x = image.reshape(3) / 127.5 - 1
         z1 = x @ w1 + b1
         a1 = np.where(z1 < 0, np.expm1(z1), z1)
@@ -162,7 +162,7 @@ def test_z_plus_of_a_convolution_by_hand():
     dense.set_weights([np.array([[1.0], [-2], [3], [4]]), np.zeros(1)])
     images = pictures(1, (4, 4))
     model = steering(network, colour="GREY")
-    found = explain(model, images, epsilon=1e-9)
+    result = explain(model, images, epsilon=1e-9)
     x = model.inputs(images.astype(np.float32)).numpy()[0, ..., 0]
     expected = np.zeros((4, 4))
     for i, weight in enumerate((1.0, -2, 3, 4)):
@@ -171,7 +171,7 @@ def test_z_plus_of_a_convolution_by_hand():
         shares = x[rows, columns] * np.maximum(kernel, 0)
         expected[rows, columns] = max(z, 0) * weight * shares / shares.sum()
     # the first convolution's window is one pixel of one channel, which gets all of the relevance
-    assert close(found.raw[0, ..., 0], expected)
+    assert close(result.raw[0, ..., 0], expected)
 
 
 def folded(convolution, norm, first):
@@ -196,9 +196,9 @@ def test_normalization_is_folded(rule, first):
     plain = chained(layers.Conv2D(4, 3, strides=2), layers.ELU(), layers.Flatten(), layers.Dense(1))
     plain.set_weights([*folded(convolution, norm, first), *rest[-1].get_weights()])
     images = pictures(3, LARGE)
-    found, expected = (explain(steering(n, scale=1 / 255), images, rule=rule) for n in (network, plain))
-    assert found.scores == pytest.approx(expected.scores, rel=1e-4)
-    assert close(found.raw, expected.raw)
+    result, expected = (explain(steering(n, scale=1 / 255), images, rule=rule) for n in (network, plain))
+    assert result.scores == pytest.approx(expected.scores, rel=1e-4)
+    assert close(result.raw, expected.raw)
 
 
 @pytest.mark.parametrize("rule", ["z-plus", "epsilon"])
@@ -213,12 +213,12 @@ def test_rescaling_before_cropping_is_folded(rule):
     ]
     inner, images = chained(*rest), pictures(3, LARGE)
     outer = keras().Sequential([layers.Input((*LARGE, 3)), layers.Rescaling(1 / 255), inner])
-    found, expected = (
+    result, expected = (
         explain(steering(outer), images, rule=rule),
         explain(steering(inner, scale=1 / 255), images, rule=rule),
     )
-    assert close(found.raw, expected.raw)
-    assert not found.raw[:, :4].any()
+    assert close(result.raw, expected.raw)
+    assert not result.raw[:, :4].any()
 
 
 def normalized():
@@ -267,15 +267,15 @@ def nested():
 def test_the_completeness_error_is_exact(make, colour, rule):
     images = pictures(3, LARGE)
     model = steering(make(), colour=colour, scale=1 / 255)
-    found = explain(model, images, rule=rule)
-    assert found.raw.shape == (3, *LARGE, 3 if colour in ("RGB", "BGR") else 1)
-    assert found.raw.dtype == np.float32
-    assert np.isfinite(found.raw).all()
-    assert (np.abs(found.raw) > 0).any(axis=(1, 2, 3)).all()
-    missing = np.abs(found.raw.sum(axis=(1, 2, 3)) - found.scores)
-    assert found.completeness_errors == pytest.approx(missing, abs=1e-4)
+    result = explain(model, images, rule=rule)
+    assert result.raw.shape == (3, *LARGE, 3 if colour in ("RGB", "BGR") else 1)
+    assert result.raw.dtype == np.float32
+    assert np.isfinite(result.raw).all()
+    assert (np.abs(result.raw) > 0).any(axis=(1, 2, 3)).all()
+    missing = np.abs(result.raw.sum(axis=(1, 2, 3)) - result.scores)
+    assert result.completeness_errors == pytest.approx(missing, abs=1e-4)
     alone = np.concatenate([explain_one(model, images, i, rule).raw for i in range(3)])
-    assert close(alone, found.raw)
+    assert close(alone, result.raw)
 
 
 def explain_one(model, images, i, rule):
@@ -286,9 +286,9 @@ def explain_one(model, images, i, rule):
 @pytest.mark.parametrize("rule", ["z-plus", "epsilon"])
 def test_the_map_is_antisymmetric(rule):
     model, images = steering(convolutional(head="tanh"), scale=1 / 255), pictures(3, LARGE)
-    found, negated = explain(model, images, rule=rule), explain(model.negated, images, rule=rule)
-    assert negated.scores == pytest.approx(-found.scores)
-    assert close(negated.raw, -found.raw, 1e-5)
+    result, negated = explain(model, images, rule=rule), explain(model.negated, images, rule=rule)
+    assert negated.scores == pytest.approx(-result.scores)
+    assert close(negated.raw, -result.raw, 1e-5)
 
 
 def test_relevance_starts_from_the_angle_after_a_tanh():
@@ -310,8 +310,8 @@ def test_explaining_one_class_or_one_filter():
     network = chained(convolution, layers.Flatten(), layers.Dense(3, activation="softmax", use_bias=False))
     card = Card(Preprocess(LARGE, scale=1 / 255), Target(DEGREES))
     model = SteeringModel(network, card, target=Class(1))
-    found = explain(model, images, epsilon=1e-9)
-    assert found.raw.sum(axis=(1, 2, 3)) == pytest.approx(found.scores, rel=2e-3)
+    result = explain(model, images, epsilon=1e-9)
+    assert result.raw.sum(axis=(1, 2, 3)) == pytest.approx(result.scores, rel=2e-3)
     activation = explain(model.explaining(Filters("seen", (2,))), images, epsilon=1e-9)
     assert activation.raw.sum(axis=(1, 2, 3)) == pytest.approx(activation.scores, rel=2e-3)
     assert activation.scores.min() > 0
@@ -324,8 +324,8 @@ def test_explaining_one_of_two_outputs():
     outputs = [layers.Dense(1, name=name, use_bias=False)(x) for name in ("angle", "throttle")]
     network = keras().Model(inputs, outputs)
     card = Card(Preprocess(LARGE, scale=1 / 255), Target(DEGREES, output="angle"))
-    found = explain(SteeringModel(network, card), images, epsilon=1e-9)
-    assert found.raw.sum(axis=(1, 2, 3)) == pytest.approx(network(images / 255)[0].numpy()[:, 0], rel=2e-3)
+    result = explain(SteeringModel(network, card), images, epsilon=1e-9)
+    assert result.raw.sum(axis=(1, 2, 3)) == pytest.approx(network(images / 255)[0].numpy()[:, 0], rel=2e-3)
     both = Card(Preprocess(LARGE, scale=1 / 255), Target(DEGREES, output="0.5*angle+0.5*throttle"))
     with pytest.raises(ModelError, match="one number of the network's output"):
         explain(SteeringModel(network, both), images)
@@ -384,8 +384,8 @@ def test_a_lambda_that_is_not_affine_is_refused():
     scaled = keras().Model(
         inputs, layers.Dense(1, use_bias=False)(layers.Flatten()(layers.Lambda(lambda x: x / 255)(inputs)))
     )
-    found = explain(steering(scaled), pictures(2, LARGE))
-    assert found.completeness_errors.max() < 0.01 * np.abs(found.scores).max()
+    result = explain(steering(scaled), pictures(2, LARGE))
+    assert result.completeness_errors.max() < 0.01 * np.abs(result.scores).max()
 
 
 def test_options_out_of_range_are_refused():

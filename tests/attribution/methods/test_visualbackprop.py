@@ -42,9 +42,9 @@ def spread(values, size, strides, shape, padding=(0, 0)):
     return padded[:, rows : rows + shape[0], columns : columns + shape[1]]
 
 
-def close(found, expected):
+def close(result, expected):
     assert expected.max() > 0
-    return np.allclose(found, expected, rtol=1e-4, atol=1e-5 * expected.max())
+    return np.allclose(result, expected, rtol=1e-4, atol=1e-5 * expected.max())
 
 
 def test_two_convolutions_of_ones():
@@ -54,12 +54,12 @@ def test_two_convolutions_of_ones():
     )
     for layer in network.layers[:2]:
         layer.set_weights([np.ones((2, 2, 1, 1))])
-    found = explain(steering(network, colour="GREY"), np.full((1, 3, 3, 3), 1, np.uint8))
+    result = explain(steering(network, colour="GREY"), np.full((1, 3, 3, 3), 1, np.uint8))
     # the first layer gives 4, the second 16: 16 spread over windows of 4 pixels, times 4, spread again
     expected = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]]) * 16 / 4 * 4 / 4
-    assert found.raw.shape == (1, 3, 3, 1)
-    assert found.to_rgb is None
-    assert close(found.raw[0, ..., 0], expected * 1.0)
+    assert result.raw.shape == (1, 3, 3, 1)
+    assert result.to_rgb is None
+    assert close(result.raw[0, ..., 0], expected * 1.0)
 
 
 @pytest.mark.parametrize("bias", [False, True])
@@ -71,9 +71,9 @@ def test_strided_convolutions(bias):
         second.bias.assign([0.3, -0.2, 0.1])
     expected = spread(features(network, images, 1), (3, 2), (1, 2), (10, 14))
     expected = spread(expected * features(network, images, 0), (5, 5), (2, 2), LARGE)
-    found = explain(steering(network, scale=1 / 255), images)
-    assert close(found.raw[..., 0], expected)
-    assert found.scores == pytest.approx(network(images / np.float32(255)).numpy()[:, 0], rel=1e-4, abs=1e-6)
+    result = explain(steering(network, scale=1 / 255), images)
+    assert close(result.raw[..., 0], expected)
+    assert result.scores == pytest.approx(network(images / np.float32(255)).numpy()[:, 0], rel=1e-4, abs=1e-6)
 
 
 def test_padding_pooling_and_dilation():
@@ -114,12 +114,12 @@ def test_cropping_first_and_padding():
     )
     images = pictures(2, LARGE)
     inner = spread(features(network, images, 2), (3, 3), (1, 1), (16, 34))[:, 1:, 2:-3]
-    found = explain(steering(network, scale=1 / 255), images).raw[..., 0]
-    assert close(found[:, 6:-3, 2:-1], inner)
-    assert not found[:, :6].any()
-    assert not found[:, -3:].any()
-    assert not found[..., :2].any()
-    assert not found[..., -1:].any()
+    result = explain(steering(network, scale=1 / 255), images).raw[..., 0]
+    assert close(result[:, 6:-3, 2:-1], inner)
+    assert not result[:, :6].any()
+    assert not result[:, -3:].any()
+    assert not result[..., :2].any()
+    assert not result[..., -1:].any()
 
 
 def test_feature_maps_are_taken_after_normalization_and_activation():
