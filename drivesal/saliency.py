@@ -1,4 +1,4 @@
-"""keras-vis's functions under the name that its users look for: what `drivesal.compat.keras_vis` has."""
+"""The keras-vis functions of `drivesal.compat.keras_vis`, under the name that keras-vis users expect."""
 
 from drivesal.compat.keras_vis import *  # noqa: F403
 from drivesal.compat.keras_vis import __all__ as __all__

@@ -1,1 +1,1 @@
-"""Attribution: `methods/` one file a family, `engine/` what they share, `registry` the table of methods."""
+"""Attribution: `methods/` (one file per family), `engine/` (shared code), `registry` (the table of methods)."""

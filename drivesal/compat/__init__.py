@@ -1,1 +1,1 @@
-"""Interfaces of other packages, for code that was written for them."""
+"""Interfaces of other packages, for code written for them."""

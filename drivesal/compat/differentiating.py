@@ -1,4 +1,4 @@
-"""The gradient of a network's loss as a compiled function, which is kept for as long as its model lives."""
+"""Compiled gradient functions of a network's loss, cached for the lifetime of the model."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from drivesal.attribution.engine.rules import Rule, overridden
-from drivesal.compat.losses import OutputMaximization, total_of
-from drivesal.compat.symbolic import behind_of, call_of, on_the_way
+from drivesal.attribution.engine.activation_rules import Rule, override_gradients
+from drivesal.compat.losses import OutputMaximization, total_loss
+from drivesal.compat.symbolic import ancestors, call_of, find_in_graph
 from drivesal.errors import ModelError
 from drivesal.model.backend import keras, tensorflow
 from drivesal.model.network import layers
@@ -21,87 +21,90 @@ if TYPE_CHECKING:
     from drivesal.types import Floats
 
     Compiled = Callable[[Floats], tuple[Floats, Floats]]
-    """A seed (N, …) to the values of the wrt tensor and the gradient there."""
+    """Input (N, …) to the values of the wrt tensor and the gradient of the loss with respect to it."""
 
-_KEPT = 8
-"""Compiled functions that are kept for a model: a loop over filters must not fill the memory."""
+_CACHE_SIZE = 8
+"""Most compiled functions cached per model, so that a loop over filters does not fill the memory."""
 
 _building = threading.RLock()
-"""Held while losses hang on a network's layers."""
+"""Held while symbolic losses are attached to a network's layers."""
 
 
 @contextlib.contextmanager
-def _left_alone(start: Any) -> Iterator[None]:
-    """Takes off the layers behind an input what symbolic calculations in the block hang on them.
+def _temporary_calls(start: Any) -> Iterator[None]:
+    """Remove from the layers after an input the calls that symbolic computation in the block records on them.
 
-    Keras notes every use of a layer's output on the layer, for ever.
+    Keras records every use of a layer's output on the layer and never removes it.
     """
     with _building:
-        held: dict[int, tuple[Any, int, int]] = {}
-        todo = [start._keras_history.operation]
-        while todo:
-            one = todo.pop()
-            if id(one) not in held:
-                held[id(one)] = (one, len(one._inbound_nodes), len(one._outbound_nodes))
-                todo += [call.operation for call in one._outbound_nodes]
+        recorded: dict[int, tuple[Any, int, int]] = {}
+        pending = [start._keras_history.operation]
+        while pending:
+            layer = pending.pop()
+            if id(layer) not in recorded:
+                recorded[id(layer)] = (layer, len(layer._inbound_nodes), len(layer._outbound_nodes))
+                pending += [call.operation for call in layer._outbound_nodes]
         try:
             yield
         finally:
-            for one, came_in, went_out in held.values():
-                del one._inbound_nodes[came_in:]
-                del one._outbound_nodes[went_out:]
+            for layer, inbound, outbound in recorded.values():
+                del layer._inbound_nodes[inbound:]
+                del layer._outbound_nodes[outbound:]
 
 
-def network_of(start: Any, losses: Losses, choose: Callable[[Any], Any]) -> tuple[Any, Any]:
-    """The input, and a network from it to what to differentiate by (`choose` gives it) and the total loss."""
-    with _left_alone(start):
-        total = total_of(losses)
-        behind = behind_of(total)
-        inputs = [one for one in behind.values() if call_of(one).is_input]
-        if id(start) not in behind or len(inputs) != 1:
-            names = ", ".join(one.name for one in inputs if one is not start)
+def loss_network(start: Any, losses: Losses, choose_wrt: Callable[[Any], Any]) -> tuple[Any, Any]:
+    """The input, and a network from it to the wrt tensor and the total loss.
+
+    `choose_wrt` takes the total loss and returns the tensor to differentiate with respect to.
+    """
+    with _temporary_calls(start):
+        total = total_loss(losses)
+        graph = ancestors(total)
+        inputs = [tensor for tensor in graph.values() if call_of(tensor).is_input]
+        if id(start) not in graph or len(inputs) != 1:
+            names = ", ".join(tensor.name for tensor in inputs if tensor is not start)
             raise ModelError(
-                f"losses of layers that only the input {start.name} leads to",
-                f"they need {names or 'nothing of it'}",
+                f"losses that depend only on the input {start.name}",
+                f"they depend on {names or 'other inputs'}",
                 "build them on outputs of this input's model, not on layers inside a nested one",
             )
-        return start, keras().Model(start, [on_the_way(choose(total), total), total])
+        return start, keras().Model(start, [find_in_graph(choose_wrt(total), total), total])
 
 
-_of_models: weakref.WeakKeyDictionary[Any, OrderedDict[Any, Compiled]] = weakref.WeakKeyDictionary()
-"""The compiled functions of living models, the last used at the end. They hold layers but not the model."""
+_cache: weakref.WeakKeyDictionary[Any, OrderedDict[Any, Compiled]] = weakref.WeakKeyDictionary()
+"""Compiled functions of living models, the last used at the end. They hold layers but not the model."""
 
 
-def kept_function(
+def cached_function(
     model: Any, start: Any, output: Any, filters: tuple[int, ...] | None, wrt: Any, rule: Rule | None
 ) -> Compiled:
-    """The compiled function of these choices, made where there is none yet."""
-    # people set `layer.activation` to linear for a classifier, and expect the next call to see it
+    """The compiled function for these arguments, from the cache or compiled now."""
+    # users set a classifier's `layer.activation` to linear and expect the next call to use it
     activations = tuple(getattr(layer, "activation", None) for layer in layers(model).values())
     key = (output, filters, wrt, rule, activations)
     with _building:
-        kept = _of_models.setdefault(model, OrderedDict())
-        if key not in kept:
-            found = network_of(start, [(OutputMaximization(output, filters), -1.0)], lambda _: wrt)
-            kept[key] = compiled_function(*found, rule)
-        kept.move_to_end(key)
-        while len(kept) > _KEPT:
-            kept.popitem(last=False)
-        return kept[key]
+        functions = _cache.setdefault(model, OrderedDict())
+        if key not in functions:
+            network = loss_network(start, [(OutputMaximization(output, filters), -1.0)], lambda _: wrt)
+            functions[key] = compiled_function(*network, rule)
+        functions.move_to_end(key)
+        while len(functions) > _CACHE_SIZE:
+            functions.popitem(last=False)
+        return functions[key]
 
 
 def compiled_function(start: Any, network: Any, rule: Rule | None = None) -> Compiled:
-    """The network's two outputs, wrt and loss, to wrt's value and d loss/d wrt, compiled for any batch."""
+    """Compile a network with outputs (wrt, loss) to a function that gives wrt and d loss/d wrt."""
     tf = tensorflow()
 
     def differentiate(x: Any) -> Any:
-        with _ruled(rule, network):
+        with _activation_rule(rule, network):
             value, loss = network(x, training=False)
         gradient = tf.gradients(loss, value)[0]
         if gradient is None:
             raise ModelError(
-                "a loss that has a gradient there",
-                "something on the way has none (whole numbers, argmax, a stopped gradient)",
+                "a loss that has a gradient with respect to wrt_tensor",
+                "an operation in between has none (whole numbers, argmax, a stopped gradient)",
                 "choose another loss or wrt_tensor",
             )
         return tf.cast(value, tf.float32), tf.cast(tf.convert_to_tensor(gradient), tf.float32)
@@ -118,13 +121,13 @@ def compiled_function(start: Any, network: Any, rule: Rule | None = None) -> Com
 
 
 @contextlib.contextmanager
-def _ruled(rule: Rule | None, network: Any) -> Iterator[None]:
-    """The rule for the activations in the block, or none."""
+def _activation_rule(rule: Rule | None, network: Any) -> Iterator[None]:
+    """Apply the rule, if any, to the activations that are traced inside the block."""
     if rule is None:
         yield
         return
     try:
-        with overridden(rule, network):
+        with override_gradients(rule, network):
             yield
     except ModelError as error:
         raise ModelError(error.expected, error.came, "leave backprop_modifier out") from error

@@ -1,19 +1,20 @@
-"""visualize_saliency and its kin, for people who come from keras-vis: its published formulas, on Keras 3.
+"""visualize_saliency and related functions of keras-vis: its published formulas, on Keras 3.
 
-Signatures, losses, modifiers and normalisation are as published, also where they are unsound; the rest of
-drivesal is the advice. What to know before a map is believed:
+Signatures, losses, modifiers and normalisation are as published, even where they are unsound; for new work use
+the rest of drivesal. Limitations of these maps:
 
-- `small_values` (|1/(g + 1e-7)|) has its pole at g = −1e-7, not at 0. A handful of pixels that happen to lie
-  near it light up, others from one frame to the next. And a small gradient means that the answer does not react
-  to a pixel, not that the pixel is responsible for it. drivesal's case `maintain` shows structure that the
-  answer does not react to, its case `support` what holds the answer where it is.
-- The largest value over the channels after `negate` is no mirror image: a pixel whose channels disagree is
-  bright in both maps. drivesal's cases `increase` and `decrease` split the signed sum over the channels.
-- Each map is stretched to 0..1 by itself, so strength cannot be compared between frames, and without
-  `absolute` or `relu` a pixel with no gradient is grey.
+- `small_values` (|1/(g + 1e-7)|) has its pole at g = −1e-7, not at 0. The few pixels whose gradient happens to
+  be near it light up, and they change from frame to frame. And a small gradient means that the prediction does
+  not react to a pixel, not that the pixel is responsible for it. drivesal's case `maintain` shows structure
+  that the prediction does not react to, its case `support` the pixels that the prediction rests on.
+- The channel maximum after `negate` is not the counterpart of the one before: a pixel whose channels disagree
+  in sign is bright in both maps. drivesal's cases `increase` and `decrease` split the signed sum over the
+  channels.
+- Each map is normalised to 0..1 by itself, so strength cannot be compared between frames, and without
+  `absolute` or `relu` a pixel whose gradient is 0 is grey.
 
-Arrays have their channels last. Networks are never changed; every function raises ModelError for a network that
-cannot be used, OptionError for an argument and InputError for a picture.
+Arrays are channels-last. Networks are never changed. Every function raises ModelError for an unsuitable
+network, OptionError for an invalid argument and InputError for an invalid image.
 """
 
 from __future__ import annotations
@@ -22,28 +23,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from drivesal.compat.differentiating import compiled_function, kept_function, network_of
-from drivesal.compat.losses import ActivationMaximization, Loss, filters_of
+from drivesal.compat.differentiating import cached_function, compiled_function, loss_network
+from drivesal.compat.losses import ActivationMaximization, Loss, check_filters
 from drivesal.compat.modifiers import (
     EPSILON,
     absolute,
+    apply_backprop_modifier,
     gradient_modifier,
     invert,
-    modified,
     negate,
     relu,
     small_values,
 )
 from drivesal.compat.spline import zoomed
 from drivesal.compat.symbolic import (
-    call_behind,
-    checked_maps,
-    input_of,
-    input_tensor_of,
-    last_maps,
-    on_the_way,
-    output_at,
-    position_of,
+    check_feature_maps,
+    check_input_tensor,
+    check_layer_index,
+    find_in_graph,
+    last_feature_maps,
+    layer_output,
+    output_in_graph,
+    single_input,
 )
 from drivesal.errors import InputError
 
@@ -78,25 +79,25 @@ def visualize_saliency(
     grad_modifier: GradModifier = "absolute",
     keepdims: bool = False,
 ) -> Floats:
-    """Where `seed_input` would have to change to activate filters or outputs of a layer more.
+    """Saliency map of filters or outputs of a layer: where a change of `seed_input` would activate them more.
 
-    g = d(Σ_i mean(output[..., i]))/d(wrt_tensor), wrt_tensor the input by default; `grad_modifier` is applied
-    to g (N, h, w, C): "negate", "absolute", "invert", "relu", "small_values", a function, or None for g itself;
-    then the largest value over the channels unless `keepdims`; then (a − min)/(max − min + 1e-7) over the whole
-    array; then the first picture of the batch. (h, w) or (h, w, C) in 0..1.
+    g = d(Σ_i mean(output[..., i]))/d(wrt_tensor), by default with respect to the input. `grad_modifier` is
+    applied to g (N, h, w, C): "negate", "absolute", "invert", "relu", "small_values", a function, or None for g
+    itself. Then follow the maximum over the channels unless `keepdims`, (a − min)/(max − min + 1e-7) over the
+    whole array, and the first image of the batch. Returns (h, w) or (h, w, C) in 0..1.
 
-    `layer_idx` counts in `model.layers`; `filter_indices` as in `ActivationMaximization`; `seed_input` is
-    (h, w, C), (N, h, w, C), or (h, w) for a network that sees grey, in the network's own scaling, taken as
-    float32. `backprop_modifier` is "guided" (R · 1[R > 0] · 1[activation > 0]), "rectified", also called "relu"
-    or "deconv" (R · 1[R > 0]), or a function that takes the model and gives the one to use.
+    `layer_idx` is an index into `model.layers`; `filter_indices` is as in `ActivationMaximization`.
+    `seed_input` is (h, w, C), (N, h, w, C), or (h, w) for a grey input, scaled as the network expects,
+    converted to float32. `backprop_modifier` is "guided" (R · 1[R > 0] · 1[activation > 0]), "rectified", also
+    called "relu" or "deconv" (R · 1[R > 0]), or a function that takes the model and returns the one to use.
 
-    Compiled once for a model and these choices. A new activation on a layer is heeded.
+    Compiled once per model and set of arguments. Changed activations of layers are taken into account.
     """
-    model, rule = modified(model, backprop_modifier)
-    start, output = input_of(model), output_at(model, position_of(model, layer_idx))
-    filters = filters_of(output, filter_indices)
-    wrt = on_the_way(start if wrt_tensor is None else wrt_tensor, output)
-    compute = kept_function(model, start, output, filters, wrt, rule)
+    model, rule = apply_backprop_modifier(model, backprop_modifier)
+    start, output = single_input(model), layer_output(model, check_layer_index(model, layer_idx))
+    filters = check_filters(output, filter_indices)
+    wrt = find_in_graph(start if wrt_tensor is None else wrt_tensor, output)
+    compute = cached_function(model, start, output, filters, wrt, rule)
     return _saliency(compute, _seed(seed_input, start), grad_modifier, keepdims)
 
 
@@ -108,14 +109,14 @@ def visualize_saliency_with_losses(
     grad_modifier: GradModifier = "absolute",
     keepdims: bool = False,
 ) -> Floats:
-    """`visualize_saliency` of any losses: g = d(Σ weight · loss)/d(wrt_tensor), `losses` [(loss, weight), …].
+    """`visualize_saliency` for any losses: g = d(Σ weight · loss)/d(wrt_tensor), `losses` [(loss, weight), …].
 
     `input_tensor` is the model's symbolic input (`model.inputs[0]`); losses are `Loss` objects on its layers'
-    outputs. Compiled anew by every call, because a loss of one's own may mean something else by then.
+    outputs. Compiled by every call, because the meaning of a custom loss may have changed since the last.
     """
-    start = input_tensor_of(input_tensor)
+    start = check_input_tensor(input_tensor)
     compute = compiled_function(
-        *network_of(start, losses, lambda total: start if wrt_tensor is None else wrt_tensor)
+        *loss_network(start, losses, lambda total: start if wrt_tensor is None else wrt_tensor)
     )
     return _saliency(compute, _seed(seed_input, start), grad_modifier, keepdims)
 
@@ -129,29 +130,29 @@ def visualize_cam(
     backprop_modifier: BackpropModifier = None,
     grad_modifier: GradModifier = None,
 ) -> Floats:
-    """Grad-CAM (Selvaraju et al., arXiv:1610.02391) in keras-vis's normalisation, (h, w) in 0..1.
+    """Grad-CAM (Selvaraju et al., arXiv:1610.02391) with keras-vis's normalisation, (h, w) in 0..1.
 
     With A the penultimate layer's output and g the gradient there, after `grad_modifier`: ĝ = g/(max g + 1e-7),
-    w_k the mean of ĝ over all but channel k, heat = max(0, Σ_k w_k · A_k) of the first picture, zoomed to the
-    input's height and width by a cubic spline through the values, corners on corners (what scipy.ndimage.zoom
-    gives, computed here without SciPy), then (a − min)/(max − min + 1e-7). The spline overshoots; what falls
-    below 0 moves the normalisation's zero.
+    w_k = mean of ĝ over batch and space, heat = max(0, Σ_k w_k · A_k) of the first image. The heat is zoomed to
+    the input's height and width by an interpolating cubic spline that maps corners to corners (the result of
+    scipy.ndimage.zoom, computed here without SciPy), then normalised by (a − min)/(max − min + 1e-7). The
+    spline overshoots, and values below 0 shift the zero of the normalisation.
 
-    Where all of g is negative, max g is negative too and the map shows the opposite of what was asked: that is
-    as published. `penultimate_layer_idx` counts in `model.layers`; by default it is the last convolution or
-    pooling before `layer_idx` that the layer is computed of, or a nested model that ends in one. The rest as in
-    `visualize_saliency`.
+    Where all of g is negative, max g is negative too and the map shows the opposite of what was requested, as
+    in keras-vis. `penultimate_layer_idx` is an index into `model.layers`; by default the last convolution or
+    pooling layer before `layer_idx` that the layer depends on, or a nested model that ends in one. Other
+    arguments are as in `visualize_saliency`.
     """
-    model, rule = modified(model, backprop_modifier)
-    start, position = input_of(model), position_of(model, layer_idx)
-    output = output_at(model, position)
-    filters = filters_of(output, filter_indices)
+    model, rule = apply_backprop_modifier(model, backprop_modifier)
+    start, position = single_input(model), check_layer_index(model, layer_idx)
+    output = layer_output(model, position)
+    filters = check_filters(output, filter_indices)
     if penultimate_layer_idx is None:
-        wrt = last_maps(model, position, output)
+        wrt = last_feature_maps(model, position, output)
     else:
-        before = position_of(model, penultimate_layer_idx, "penultimate_layer_idx")
-        wrt = call_behind(model.layers[before], output)
-    compute = kept_function(model, start, output, filters, checked_maps(wrt), rule)
+        penultimate = check_layer_index(model, penultimate_layer_idx, "penultimate_layer_idx")
+        wrt = output_in_graph(model.layers[penultimate], output)
+    compute = cached_function(model, start, output, filters, check_feature_maps(wrt), rule)
     return _cam(compute, _seed(seed_input, start), grad_modifier)
 
 
@@ -162,13 +163,15 @@ def visualize_cam_with_losses(
     penultimate_layer: Any,
     grad_modifier: GradModifier = None,
 ) -> Floats:
-    """`visualize_cam` of any losses, as in `visualize_saliency_with_losses`, compiled anew by every call."""
-    start = input_tensor_of(input_tensor)
-    found = network_of(start, losses, lambda total: checked_maps(call_behind(penultimate_layer, total)))
-    return _cam(compiled_function(*found), _seed(seed_input, start), grad_modifier)
+    """`visualize_cam` for any losses, as in `visualize_saliency_with_losses`; compiled by every call."""
+    start = check_input_tensor(input_tensor)
+    network = loss_network(
+        start, losses, lambda total: check_feature_maps(output_in_graph(penultimate_layer, total))
+    )
+    return _cam(compiled_function(*network), _seed(seed_input, start), grad_modifier)
 
 
-# The formulas on arrays.
+# The formulas, applied to arrays.
 
 
 def _saliency(compute: Compiled, seed: Floats, grad_modifier: GradModifier, keepdims: bool) -> Floats:
@@ -185,7 +188,7 @@ def _cam(compute: Compiled, seed: Floats, grad_modifier: GradModifier) -> Floats
 
 
 def _class_activation(features: Floats, gradient: Floats) -> Floats:
-    """Grad-CAM before zooming: features and gradient (N, h, w, K) to (h, w) ≥ 0 of the first picture."""
+    """Grad-CAM before zooming: features and gradient (N, h, w, K) to (h, w) ≥ 0 of the first image."""
     scaled = gradient / (gradient.max() + EPSILON)
     weights = scaled.mean(axis=tuple(range(scaled.ndim - 1)))
     heat: Floats = np.maximum(features[0] @ weights, 0)
@@ -199,24 +202,24 @@ def _normalized(values: Floats) -> Floats:
 
 
 def _seed(seed_input: Any, start: Any) -> Floats:
-    """The picture as the network's input, (N, …) float32."""
-    wanted = tuple(start.shape)
+    """Convert `seed_input` to the network's input, (N, …) float32."""
+    expected = tuple(start.shape)
     try:
         seed = np.asarray(seed_input, np.float32)
     except (TypeError, ValueError) as error:
         raise InputError(
-            "seed_input as an array of numbers", f"it is none ({error})", "give a picture"
+            "seed_input as an array of numbers", f"it cannot be converted ({error})", "give an image array"
         ) from error
-    given = seed.shape
-    if len(wanted) == 4 and wanted[-1] == 1 and seed.ndim == 2:
+    shape = seed.shape
+    if len(expected) == 4 and expected[-1] == 1 and seed.ndim == 2:
         seed = seed[..., None]
-    if seed.ndim == len(wanted) - 1:
+    if seed.ndim == len(expected) - 1:
         seed = seed[None]
-    fits = seed.ndim == len(wanted) and len(seed) > 0
-    if not fits or any(want not in (None, size) for want, size in zip(wanted, seed.shape, strict=True)):
+    fits = seed.ndim == len(expected) and len(seed) > 0
+    if not fits or any(size not in (None, given) for size, given in zip(expected, seed.shape, strict=True)):
         raise InputError(
-            f"seed_input of shape {wanted[1:]}, or with the batch in front",
-            f"it is {given}",
+            f"seed_input of shape {expected[1:]}, optionally with a batch axis in front",
+            f"it is {shape}",
             "resize it to the model's input, channels last",
         )
     return seed

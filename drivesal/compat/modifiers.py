@@ -1,4 +1,4 @@
-"""Modifiers as keras-vis names them: formulas for the gradient, and rules for the backward pass."""
+"""Modifiers under their keras-vis names: formulas for the gradient, and rules for the backward pass."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from drivesal.errors import OptionError, nearest
 
 if TYPE_CHECKING:
-    from drivesal.attribution.engine.rules import Rule
+    from drivesal.attribution.engine.activation_rules import Rule
     from drivesal.types import Floats
 
     GradModifier = str | Callable[[Floats], Any] | None
     BackpropModifier = str | Callable[[Any], Any] | None
 
 EPSILON = 1e-7
-"""What keras-vis adds to a divisor."""
+"""The constant that keras-vis adds to divisors."""
 
 
 def negate(gradient: Floats) -> Floats:
@@ -44,10 +44,10 @@ def relu(gradient: Floats) -> Floats:
 def small_values(gradient: Floats) -> Floats:
     """|1/(g + 1e-7)|, for compatibility only.
 
-    Unsound: the pole is at g = −1e-7, so that after normalisation a handful of random pixels near it are all
-    that can be seen, and they outshine pixels with exactly no gradient; at the pole itself there is infinity,
-    and NaN after normalisation. A small gradient means insensitive, not responsible for the prediction. Use
-    drivesal's case `maintain`, or `support` for what holds the prediction.
+    Unsound: the pole is at g = −1e-7, so after normalisation only a handful of random pixels near it are
+    visible, and they outshine pixels whose gradient is exactly 0; at the pole itself the value is infinite, and
+    NaN after normalisation. A small gradient means insensitive, not responsible for the prediction. Use
+    drivesal's case `maintain`, or `support` for the pixels that the prediction rests on.
     """
     return np.abs(invert(gradient))
 
@@ -64,42 +64,42 @@ _BACKPROP_MODIFIERS: dict[str, Rule] = {
 }
 
 
-def gradient_modifier(given: GradModifier) -> Callable[[Floats], Floats]:
-    """The function of this name, or the person's own."""
-    if given is None:
+def gradient_modifier(modifier: GradModifier) -> Callable[[Floats], Floats]:
+    """The modifier of this name, or the user's own function with its result checked. Raises OptionError."""
+    if modifier is None:
         return lambda gradient: gradient
-    if not callable(given):
-        if given not in _GRAD_MODIFIERS:
+    if not callable(modifier):
+        if modifier not in _GRAD_MODIFIERS:
             raise OptionError(
                 f"grad_modifier among {', '.join(_GRAD_MODIFIERS)}, a function or None",
-                f"it is {given!r}",
-                nearest(str(given), _GRAD_MODIFIERS, "choose one of them"),
+                f"it is {modifier!r}",
+                nearest(str(modifier), _GRAD_MODIFIERS, "choose one of them"),
             )
-        return _GRAD_MODIFIERS[given]
+        return _GRAD_MODIFIERS[modifier]
 
-    def own(gradient: Floats) -> Floats:
-        found = np.asarray(given(gradient))
-        if found.ndim != gradient.ndim:
+    def checked(gradient: Floats) -> Floats:
+        result = np.asarray(modifier(gradient))
+        if result.ndim != gradient.ndim:
             raise OptionError(
-                f"a grad_modifier that gives an array of as many axes as the gradient's {gradient.shape}",
-                f"it gave one of shape {found.shape}",
+                f"a grad_modifier that returns an array with as many axes as the gradient {gradient.shape}",
+                f"it returned one of shape {result.shape}",
                 "keep the batch axis and the channel axis",
             )
-        return found
+        return result
 
-    return own
+    return checked
 
 
-def modified(model: Any, given: BackpropModifier) -> tuple[Any, Rule | None]:
-    """The model to use and the rule for its activations."""
-    if given is None:
+def apply_backprop_modifier(model: Any, modifier: BackpropModifier) -> tuple[Any, Rule | None]:
+    """The model to use and the rule for its activations. Raises OptionError."""
+    if modifier is None:
         return model, None
-    if callable(given):
-        return given(model), None
-    if given not in _BACKPROP_MODIFIERS:
+    if callable(modifier):
+        return modifier(model), None
+    if modifier not in _BACKPROP_MODIFIERS:
         raise OptionError(
             f"backprop_modifier among {', '.join(_BACKPROP_MODIFIERS)}, a function or None",
-            f"it is {given!r}",
-            nearest(str(given), _BACKPROP_MODIFIERS, "choose one of them"),
+            f"it is {modifier!r}",
+            nearest(str(modifier), _BACKPROP_MODIFIERS, "choose one of them"),
         )
-    return model, _BACKPROP_MODIFIERS[given]
+    return model, _BACKPROP_MODIFIERS[modifier]

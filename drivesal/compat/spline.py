@@ -1,4 +1,4 @@
-"""Enlarging a map by the cubic spline through its values, as scipy.ndimage.zoom does, without SciPy."""
+"""Enlargement of a map by cubic spline interpolation, as scipy.ndimage.zoom does it, without SciPy."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ if TYPE_CHECKING:
 
 
 def zoomed(values: Floats, size: tuple[int, ...]) -> Floats:
-    """(h, w) to `size` by the cubic spline that passes through the values, corner pixels on corner pixels."""
+    """Resize (h, w) to `size` by an interpolating cubic spline that maps corner pixels to corner pixels."""
     rows, columns = (_spline(*counts) for counts in zip(values.shape, size, strict=True))
     return (rows @ values @ columns.T).astype(np.float32)
 
 
-def _spline(count: int, wanted: int) -> NDArray[np.float64]:
-    """(wanted, count): from `count` values to their spline at evenly spread points, both ends included."""
-    through = np.linalg.inv(_basis(np.arange(count, dtype=np.float64), count))
-    spread: NDArray[np.float64] = _basis(np.linspace(0, count - 1, wanted), count) @ through
-    return spread
+def _spline(count: int, points: int) -> NDArray[np.float64]:
+    """Matrix (points, count) from values to their spline at evenly spaced points, both ends included."""
+    coefficients = np.linalg.inv(_basis(np.arange(count, dtype=np.float64), count))
+    matrix: NDArray[np.float64] = _basis(np.linspace(0, count - 1, points), count) @ coefficients
+    return matrix
 
 
-def _basis(at: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """(len(at), count): cubic B-splines around 0, 1, …, count − 1 at these points, mirrored at both ends."""
-    first = np.floor(at)
-    beyond = at - first
-    near = [(4 - 6 * d**2 + 3 * d**3) / 6 for d in (beyond, 1 - beyond)]
-    weights = [(1 - beyond) ** 3 / 6, *near, beyond**3 / 6]
+def _basis(points: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """(len(points), count): cubic B-splines centred at 0, 1, …, count − 1, mirrored at both ends."""
+    first = np.floor(points)
+    fraction = points - first
+    near = [(4 - 6 * d**2 + 3 * d**3) / 6 for d in (fraction, 1 - fraction)]
+    weights = [(1 - fraction) ** 3 / 6, *near, fraction**3 / 6]
     period = max(2 * (count - 1), 1)
-    basis = np.zeros((len(at), count))
+    basis = np.zeros((len(points), count))
     for i, weight in enumerate(weights):
         folded = np.abs(first.astype(int) - 1 + i) % period
-        np.add.at(basis, (np.arange(len(at)), np.minimum(folded, period - folded)), weight)
+        np.add.at(basis, (np.arange(len(points)), np.minimum(folded, period - folded)), weight)
     return basis

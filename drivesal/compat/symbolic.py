@@ -1,7 +1,7 @@
-"""A network as a graph of symbolic tensors, which Keras keeps as calls ("nodes") of layers.
+"""A network as a graph of symbolic tensors, which Keras stores as calls ("nodes") of layers.
 
-Every function raises ModelError for a network, layer or tensor that cannot be used, and OptionError for the
-number of a layer that is not there.
+Every function raises ModelError for an unsuitable network, layer or tensor, and OptionError for a layer index
+that does not exist.
 """
 
 from __future__ import annotations
@@ -14,129 +14,132 @@ from drivesal.model.backend import keras
 
 
 def is_symbolic(tensor: Any) -> bool:
-    """Whether it is a tensor that a layer of a network gave."""
+    """Whether the value is the symbolic output of a layer in a network."""
     history = getattr(tensor, "_keras_history", None)
     return history is not None and history.operation is not None
 
 
 def call_of(tensor: Any) -> Any:
-    """The call of a layer that gave this tensor."""
+    """The layer call that produced the tensor."""
     operation, index, _ = tensor._keras_history
     return operation._inbound_nodes[index]
 
 
-def behind_of(*tensors: Any) -> dict[int, Any]:
-    """Every tensor that these are computed of, themselves included, by id."""
-    found: dict[int, Any] = {}
-    todo = [one for one in tensors if is_symbolic(one)]
-    while todo:
-        one = todo.pop()
-        if id(one) not in found:
-            found[id(one)] = one
-            todo += call_of(one).input_tensors
-    return found
+def ancestors(*tensors: Any) -> dict[int, Any]:
+    """All tensors that these are computed from, themselves included, by id."""
+    graph: dict[int, Any] = {}
+    pending = [tensor for tensor in tensors if is_symbolic(tensor)]
+    while pending:
+        tensor = pending.pop()
+        if id(tensor) not in graph:
+            graph[id(tensor)] = tensor
+            pending += call_of(tensor).input_tensors
+    return graph
 
 
-def position_of(model: Any, index: Any, what: str = "layer_idx") -> int:
-    """The number of a layer, counted from 0."""
+def check_layer_index(model: Any, index: Any, argument: str = "layer_idx") -> int:
+    """The index of a layer in `model.layers`, counted from 0."""
     count = len(getattr(model, "layers", ()))
     try:
-        found = operator.index(index)
+        position = operator.index(index)
     except TypeError:
-        found = count
-    if not -count <= found < count:
+        position = count
+    if not -count <= position < count:
         raise OptionError(
-            f"{what} from 0 to {count - 1}, or negative from the end", f"it is {index!r}", "see model.summary()"
+            f"{argument} from 0 to {count - 1}, or negative from the end",
+            f"it is {index!r}",
+            "see model.summary()",
         )
-    return found % count
+    return position % count
 
 
-def input_of(model: Any) -> Any:
-    """The symbolic input of a model that has one."""
+def single_input(model: Any) -> Any:
+    """The symbolic input of a model with a single input."""
     inputs = getattr(model, "inputs", None) or []
     if len(inputs) != 1:
         raise ModelError(
-            "a model of Keras's functional or sequential API with one input",
+            "a functional or sequential Keras model with one input",
             f"it has {len(inputs) or 'no fixed'} inputs",
-            "use drivesal.attribute, which also takes other models",
+            "use drivesal.attribute, which also supports other models",
         )
     return inputs[0]
 
 
-def input_tensor_of(given: Any) -> Any:
-    """The symbolic input itself, also out of a list of one (`model.inputs`)."""
-    tensor = given[0] if isinstance(given, list | tuple) and len(given) == 1 else given
+def check_input_tensor(value: Any) -> Any:
+    """The symbolic input itself, also where it is given in a list of length 1 (`model.inputs`)."""
+    tensor = value[0] if isinstance(value, list | tuple) and len(value) == 1 else value
     if not is_symbolic(tensor) or not call_of(tensor).is_input:
-        raise ModelError("the model's symbolic input", f"it is {given!r}", "give model.inputs[0]")
+        raise ModelError("the model's symbolic input", f"it is {value!r}", "give model.inputs[0]")
     return tensor
 
 
-def _outputs_of(layer: Any, tensors: dict[int, Any]) -> list[Any]:
-    return [one for one in tensors.values() if one._keras_history.operation is layer]
+def _outputs_of(layer: Any, graph: dict[int, Any]) -> list[Any]:
+    """The tensors of the graph that the layer produced."""
+    return [tensor for tensor in graph.values() if tensor._keras_history.operation is layer]
 
 
-def output_at(model: Any, position: int) -> Any:
+def layer_output(model: Any, position: int) -> Any:
     """The symbolic output of a layer in its model."""
     layer = model.layers[position]
-    found = _outputs_of(layer, behind_of(*model.outputs))
-    if len(found) != 1:
+    outputs = _outputs_of(layer, ancestors(*model.outputs))
+    if len(outputs) != 1:
         raise ModelError(
-            f"a layer with one output on the way to the model's, to explain {layer.name}",
-            f"it has {len(found)}",
+            f"a layer with one output that the model's outputs depend on, to explain {layer.name}",
+            f"it has {len(outputs)}",
             "choose another layer_idx",
         )
-    return found[0]
+    return outputs[0]
 
 
-def call_behind(layer: Any, output: Any) -> Any:
-    """The output of a layer that another output is computed of."""
-    found = _outputs_of(layer, behind_of(output))
-    if len(found) != 1:
+def output_in_graph(layer: Any, output: Any) -> Any:
+    """The output of a layer that another output depends on."""
+    outputs = _outputs_of(layer, ancestors(output))
+    if len(outputs) != 1:
         raise ModelError(
-            "a penultimate layer that what is explained is computed of once",
-            f"{getattr(layer, 'name', layer)!r} is on its way {len(found)} times",
+            "a penultimate layer that the explained output depends on exactly once",
+            f"{getattr(layer, 'name', layer)!r} occurs {len(outputs)} times",
             "give a layer before it",
         )
-    return found[0]
+    return outputs[0]
 
 
-def on_the_way(wrt: Any, output: Any) -> Any:
-    """The wrt tensor, or the one that stands for it in the graph of `output`.
+def find_in_graph(wrt: Any, output: Any) -> Any:
+    """The wrt tensor, or the one of the same layer that `output` depends on.
 
-    A Sequential that is built layer by layer calls its layers again each time, and `layer.output` is the first
-    call's, which may lead nowhere.
+    A Sequential that is built layer by layer calls its layers again each time; `layer.output` is that of the
+    first call, which may not lead to the output.
     """
-    behind = behind_of(output)
+    graph = ancestors(output)
     if is_symbolic(wrt):
-        same = [wrt] if id(wrt) in behind else _outputs_of(wrt._keras_history.operation, behind)
-        if len(same) == 1:
-            return same[0]
+        matches = [wrt] if id(wrt) in graph else _outputs_of(wrt._keras_history.operation, graph)
+        if len(matches) == 1:
+            return matches[0]
     raise ModelError(
-        "a symbolic tensor that what is explained is computed of, to differentiate by",
-        f"{getattr(wrt, 'name', wrt)!r} is none",
+        "a symbolic tensor that the explained output depends on, to differentiate by",
+        f"{getattr(wrt, 'name', wrt)!r} is not one",
         "give the output of an earlier layer of the same model",
     )
 
 
-def checked_maps(tensor: Any) -> Any:
-    """The tensor itself, where it is maps (N, h, w, C). Raises ModelError."""
+def check_feature_maps(tensor: Any) -> Any:
+    """The tensor itself, which must be feature maps (N, h, w, C). Raises ModelError otherwise."""
     if len(tensor.shape) != 4:
         raise ModelError(
-            "a penultimate layer whose output is maps (N, h, w, C)",
+            "a penultimate layer whose output is feature maps (N, h, w, C)",
             f"{tensor._keras_history.operation.name} gives {tuple(tensor.shape)}",
             "choose a convolution or pooling layer",
         )
     return tensor
 
 
-def last_maps(model: Any, position: int, output: Any) -> Any:
-    """The output of the last convolution or pooling before a layer that the layer's output is computed of."""
-    behind = behind_of(output)
+def last_feature_maps(model: Any, position: int, output: Any) -> Any:
+    """The output of the last convolution or pooling layer before `position` that `output` depends on."""
+    graph = ancestors(output)
     for layer in reversed(model.layers[:position]):
-        if _gives_maps(layer):
-            found = [one for one in _outputs_of(layer, behind) if len(one.shape) == 4]
-            if len(found) == 1:
-                return found[0]
+        if _has_feature_maps(layer):
+            outputs = [tensor for tensor in _outputs_of(layer, graph) if len(tensor.shape) == 4]
+            if len(outputs) == 1:
+                return outputs[0]
     raise ModelError(
         "a convolution or pooling layer with 4-D output before layer_idx",
         f"none leads to {model.layers[position].name}",
@@ -144,8 +147,8 @@ def last_maps(model: Any, position: int, output: Any) -> Any:
     )
 
 
-def _gives_maps(layer: Any) -> bool:
-    """Whether it is a convolution or pooling, wraps one, or is a nested model that ends in one."""
+def _has_feature_maps(layer: Any) -> bool:
+    """Whether the layer is a convolution or pooling layer, wraps one, or is a nested model that ends in one."""
     known = keras().layers
     while isinstance(layer, known.Wrapper | keras().Model):
         if isinstance(layer, known.Wrapper):

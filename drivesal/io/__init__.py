@@ -1,1 +1,1 @@
-"""Files and streams: outputs that appear whole, media opened safely, stages that run beside each other."""
+"""Files and streams: outputs published only when complete, safe opening of media, concurrent stages."""

@@ -1,4 +1,4 @@
-"""Opening media files: the one place that says what FFmpeg may do with a path."""
+"""Opening of media files: the only code that decides what FFmpeg may access."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from av.container import InputContainer
 
 
 def open_media(path: Path) -> InputContainer:
-    """The file, opened for reading. Raises av.FFmpegError.
+    """Open a media file for reading. Raises av.FFmpegError.
 
-    By its absolute path, or FFmpeg takes `12:30.mp4` for a protocol; only files, or a playlist may call out.
+    The path is made absolute, because FFmpeg would read `12:30.mp4` as a protocol. Only the protocol `file` is
+    allowed, because a playlist could otherwise open network connections.
     """
     return av.open(
         str(path.absolute()), metadata_errors="replace", container_options={"protocol_whitelist": "file"}

@@ -1,4 +1,4 @@
-"""Result files that appear under their final names only when they are whole."""
+"""Result files that appear under their final names only when they are complete."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 @contextmanager
 def writing(path: str | Path) -> Iterator[None]:
-    """Turns an `OSError` inside (a full disk, no permission) into an `OutputError` about `path`.
+    """Convert an `OSError` in the block (a full disk, no permission) to an `OutputError` about `path`.
 
-    PyAV's errors are `OSError`s too where the system's call failed.
+    PyAV's errors are `OSError`s too where a system call failed.
     """
     try:
         yield
@@ -32,7 +32,7 @@ def writing(path: str | Path) -> Iterator[None]:
 
 
 def output_error(path: str | Path, error: OSError) -> OutputError:
-    """The `OutputError` that says what an `OSError` met while writing `path` means."""
+    """The `OutputError` for an `OSError` that occurred while writing `path`."""
     path = Path(path)
     if error.errno in _FULL:
         came = "the disk is full" if error.errno != errno.EFBIG else "the file may not grow that large"
@@ -46,9 +46,9 @@ def output_error(path: str | Path, error: OSError) -> OutputError:
 
 @contextmanager
 def new_folder(final: str | Path) -> Iterator[Path]:
-    """A folder to fill that gets its final name when the `with` block ends well, and is removed otherwise.
+    """A temporary folder that gets its final name when the `with` block succeeds, and is removed otherwise.
 
-    Raises `OutputError` where there is something of that name already, or it cannot be written.
+    Raises `OutputError` where the final name exists already or cannot be written.
     """
     final = Path(final)
     check_new_folder(final)
@@ -64,22 +64,22 @@ def new_folder(final: str | Path) -> Iterator[Path]:
 
 
 def check_new_folder(final: Path) -> None:
-    """Raises `OutputError` where `new_folder` would, as far as can be known before."""
+    """Raise `OutputError` where `new_folder` would, as far as can be checked beforehand."""
     if os.path.lexists(final):
         came = f"the {'folder' if final.is_dir() else 'file'} {final} exists"
-        raise OutputError("the name of a new folder", came, "choose another, or remove it")
+        raise OutputError("the name of a new folder", came, "choose another name, or remove it")
     if not final.parent.is_dir():
         came = f"{final.parent} is not a folder" if final.parent.exists() else f"{final.parent} does not exist"
-        raise OutputError("a folder to write into", came, "create it, or choose another")
+        raise OutputError("an existing parent folder", came, "create it, or choose another")
 
 
 class Outputs:
-    """The result files of one run. They all appear when the `with` block ends well, and none otherwise.
+    """The result files of one run. All appear when the `with` block succeeds, and none otherwise.
 
-    `part(final)` is where to write meanwhile: in the same folder, with the same extension. An output that is
-    never asked for with `part` is left out. The folders in `make` are made on entry where they are not there,
-    and removed again where nothing was written. Raises `OutputError` on entry where a final path is an input,
-    exists already (without `overwrite`), or its folder cannot be written.
+    `part(final)` is the temporary path to write to, in the same folder and with the same extension. An output
+    whose `part` is never called is left out. Folders in `make` are created on entry where they are missing, and
+    removed again where they stay empty. Raises `OutputError` on entry where a final path is an input, exists
+    already (without `overwrite`), or its folder cannot be written.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Outputs:
         self._finals = [Path(final) for final in finals]
         self._inputs = [Path(path) for path in inputs]
         self._overwrite = overwrite
-        self._make, self._made = list(make), list[Path]()
+        self._make, self._created = list(make), list[Path]()
         self._parts: dict[Path, Path] = {}
 
     def __enter__(self) -> Self:
@@ -103,26 +103,26 @@ class Outputs:
             for number, final in enumerate(self._finals):
                 self._check(final, self._finals[:number])
         except BaseException:
-            self._unmake()
+            self._remove_empty_folders()
             raise
         return self
 
     def _make_folder(self, folder: Path) -> None:
-        """Makes the folder and those above it that are not there."""
-        missing = [one for one in (folder, *folder.parents) if not os.path.lexists(one)]
-        for one in reversed(missing):
-            with writing(one):
-                one.mkdir()
-            self._made.append(one)
+        """Create the folder and its missing parents."""
+        missing = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
+        for path in reversed(missing):
+            with writing(path):
+                path.mkdir()
+            self._created.append(path)
 
-    def _unmake(self) -> None:
-        """Removes the folders that were made here and hold nothing."""
-        for folder in reversed(self._made):
+    def _remove_empty_folders(self) -> None:
+        """Remove the folders that were created here and are empty."""
+        for folder in reversed(self._created):
             with suppress(OSError):
                 folder.rmdir()
 
     def part(self, final: str | Path) -> Path:
-        """The temporary path for `final`, which must be one of the paths given. Raises `KeyError` otherwise."""
+        """The temporary path for `final`. Raises `KeyError` where `final` is not one of the outputs."""
         final = Path(final)
         if final not in self._finals:
             raise KeyError(f"{final} is not among the outputs")
@@ -137,24 +137,26 @@ class Outputs:
                 with suppress(OSError):
                     part.unlink(missing_ok=True)
             if kind is not None:
-                self._unmake()
+                self._remove_empty_folders()
 
-    def _check(self, final: Path, others: list[Path]) -> None:
-        there = os.path.lexists(final)  # what is not there replaces nothing, and inputs may be many images
+    def _check(self, final: Path, earlier: list[Path]) -> None:
+        exists = os.path.lexists(final)  # a new path cannot be an input, and inputs may be many images
         for path in self._inputs:
-            if there and _same(final, path):
+            if exists and _same(final, path):
                 raise OutputError(
                     "an output path that is not an input", f"{final} is {path}", "choose another with --out"
                 )
-        if any(_same(final, other) for other in others):
-            raise OutputError("a path for each output", f"{final} is given twice", "choose another with --out")
+        if any(_same(final, path) for path in earlier):
+            raise OutputError(
+                "a different path for each output", f"{final} is given twice", "choose another with --out"
+            )
         folder = final.parent
         if not folder.is_dir():
             came = f"{folder} does not exist" if not folder.exists() else f"{folder} is not a folder"
             raise OutputError("an existing output folder", came, "create it, or choose another with --out")
         if final.is_dir():
             raise OutputError("a file as output", f"{final} is a folder", "name a file in it with --out")
-        if there and not self._overwrite:
+        if exists and not self._overwrite:
             raise _exists(final)
         if not os.access(folder, os.W_OK | os.X_OK):
             raise output_error(final, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
@@ -162,14 +164,14 @@ class Outputs:
     def _publish(self) -> None:
         missing = [part for part in self._parts.values() if not part.is_file()]
         if missing:
-            raise RuntimeError(f"{missing[0]} was asked for and never written")
+            raise RuntimeError(f"the output {missing[0]} was never written")
         published: list[Path] = []
         try:
             for final, part in self._parts.items():
                 self._move(part, final)
                 published.append(final)
         except BaseException:
-            # What replaced an older file cannot be taken back; what is new can.
+            # A file that replaced an older one cannot be undone; a new one can.
             if not self._overwrite:
                 for final in published:
                     with suppress(OSError):
@@ -182,7 +184,7 @@ class Outputs:
                 os.replace(part, final)
                 return
             try:
-                os.link(part, final)  # fails where the name is taken, which a rename would not
+                os.link(part, final)  # fails where the name exists; a rename would replace it
             except FileExistsError:
                 raise _exists(final) from None
             except OSError:  # a file system without hard links
@@ -195,25 +197,27 @@ def _exists(final: Path) -> OutputError:
     return OutputError("a new output file", f"{final} exists", "use --overwrite, or another name")
 
 
-def _same(one: Path, other: Path) -> bool:
+def _same(first: Path, second: Path) -> bool:
     try:
-        return one.samefile(other)
-    except OSError:  # one of them is not there
-        return one.resolve() == other.resolve()
+        return first.samefile(second)
+    except OSError:  # one of them does not exist
+        return first.resolve() == second.resolve()
 
 
 def check_picture_name(path: Path) -> None:
-    """Raises OptionError where a picture's name ends in nothing that can be written."""
+    """Raise OptionError where the extension is not that of an image format that can be written."""
     if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise OptionError("--out to end in .png or .jpg", f"it is {path}", "name it so")
+        raise OptionError("--out to end in .png or .jpg", f"it is {path}", "change the extension")
 
 
 def encode_picture(path: Path, canvas: Image) -> bytes:
-    """(H, W, 3) uint8 RGB as the file that `path` names, .png or .jpg. Raises OptionError, OutputError."""
+    """Encode (H, W, 3) uint8 RGB as .png or .jpg, by the extension. Raises OptionError, OutputError."""
     import cv2
 
     check_picture_name(path)
-    done, data = cv2.imencode(path.suffix, cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR))
-    if not done:
-        raise OutputError("a picture that can be coded", f"{path.suffix} cannot", "use .png")
+    encoded, data = cv2.imencode(path.suffix, cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR))
+    if not encoded:
+        raise OutputError(
+            f"an image that can be encoded as {path.suffix}", "the encoding failed", "use .png instead"
+        )
     return data.tobytes()

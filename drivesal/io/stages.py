@@ -1,4 +1,4 @@
-"""Stages that run beside each other: one thread a stage, a short queue between, every exception carried on."""
+"""Concurrent stages: one thread per stage, a short queue between two, exceptions passed on to the consumer."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ T = TypeVar("T")
 
 
 NICENESS = 10
-"""What stages run at on Linux: the consumer at the end is the encoder, which is what everything waits for."""
+"""Niceness of stage threads on Linux: the last consumer is the encoder, which is the bottleneck."""
 
 
 def stand_back() -> None:
-    """Lets the consumer's thread go before this one; what this thread starts stands back with it."""
+    """Lower the priority of this thread, and of threads that it starts, below that of the consumer."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 def in_order(work: Callable[[S], T], items: Iterable[S]) -> Generator[T]:
-    """What `work` makes of the items, in their order, on all cores.
+    """Yield `work(item)` for each item, in order, computed on all cores.
 
-    At most two items a core are under way or waiting. An exception is raised in the consumer, after the results
-    before it; leaving early cancels what has not begun.
+    At most two items per core are in progress or waiting. An exception is raised in the consumer, after the
+    results before it; leaving early cancels the items not yet started.
     """
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     with ThreadPoolExecutor(cores) as pool:
@@ -50,10 +50,10 @@ def in_order(work: Callable[[S], T], items: Iterable[S]) -> Generator[T]:
 
 
 class Ahead(Generic[T]):
-    """Runs an iterable in a thread of its own, at most `depth` items ahead of who consumes it.
+    """Run an iterable in its own thread, at most `depth` items ahead of the consumer.
 
     An exception in the thread is raised in the consumer, after the items before it. Leaving the `with` block
-    (or `close`) stops the thread, closes the iterable's generator in it, and joins: no thread stays behind.
+    (or `close`) stops the thread, closes the generator in that thread, and joins it.
     """
 
     def __init__(self, items: Iterable[T], depth: int = 1) -> None:
@@ -80,7 +80,7 @@ class Ahead(Generic[T]):
         self._put(end)
 
     def _put(self, entry: tuple[T | None, BaseException | None, bool]) -> bool:
-        """False where the consumer has left."""
+        """Queue an entry; False where the consumer has left."""
         while not self._stop.is_set():
             try:
                 self._queue.put(entry, timeout=0.05)
@@ -99,7 +99,7 @@ class Ahead(Generic[T]):
                 yield item  # type: ignore[misc]
 
     def close(self) -> None:
-        """Stops the thread and waits for it."""
+        """Stop the thread and wait for it."""
         self._stop.set()
         self._thread.join()
 

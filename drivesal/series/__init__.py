@@ -1,1 +1,1 @@
-"""Numbers over time: averages, pulses, blocks drawn again."""
+"""Time series: moving averages, pulse detection, block bootstrap."""

@@ -1,4 +1,4 @@
-"""Labels of keys: pulses with zeros between, told from those of a wheel."""
+"""Detection of labels from keyboard steering: pulses separated by zeros, unlike those of a steering wheel."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 if TYPE_CHECKING:
     from drivesal.types import Doubles
 
-_LEAST_SHARE, _LEAST_PULSES, _LONGEST_PULSE_S = 0.3, 10, 1.0
-"""The share of zeros, the number of pulses and their usual length [s] that tell keys from a wheel at rest."""
+_MIN_ZERO_SHARE, _MIN_PULSES, _MAX_TYPICAL_PULSE_S = 0.3, 10, 1.0
+"""Share of zeros, number of pulses and median length [s] that separate keys from a steering wheel at rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pulses:
-    """Labels as keys make them: `share` of them exactly 0, the others in `count` pulses of about `usual_s`."""
+    """Labels from keyboard steering: `share` of them 0, the rest in `count` pulses of about `usual_s`."""
 
     share: float
     count: int
@@ -24,15 +24,15 @@ class Pulses:
 
     @property
     def sentence(self) -> str:
-        """What the labels are, in words."""
+        """A description of the labels."""
         return (
-            f"the labels are pulses, as keys steer: {self.share:.0%} are exactly 0, the others come in "
+            f"the labels are pulses, as from keyboard steering: {self.share:.0%} are exactly 0, the rest are "
             f"{self.count} pulses of about {self.usual_s:.2g} s"
         )
 
 
 def pulses(times_s: Doubles, values: Doubles) -> Pulses | None:
-    """The pulses of labels (N,) at ascending times, NaN where unknown; None where they are not made of such."""
+    """Pulses in labels (N,) at ascending times, NaN where unknown; None where the labels are no pulses."""
     known = np.isfinite(values)
     times, labels = times_s[known], values[known]
     if len(labels) < 2 or not (labels == 0).any():
@@ -40,8 +40,8 @@ def pulses(times_s: Doubles, values: Doubles) -> Pulses | None:
     steps = np.diff(np.concatenate([[0], (labels != 0).astype(int), [0]]))
     starts, ends = np.flatnonzero(steps > 0), np.flatnonzero(steps < 0)
     share = float((labels == 0).mean())
-    if share < _LEAST_SHARE or len(starts) < _LEAST_PULSES:
+    if share < _MIN_ZERO_SHARE or len(starts) < _MIN_PULSES:
         return None
     step = float(np.median(np.diff(times)))
-    usual = float(np.median(times[ends - 1] - times[starts])) + step
-    return Pulses(share, len(starts), usual) if usual <= _LONGEST_PULSE_S else None
+    typical = float(np.median(times[ends - 1] - times[starts])) + step
+    return Pulses(share, len(starts), typical) if typical <= _MAX_TYPICAL_PULSE_S else None

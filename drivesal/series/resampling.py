@@ -1,4 +1,4 @@
-"""How sure a correlation is: blocks of time drawn again, and labels that are shifted in time."""
+"""Uncertainty of a correlation: block bootstrap over time, and a test against labels shifted in time."""
 
 from __future__ import annotations
 
@@ -11,76 +11,75 @@ if TYPE_CHECKING:
 
     from drivesal.types import Doubles
 
-APART_S = 5.0
+MIN_SHIFT_S = 5.0
 """Labels are shifted by at least this [s]."""
-LEAST_SHIFTS = 20
-BLOCK_S, LEAST_BLOCKS, RESAMPLED, SEED = 5.0, 10, 1000, 0
-"""Blocks [s] of the drive are drawn again: frames closer than that are not independent."""
+MIN_SHIFTS = 20
+BLOCK_S, MIN_BLOCKS, RESAMPLED, SEED = 5.0, 10, 1000, 0
+"""Length [s] and least number of blocks, number of draws, seed. Frames within a block are not independent."""
 
 
-def block_length(whole_s: float) -> float:
-    """The length [s] of a block of so long a drive: BLOCK_S, less where there would be too few."""
-    return min(BLOCK_S, max(whole_s, 1e-9) / LEAST_BLOCKS)
+def block_length(duration_s: float) -> float:
+    """Length [s] of a block for a drive of this duration: BLOCK_S, or less to have MIN_BLOCKS of them."""
+    return min(BLOCK_S, max(duration_s, 1e-9) / MIN_BLOCKS)
 
 
-def drawn_correlations(
-    times_drawn: Doubles, block: NDArray[np.integer], one: Doubles, other: Doubles
-) -> Doubles:
-    """(D,) Pearson's correlations of two values (n,), each about standard, where blocks are drawn again.
+def drawn_correlations(times_drawn: Doubles, block: NDArray[np.integer], a: Doubles, b: Doubles) -> Doubles:
+    """Pearson correlations (D,) of two roughly standardised series (n,) over bootstrap draws of blocks.
 
-    `times_drawn` (D, B) is how often each draw holds each block, `block` (n,) whose each value is. 0 where what
-    was drawn does not vary.
+    `times_drawn` (D, B) is how often each draw contains each block, `block` (n,) the block of each value. 0
+    where the values drawn are constant.
     """
-    columns = (np.ones_like(one), one, other, one * one, other * other, one * other)
+    columns = (np.ones_like(a), a, b, a * a, b * b, a * b)
     sums = np.stack([np.bincount(block, column, times_drawn.shape[1]) for column in columns])
     n, sa, sb, saa, sbb, sab = (times_drawn @ sums.T).T
-    both = (saa - sa * sa / n) * (sbb - sb * sb / n)
-    safe = both > 1e-12
-    found: Doubles = np.where(safe, (sab - sa * sb / n) / np.sqrt(np.where(safe, both, 1.0)), 0.0)
-    return found
+    product = (saa - sa * sa / n) * (sbb - sb * sb / n)
+    safe = product > 1e-12
+    r: Doubles = np.where(safe, (sab - sa * sb / n) / np.sqrt(np.where(safe, product, 1.0)), 0.0)
+    return r
 
 
 class Resampled:
-    """Pearson's correlation with labels over blocks of time, drawn again and again: the block bootstrap."""
+    """Block bootstrap of the Pearson correlation with labels (n,) at times (n,)."""
 
     def __init__(self, times_s: Doubles, labels: Doubles) -> None:
         length = block_length(float(np.ptp(times_s)))
         _, self._block = np.unique(((times_s - times_s.min()) / length).astype(np.int64), return_inverse=True)
         blocks = int(self._block.max()) + 1
         draws = np.random.default_rng(SEED).integers(0, blocks, (RESAMPLED, blocks))
-        self._times = np.stack([np.bincount(one, minlength=blocks) for one in draws]).astype(np.float64)
+        self._times_drawn = np.stack([np.bincount(draw, minlength=blocks) for draw in draws]).astype(np.float64)
         self._labels = labels - labels.mean()
 
-    def __call__(self, answers: Doubles) -> Doubles:
-        """(RESAMPLED,) correlations; 0 where what was drawn does not vary."""
-        standard = (answers - answers.mean()) / (answers.std() or 1.0)
-        return drawn_correlations(self._times, self._block, standard, self._labels)
+    def __call__(self, predictions: Doubles) -> Doubles:
+        """Correlations (RESAMPLED,) of predictions (n,); 0 where the values drawn are constant."""
+        standard = (predictions - predictions.mean()) / (predictions.std() or 1.0)
+        return drawn_correlations(self._times_drawn, self._block, standard, self._labels)
 
 
-def correlations(answers: Doubles, labels: Doubles) -> Doubles:
-    """(A, L) Pearson's correlations of answers (A, n) and labels (L, n); 0 where either does not vary."""
+def correlations(predictions: Doubles, labels: Doubles) -> Doubles:
+    """Pearson correlations (P, L) of predictions (P, n) and labels (L, n); 0 where either is constant."""
 
     def standard(values: Doubles) -> Doubles:
         centred = values - values.mean(axis=1, keepdims=True)
-        size = np.sqrt((centred**2).sum(axis=1, keepdims=True))
-        varies = size > 1e-9 * np.abs(values).max(axis=1, keepdims=True)
-        unit: Doubles = np.divide(centred, size, out=np.zeros_like(centred), where=varies)
+        norm = np.sqrt((centred**2).sum(axis=1, keepdims=True))
+        varies = norm > 1e-9 * np.abs(values).max(axis=1, keepdims=True)
+        unit: Doubles = np.divide(centred, norm, out=np.zeros_like(centred), where=varies)
         return unit
 
-    found: Doubles = standard(answers) @ standard(labels).T
-    return found
+    r: Doubles = standard(predictions) @ standard(labels).T
+    return r
 
 
-def chance(answers: Doubles, labels: Doubles, times_s: Doubles) -> float | None:
-    """The share of shifted labels that some answers (A, n) go with as well as any does with the labels (n,).
+def chance(predictions: Doubles, labels: Doubles, times_s: Doubles) -> float | None:
+    """Permutation p-value of the best |r| of predictions (P, n) with labels (n,), against shifted labels.
 
-    Labels are shifted round, by APART_S or more either way. None where fewer than LEAST_SHIFTS are possible.
+    The share of circular shifts, by MIN_SHIFT_S or more either way, whose best |r| is at least as high; the
+    unshifted labels count as one of them. None where fewer than MIN_SHIFTS shifts are possible.
     """
     count = len(labels)
     step_s = float(np.ptp(times_s)) / max(count - 1, 1)
-    apart = [k for k in range(1, count) if min(k, count - k) * step_s >= APART_S]
-    if len(apart) < LEAST_SHIFTS:
+    shifts = [k for k in range(1, count) if min(k, count - k) * step_s >= MIN_SHIFT_S]
+    if len(shifts) < MIN_SHIFTS:
         return None
-    shifted = np.stack([labels, *(np.roll(labels, k) for k in apart)])
-    best = np.abs(correlations(answers, shifted)).max(axis=0)
+    shifted = np.stack([labels, *(np.roll(labels, k) for k in shifts)])
+    best = np.abs(correlations(predictions, shifted)).max(axis=0)
     return float((1 + (best[1:] >= best[0]).sum()) / len(best))

@@ -1,1 +1,1 @@
-"""Tests of attribution maps."""
+"""Tests of whether attribution maps can be trusted."""

@@ -1,4 +1,4 @@
-"""What every registered method owes, by what it declares."""
+"""The contract of every registered method, according to its declaration."""
 
 import dataclasses
 import functools
@@ -42,13 +42,13 @@ OTHER = {
     "noise": 0.2,
     "epsilon": 0.01,
 }
-"""Another value of every option that is a number."""
+"""A second value of every numeric option."""
 COSTLY = {"steps": 10, "samples": 10, "masks": 40, "patch": 8, "stride": 4}
-"""More samples than fit in a batch, of any number of frames."""
+"""More samples than fit in a batch, for any number of frames."""
 
 
 def options(method, values=CHEAP):
-    """The method's settings with these values for the options that it has."""
+    """The method's settings with the values for those options that it has."""
     known = {option.name for option in method.options}
     return method.settings({name: value for name, value in values.items() if name in known})
 
@@ -57,12 +57,12 @@ def build(method, model, images=IMAGES, batch=32, values=CHEAP, seed=0):
     return method.build(model, context(images, batch, seed), **options(method, values))
 
 
-def explain(method, model, images=IMAGES, others=None, **settings):
-    return build(method, model, **settings)(seen(images, others))
+def explain(method, model, images=IMAGES, auxiliary=None, **settings):
+    return build(method, model, **settings)(seen(images, auxiliary))
 
 
 def close(a, b, rel=1e-3, share=1e-4):
-    """Equal but for rounding, of which a map's size is the measure."""
+    """Equal up to rounding, relative to the largest value of a map."""
     return a.shape == b.shape and np.allclose(a, b, rtol=rel, atol=share * np.abs(b).max())
 
 
@@ -72,7 +72,7 @@ def model():
     return steering(convolutional(), colour="YUV", scale=1 / 127.5, offset=-1)
 
 
-def test_every_number_among_the_options_is_tried_with_two_values():
+def test_every_numeric_option_is_tested_with_two_values():
     numbers = {o.name: o for method in methods().values() for o in method.options if o.type in (int, float)}
     assert numbers.keys() == OTHER.keys()
     assert CHEAP.keys() == COSTLY.keys() <= OTHER.keys()
@@ -81,47 +81,47 @@ def test_every_number_among_the_options_is_tried_with_two_values():
 
 
 @EVERY
-def test_shape_type_and_answer(method, model):
-    found = explain(method, model)
-    for one in (found.raw, found.signed):
-        assert one.dtype == np.float32
-        assert one.shape[:3] == IMAGES.shape[:3]
-        assert np.isfinite(one).all()
-    assert found.signed.shape[3] in (1, 3)
-    assert found.summed.shape == IMAGES.shape[:3]
-    assert found.scores.dtype == np.float32
-    assert found.scores == pytest.approx(model.predict(IMAGES), rel=1e-4, abs=1e-6)
-    assert found.signed.any()
+def test_shape_dtype_and_scores(method, model):
+    result = explain(method, model)
+    for values in (result.raw, result.signed):
+        assert values.dtype == np.float32
+        assert values.shape[:3] == IMAGES.shape[:3]
+        assert np.isfinite(values).all()
+    assert result.signed.shape[3] in (1, 3)
+    assert result.summed.shape == IMAGES.shape[:3]
+    assert result.scores.dtype == np.float32
+    assert result.scores == pytest.approx(model.predict(IMAGES), rel=1e-4, abs=1e-6)
+    assert result.signed.any()
 
 
 @EVERY
 def test_an_unsigned_map_is_not_negative(method, model):
-    found = explain(method, model)
+    result = explain(method, model)
     if method.signed:
         if method.odd:
-            assert explain(method, model.negated).signed.min() < 0 or found.signed.min() < 0
+            assert explain(method, model.negated).signed.min() < 0 or result.signed.min() < 0
     else:
-        assert found.signed.min() >= 0
+        assert result.signed.min() >= 0
 
 
 @EVERY
-def test_what_contributions_miss_is_told_as_it_is(method, model):
-    found = explain(method, model)
-    assert (found.baseline_scores is None) == (found.completeness_errors is None)
-    if found.baseline_scores is None:
+def test_the_completeness_error_is_exact(method, model):
+    result = explain(method, model)
+    assert (result.baseline_scores is None) == (result.completeness_errors is None)
+    if result.baseline_scores is None:
         return
-    assert found.baseline_scores.shape == found.completeness_errors.shape == (len(IMAGES),)
-    missed = np.abs(found.signed.sum(axis=(1, 2, 3)) - (found.scores - found.baseline_scores))
-    assert found.completeness_errors == pytest.approx(missed, rel=1e-2, abs=1e-4)
+    assert result.baseline_scores.shape == result.completeness_errors.shape == (len(IMAGES),)
+    missed = np.abs(result.signed.sum(axis=(1, 2, 3)) - (result.scores - result.baseline_scores))
+    assert result.completeness_errors == pytest.approx(missed, rel=1e-2, abs=1e-4)
 
 
 @EVERY
 @pytest.mark.parametrize("colour", ["RGB", "BGR", "YUV", "GREY"])
-def test_the_sum_is_the_signed_maps_sum(method, colour):
-    found = explain(method, _coloured(colour))
-    assert close(found.summed, found.signed.sum(axis=3))
-    assert np.allclose(found.reduced("sum-abs"), np.abs(found.signed).sum(axis=3), rtol=1e-4)
-    assert np.array_equal(found.reduced("max-abs"), np.abs(found.signed).max(axis=3))
+def test_summed_is_the_channel_sum_of_the_signed_map(method, colour):
+    result = explain(method, _coloured(colour))
+    assert close(result.summed, result.signed.sum(axis=3))
+    assert np.allclose(result.reduced("sum-abs"), np.abs(result.signed).sum(axis=3), rtol=1e-4)
+    assert np.array_equal(result.reduced("max-abs"), np.abs(result.signed).max(axis=3))
 
 
 @functools.cache
@@ -135,7 +135,7 @@ def _coloured(colour):
 
 
 @EVERY
-def test_the_same_twice_and_built_anew(method, model):
+def test_maps_are_reproducible_also_when_built_again(method, model):
     attribute = build(method, model)
     first = attribute(seen(IMAGES)).signed
     assert np.array_equal(attribute(seen(IMAGES)).signed, first)
@@ -151,9 +151,9 @@ def test_a_frame_does_not_depend_on_its_neighbours(method, model):
 
 
 @EVERY
-def test_a_constant_model_has_none(method):
+def test_the_map_of_a_constant_model_is_0(method):
     if not method.uses_head:
-        pytest.skip("does not see the head")
+        pytest.skip("does not depend on the head")
     assert not explain(method, _constant()).signed.any()
 
 
@@ -167,7 +167,7 @@ def _constant():
 
 @functools.cache
 def _mirrored():
-    """The fixture's model with a card that says that positive is right."""
+    """The fixture's model with a card that declares right as positive."""
     model = steering(convolutional(), colour="YUV", scale=1 / 127.5, offset=-1)
     right = dataclasses.replace(DEGREES, positive="right")
     target = dataclasses.replace(model.target, angle=right)
@@ -176,63 +176,65 @@ def _mirrored():
 
 @EVERY
 def test_the_sign_follows_the_scores_sign(method, model):
-    plain, mirrored, negated = (explain(method, one) for one in (model, _mirrored(), model.negated))
+    plain, mirrored, negated = (explain(method, variant) for variant in (model, _mirrored(), model.negated))
     assert mirrored.scores == pytest.approx(-plain.scores, rel=1e-4)
     assert negated.scores == pytest.approx(-plain.scores, rel=1e-4)
     assert close(mirrored.signed, negated.signed)
     if not method.signed:
         return
-    # what is declared not to be odd is not: one pass would do where it is
+    # also no method is antisymmetric without declaring it: that would cost a needless second pass
     assert close(negated.signed, -plain.signed) == method.odd
 
 
 @EVERY
-def test_the_head_matters_where_it_is_said_to(method, model):
-    kept, anew = explain(method, model), explain(method, _other_head())
-    assert not np.allclose(kept.scores, anew.scores)
+def test_the_map_depends_on_the_head_as_declared(method, model):
+    original, changed = explain(method, model), explain(method, _other_head())
+    assert not np.allclose(original.scores, changed.scores)
     if method.uses_head:
-        assert not close(anew.signed, kept.signed, 1e-2, 1e-2)
+        assert not close(changed.signed, original.signed, 1e-2, 1e-2)
     else:
-        assert close(anew.signed, kept.signed, 1e-6, 1e-7)
+        assert close(changed.signed, original.signed, 1e-6, 1e-7)
 
 
 @functools.cache
 def _other_head():
-    """The fixture's model with its dense layers drawn anew."""
+    """The fixture's model with other random dense layers."""
     network, other = convolutional(), convolutional(seed=5)
-    for one, drawn in zip(network.layers, other.layers, strict=True):
-        if isinstance(one, keras().layers.Dense):
-            one.set_weights(drawn.get_weights())
+    for layer, source in zip(network.layers, other.layers, strict=True):
+        if isinstance(layer, keras().layers.Dense):
+            layer.set_weights(source.get_weights())
     return steering(network, colour="YUV", scale=1 / 127.5, offset=-1)
 
 
 def _state(network):
-    """Whatever of a network a method could change."""
+    """Everything in a network that a method could change."""
     every = {"": network} | layers_of(network)
     return {
         "weights": [weight.numpy().tobytes() for weight in network.weights],
         "config": network.get_config(),
         "attributes": {
-            path: {name: id(value) for name, value in vars(one).items()} for path, one in every.items()
+            path: {name: id(value) for name, value in vars(layer).items()} for path, layer in every.items()
         },
-        "nodes": {path: (len(one._inbound_nodes), len(one._outbound_nodes)) for path, one in every.items()},
+        "nodes": {
+            path: (len(layer._inbound_nodes), len(layer._outbound_nodes)) for path, layer in every.items()
+        },
     }
 
 
 @EVERY
-def test_the_network_is_left_as_it_was(method):
+def test_the_network_is_not_changed(method):
     network = nested(SIZE)
-    network(np.zeros((1, *SIZE, 3), np.float32))  # a first call leaves marks of Keras's own
+    network(np.zeros((1, *SIZE, 3), np.float32))  # Keras itself sets attributes in the first call
     before = _state(network)
     explain(method, steering(network, scale=1 / 255), IMAGES[:2])
     after = _state(network)
     assert after.keys() == before.keys()
-    for what, was in before.items():
-        assert after[what] == was, what
+    for key, value in before.items():
+        assert after[key] == value, key
 
 
 class Watched(SteeringModel):
-    """Notes how often its score is built into a graph, and of how many pictures it then is."""
+    """Counts how often its score is traced, and records the batch size of every pass."""
 
     def __init__(self, *arguments, **keywords):
         super().__init__(*arguments, **keywords)
@@ -251,11 +253,11 @@ def watched():
 
 
 @EVERY
-def test_compiled_once_whatever_the_batch_and_the_options_values(method):
+def test_compiled_once_for_any_batch_size_and_option_values(method):
     model = watched()
 
     def traces(counts, **settings):
-        """How often the score was built into a graph, while the method was built and while it ran."""
+        """How often the score was traced, while the method was built and while it ran."""
         before = len(model.traced)
         attribute = build(method, model, **settings)
         built = len(model.traced)
@@ -264,27 +266,27 @@ def test_compiled_once_whatever_the_batch_and_the_options_values(method):
         return built - before, len(model.traced) - built
 
     assert sum(traces([2])) >= 1
-    # building may look at the network, but nothing is compiled again, whatever is asked
-    again, running = traces([1, 3, 4])
+    # building may trace the network to inspect it, but nothing is compiled again
+    building, running = traces([1, 3, 4])
     assert running == 0
-    assert traces([3, 2], values=OTHER, batch=5, seed=3) == (again, 0)
+    assert traces([3, 2], values=OTHER, batch=5, seed=3) == (building, 0)
 
 
 @EVERY
-def test_no_call_of_the_network_sees_more_than_the_batch(method):
+def test_no_pass_exceeds_the_batch_size(method):
     model = watched()
     attribute = build(method, model, batch=3, values=COSTLY)
     attribute(seen(IMAGES[:3]))
     assert model.sizes
     assert max(model.sizes) <= 3
-    # and a costly method fills them: it does not go through its samples one by one
-    many = method.passes_of(options(method, COSTLY), SIZE)
-    if many >= 10:
-        assert len(model.sizes) < 3 * many
+    # and a costly method fills its batches: it does not run its samples one by one
+    passes = method.passes_of(options(method, COSTLY), SIZE)
+    if passes >= 10:
+        assert len(model.sizes) < 3 * passes
 
 
 def _activations(names, as_layers):
-    """A convolution and dense layers with these activations, one behind the other."""
+    """A convolution followed by dense layers, with these activations."""
     layers = keras().layers
     keras().utils.set_random_seed(1)
     known = {
@@ -365,7 +367,7 @@ REFUSED = {
     "visualbackprop": NO_MAPS | {"branches"},
     "lrp": SMOOTH | JOINED,
 }
-"""The kinds of model that a method cannot run on. Every other pair of method and kind has a map."""
+"""The kinds of model that a method cannot explain. Every other pair of method and kind gives a map."""
 
 
 @functools.cache
@@ -376,35 +378,35 @@ def _of_kind(kind):
 @EVERY
 @pytest.mark.parametrize("kind", KINDS)
 def test_kinds_of_model(method, kind):
-    model, beside = _of_kind(kind), SPEEDS if kind == "two inputs" else None
+    model, auxiliary = _of_kind(kind), SPEEDS if kind == "two inputs" else None
     if kind in REFUSED.get(method.name, ()):
         with pytest.raises(ModelError) as refusal:
-            explain(method, model, others=beside)
+            explain(method, model, auxiliary=auxiliary)
         assert "\n" not in str(refusal.value)
         assert refusal.value.came
         assert refusal.value.do
         return
-    found = explain(method, model, others=beside)
-    assert found.signed.shape[:3] == IMAGES.shape[:3]
-    assert np.isfinite(found.signed).all()
-    assert found.signed.any()
-    assert found.scores == pytest.approx(model.predict(IMAGES, beside), rel=1e-4, abs=1e-6)
+    result = explain(method, model, auxiliary=auxiliary)
+    assert result.signed.shape[:3] == IMAGES.shape[:3]
+    assert np.isfinite(result.signed).all()
+    assert result.signed.any()
+    assert result.scores == pytest.approx(model.predict(IMAGES, auxiliary), rel=1e-4, abs=1e-6)
 
 
-def test_refusals_are_of_known_methods_and_kinds():
+def test_refusals_name_known_methods_and_kinds():
     for name, kinds in REFUSED.items():
         assert name in methods()
         assert kinds < KINDS.keys()
 
 
 @EVERY
-def test_what_goes_beside_the_picture_counts(method):
+def test_auxiliary_inputs_are_used(method):
     if "two inputs" in REFUSED.get(method.name, ()):
-        pytest.skip("refuses it")
+        pytest.skip("does not support auxiliary inputs")
     model = _of_kind("two inputs")
-    slow, fast = (explain(method, model, others=np.full((4, 1), v, np.float32)) for v in (0.0, 200.0))
+    slow, fast = (explain(method, model, auxiliary=np.full((4, 1), v, np.float32)) for v in (0.0, 200.0))
     assert not np.allclose(slow.scores, fast.scores)
-    # each frame has its own
+    # each frame has its own auxiliary inputs
     attribute = build(method, model, batch=3)
     together = attribute(seen(IMAGES, SPEEDS))
     for i in range(len(IMAGES)):
@@ -413,7 +415,7 @@ def test_what_goes_beside_the_picture_counts(method):
         assert close(alone.signed, together.signed[i : i + 1])
 
 
-def test_declarations_say_where_they_come_from():
+def test_declarations_name_paper_and_equation():
     for method in methods().values():
         assert method.title
         assert method.paper
@@ -426,45 +428,45 @@ def test_declarations_say_where_they_come_from():
             assert type(option.default) is option.type
 
 
-def test_names_and_aliases_are_each_one_methods():
+def test_names_and_aliases_are_unique():
     names = [name for method in methods().values() for name in (method.name, *method.aliases)]
     assert len(names) == len(set(names))
 
 
-def test_gradients_of_an_unused_picture_are_zero():
+def test_the_gradient_of_a_score_that_ignores_the_image_is_0():
     tf = tensorflow()
     blind = steering(convolutional())
-    blind.answer = lambda x, others=None: tf.zeros([tf.shape(x)[0]])
+    blind.answer = lambda x, auxiliary=None: tf.zeros([tf.shape(x)[0]])
     assert not explain(methods()["gradient"], blind).signed.any()
 
 
 class StopError(Exception):
-    """Raised by who is told of passes."""
+    """Raised by a `tick` callback."""
 
 
 @EVERY
-def test_methods_of_many_passes_tell_of_them_and_can_be_ended_between(method, model):
+def test_methods_of_many_passes_call_tick_and_can_be_stopped_by_it(method, model):
     passes = method.passes_of(options(method, COSTLY), SIZE)
-    told = []
-    known = dataclasses.replace(context(IMAGES, 4), tick=told.append)
+    ticks = []
+    known = dataclasses.replace(context(IMAGES, 4), tick=ticks.append)
     attribute = method.build(model, known, **options(method, COSTLY))
     whole = attribute(seen(IMAGES[:1]))
     if passes <= 4:
         return
-    # those of the frame itself, of the baseline or of each map's layer are not all told
-    assert 0.4 * passes <= sum(told) <= passes + 1 or method.name in ("score-cam", "lrp")
-    if method.name == "lrp":  # its passes are one call each
+    # the passes for the frame itself, the baseline and score-cam's feature maps are not all reported
+    assert 0.4 * passes <= sum(ticks) <= passes + 1 or method.name in ("score-cam", "lrp")
+    if method.name == "lrp":  # makes all its passes in one call
         return
-    assert len(told) > 1
+    assert len(ticks) > 1
 
-    def end(count):
-        told.append(count)
-        if len(told) == 2:
+    def stop(count):
+        ticks.append(count)
+        if len(ticks) == 2:
             raise StopError
 
-    told.clear()
-    ended = method.build(model, dataclasses.replace(known, tick=end), **options(method, COSTLY))
+    ticks.clear()
+    stopped = method.build(model, dataclasses.replace(known, tick=stop), **options(method, COSTLY))
     with pytest.raises(StopError):
-        ended(seen(IMAGES[:1]))
-    # what was ended leaves nothing behind in what comes after
+        stopped(seen(IMAGES[:1]))
+    # a stopped run leaves nothing behind that changes the next one
     assert close(attribute(seen(IMAGES[:1])).raw, whole.raw)

@@ -1,4 +1,4 @@
-"""Closed forms: a linear model's maps, the completeness of contributions, a gradient by differences."""
+"""Closed forms: maps of a linear model, completeness of contributions, a gradient by finite differences."""
 
 import cv2
 import numpy as np
@@ -23,20 +23,20 @@ def explain(name, model, images, mean=MEAN, **options):
     return chosen.build(model, context(mean), **chosen.settings(options))(seen(images))
 
 
-def test_the_gradient_of_a_linear_model_is_its_weights_in_degrees_per_255th():
+def test_the_gradient_of_a_linear_model_is_its_weights_in_degrees_per_1_255():
     model = steering(linear(), scale=1 / 255)
     signed = explain("gradient", model, pictures(2, SIZE)).signed
     assert signed == pytest.approx(np.stack([linear_weights() / 255] * 2), rel=1e-5)
 
 
-def test_the_gradient_is_taken_at_rgb_also_through_yuv():
+def test_the_gradient_is_at_rgb_for_a_network_that_sees_yuv():
     model = steering(linear(), colour="YUV", scale=1 / 127.5, offset=-1)
     signed = explain("gradient", model, pictures(1, SIZE)).signed[0]
     matrix, _ = model.preprocess.colour_map()
     assert signed == pytest.approx(linear_weights() @ matrix.T, rel=1e-4, abs=1e-7)
 
 
-def test_the_gradient_predicts_a_small_change():
+def test_the_gradient_predicts_the_effect_of_a_small_change():
     model = steering(convolutional(), scale=1 / 255)
     images = pictures(1, (24, 32))
     signed = explain("gradient", model, images, MEAN_LARGE).signed[0]
@@ -49,21 +49,21 @@ def test_the_gradient_predicts_a_small_change():
 
 
 @pytest.mark.parametrize("steps", [1, 3, 40, 64])
-def test_contributions_of_a_linear_model_are_exact_for_any_steps(steps):
+def test_contributions_of_a_linear_model_are_exact_for_any_number_of_steps(steps):
     model = steering(linear(), scale=1 / 255)
     images = pictures(3, SIZE)
-    found = explain("integrated-gradients", model, images, steps=steps, baseline="mean")
-    assert found.signed == pytest.approx((images - MEAN) * linear_weights() / 255, rel=1e-4, abs=1e-6)
+    result = explain("integrated-gradients", model, images, steps=steps, baseline="mean")
+    assert result.signed == pytest.approx((images - MEAN) * linear_weights() / 255, rel=1e-4, abs=1e-6)
     expected = (MEAN / 255 * linear_weights()).sum() + 0.5
-    assert found.baseline_scores == pytest.approx(np.full(3, expected), rel=1e-4)
-    assert found.completeness_errors.max() < 1e-4
+    assert result.baseline_scores == pytest.approx(np.full(3, expected), rel=1e-4)
+    assert result.completeness_errors.max() < 1e-4
 
 
-def test_the_midpoint_rule_by_hand():
+def test_integrated_gradients_equal_the_midpoint_rule():
     tf = tensorflow()
     model = steering(convolutional(head="tanh"), scale=1 / 255)
     images, steps = pictures(3, (24, 32)), 13
-    found = explain("integrated-gradients", model, images, MEAN_LARGE, steps=steps, baseline="mean")
+    result = explain("integrated-gradients", model, images, MEAN_LARGE, steps=steps, baseline="mean")
     total = np.zeros(images.shape)
     for k in range(steps):
         x = tf.constant(MEAN_LARGE + (k + 0.5) / steps * (images - MEAN_LARGE), tf.float32)
@@ -72,10 +72,10 @@ def test_the_midpoint_rule_by_hand():
             score = model.score(x)
         total += tape.gradient(score, x).numpy()
     expected = (images - MEAN_LARGE) * total / steps
-    assert np.allclose(found.signed, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
+    assert np.allclose(result.signed, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
 
 
-def test_more_steps_miss_less():
+def test_more_steps_have_a_smaller_completeness_error():
     model = steering(convolutional(head="tanh"), scale=1 / 255)
     images = pictures(4, (24, 32))
     errors = [
@@ -94,33 +94,33 @@ def test_baselines(kind, tmp_path):
     model = SteeringModel(linear(), card)
     if kind in ("frame", "small"):
         name = str(tmp_path / "base.png")
-        picture = np.full((40, 60, 3) if kind == "frame" else (*SIZE, 3), (10, 20, 30), np.uint8)
+        image = np.full((40, 60, 3) if kind == "frame" else (*SIZE, 3), (10, 20, 30), np.uint8)
         if kind == "frame":
-            picture[:20] = 255  # outside the crop
-        cv2.imwrite(name, picture)
-    found = baseline(name, model, MEAN)(images)
-    assert found.shape == images.shape
-    assert found.dtype == np.float32
+            image[:20] = 255  # outside the crop
+        cv2.imwrite(name, image)
+    result = baseline(name, model, MEAN)(images)
+    assert result.shape == images.shape
+    assert result.dtype == np.float32
     if kind == "blur":
-        assert found.std() < 0.5 * images.std()
-        assert found.mean(axis=(1, 2)) == pytest.approx(images.mean(axis=(1, 2)), abs=25)
+        assert result.std() < 0.5 * images.std()
+        assert result.mean(axis=(1, 2)) == pytest.approx(images.mean(axis=(1, 2)), abs=25)
     else:
         expected = {"black": (0, 0, 0), "mean": (100, 100, 100)}.get(kind, (30, 20, 10))
-        assert (found == np.array(expected, np.float32)).all()
+        assert (result == np.array(expected, np.float32)).all()
 
 
 @pytest.mark.parametrize("name", ["nowhere.png", "grey"])
-def test_a_baseline_that_is_none(name):
+def test_an_invalid_baseline_is_refused(name):
     with pytest.raises(OptionError, match="black, mean, blur or the path"):
         explain("integrated-gradients", steering(linear()), pictures(1, SIZE), steps=4, baseline=name)
 
 
-def test_no_steps_are_refused():
+def test_0_steps_are_refused():
     with pytest.raises(OptionError, match="--steps from 1 to 4096, but it is 0; 8 is the default"):
         method("integrated-gradients").settings({"steps": 0})
 
 
-def test_unknown_methods_and_options_name_the_known():
+def test_unknown_methods_and_options_get_a_suggestion():
     with pytest.raises(OptionError, match="did you mean gradient"):
         method("gradent")
     with pytest.raises(OptionError, match="--steps was given"):
@@ -129,7 +129,7 @@ def test_unknown_methods_and_options_name_the_known():
         method("integrated-gradients").settings({"stepz": 3})
 
 
-def test_an_alias_is_the_method():
+def test_an_alias_gives_the_method():
     assert method("deconv") is method("rectified")
     assert method("zeiler-fergus") is method("rectified")
 
@@ -155,12 +155,12 @@ def test_passes_are_at_least_one():
     assert method("integrated-gradients").passes_of({"steps": 7}, SIZE) == 7
 
 
-def test_gradient_x_input_of_a_linear_model_is_what_it_adds_over_black():
+def test_gradient_x_input_of_a_linear_model_is_the_contribution_relative_to_black():
     model = steering(linear(), colour="BGR", scale=1 / 255)
     images = pictures(2, SIZE)
-    found = explain("gradient-x-input", model, images)
-    assert found.signed == pytest.approx(images * linear_weights()[..., ::-1] / 255, rel=1e-4, abs=1e-6)
-    assert found.signed.sum(axis=(1, 2, 3)) == pytest.approx(found.scores - 0.5, rel=1e-3)
+    result = explain("gradient-x-input", model, images)
+    assert result.signed == pytest.approx(images * linear_weights()[..., ::-1] / 255, rel=1e-4, abs=1e-6)
+    assert result.signed.sum(axis=(1, 2, 3)) == pytest.approx(result.scores - 0.5, rel=1e-3)
 
 
 @pytest.mark.parametrize("batch", [1, 3, 5, 64])
@@ -168,7 +168,7 @@ def test_contributions_do_not_depend_on_the_batch(batch):
     model = steering(convolutional(head="tanh"), scale=1 / 255)
     images, chosen = pictures(4, (24, 32)), method("integrated-gradients")
     options = chosen.settings({"steps": 7})
-    found = chosen.build(model, context(MEAN_LARGE, batch), **options)(seen(images))
+    result = chosen.build(model, context(MEAN_LARGE, batch), **options)(seen(images))
     whole = explain("integrated-gradients", model, images, MEAN_LARGE, steps=7)
-    assert np.allclose(found.signed, whole.signed, rtol=1e-3, atol=1e-5 * np.abs(whole.signed).max())
-    assert found.scores == pytest.approx(whole.scores, rel=1e-5)
+    assert np.allclose(result.signed, whole.signed, rtol=1e-3, atol=1e-5 * np.abs(whole.signed).max())
+    assert result.scores == pytest.approx(whole.scores, rel=1e-5)

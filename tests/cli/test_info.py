@@ -122,7 +122,7 @@ def test_labels_of_keys_are_said(tmp_path: Path, inside: Callable[..., Any]) -> 
     steering = ["0" if i % 4 else "0.3" for i in range(60)]
     done = inside("info", simulator(tmp_path / "sim", [70 * i for i in range(60)], steering))
     assert (
-        "keys      the labels are pulses, as keys steer: 75% are exactly 0, the others come in 15 pulses"
+        "keys      the labels are pulses, as from keyboard steering: 75% are exactly 0, the rest are 15 pulses"
         in done.out
     )
     assert "--smooth-labels 1" in done.out

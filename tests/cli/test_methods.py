@@ -184,7 +184,7 @@ def test_inputs_beside_the_picture_come_from_the_labels_or_are_held(inside, clip
         (["--method", "visualbackprop", "--cases", "increase"], "visualbackprop is unsigned"),
         (["--reduce", "max-abs", "--cases", "decrease"], "takes the sign away"),
         (["--method", "grad-cam", "--conv", "conv9"], "there is no layer 'conv9'"),
-        (["--method", "grad-cam", "--conv", "steering"], "steering gives no maps"),
+        (["--method", "grad-cam", "--conv", "steering"], "steering outputs no feature maps"),
         (["--layer", "flaten"], "did you mean flatten"),
         (["--layer", "steering", "--filter", "5"], "a filter of steering from 0 to 0"),
         (["--filter", "1"], "--layer for --filter"),

@@ -410,7 +410,7 @@ def test_side_cameras_are_learnt_from_and_keys_are_said(tmp_path: Path, inside: 
     assert notes["frames"]["validation"] == frames["validation"] == 24
     assert told in notes["cameras"][0]
 
-    assert "the labels are pulses, as keys steer: 75% are exactly 0" in done.err
+    assert "the labels are pulses, as from keyboard steering: 75% are exactly 0" in done.err
     assert notes["pulses"]["zeros"] == pytest.approx(0.75, abs=0.02)
     assert 0.55 < notes["pulses"]["zeros_drawn"] < 0.8
     *_, wrong, first, second, third = done.out.splitlines()

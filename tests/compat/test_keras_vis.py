@@ -1,4 +1,4 @@
-"""keras-vis's formulas, each against a computation of its own."""
+"""The keras-vis formulas, each against an independent computation."""
 
 import gc
 import weakref
@@ -32,15 +32,15 @@ def seed(shape=(12, 16, 3), number=3):
     return np.random.default_rng(number).normal(size=shape).astype(np.float32)
 
 
-def raw(show, *arguments, **options):
-    """The gradient (N, …) as the grad_modifier gets it."""
-    seen = []
-    show(*arguments, grad_modifier=lambda g: seen.append(g.copy()) or g, **options)
-    return seen[0]
+def raw(visualize, *arguments, **options):
+    """The gradient (N, …) that `visualize` passes to the grad_modifier."""
+    gradients = []
+    visualize(*arguments, grad_modifier=lambda g: gradients.append(g.copy()) or g, **options)
+    return gradients[0]
 
 
 def taped(score, network, x):
-    """(score's gradient at x, the outputs) of a network, by a tape."""
+    """Gradient of the score at x, and the network's outputs, by a gradient tape."""
     tf = tensorflow()
     x = tf.constant(x)
     with tf.GradientTape() as tape:
@@ -91,7 +91,7 @@ def test_absolute_is_the_default():
     assert shown == pytest.approx(normalized(np.abs(linear_weights()).max(axis=2)), abs=1e-6)
 
 
-def test_small_values_has_its_pole_beside_zero():
+def test_the_pole_of_small_values_is_not_at_0():
     weights = np.full((*SIZE, 3), 1, np.float32)
     weights[1, 2], weights[3, 4] = 0, -1.01e-7
     shown = visualize_saliency(linear(weights), -1, 0, seed((*SIZE, 3)), grad_modifier="small_values")
@@ -111,10 +111,10 @@ def test_small_values_has_its_pole_beside_zero():
 )
 def test_outputs_of_a_dense_layer(network, filters, score):
     x = seed()
-    found = raw(visualize_saliency, network, -1, filters, x)
+    result = raw(visualize_saliency, network, -1, filters, x)
     expected, _ = taped(score, network, x[None])
-    assert found.shape == (1, 12, 16, 3)
-    assert found == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    assert result.shape == (1, 12, 16, 3)
+    assert result == pytest.approx(expected, rel=1e-4, abs=1e-6)
     shown = visualize_saliency(network, len(network.layers) - 1, filters, x, grad_modifier="relu")
     assert shown == pytest.approx(normalized(np.maximum(expected, 0).max(axis=3))[0], abs=1e-4)
 
@@ -130,12 +130,12 @@ def test_outputs_of_a_dense_layer(network, filters, score):
 )
 def test_filters_of_a_convolution(network, filters, score):
     x = seed()
-    part = keras().Model(network.input, network.get_layer("second").output)
-    expected, _ = taped(lambda y: tensorflow().reduce_mean(score(y)), part, x[None])
+    inner = keras().Model(network.input, network.get_layer("second").output)
+    expected, _ = taped(lambda y: tensorflow().reduce_mean(score(y)), inner, x[None])
     assert raw(visualize_saliency, network, 3, filters, x) == pytest.approx(expected, rel=1e-4, abs=1e-7)
 
 
-def test_the_whole_batch_is_in_the_mean_and_in_the_normalisation(network):
+def test_mean_and_normalisation_include_the_whole_batch(network):
     x = seed((2, 12, 16, 3))
     x[1] *= 5
     expected, _ = taped(lambda y: tensorflow().reduce_mean(y[:, 0]), network, x)
@@ -144,7 +144,7 @@ def test_the_whole_batch_is_in_the_mean_and_in_the_normalisation(network):
     assert shown == pytest.approx(normalized(np.abs(expected).max(axis=3))[0], abs=1e-4)
 
 
-def test_a_modifier_of_ones_own_gets_the_batch_axis():
+def test_a_custom_modifier_gets_the_batch_axis():
     summed = visualize_saliency(
         linear(), -1, 0, seed((*SIZE, 3)), grad_modifier=lambda g: g.sum(axis=3, keepdims=True)
     )
@@ -152,7 +152,7 @@ def test_a_modifier_of_ones_own_gets_the_batch_axis():
 
 
 def three_neurons(activation):
-    """x = (1, 2) makes the neurons (3, −1, 4) before their activation; they count (2, 3, −5)."""
+    """For x = (1, 2) the neurons are (3, −1, 4) before activation; their output weights are (2, 3, −5)."""
     layers = keras().layers
     network = keras().Sequential(
         [layers.Input((1, 1, 2)), layers.Flatten(), layers.Dense(3, activation=activation), layers.Dense(1)]
@@ -166,7 +166,7 @@ def three_neurons(activation):
 @pytest.mark.parametrize(
     ("modifier", "expected"),
     [
-        # every neuron's own weights (1, 1), (1, −1), (2, 1), times what comes back through it
+        # each neuron's weights (1, 1), (1, −1), (2, 1), times the gradient that it passes back
         (None, [2 - 5 * 2, 2 - 5]),
         ("guided", [2, 2]),
         ("rectified", [2 + 3, 2 - 3]),
@@ -174,15 +174,15 @@ def three_neurons(activation):
         ("deconv", [5, -1]),
     ],
 )
-def test_backprop_modifiers_by_hand(activation, modifier, expected):
+def test_backprop_modifiers_against_hand_calculation(activation, modifier, expected):
     if activation == "elu" and modifier is None:
         expected = [expected[0] + 3 * np.exp(-1), expected[1] - 3 * np.exp(-1)]
     x = np.array([1, 2], np.float32).reshape(1, 1, 2)
-    found = raw(visualize_saliency, three_neurons(activation), -1, 0, x, backprop_modifier=modifier)
-    assert found.ravel() == pytest.approx(expected, rel=1e-5)
+    result = raw(visualize_saliency, three_neurons(activation), -1, 0, x, backprop_modifier=modifier)
+    assert result.ravel() == pytest.approx(expected, rel=1e-5)
 
 
-def test_guided_maps_go_through_the_grad_modifier():
+def test_the_grad_modifier_applies_after_the_backprop_modifier():
     x = np.array([1, 2], np.float32).reshape(1, 1, 2)
     shown = visualize_saliency(
         three_neurons("relu"), -1, 0, x, backprop_modifier="relu", grad_modifier=None, keepdims=True
@@ -190,22 +190,22 @@ def test_guided_maps_go_through_the_grad_modifier():
     assert shown.ravel() == pytest.approx([1, 0], abs=1e-6)
 
 
-def test_a_backprop_modifier_of_ones_own_gives_the_model_to_use(network):
+def test_a_custom_backprop_modifier_returns_the_model_to_use(network):
     other = keras().models.clone_model(network)
     x = seed()
-    given = []
-    found = raw(
-        visualize_saliency, network, -1, 0, x, backprop_modifier=lambda model: given.append(model) or other
+    received = []
+    result = raw(
+        visualize_saliency, network, -1, 0, x, backprop_modifier=lambda model: received.append(model) or other
     )
-    assert given == [network]
-    assert np.array_equal(found, raw(visualize_saliency, other, -1, 0, x))
-    assert not np.allclose(found, raw(visualize_saliency, network, -1, 0, x), atol=1e-4)
+    assert received == [network]
+    assert np.array_equal(result, raw(visualize_saliency, other, -1, 0, x))
+    assert not np.allclose(result, raw(visualize_saliency, network, -1, 0, x), atol=1e-4)
 
 
-class Calm(Loss):
+class MeanSquare(Loss):
     """The mean square of a layer's output."""
 
-    name = "calm"
+    name = "mean square"
 
     def __init__(self, layer):
         self.layer = layer
@@ -214,33 +214,33 @@ class Calm(Loss):
         return keras().ops.mean(keras().ops.square(self.layer.output))
 
 
-def test_weighted_losses_and_one_of_ones_own(network):
+def test_weighted_and_custom_losses(network):
     tf = tensorflow()
     x = seed()
     second, out = network.get_layer("second"), network.get_layer("out")
-    losses = [(ActivationMaximization(out, [0, 1]), -2), (Calm(second), 0.5), (Calm(out), 0)]
+    losses = [(ActivationMaximization(out, [0, 1]), -2), (MeanSquare(second), 0.5), (MeanSquare(out), 0)]
     both = keras().Model(network.input, [second.output, out.output])
     expected, _ = taped(
         lambda y: 2 * (y[1][:, 0] + y[1][:, 1]) + 0.5 * tf.reduce_mean(y[0] ** 2), both, x[None]
     )
-    found = raw(visualize_saliency_with_losses, network.input, losses, x)
-    assert found == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    result = raw(visualize_saliency_with_losses, network.input, losses, x)
+    assert result == pytest.approx(expected, rel=1e-4, abs=1e-6)
     shown = visualize_saliency_with_losses(network.inputs, losses, x)
     assert shown == pytest.approx(normalized(np.abs(expected).max(axis=3))[0], abs=1e-4)
 
 
-def test_activation_maximization_falls_as_the_filter_rises(network):
+def test_activation_maximization_is_the_negated_mean_activation(network):
     x = seed((2, 12, 16, 3))
     loss = ActivationMaximization(network.get_layer("second"), [1, 4]).build_loss()
     both = keras().Model(network.input, [network.get_layer("second").output, loss])
-    values, found = both(x)
+    values, result = both(x)
     assert tuple(loss.shape) == ()
-    assert float(found) == pytest.approx(
+    assert float(result) == pytest.approx(
         -(values[..., 1].numpy().mean() + values[..., 4].numpy().mean()), rel=1e-5
     )
 
 
-def test_by_an_intermediate_tensor(network):
+def test_gradient_with_respect_to_an_intermediate_tensor(network):
     x = seed()
     second = network.get_layer("second").output
     rest = keras().Model(second, network.output)
@@ -257,7 +257,7 @@ def test_by_an_intermediate_tensor(network):
 
 
 def layer_by_layer():
-    """A Sequential that calls its first layers again each time one is added."""
+    """A Sequential that calls its first layers again each time a layer is added."""
     layers = keras().layers
     network = keras().Sequential()
     for layer in (layers.Input((12, 16, 3)), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(2)):
@@ -268,16 +268,16 @@ def layer_by_layer():
 def test_a_sequential_built_layer_by_layer():
     network, x = layer_by_layer(), seed()
     maps = network.layers[0].output
-    found = raw(visualize_saliency, network, -1, 1, x, wrt_tensor=maps)
-    expected = network.layers[-1].kernel.numpy()[:, 1].reshape(found.shape)
-    assert found == pytest.approx(expected, rel=1e-5)
+    result = raw(visualize_saliency, network, -1, 1, x, wrt_tensor=maps)
+    expected = network.layers[-1].kernel.numpy()[:, 1].reshape(result.shape)
+    assert result == pytest.approx(expected, rel=1e-5)
     losses = [(ActivationMaximization(network.layers[-1], 1), -1)]
     again = visualize_cam_with_losses(network.inputs[0], losses, x, network.layers[0])
     assert again == pytest.approx(visualize_cam(network, -1, 1, x), abs=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(12, 16), (12, 16, 1), (1, 12, 16, 1)])
-def test_grey_pictures_with_or_without_their_axes(shape):
+def test_grey_images_with_or_without_batch_and_channel_axis(shape):
     layers = keras().layers
     keras().utils.set_random_seed(1)
     network = keras().Sequential(
@@ -285,8 +285,8 @@ def test_grey_pictures_with_or_without_their_axes(shape):
     )
     x = seed((1, 12, 16, 1))
     expected, _ = taped(lambda y: y[:, 0], network, x)
-    found = raw(visualize_saliency, network, -1, 0, x.reshape(shape).astype(np.float64))
-    assert found == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    result = raw(visualize_saliency, network, -1, 0, x.reshape(shape).astype(np.float64))
+    assert result == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
 def cam_by_hand(network, layer, score, x, modify=lambda g: g):
@@ -317,20 +317,20 @@ def test_cam_before_and_after_the_zoom(network, monkeypatch, number, layer, modi
     assert (shown.min(), shown.max()) == (0, pytest.approx(1, abs=1e-4))
 
 
-def test_a_cam_of_negative_gradients_turns_round_as_published():
+def test_a_cam_of_negative_gradients_is_inverted_as_published():
     features = seed((1, 3, 4, 2)) ** 2
-    found = saliency._class_activation(features, np.full_like(features, -3))
-    assert found == pytest.approx(features[0].sum(axis=2), rel=1e-5)
+    result = saliency._class_activation(features, np.full_like(features, -3))
+    assert result == pytest.approx(features[0].sum(axis=2), rel=1e-5)
 
 
-def test_cam_of_losses_is_the_cam(network):
+def test_cam_with_losses_equals_cam(network):
     x = seed()
     losses = [(ActivationMaximization(network.layers[-1], [0, 2]), -1)]
-    found = visualize_cam_with_losses(network.input, losses, x, network.get_layer("second"))
-    assert found == pytest.approx(visualize_cam(network, -1, [0, 2], x), abs=1e-6)
+    result = visualize_cam_with_losses(network.input, losses, x, network.get_layer("second"))
+    assert result == pytest.approx(visualize_cam(network, -1, [0, 2], x), abs=1e-6)
 
 
-def test_the_zoom_is_the_cubic_spline_of_scipy():
+def test_zoomed_equals_the_cubic_spline_of_scipy():
     heat = np.array([[0, 1, 0, 2], [3, 0, 0, 1], [0, 0, 5, 0]], np.float32)
     # scipy.ndimage.zoom(heat, (6 / 3, 7 / 4)) of SciPy 1.17.1
     expected = [
@@ -344,13 +344,13 @@ def test_the_zoom_is_the_cubic_spline_of_scipy():
     assert zoomed(heat, (6, 7)) == pytest.approx(np.array(expected), abs=1e-6)
 
 
-def test_the_zoom_of_a_single_row_and_to_the_same_size():
+def test_zoomed_on_a_single_row_and_to_the_same_size():
     row = np.arange(5, dtype=np.float32)[None]
     assert zoomed(row, (4, 5)) == pytest.approx(np.repeat(row, 4, axis=0), abs=1e-6)
     assert zoomed(row, (1, 5)) == pytest.approx(row, abs=1e-6)
 
 
-def test_cam_finds_a_nested_model_that_ends_in_maps():
+def test_cam_finds_a_nested_model_that_ends_in_feature_maps():
     keras().utils.set_random_seed(2)
     layers = keras().layers
     inner = keras().Sequential(
@@ -370,21 +370,21 @@ def test_cam_finds_a_nested_model_that_ends_in_maps():
 
 
 def state(network):
-    counts = [(len(one._inbound_nodes), len(one._outbound_nodes)) for one in network.layers]
-    return counts, network.get_config(), [one.numpy().copy() for one in network.weights]
+    counts = [(len(layer._inbound_nodes), len(layer._outbound_nodes)) for layer in network.layers]
+    return counts, network.get_config(), [weight.numpy().copy() for weight in network.weights]
 
 
-def test_the_model_is_left_as_it_was(network):
+def test_the_model_is_not_changed(network):
     x = seed()
     before = state(network)
-    losses = [(ActivationMaximization(network.layers[-1], 0), -1), (Calm(network.layers[-2]), 1)]
+    losses = [(ActivationMaximization(network.layers[-1], 0), -1), (MeanSquare(network.layers[-2]), 1)]
     for rule in (None, "guided", "rectified"):
         visualize_saliency(network, -1, 0, x, backprop_modifier=rule)
         visualize_cam(network, -1, 1, x, backprop_modifier=rule)
     visualize_saliency_with_losses(network.input, losses, x)
     visualize_cam_with_losses(network.input, losses, x, network.layers[3])
     with pytest.raises(ModelError):
-        visualize_saliency_with_losses(network.input, [(Own(network, lambda y: y), 1)], x)
+        visualize_saliency_with_losses(network.input, [(Custom(network, lambda y: y), 1)], x)
     after = state(network)
     assert after[:2] == before[:2]
     assert all(np.array_equal(a, b) for a, b in zip(after[2], before[2], strict=True))
@@ -392,13 +392,13 @@ def test_the_model_is_left_as_it_was(network):
 
 def test_a_loss_may_call_a_layer_again(network):
     x, before = seed(), state(network)[0]
-    again = Own(network, lambda y: keras().ops.mean(network.layers[-1](network.layers[-2].output)))
-    found = raw(visualize_saliency_with_losses, network.input, [(again, 3)], x)
-    assert found == pytest.approx(raw(visualize_saliency, network, -1, None, x) * 3, rel=1e-4, abs=1e-6)
+    again = Custom(network, lambda y: keras().ops.mean(network.layers[-1](network.layers[-2].output)))
+    result = raw(visualize_saliency_with_losses, network.input, [(again, 3)], x)
+    assert result == pytest.approx(raw(visualize_saliency, network, -1, None, x) * 3, rel=1e-4, abs=1e-6)
     assert state(network)[0] == before
 
 
-def test_dropout_drops_nothing():
+def test_dropout_is_inactive():
     layers = keras().layers
     network = keras().Sequential(
         [layers.Input((4, 4, 3)), layers.Dropout(0.5), layers.Flatten(), layers.Dense(1)]
@@ -407,7 +407,7 @@ def test_dropout_drops_nothing():
     assert raw(visualize_saliency, network, -1, 0, seed((4, 4, 3))) == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_new_activation_is_heeded():
+def test_a_changed_activation_takes_effect():
     layers = keras().layers
     network = keras().Sequential(
         [layers.Input((2, 2, 1)), layers.Flatten(), layers.Dense(2, activation="softmax")]
@@ -419,35 +419,37 @@ def test_a_new_activation_is_heeded():
     assert raw(visualize_saliency, network, -1, 0, x).ravel() == pytest.approx(kernel[:, 0])
 
 
-def test_new_weights_are_heeded():
+def test_changed_weights_take_effect():
     network, x = linear(), seed((*SIZE, 3))
     raw(visualize_saliency, network, -1, 0, x)
     network.layers[-1].set_weights([2 * linear_weights().reshape(-1, 1), np.zeros(1)])
     assert raw(visualize_saliency, network, -1, 0, x)[0] == pytest.approx(2 * linear_weights(), rel=1e-5)
 
 
-def test_compiled_once_and_forgotten_with_the_model(monkeypatch):
-    compiled, made = differentiating.compiled_function, []
-    monkeypatch.setattr(differentiating, "compiled_function", lambda *given: made.append(1) or compiled(*given))
+def test_compiled_once_and_freed_with_the_model(monkeypatch):
+    compiled, count = differentiating.compiled_function, []
+    monkeypatch.setattr(
+        differentiating, "compiled_function", lambda *arguments: count.append(1) or compiled(*arguments)
+    )
     network, x = linear(), seed((*SIZE, 3))
     for modifier in FORMULAS:
         visualize_saliency(network, -1, 0, x, grad_modifier=modifier)
         visualize_saliency(network, -1, [0], np.stack([x, x]), grad_modifier=modifier)
-    assert len(made) == 1
-    gone = weakref.ref(network)
+    assert len(count) == 1
+    reference = weakref.ref(network)
     del network
     gc.collect()
-    assert gone() is None
+    assert reference() is None
 
 
 def graphs():
-    """How many TensorFlow graphs and Keras models are alive."""
+    """Number of TensorFlow graphs and Keras models that are alive."""
     gc.collect()
     kinds = (tensorflow().Graph, keras().Model)
-    return sum(issubclass(type(one), kinds) for one in gc.get_objects())
+    return sum(issubclass(type(item), kinds) for item in gc.get_objects())
 
 
-def test_calls_do_not_pile_up():
+def test_repeated_calls_do_not_accumulate_graphs():
     network, x = linear(np.ones((*SIZE, 12), np.float32)), seed((*SIZE, 12))
     wide = keras().Model(network.input, keras().layers.Dense(20)(network.outputs[0]))
     losses = [(ActivationMaximization(wide.layers[-1], 0), -1)]
@@ -461,7 +463,7 @@ def test_calls_do_not_pile_up():
     assert graphs() == before
 
 
-class Own(Loss):
+class Custom(Loss):
     """Any function of the last layer's output."""
 
     def __init__(self, network, function):
@@ -481,7 +483,7 @@ def two_inputs():
 X = seed()
 MISTAKES = [
     (OptionError, "negate, absolute, invert.*did you mean absolute", {"grad_modifier": "absolut"}),
-    (OptionError, "as many axes", {"grad_modifier": lambda g: None}),
+    (OptionError, "as many axes as", {"grad_modifier": lambda g: None}),
     (OptionError, "guided, rectified.*did you mean guided", {"backprop_modifier": "guidd"}),
     (ModelError, "no fixed inputs", {"backprop_modifier": lambda model: None}),
     (OptionError, "layer_idx from 0 to 6.*it is 7", {"layer_idx": 7}),
@@ -501,16 +503,16 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("error", "words", "given"), MISTAKES, ids=range(len(MISTAKES)))
-def test_mistakes(network, error, words, given):
-    given = {"layer_idx": -1, "filter_indices": 0, "seed_input": X} | given
-    if callable(given.get("wrt_tensor")):
-        given["wrt_tensor"] = given["wrt_tensor"](network)
-    with pytest.raises(error, match=words):
-        visualize_saliency(network, **given)
+@pytest.mark.parametrize(("error", "message", "changes"), MISTAKES, ids=range(len(MISTAKES)))
+def test_invalid_arguments_are_refused(network, error, message, changes):
+    arguments = {"layer_idx": -1, "filter_indices": 0, "seed_input": X} | changes
+    if callable(arguments.get("wrt_tensor")):
+        arguments["wrt_tensor"] = arguments["wrt_tensor"](network)
+    with pytest.raises(error, match=message):
+        visualize_saliency(network, **arguments)
 
 
-def test_networks_that_cannot_be_used(network):
+def test_unsuitable_networks_are_refused(network):
     with pytest.raises(ModelError, match="one input"):
         visualize_saliency(two_inputs(), -1, 0, X)
     with pytest.raises(ModelError, match="no fixed inputs"):
@@ -524,32 +526,32 @@ def test_networks_that_cannot_be_used(network):
 
 
 @pytest.mark.parametrize(
-    ("number", "error", "words"),
+    ("number", "error", "message"),
     [
-        (4, ModelError, r"maps.*flat gives \(None, 75\)"),
-        (6, ModelError, "'out' is on its way 0 times"),
+        (4, ModelError, r"feature maps.*flat gives \(None, 75\)"),
+        (6, ModelError, "depends on exactly once, but 'out' occurs 0 times"),
         (9, OptionError, "penultimate_layer_idx from 0 to 6"),
     ],
 )
-def test_penultimate_layers_that_are_none(network, number, error, words):
-    with pytest.raises(error, match=words):
+def test_invalid_penultimate_layers_are_refused(network, number, error, message):
+    with pytest.raises(error, match=message):
         visualize_cam(network, 5, 0, X, penultimate_layer_idx=number)
 
 
 @pytest.mark.parametrize(
-    ("losses", "error", "words"),
+    ("losses", "error", "message"),
     [
         (lambda n: [], OptionError, "at least one loss"),
-        (lambda n: [(Calm(n.layers[1]), 0)], OptionError, "at least one loss"),
-        (lambda n: [Calm(n.layers[1])], OptionError, r"\[\(loss, weight\)"),
-        (lambda n: [(Own(n, lambda y: 1.0), 1)], ModelError, "symbolic scalar"),
-        (lambda n: [(Own(n, lambda y: y), 1)], ModelError, "symbolic scalar"),
+        (lambda n: [(MeanSquare(n.layers[1]), 0)], OptionError, "at least one loss"),
+        (lambda n: [MeanSquare(n.layers[1])], OptionError, r"\[\(loss, weight\)"),
+        (lambda n: [(Custom(n, lambda y: 1.0), 1)], ModelError, "symbolic scalar"),
+        (lambda n: [(Custom(n, lambda y: y), 1)], ModelError, "symbolic scalar"),
         (
-            lambda n: [(Own(n, lambda y: keras().ops.mean(keras().ops.argmax(y))), 1)],
+            lambda n: [(Custom(n, lambda y: keras().ops.mean(keras().ops.argmax(y))), 1)],
             ModelError,
             "has a gradient",
         ),
-        (lambda n: [(Calm(layer_by_layer().layers[0]), 1)], ModelError, "only the input"),
+        (lambda n: [(MeanSquare(layer_by_layer().layers[0]), 1)], ModelError, "only on the input"),
         (
             lambda n: [(ActivationMaximization(keras().layers.Dense(1), 0), 1)],
             ModelError,
@@ -558,12 +560,12 @@ def test_penultimate_layers_that_are_none(network, number, error, words):
         (lambda n: [(ActivationMaximization(n.layers[-1], 3), 1)], OptionError, "filter_indices from 0 to 2"),
     ],
 )
-def test_losses_that_are_none(network, losses, error, words):
-    with pytest.raises(error, match=words):
+def test_invalid_losses_are_refused(network, losses, error, message):
+    with pytest.raises(error, match=message):
         visualize_saliency_with_losses(network.input, losses(network), X)
 
 
-def test_an_input_that_is_none(network):
+def test_an_invalid_input_tensor_is_refused(network):
     losses = [(ActivationMaximization(network.layers[-1], 0), -1)]
     for wrong in (X, network.layers[2].output, network.inputs * 2):
         with pytest.raises(ModelError, match="symbolic input"):

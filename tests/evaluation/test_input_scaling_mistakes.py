@@ -93,7 +93,7 @@ def test_a_relu_by_hand_beside_a_real_one_is_not_passed_over():
     inputs = layers.Input((*SMALL, 3))
     x = ops.maximum(layers.Conv2D(3, 3)(inputs), 0.0)
     network = keras().Model(inputs, layers.Dense(1)(layers.Flatten()(layers.ReLU()(layers.Conv2D(2, 3)(x)))))
-    with pytest.raises(DrivesalError, match="a maximum or minimum by hand"):
+    with pytest.raises(DrivesalError, match="a hand-written maximum or minimum"):
         drivesal.attribute(network, pictures(1, SMALL), "guided")
     bounded = keras().Model(inputs, layers.Dense(1)(layers.Flatten()(layers.ReLU(max_value=3.0)(inputs))))
     assert drivesal.attribute(bounded, pictures(1, SMALL) // 100, "guided").shape == (1, *SMALL, 3)

@@ -14,7 +14,7 @@ def listing(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in folder.iterdir() if path.is_file()}
 
 
-def test_all_appear_at_the_end_and_not_before(tmp_path: Path) -> None:
+def test_outputs_appear_together_at_the_end(tmp_path: Path) -> None:
     finals = [tmp_path / "run.saliency.mp4", tmp_path / "run.saliency.csv", tmp_path / "unused.npz"]
     with Outputs(finals) as out:
         for final in finals[:2]:
@@ -27,7 +27,7 @@ def test_all_appear_at_the_end_and_not_before(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stop", [ValueError, KeyboardInterrupt, Stopped, SystemExit])
-def test_nothing_appears_after_an_exception(tmp_path: Path, stop: type[BaseException]) -> None:
+def test_no_output_appears_after_an_exception(tmp_path: Path, stop: type[BaseException]) -> None:
     (tmp_path / "old.csv").write_text("old")
 
     def run() -> None:
@@ -41,7 +41,7 @@ def test_nothing_appears_after_an_exception(tmp_path: Path, stop: type[BaseExcep
     assert listing(tmp_path) == {"old.csv": "old"}
 
 
-def test_an_output_that_was_never_written_is_a_bug(tmp_path: Path) -> None:
+def test_an_output_that_was_never_written_raises_runtime_error(tmp_path: Path) -> None:
     def run() -> None:
         with Outputs([tmp_path / "a", tmp_path / "b"]) as out:
             out.part(tmp_path / "a").write_text("whole")
@@ -54,7 +54,7 @@ def test_an_output_that_was_never_written_is_a_bug(tmp_path: Path) -> None:
         out.part(tmp_path / "c")
 
 
-def test_overwrite_is_asked_for(tmp_path: Path) -> None:
+def test_an_existing_file_is_replaced_only_with_overwrite(tmp_path: Path) -> None:
     final = tmp_path / "a.csv"
     final.write_text("old")
     with pytest.raises(OutputError, match=r"a\.csv exists; use --overwrite"), Outputs([final]):
@@ -64,7 +64,7 @@ def test_overwrite_is_asked_for(tmp_path: Path) -> None:
     assert listing(tmp_path) == {"a.csv": "new"}
 
 
-def test_a_file_that_appeared_meanwhile_stays(tmp_path: Path) -> None:
+def test_a_file_that_appears_during_the_run_is_not_replaced(tmp_path: Path) -> None:
     finals = [tmp_path / "a.mp4", tmp_path / "a.csv"]
 
     def run() -> None:
@@ -78,7 +78,7 @@ def test_a_file_that_appeared_meanwhile_stays(tmp_path: Path) -> None:
     assert listing(tmp_path) == {"a.csv": "theirs"}
 
 
-def test_a_file_system_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_system_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.EPERM, "no links here")
 
@@ -88,7 +88,7 @@ def test_a_file_system_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert listing(tmp_path) == {"a": "whole"}
 
 
-def test_paths_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_paths_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = tmp_path / "run.mp4"
     source.write_text("drive")
     (tmp_path / "link.mp4").symlink_to(source)
@@ -106,13 +106,13 @@ def test_paths_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             pass
     with pytest.raises(OutputError, match="given twice"), Outputs(["a.mp4", "./a.mp4"]):
         pass
-    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
+    monkeypatch.setattr(os, "access", lambda *_: False)  # the tests may run as root, who may write anywhere
     with pytest.raises(OutputError, match="write permission"), Outputs(["b.mp4"]):
         pass
     assert source.read_text() == "drive"
 
 
-def test_errors_of_the_system_become_ours(tmp_path: Path) -> None:
+def test_system_errors_become_output_errors(tmp_path: Path) -> None:
     with (
         pytest.raises(OutputError, match="room on the disk for /dev/full, but the disk is full"),
         writing("/dev/full"),
@@ -124,7 +124,7 @@ def test_errors_of_the_system_become_ours(tmp_path: Path) -> None:
         assert "write permission" in str(output_error(tmp_path / "a", OSError(code, os.strerror(code))))
 
 
-def test_a_new_folder_appears_at_the_end_and_not_before(tmp_path: Path) -> None:
+def test_a_new_folder_appears_at_the_end(tmp_path: Path) -> None:
     final = tmp_path / "drive"
     with new_folder(final) as folder:
         (folder / "inner").mkdir()
@@ -148,25 +148,25 @@ def test_no_new_folder_appears_after_an_exception(tmp_path: Path, stop: type[Bas
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_new_folder_takes_no_others_name(tmp_path: Path) -> None:
+def test_a_new_folder_does_not_replace_an_existing_path(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("mine")
     (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
-    for name, says in {"folder": "the folder", "file": "the file", "nowhere": "exists"}.items():
+    for name, came in {"folder": "the folder", "file": "the file", "nowhere": "exists"}.items():
         with (
-            pytest.raises(OutputError, match=f"{says}.*; choose another, or remove it"),
+            pytest.raises(OutputError, match=f"{came}.*; choose another name, or remove it"),
             new_folder(tmp_path / name),
         ):
             (tmp_path / "reached").touch()
     for name in ("gone/drive", "file/drive"):
-        with pytest.raises(OutputError, match="a folder to write into"), new_folder(tmp_path / name):
+        with pytest.raises(OutputError, match="an existing parent folder"), new_folder(tmp_path / name):
             (tmp_path / "reached").touch()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder", "nowhere"]
     assert list((tmp_path / "folder").iterdir()) == []
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
-def test_what_took_the_new_folders_name_meanwhile_stays(tmp_path: Path, kind: str) -> None:
+def test_a_path_that_appears_during_the_run_is_not_replaced_by_the_folder(tmp_path: Path, kind: str) -> None:
     final = tmp_path / "drive"
     theirs = final if kind == "file" else final / "note"
 
@@ -182,8 +182,8 @@ def test_what_took_the_new_folders_name_meanwhile_stays(tmp_path: Path, kind: st
     assert [path.name for path in tmp_path.iterdir()] == ["drive"]
 
 
-def test_a_place_without_permission_for_a_new_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> None:  # root may write anywhere
+def test_a_new_folder_without_write_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:  # the tests may run as root, who may write anywhere
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     monkeypatch.setattr(os, "mkdir", refuse)

@@ -11,40 +11,40 @@ def stages_running():
     return [thread for thread in threading.enumerate() if thread.name.startswith("ahead-")]
 
 
-def test_items_come_in_order():
+def test_items_arrive_in_order():
     with Ahead(range(100)) as items:
         assert list(items) == list(range(100))
     assert not stages_running()
 
 
 @pytest.mark.parametrize("error", [ValueError("broken"), KeyboardInterrupt(), Stopped()])
-def test_an_exception_arrives_behind_the_items_before_it(error):
+def test_an_exception_arrives_after_the_items_before_it(error):
     def source():
         yield from (1, 2, 3)
         raise error
 
-    seen = []
+    received = []
     with pytest.raises(type(error)), Ahead(source()) as items:
-        seen.extend(items)
-    assert seen == [1, 2, 3]
+        received.extend(items)
+    assert received == [1, 2, 3]
     assert not stages_running()
 
 
-def test_a_chain_ends_whichever_stage_dies():
-    def dying(items, at):
+def test_a_chain_stops_whichever_stage_fails():
+    def failing(items, at):
         for i, item in enumerate(items):
             if i == at:
-                raise RuntimeError("died")
+                raise RuntimeError("failed")
             yield item
 
     def run(first, second, third):
-        with Ahead(dying(iter(range(50)), first)) as a, Ahead(dying(a, second)) as b:
-            for _ in dying(b, third):
+        with Ahead(failing(iter(range(50)), first)) as a, Ahead(failing(a, second)) as b:
+            for _ in failing(b, third):
                 pass
 
-    for deaths in ((5, 99, 99), (99, 5, 99), (99, 99, 5)):
-        with pytest.raises(RuntimeError, match="died"):
-            run(*deaths)
+    for failures in ((5, 99, 99), (99, 5, 99), (99, 99, 5)):
+        with pytest.raises(RuntimeError, match="failed"):
+            run(*failures)
     assert not stages_running()
 
 
@@ -77,16 +77,16 @@ def test_a_source_that_fails_while_closing_does_not_hang():
     assert not stages_running()
 
 
-def test_no_more_than_depth_ahead():
-    made = []
+def test_the_thread_runs_at_most_depth_items_ahead():
+    produced = []
 
     def source():
         for i in range(20):
-            made.append(i)
+            produced.append(i)
             yield i
 
     with Ahead(source(), depth=2) as items:
         iterator = iter(items)
         next(iterator)
         time.sleep(0.2)
-        assert len(made) <= 1 + 2 + 1
+        assert len(produced) <= 1 + 2 + 1

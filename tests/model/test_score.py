@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from drivesal.angle import AngleSpec
-from drivesal.attribution.engine.rules import overridden
+from drivesal.attribution.engine.activation_rules import override_gradients
 from drivesal.attribution.registry import method
 from drivesal.errors import ModelError
 from drivesal.model.backend import keras, tensorflow
@@ -493,7 +493,7 @@ def slope_under(rule, network, images=PICTURE):
     model = steering(network)
 
     def inside(x):
-        with overridden(rule, network):
+        with override_gradients(rule, network):
             found = model.answer(x)
         plain = model.answer(x)
         return found, tf.gradients(found, x)[0], tf.gradients(plain, x)[0]
@@ -614,7 +614,7 @@ UNDEFINED = {
     "hard swish": (lambda: keras().layers.Activation("hard_swish"), "hard swish"),
     "softplus": (lambda: keras().layers.Activation("softplus"), "softplus"),
     "dense gelu": (lambda: keras().layers.Dense(3, activation="gelu"), "GELU"),
-    "function": (_of_its_own, "a tf.function of its own"),
+    "function": (_of_its_own, "a nested tf.function"),
 }
 
 
@@ -639,7 +639,9 @@ def test_an_activation_without_a_rule_is_found_in_a_model_inside():
 
 @pytest.mark.parametrize("rule", ["guided", "rectified"])
 def test_a_network_without_rectifiers_is_refused(rule):
-    with pytest.raises(ModelError, match=r"what is explained passes none; use gradient, which this would be"):
+    with pytest.raises(
+        ModelError, match=r"the explained number depends on none; use gradient, which would give the same map"
+    ):
         slope_under(rule, three_neurons("tanh"))
 
 
@@ -651,5 +653,5 @@ def test_what_lies_before_every_rectifier_is_refused(rule):
     network = keras().Model(inputs, layers.Dense(1)(layers.Flatten()(x)))
     images = pictures(1, SIZE)
     method(rule).build(steering(network), context(images))
-    with pytest.raises(ModelError, match="what is explained passes none"):
+    with pytest.raises(ModelError, match="the explained number depends on none"):
         method(rule).build(steering(network, target=Filters("bare", (0,))), context(images))

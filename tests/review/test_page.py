@@ -350,7 +350,7 @@ def test_two_models(browser: Browser, compared: str) -> None:
 def test_a_slow_method_shows_progress_and_is_dropped(visit: Visit) -> None:
     visit.press("v")
     visit.page.locator("#method").select_option("rise")
-    assert "chance leaves noise" in visit.text("caution")
+    assert "random masks leave noise" in visit.text("caution")
     masks = visit.page.locator("#option-masks")
     assert masks.input_value() == "1000"
     masks.fill("4096")

@@ -1,1 +1,1 @@
-"""What attribution methods share."""
+"""Code that attribution methods share."""

@@ -1,4 +1,4 @@
-"""Baselines: the picture x0 that contributions are measured against."""
+"""Baselines: the reference image x0 that contributions are measured against."""
 
 from __future__ import annotations
 
@@ -17,50 +17,50 @@ BASELINE = Option(
     "baseline",
     str,
     "mean",
-    "black, mean (of the clip), blur, or a picture's path",
+    "black, mean (of the clip), blur, or the path of an image",
     words=("black", "mean", "blur"),
 )
 BLUR_SHARE = 0.15
-"""Standard deviation of the blur baseline as a share of the picture's height."""
+"""Standard deviation of the blur baseline as a share of the image height."""
 
 
 def baseline(kind: str, model: Scorable, mean: Floats) -> Callable[[Image], Floats]:
-    """From (N, h, w, 3) uint8 pictures to their (N, h, w, 3) float32 baselines.
+    """Return a function from images (N, h, w, 3) uint8 to their baselines (N, h, w, 3) float32.
 
-    `kind` is "black", "mean" (the clip's mean picture), "blur" (each picture, blurred until no lane is left)
-    or the path of a picture: one of the model's size is taken as it is, any other cropped and resized like a
-    frame. Raises OptionError.
+    `kind` is "black", "mean" (the clip's mean image), "blur" (each image, blurred until no lane line is left)
+    or the path of an image file. A file of the model's input size is used as it is; any other is cropped and
+    resized like a frame. Raises OptionError.
     """
     import numpy as np
 
     if kind == "blur":
         return _blurred
     if kind == "black":
-        one = np.zeros_like(mean)
+        reference = np.zeros_like(mean)
     elif kind == "mean":
-        one = mean
+        reference = mean
     else:
-        one = _from_file(kind, model, mean)
-    return lambda pictures: np.broadcast_to(one, pictures.shape)
+        reference = _from_file(kind, model, mean)
+    return lambda images: np.broadcast_to(reference, images.shape)
 
 
-def _blurred(pictures: Image) -> Floats:
+def _blurred(images: Image) -> Floats:
     import cv2
     import numpy as np
 
-    sigma = BLUR_SHARE * pictures.shape[1]
-    return np.stack([cv2.GaussianBlur(one.astype(np.float32), (0, 0), sigma) for one in pictures])
+    sigma = BLUR_SHARE * images.shape[1]
+    return np.stack([cv2.GaussianBlur(image.astype(np.float32), (0, 0), sigma) for image in images])
 
 
 def _from_file(path: str, model: Scorable, mean: Floats) -> Floats:
     import cv2
     import numpy as np
 
-    picture = cv2.imread(path, cv2.IMREAD_COLOR_RGB) if Path(path).is_file() else None
-    if picture is None:
+    image = cv2.imread(path, cv2.IMREAD_COLOR_RGB) if Path(path).is_file() else None
+    if image is None:
         raise OptionError(
-            "a baseline: black, mean, blur or the path of a picture",
-            f"{path!r} is none of them",
-            "check the path, a JPEG or PNG",
+            "a baseline: black, mean, blur or the path of an image",
+            f"{path!r} is none of these",
+            "check the path; it must be a JPEG or PNG file",
         )
-    return np.asarray(picture if picture.shape == mean.shape else model.prepare(picture), np.float32)
+    return np.asarray(image if image.shape == mean.shape else model.prepare(image), np.float32)

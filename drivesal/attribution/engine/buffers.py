@@ -1,4 +1,4 @@
-"""Batches of the network's inputs that are written to again and again, for methods of very many passes."""
+"""Reusable batches of network inputs, for methods that need very many passes."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
     from drivesal.types import Floats
 
 ALIGNMENT = 64
-"""Bytes that TensorFlow's memory is aligned to; given memory that is not, it ends the process."""
+"""Alignment of TensorFlow's memory in bytes; TensorFlow aborts the process on memory that is not aligned."""
 FILL = Option(
     "fill",
     str,
     "mean",
-    "what hides a part of the picture: the clip's mean, the picture blurred, or black",
+    "fill for hidden pixels: the clip's mean image, the blurred image, or black",
     choices=("mean", "blur", "black"),
 )
-"""What stands where the picture is hidden. Not black by default: a black picture steers by itself."""
+"""Fill for hidden pixels. Not black by default, because a black image steers by itself."""
 
 
 class Buffer:
-    """`inputs` (n, h, w, C) float32, to be written to between calls of a function that reads this memory.
+    """`inputs` (n, h, w, C) float32: memory that NumPy writes and a compiled function reads without a copy.
 
-    A new array for every pass, or pictures made inside the compiled function, would cost an eighth of the pass.
-    What reads the tensor must be done before the array is written to again: take its result with numpy().
+    A new array for every pass, or images built inside the compiled function, would cost an eighth of the pass.
+    The function must have finished before `inputs` is overwritten: call numpy() on its result first.
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
@@ -44,31 +44,31 @@ class Buffer:
         return len(self.inputs)
 
     def tensor(self, count: int) -> Any:
-        """The first pictures as a tensor, without a copy."""
+        """The first `count` inputs as a tensor that shares the buffer's memory."""
         if count not in self._tensors:
             first = self.inputs[:count].__dlpack__()
             self._tensors[count] = tensorflow().experimental.dlpack.from_dlpack(first)
         return self._tensors[count]
 
 
-class Reused(Buffer):
-    """A buffer whose pictures are scored; the context is told of each batch before."""
+class ScoredBuffer(Buffer):
+    """A buffer whose inputs can be scored; calls the context's `tick` before each batch."""
 
     def __init__(self, model: Scorable, shape: tuple[int, ...], context: Context) -> None:
         from drivesal.attribution.engine import kernels
 
         super().__init__(shape)
         self._tick = context.tick
-        # its one signature, chosen once: finding it again costs a twentieth of the pass
+        # the concrete function: resolving the signature on every call costs a twentieth of the pass
         self._score = kernels.score(model).get_concrete_function()
 
-    def scores(self, count: int, others: Floats) -> Floats:
-        """(count,) float32: scores of the first pictures, with the same numbers (E,) beside each of them."""
+    def scores(self, count: int, auxiliary: Floats) -> Floats:
+        """Scores (count,) float32 of the first `count` inputs, each with the same auxiliary inputs (E,)."""
         import numpy as np
 
         self._tick(count)
         first = self.tensor(count)
-        # numpy() waits until the network is done with the pictures, which are written to next
-        beside = tensorflow().constant(np.broadcast_to(others, (count, len(others))))
-        found: Floats = self._score(first, beside).numpy()
-        return found
+        repeated = tensorflow().constant(np.broadcast_to(auxiliary, (count, len(auxiliary))))
+        # numpy() waits until the network has read the buffer, which is overwritten next
+        scores: Floats = self._score(first, repeated).numpy()
+        return scores

@@ -1,8 +1,8 @@
-"""A network as a chain of layers, each fed by the one before: what methods read that go layer by layer.
+"""A network as a chain of layers, each with the previous one as its only input; for layer-by-layer methods.
 
-Read from the tensors of one forward pass, so that functional, sequential, nested and subclassed networks are
-all read alike. Layers that do nothing while predicting (dropout, noise) are left out. For use inside a compiled
-function.
+The chain is read from the tensors of one forward pass, so functional, sequential, nested and subclassed
+networks are handled alike. Layers that do nothing at inference (dropout, noise) are left out. For use inside a
+compiled function.
 """
 
 from __future__ import annotations
@@ -13,57 +13,60 @@ from typing import Any
 from drivesal.errors import ModelError
 from drivesal.model.network import Call, layers
 
-OTHERS = "use gradient, integrated-gradients or smoothgrad, which take any network"
+ALTERNATIVES = "use gradient, integrated-gradients or smoothgrad, which work with any network"
 
 
-def leaves(network: Any) -> list[Any]:
-    """The layers that hold no other layers."""
+def leaf_layers(network: Any) -> list[Any]:
+    """The layers that contain no other layers."""
     return [
-        one for one in layers(network).values() if not (getattr(one, "_layers", None) or hasattr(one, "layers"))
+        layer
+        for layer in layers(network).values()
+        if not (getattr(layer, "_layers", None) or hasattr(layer, "layers"))
     ]
 
 
-def called(layer: Any, network: Any) -> str:
-    """A layer as a person finds it: its path and, where the name does not tell, its kind."""
-    path = next((path for path, one in layers(network).items() if one is layer), str(layer.name))
+def layer_label(layer: Any, network: Any) -> str:
+    """Name a layer for an error message: its path and its class."""
+    path = next((path for path, candidate in layers(network).items() if candidate is layer), str(layer.name))
     return f"{path} ({type(layer).__name__})"
 
 
-def same(one: Any, other: Any) -> bool:
-    """Whether two tensors are the same but for identity operations."""
-    return _origin(one) is _origin(other)
+def same_tensor(first: Any, second: Any) -> bool:
+    """Whether two tensors are the same apart from identity operations."""
+    return _origin(first) is _origin(second)
 
 
 def _origin(tensor: Any) -> Any:
+    """The tensor before any identity operations."""
     while not isinstance(tensor, (list, tuple, dict)) and tensor.op.type == "Identity":
         tensor = tensor.op.inputs[0]
     return tensor
 
 
-def chain(tensor: Any, start: Any, calls: Sequence[Call], network: Any, title: str) -> list[Call]:
-    """The calls that lead from `start` to `tensor`, in order, each fed by the one before and by nothing else.
+def layer_chain(tensor: Any, start: Any, calls: Sequence[Call], network: Any, title: str) -> list[Call]:
+    """The calls that lead from `start` to `tensor`, in order; each takes only the output of the one before.
 
-    `calls` are those of `leaves`. Raises ModelError that names the layer where there are branches, or where
-    something happens between layers.
+    `calls` are those of `leaf_layers`. Raises ModelError that names the layer at a branch, or where an
+    operation outside any layer lies between two layers.
     """
-    makers = {id(_origin(call.output)): call for call in reversed(calls) if not _idle(call)}
-    found: list[Call] = []
-    while not same(tensor, start):
-        maker = makers.get(id(_origin(tensor)))
-        if maker is None or isinstance(maker.input, (list, tuple, dict)):
-            last = maker or (found[-1] if found else None)
+    producers = {id(_origin(call.output)): call for call in reversed(calls) if not _is_identity(call)}
+    path: list[Call] = []
+    while not same_tensor(tensor, start):
+        producer = producers.get(id(_origin(tensor)))
+        if producer is None or isinstance(producer.input, (list, tuple, dict)):
+            last = producer or (path[-1] if path else None)
             if last is None:
-                came = "what is explained is not the output of a layer"
-            elif maker is None:
-                came = f"what goes into {called(last.layer, network)} is not one layer's output"
+                came = "the explained number is not the output of a layer"
+            elif producer is None:
+                came = f"the input of {layer_label(last.layer, network)} is not the output of a single layer"
             else:
-                came = f"{called(last.layer, network)} joins several branches"
-            raise ModelError(f"a network that is a chain of layers, for {title}", came, OTHERS)
-        found.append(maker)
-        tensor = maker.input
-    return found[::-1]
+                came = f"{layer_label(last.layer, network)} joins several branches"
+            raise ModelError(f"a network that is a chain of layers, for {title}", came, ALTERNATIVES)
+        path.append(producer)
+        tensor = producer.input
+    return path[::-1]
 
 
-def _idle(call: Call) -> bool:
-    """Whether the layer hands on what it was given."""
-    return not isinstance(call.input, (list, tuple, dict)) and same(call.output, call.input)
+def _is_identity(call: Call) -> bool:
+    """Whether the layer returns its input unchanged."""
+    return not isinstance(call.input, (list, tuple, dict)) and same_tensor(call.output, call.input)

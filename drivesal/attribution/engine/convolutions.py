@@ -1,11 +1,11 @@
-"""Which convolution's feature maps are shown, how many it gives, and where they lie in the image."""
+"""Which convolution's feature maps are used, how many it has, and where they lie in the image."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from drivesal.attribution.engine.chain import leaves
+from drivesal.attribution.engine.chain import leaf_layers
 from drivesal.attribution.registry import Context, Scorable
 from drivesal.errors import ModelError
 from drivesal.model.backend import keras, tensorflow
@@ -14,14 +14,14 @@ from drivesal.model.network import Call, find_layer, layers
 if TYPE_CHECKING:
     from drivesal.attribution.engine.placement import Placement
 
-SMALLEST = 3
-"""Rows and columns that a layer's maps must have to be the default: PilotNet's last are 1 x 18."""
+MIN_MAP_SIDE = 3
+"""A convolution is the default only with this many rows and columns: PilotNet's last maps are 1 x 18."""
 
 
-def convolution(model: Scorable, context: Context, name: str) -> Any:
-    """The layer of this name, or the last convolution whose maps have SMALLEST rows and columns or more.
+def select_convolution(model: Scorable, context: Context, name: str) -> Any:
+    """The layer called `name`, or the last convolution whose maps have at least MIN_MAP_SIDE rows and columns.
 
-    Raises ModelError where the network has none.
+    The last convolution of all where every one is smaller. Raises ModelError where the network has none.
     """
     if name:
         return find_layer(model.network, name)
@@ -30,87 +30,97 @@ def convolution(model: Scorable, context: Context, name: str) -> Any:
 
 def _last_convolution(model: Scorable, context: Context) -> Any:
     kinds = (keras().layers.Conv2D, keras().layers.DepthwiseConv2D, keras().layers.SeparableConv2D)
-    every = [layer for layer in layers(model.network).values() if isinstance(layer, kinds)]
-    found = _looked(model, context, every, lambda x, score, calls: _feeding(score, calls))
-    if not found:
+    convolutions = [layer for layer in layers(model.network).values() if isinstance(layer, kinds)]
+    used = _trace(model, context, convolutions, lambda x, score, calls: _influential(score, calls))
+    if not used:
         raise ModelError(
             "a network with a convolution, whose feature maps are shown",
             "it has none",
             "use gradient, integrated-gradients, smoothgrad, occlusion or rise",
         )
-    large = [layer for layer, shape in found if min(shape[1:3]) >= SMALLEST]
-    return large[-1] if large else found[-1][0]
+    large = [layer for layer, shape in used if min(shape[1:3]) >= MIN_MAP_SIDE]
+    return large[-1] if large else used[-1][0]
 
 
-def maps_of(model: Scorable, name: str, size: tuple[int, int]) -> int:
-    """How many maps the layer of `convolution` gives of a picture of `size` (h, w). Raises ModelError."""
+def count_feature_maps(model: Scorable, name: str, size: tuple[int, int]) -> int:
+    """Number of feature maps of the layer that `select_convolution` picks, for images of `size` (h, w).
+
+    Raises ModelError.
+    """
     import numpy as np
 
     context = Context(np.zeros((*size, 3), np.float32), np.zeros((0, *size, 3), np.uint8))
-    layer = convolution(model, context, name)
+    layer = select_convolution(model, context, name)
 
     def make() -> int:
-        return int(_looked(model, context, [layer], lambda x, score, calls: maps_in(calls, layer).shape[3]))
+        return int(_trace(model, context, [layer], lambda x, score, calls: feature_maps(calls, layer).shape[3]))
 
-    found: int = model.compiled(f"number of maps of {id(layer)}", make)
-    return found
+    count: int = model.compiled(f"number of maps of {id(layer)}", make)
+    return count
 
 
-def placed(model: Scorable, context: Context, layer: Any, how: str = "centres") -> Placement:
-    """Where the layer's maps lie in the picture. Raises ModelError where it gives none, or several."""
-    from drivesal.attribution.engine.placement import place, stretch
+def locate_maps(model: Scorable, context: Context, layer: Any, alignment: str = "centres") -> Placement:
+    """Where the layer's feature maps lie in the image.
 
-    def see(x: Any, score: Any, calls: list[Call]) -> Placement:
-        maps = maps_in(calls, layer)
-        if not _feeding(score, [call for call in calls if call.layer is layer]):
+    Raises ModelError where the layer has no single output of feature maps, or the score does not depend on it.
+    """
+    from drivesal.attribution.engine.placement import place_at_receptive_fields, stretch_over_image
+
+    def inspect(x: Any, score: Any, calls: list[Call]) -> Placement:
+        maps = feature_maps(calls, layer)
+        if not _influential(score, [call for call in calls if call.layer is layer]):
             raise ModelError(
-                "a convolution that what is explained depends on",
+                "a convolution that the explained number depends on",
                 f"it does not depend on {layer.name}",
                 "choose an earlier one with --conv",
             )
-        return place(maps, x, calls) if how == "centres" else stretch(maps, x)
+        if alignment == "centres":
+            return place_at_receptive_fields(maps, x, calls)
+        return stretch_over_image(maps, x)
 
     def make() -> Placement:
-        placement: Placement = _looked(model, context, [layer, *leaves(model.network)], see)
+        placement: Placement = _trace(model, context, [layer, *leaf_layers(model.network)], inspect)
         return placement
 
-    found: Placement = model.compiled(f"placement {id(layer)}, {how}", make)
-    return found
+    placement: Placement = model.compiled(f"placement {id(layer)}, {alignment}", make)
+    return placement
 
 
-def maps_in(calls: list[Any], layer: Any) -> Any:
-    """The layer's one output in a forward pass. Raises ModelError where there are several or none."""
+def feature_maps(calls: list[Any], layer: Any) -> Any:
+    """The layer's single output (N, h', w', K) in a forward pass. Raises ModelError for none or several."""
     own = [call for call in calls if call.layer is layer]
     if len(own) != 1 or len(own[0].output.shape) != 4:
         raise ModelError(
-            "a convolution that is called once, on a picture",
-            f"{layer.name} is called {len(own)} times" if len(own) != 1 else f"{layer.name} gives no maps",
+            "a convolution that is called once and outputs feature maps",
+            f"{layer.name} is called {len(own)} times"
+            if len(own) != 1
+            else f"{layer.name} outputs no feature maps",
             "choose another with --conv",
         )
     return own[0].output
 
 
-def _feeding(score: Any, calls: list[Call]) -> list[tuple[Any, Any]]:
-    """Layer and shape of those calls that the score depends on, in order."""
-    found = [(call, tensorflow().gradients(score, call.output)[0]) for call in calls]
-    return [(call.layer, call.output.shape) for call, slope in found if slope is not None]
+def _influential(score: Any, calls: list[Call]) -> list[tuple[Any, Any]]:
+    """Layer and output shape of the calls that the score depends on, in order."""
+    gradients = [(call, tensorflow().gradients(score, call.output)[0]) for call in calls]
+    return [(call.layer, call.output.shape) for call, gradient in gradients if gradient is not None]
 
 
-def _looked(
-    model: Scorable, context: Context, layers: list[Any], see: Callable[[Any, Any, list[Call]], Any]
+def _trace(
+    model: Scorable, context: Context, layers: list[Any], inspect: Callable[[Any, Any, list[Call]], Any]
 ) -> Any:
-    """What `see` makes of the network's input, the score and these calls, in a trace that is not kept."""
+    """Trace a forward pass, discard the graph, and return `inspect(network input, score, calls of layers)`."""
     tf = tensorflow()
-    found: list[Any] = []
+    results: list[Any] = []
 
-    def look(x: Any, others: Any) -> Any:
-        score, calls = model.inside(model.given(x), others, layers)
-        found.append(see(x, score, calls))
+    def forward(x: Any, auxiliary: Any) -> Any:
+        score, calls = model.inside(model.given(x), auxiliary, layers)
+        results.append(inspect(x, score, calls))
         return score
 
     height, width, _ = context.mean.shape
-    tf.function(look, autograph=False).get_concrete_function(
+    tf.function(forward, autograph=False).get_concrete_function(
         tf.TensorSpec([None, height, width, len(model.to_rgb)], tf.float32),
         tf.TensorSpec([None, None], tf.float32),
     )
-    return found[0]
+    return results[0]

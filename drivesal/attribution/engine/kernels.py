@@ -1,7 +1,7 @@
-"""Compiled functions that several methods share: a gradient, a score, and summed gradients of samples.
+"""Compiled functions that several methods share: a gradient, a score, and gradients summed over samples.
 
-Each is compiled once a model (`Scorable.compiled`) for any number of pictures. Samples of frames are flattened
-into full batches, so that memory is bounded by the batch whatever the number of samples.
+Each is compiled once per model (`Scorable.compiled`) for any batch size. The samples of several frames are
+packed into full batches, so the batch size alone bounds the memory, whatever the number of samples.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ if TYPE_CHECKING:
     from drivesal.types import Floats
 
 
-def slope(score: Any, x: Any) -> Any:
-    """∂score/∂x, 0 where the score does not depend on x; inside a compiled function."""
+def score_gradient(score: Any, x: Any) -> Any:
+    """∂score/∂x, 0 where the score does not depend on x; for use inside a compiled function."""
     tf = tensorflow()
-    found = tf.gradients(score, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)[0]
-    return tf.convert_to_tensor(found)
+    gradient = tf.gradients(score, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)[0]
+    return tf.convert_to_tensor(gradient)
 
 
-def shared(tensor: Any) -> Floats:
-    """The tensor's own memory as an array: numpy() would copy, and it is nobody else's."""
+def as_array(tensor: Any) -> Floats:
+    """An array that shares the tensor's memory. numpy() would copy, although nothing else uses the tensor."""
     import numpy as np
 
     return np.asarray(memoryview(tensor))
 
 
-def specs(*shapes: tuple[int | None, ...]) -> list[Any]:
-    """float32 inputs of a compiled function, the batch open in front of each shape."""
+def float_specs(*shapes: tuple[int | None, ...]) -> list[Any]:
+    """float32 inputs of a compiled function: each shape with a batch axis of any length in front."""
     tf = tensorflow()
     return [tf.TensorSpec([None, *shape], tf.float32) for shape in shapes]
 
 
-def of_pictures(
+def compiled_for_images(
     model: Scorable, name: str, function: Callable[[Any, Any], Any], context: Context
 ) -> Callable[[Seen], tuple[Floats, Floats]]:
-    """(uint8 pictures (N, h, w, 3), others) → scores (N,), map (N, h, w, C), compiled under `name`.
+    """Compile (images (N, h, w, 3) uint8, auxiliary inputs) → scores (N,), map (N, h, w, C) under `name`.
 
-    It is built at once, so that a network that it cannot be used on is refused before any frame.
+    Traced at once, so that an unsuitable network is refused before the first frame.
     """
     tf = tensorflow()
     height, width, _ = context.mean.shape
@@ -52,98 +52,103 @@ def of_pictures(
     compute = model.compiled(name, lambda: tf.function(function, input_signature=signature, autograph=False))
     compute.get_concrete_function()
 
-    def run(seen: Seen) -> tuple[Floats, Floats]:
-        scores, raw = compute(seen.pictures, seen.others)
-        return scores.numpy(), shared(raw)
+    def run(inputs: Seen) -> tuple[Floats, Floats]:
+        scores, raw = compute(inputs.pictures, inputs.others)
+        return scores.numpy(), as_array(raw)
 
     return run
 
 
 def gradient(model: Scorable) -> Any:
-    """(network inputs (N, h, w, C), others) → scores (N,), gradients (N, h, w, C), compiled."""
+    """Compiled (network inputs (N, h, w, C), auxiliary inputs) → scores (N,), gradients (N, h, w, C)."""
     tf = tensorflow()
 
     def make() -> Any:
-        def differentiate(x: Any, others: Any) -> Any:
-            score = model.answer(x, others)
-            return score, slope(score, x)
+        def differentiate(x: Any, auxiliary: Any) -> Any:
+            score = model.answer(x, auxiliary)
+            return score, score_gradient(score, x)
 
-        return tf.function(
-            differentiate, input_signature=specs((None, None, len(model.to_rgb)), (None,)), autograph=False
-        )
+        signature = float_specs((None, None, len(model.to_rgb)), (None,))
+        return tf.function(differentiate, input_signature=signature, autograph=False)
 
     return model.compiled("gradient", make)
 
 
 def summed_gradient(model: Scorable) -> Any:
-    """(inputs (N, h, w, C), others, belongs (F, N) of 0 and 1) → gradients summed by frame (F, h, w, C).
+    """Compiled (network inputs (N, h, w, C), auxiliary inputs, membership (F, N)) → gradients (F, h, w, C).
 
-    A concrete function of tensors: finding it by its arguments would cost a hundredth of the pass.
+    The gradients of all samples of a frame are summed; `membership` comes from `frame_membership`. A concrete
+    function, called with tensors: resolving the signature on every call would cost a hundredth of the pass.
     """
     tf = tensorflow()
 
     def make() -> Any:
-        def differentiate(x: Any, others: Any, belongs: Any) -> Any:
-            return summed(slope(model.answer(x, others), x), belongs)
+        def differentiate(x: Any, auxiliary: Any, membership: Any) -> Any:
+            return sum_by_frame(score_gradient(model.answer(x, auxiliary), x), membership)
 
-        signature = specs((None, None, len(model.to_rgb)), (None,), (None,))
+        signature = float_specs((None, None, len(model.to_rgb)), (None,), (None,))
         return tf.function(differentiate, input_signature=signature, autograph=False).get_concrete_function()
 
     return model.compiled("summed gradient", make)
 
 
-def summed(values: Any, belongs: Any) -> Any:
-    """(N, h, w, C) summed by frame, `belongs` (F, N): a product, which is quicker than sums of segments."""
+def sum_by_frame(values: Any, membership: Any) -> Any:
+    """(N, h, w, C) summed by frame to (F, h, w, C), `membership` (F, N).
+
+    A matrix product, which is faster than segment sums.
+    """
     tf = tensorflow()
     shape = tf.shape(values)
-    total = tf.matmul(belongs, tf.reshape(values, [shape[0], -1]))
-    return tf.reshape(total, tf.concat([tf.shape(belongs)[:1], shape[1:]], 0))
+    total = tf.matmul(membership, tf.reshape(values, [shape[0], -1]))
+    return tf.reshape(total, tf.concat([tf.shape(membership)[:1], shape[1:]], 0))
 
 
-def belonging(frames: NDArray[np.int32]) -> Any:
-    """Frame numbers (N,), ascending without gaps, to what says which sample belongs to which, (F, N) tensor."""
+def frame_membership(frames: NDArray[np.int32]) -> Any:
+    """(F, N) tensor, 1 where sample n belongs to frame f, else 0.
+
+    `frames` (N,) is each sample's frame number, ascending without gaps.
+    """
     import numpy as np
 
-    counted = np.arange(frames[0], frames[-1] + 1)
-    return tensorflow().constant(counted[:, None] == frames[None], tensorflow().float32)
+    numbers = np.arange(frames[0], frames[-1] + 1)
+    return tensorflow().constant(numbers[:, None] == frames[None], tensorflow().float32)
 
 
 def score(model: Scorable) -> Any:
-    """(network inputs (N, h, w, C), others) → scores (N,), compiled: a forward pass."""
+    """Compiled forward pass: (network inputs (N, h, w, C), auxiliary inputs) → scores (N,)."""
     tf = tensorflow()
 
     def make() -> Any:
-        return tf.function(
-            model.answer, input_signature=specs((None, None, len(model.to_rgb)), (None,)), autograph=False
-        )
+        signature = float_specs((None, None, len(model.to_rgb)), (None,))
+        return tf.function(model.answer, input_signature=signature, autograph=False)
 
     return model.compiled("score", make)
 
 
-def network_inputs(model: Scorable, pictures: NDArray[Any]) -> Floats:
-    """(N, h, w, 3) pictures, uint8 or float32, to the network's input (N, h, w, C) float32."""
+def network_inputs(model: Scorable, images: NDArray[Any]) -> Floats:
+    """Convert images (N, h, w, 3), uint8 or float32, to network inputs (N, h, w, C) float32."""
     import numpy as np
 
     tf = tensorflow()
 
     def make() -> Any:
-        return tf.function(model.inputs, input_signature=specs((None, None, 3)), autograph=False)
+        return tf.function(model.inputs, input_signature=float_specs((None, None, 3)), autograph=False)
 
-    found: Floats = model.compiled("inputs", make)(pictures.astype(np.float32)).numpy()
-    return found
-
-
-def distinct(pictures: NDArray[Any]) -> NDArray[Any]:
-    """The one picture of an array (N, …) that repeats it without copies (np.broadcast_to), else all of them."""
-    return pictures[:1] if pictures.strides[0] == 0 else pictures
+    inputs: Floats = model.compiled("inputs", make)(images.astype(np.float32)).numpy()
+    return inputs
 
 
-def chunks(
+def without_repeats(images: NDArray[Any]) -> NDArray[Any]:
+    """The first image of (N, …) where np.broadcast_to repeats a single one, otherwise all of them."""
+    return images[:1] if images.strides[0] == 0 else images
+
+
+def sample_batches(
     frames: int, samples: int, context: Context
 ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
-    """Frames × samples in full batches: (frame, sample) numbers, each (≤ batch,) int32, frames ascending.
+    """Frames × samples in full batches: frame and sample numbers, each (≤ batch,) int32, frames ascending.
 
-    The context is told of each batch before it comes.
+    Calls the context's `tick` before each batch.
     """
     import numpy as np
 
@@ -154,12 +159,12 @@ def chunks(
         yield flat // np.int32(samples), flat % np.int32(samples)
 
 
-def scores_of(model: Scorable, values: Floats, others: Floats, batch: int) -> Floats:
-    """Scores (N,) of the network's inputs (N, h, w, C), `batch` at a time."""
+def batched_scores(model: Scorable, values: Floats, auxiliary: Floats, batch: int) -> Floats:
+    """Scores (N,) of network inputs (N, h, w, C), `batch` at a time."""
     import numpy as np
 
     compute = score(model)
-    parts = [
-        compute(values[i : i + batch], others[i : i + batch]).numpy() for i in range(0, len(values), batch)
+    scores = [
+        compute(values[i : i + batch], auxiliary[i : i + batch]).numpy() for i in range(0, len(values), batch)
     ]
-    return np.concatenate(parts)
+    return np.concatenate(scores)

@@ -1,4 +1,4 @@
-"""Where the units of a layer's maps lie in the picture: at the centres of what they see."""
+"""Where the units of a layer's feature maps lie in the image: at the centres of their receptive fields."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """Unit i of a map lies at picture pixel `first` + i · `step` (0 the centre of the first pixel).
+    """Unit i of a map lies at image pixel `first` + i · `step`, where 0 is the centre of the first pixel.
 
-    Beyond the outer units a map fades to 0 within a step; where it is `held`, their values go on.
+    Beyond the outermost units a map fades to 0 within one step; where `held`, their values continue instead.
     """
 
     first: float
@@ -24,27 +24,27 @@ class Axis:
     held: bool = False
 
     def spread(self, units: int, pixels: int) -> Floats:
-        """(pixels, units) float32: what each pixel takes of each unit, bilinear."""
+        """Bilinear weight of each unit at each pixel, (pixels, units) float32."""
         import numpy as np
 
-        at = (np.arange(pixels) - self.first) / self.step
+        positions = (np.arange(pixels) - self.first) / self.step
         if self.held:
-            at = np.clip(at, 0, units - 1)
-        away = at[:, None] - np.arange(units)[None]
-        taken: Floats = np.maximum(1 - np.abs(away), 0).astype(np.float32)
-        return taken
+            positions = np.clip(positions, 0, units - 1)
+        distances = np.abs(positions[:, None] - np.arange(units)[None])
+        weights: Floats = np.maximum(1 - distances, 0).astype(np.float32)
+        return weights
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a layer's maps of so many `units` (h', w') lie in a picture (h, w)."""
+    """Where a layer's maps of `units` (h', w') lie in the image."""
 
     units: tuple[int, int]
     rows: Axis
     columns: Axis
 
     def enlarge(self, maps: Any, size: tuple[int, int]) -> Any:
-        """(N, h', w') tensor to (N, h, w): every unit at its place, bilinear between."""
+        """Maps (N, h', w') to a tensor (N, h, w) of `size`: every unit at its position, bilinear between."""
         from drivesal.model.backend import tensorflow
 
         tf = tensorflow()
@@ -53,55 +53,58 @@ class Placement:
         return tf.einsum("hi,nij,wj->nhw", down, maps, across)
 
 
-def stretch(tensor: Any, start: Any) -> Placement:
-    """The maps stretched over the whole picture, as most tools do, like an image that is resized."""
+def stretch_over_image(maps: Any, start: Any) -> Placement:
+    """Stretch the maps over the whole image, as most tools do: an ordinary resize."""
 
     def axis(which: int) -> Axis:
-        step = start.shape[which] / tensor.shape[which]
+        step = start.shape[which] / maps.shape[which]
         return Axis((step - 1) / 2, step, held=True)
 
-    return Placement((int(tensor.shape[1]), int(tensor.shape[2])), axis(1), axis(2))
+    return Placement((int(maps.shape[1]), int(maps.shape[2])), axis(1), axis(2))
 
 
-def place(tensor: Any, start: Any, calls: Sequence[Call]) -> Placement:
-    """Where the units of `tensor` (N, h', w', K) lie in the picture `start` (N, h, w, C).
+def place_at_receptive_fields(maps: Any, start: Any, calls: Sequence[Call]) -> Placement:
+    """Where the units of `maps` (N, h', w', K) lie in the image `start` (N, h, w, C).
 
-    `calls` are all of the network's in that forward pass; where branches meet, the first is followed. A unit
-    lies at the centre of its receptive field: stretching a map over the whole picture, as is usual, moves it,
-    by 13 pixels in PilotNet's third convolution. Where the way to the picture cannot be followed the map is
-    stretched.
+    `calls` are all calls of that forward pass; where branches join, the first one is followed. A unit lies at
+    the centre of its receptive field. The usual stretching over the whole image would move a map by 13 pixels
+    in PilotNet's third convolution; it is used only where the path to the image cannot be followed.
     """
-    found = _way(tensor, start, calls)
-    if found is None:
-        return stretch(tensor, start)
+    path = _path_to_image(maps, start, calls)
+    if path is None:
+        return stretch_over_image(maps, start)
     rows, columns = Axis(0.0, 1.0), Axis(0.0, 1.0)
-    for call in found:
-        rows, columns = _behind(rows, call, 0), _behind(columns, call, 1)
-    return Placement((int(tensor.shape[1]), int(tensor.shape[2])), rows, columns)
+    for call in path:
+        rows, columns = _after_layer(rows, call, 0), _after_layer(columns, call, 1)
+    return Placement((int(maps.shape[1]), int(maps.shape[2])), rows, columns)
 
 
-def _way(tensor: Any, start: Any, calls: Sequence[Call]) -> list[Call] | None:
-    """The calls that change height and width between the picture and the tensor, in order; None if lost."""
-    makers = {id(call.output): call for call in reversed(calls) if hasattr(call.output, "op")}
-    found: list[Call] = []
+def _path_to_image(tensor: Any, start: Any, calls: Sequence[Call]) -> list[Call] | None:
+    """The layer calls from the image `start` to the tensor, in order; None where the path is lost."""
+    producers = {id(call.output): call for call in reversed(calls) if hasattr(call.output, "op")}
+    path: list[Call] = []
     while tensor is not start:
-        call = makers.pop(id(tensor), None)
+        call = producers.pop(id(tensor), None)
         if call is not None:
-            given = call.input[0] if isinstance(call.input, (list, tuple)) else call.input
-            if len(given.shape) != 4 or not _known(call):
+            source = call.input[0] if isinstance(call.input, (list, tuple)) else call.input
+            if len(source.shape) != 4 or not _has_known_geometry(call):
                 return None
-            found.append(call)
-            tensor = given
+            path.append(call)
+            tensor = source
             continue
-        same = [one for one in tensor.op.inputs if one.shape.rank == 4 and one.shape[1:3] == tensor.shape[1:3]]
-        if not same:
+        same_size = [
+            source
+            for source in tensor.op.inputs
+            if source.shape.rank == 4 and source.shape[1:3] == tensor.shape[1:3]
+        ]
+        if not same_size:
             return None
-        tensor = same[0]
-    return found[::-1]
+        tensor = same_size[0]
+    return path[::-1]
 
 
-def _known(call: Call) -> bool:
-    """Whether what the layer does to places is known: a window with a stride, a frame, or nothing."""
+def _has_known_geometry(call: Call) -> bool:
+    """Whether the layer's effect on positions is known: a strided window, cropping, padding, or none."""
     layer = call.layer
     if getattr(layer, "data_format", "") == "channels_first":
         return False
@@ -115,20 +118,20 @@ def _known(call: Call) -> bool:
     return bool(call.input.shape[1:3] == call.output.shape[1:3])
 
 
-def _behind(axis: Axis, call: Call, which: int) -> Axis:
-    """Where the units behind a layer lie along one axis, given where those before it do."""
+def _after_layer(axis: Axis, call: Call, which: int) -> Axis:
+    """Where a layer's output units lie along one axis, given where its input units do."""
     layer = call.layer
     kind = type(layer).__name__
     if kind in ("Cropping2D", "ZeroPadding2D"):
-        off = layer.cropping[which][0] if kind == "Cropping2D" else -layer.padding[which][0]
-        return Axis(axis.first + off * axis.step, axis.step)
+        offset = layer.cropping[which][0] if kind == "Cropping2D" else -layer.padding[which][0]
+        return Axis(axis.first + offset * axis.step, axis.step)
     window = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
     if window is None:
         return axis
     stride = layer.strides[which]
-    reach = (window[which] - 1) * (getattr(layer, "dilation_rate", None) or (1, 1))[which]
-    before = 0
+    extent = (window[which] - 1) * (getattr(layer, "dilation_rate", None) or (1, 1))[which]
+    padding = 0
     if layer.padding == "same":
         size = call.input.shape[1 + which]
-        before = max((math.ceil(size / stride) - 1) * stride + reach + 1 - size, 0) // 2
-    return Axis(axis.first + (reach / 2 - before) * axis.step, axis.step * stride)
+        padding = max((math.ceil(size / stride) - 1) * stride + extent + 1 - size, 0) // 2
+    return Axis(axis.first + (extent / 2 - padding) * axis.step, axis.step * stride)

@@ -1,4 +1,4 @@
-"""The pieces of a chain of layers that relevance goes back through, each by a rule."""
+"""The steps of a chain of layers, each with its rule for propagating relevance back."""
 
 from __future__ import annotations
 
@@ -6,88 +6,97 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from drivesal.attribution.engine.relevance import Bounds, How, by_epsilon, by_sign, pulled
+from drivesal.attribution.engine.relevance import (
+    Bounds,
+    PropagationRule,
+    epsilon_rule,
+    sign_rule,
+    vector_jacobian,
+)
 from drivesal.model.backend import keras, tensorflow
 
 
 class Step(Protocol):
-    """A piece of the chain."""
+    """One step of the chain."""
 
     def forward(self, x: Any) -> Any:
-        """What goes in, (N, …), to what comes out."""
+        """Input (N, …) to output (N, …)."""
 
-    def bounded(self, bounds: Bounds | None) -> Bounds | None:
-        """The bounds of what comes out, None behind weights."""
+    def output_bounds(self, bounds: Bounds | None) -> Bounds | None:
+        """Bounds of the output for these bounds of the input; None after weights."""
 
-    def back(self, x: Any, y: Any, relevance: Any, how: How) -> Any:
-        """The relevance of y = forward(x) to that of x."""
+    def backward(self, x: Any, y: Any, relevance: Any, rule: PropagationRule) -> Any:
+        """Relevance of y = forward(x) to relevance of x."""
 
 
 @dataclass(frozen=True)
-class Weightless:
-    """A layer or activation that keeps the order of its inputs, so that bounds stay bounds."""
+class Monotone:
+    """A layer or activation without weights that preserves the order of its inputs, and so their bounds."""
 
     function: Callable[[Any], Any]
 
     def forward(self, x: Any) -> Any:
-        """The layer itself."""
+        """Apply the layer."""
         return self.function(x)
 
-    def bounded(self, bounds: Bounds | None) -> Bounds | None:
-        """The layer of both."""
+    def output_bounds(self, bounds: Bounds | None) -> Bounds | None:
+        """Apply the layer to both bounds."""
         return None if bounds is None else (self.function(bounds[0]), self.function(bounds[1]))
 
 
-class Through(Weightless):
-    """An activation: a number is as relevant as what it was made of."""
+class PassThrough(Monotone):
+    """An activation: its input has the relevance of its output."""
 
-    def back(self, x: Any, y: Any, relevance: Any, how: How) -> Any:
-        """Unchanged."""
+    def backward(self, x: Any, y: Any, relevance: Any, rule: PropagationRule) -> Any:
+        """Return the relevance unchanged."""
         return tensorflow().reshape(relevance, tensorflow().shape(x))
 
 
-class Routed(Weightless):
-    """Flattening, cropping, padding, maximum pooling: relevance goes back to where a number came from."""
+class Routing(Monotone):
+    """Flattening, cropping, padding, maximum pooling: relevance goes to the input that became the output."""
 
-    def back(self, x: Any, y: Any, relevance: Any, how: How) -> Any:
-        """By the layer's derivative, which is 0 or 1."""
-        return pulled([y], x, [relevance])
+    def backward(self, x: Any, y: Any, relevance: Any, rule: PropagationRule) -> Any:
+        """Multiply by the layer's derivative, which is 0 or 1."""
+        return vector_jacobian([y], x, [relevance])
 
 
-class Averaged(Weightless):
+class Averaging(Monotone):
     """Average pooling: a convolution whose weights are all positive."""
 
-    def back(self, x: Any, y: Any, relevance: Any, how: How) -> Any:
-        """By the convolutions' rule."""
-        if not how.plus:
-            return by_epsilon(x, y, relevance, how)
-        return by_sign(lambda u: (self.function(u), 0.0), lambda u: u, x, y, relevance, how)
+    def backward(self, x: Any, y: Any, relevance: Any, rule: PropagationRule) -> Any:
+        """Apply the convolutions' rule."""
+        if not rule.plus:
+            return epsilon_rule(x, y, relevance, rule)
+        return sign_rule(lambda u: (self.function(u), 0.0), lambda u: u, x, y, relevance, rule)
 
 
 @dataclass(frozen=True)
-class ChannelScale:
-    """scale · x + shift a channel, (C,) tensors."""
+class ChannelAffine:
+    """scale · x + shift for each channel, (C,) tensors."""
 
     scale: Any
     shift: Any
 
     def __call__(self, x: Any) -> Any:
-        """All of it."""
+        """Apply scale and shift."""
         return self.scale * x + self.shift
 
 
 @dataclass(frozen=True)
 class Linear:
-    """A layer with weights, or None, and what is folded into it: scales and framing before, scales after."""
+    """A layer with weights, or None, with what is folded into it.
+
+    `before`: scales, cropping and padding of its input; `after`: scales of its output.
+    """
 
     layer: Any
     before: list[Any]
-    after: list[ChannelScale]
+    after: list[ChannelAffine]
 
     def forward(self, x: Any) -> Any:
-        """Everything but the activation."""
-        for part in self.before:
-            x = part(x)
+        """Apply everything but the activation."""
+        for step in self.before:
+            x = step(x)
         if self.layer is not None:
             x = _weighted(self.layer, x, self.layer.kernel)
             x = x if self.layer.bias is None else x + self.layer.bias
@@ -95,24 +104,24 @@ class Linear:
             x = scale(x)
         return x
 
-    def bounded(self, bounds: Bounds | None) -> Bounds | None:
-        """None."""
+    def output_bounds(self, bounds: Bounds | None) -> Bounds | None:
+        """None: bounds are not followed through weights."""
         return None
 
-    def back(self, x: Any, y: Any, relevance: Any, how: How) -> Any:
-        """By the convolutions' rule, dense layers and scales alone by epsilon."""
-        if how.plus and hasattr(self.layer, "kernel_size"):
-            return by_sign(self._halves(), self._scaled, x, y, relevance, how)
-        return by_epsilon(x, y, relevance, how)
+    def backward(self, x: Any, y: Any, relevance: Any, rule: PropagationRule) -> Any:
+        """Apply the convolutions' rule; the epsilon rule for dense layers and for scales alone."""
+        if rule.plus and hasattr(self.layer, "kernel_size"):
+            return sign_rule(self._products(), self._scaled, x, y, relevance, rule)
+        return epsilon_rule(x, y, relevance, rule)
 
     def _scaled(self, x: Any) -> Any:
-        """What the weights are given of x, the shifts left out."""
-        for part in self.before:
-            x = part.scale * x if isinstance(part, ChannelScale) else part(x)
+        """Input of the weights for x, without shifts."""
+        for step in self.before:
+            x = step.scale * x if isinstance(step, ChannelAffine) else step(x)
         return x
 
-    def _halves(self) -> Callable[[Any], tuple[Any, Any]]:
-        """From what the weights are given to its product with the positive and with the negative ones."""
+    def _products(self) -> Callable[[Any], tuple[Any, Any]]:
+        """Return a function from the weights' input to its products with the positive and negative weights."""
         tf = tensorflow()
         kernel = tf.convert_to_tensor(self.layer.kernel)
         for after in self.after:
@@ -124,7 +133,7 @@ class Linear:
 
 
 def _weighted(layer: Any, x: Any, kernel: Any) -> Any:
-    """The layer's product with a kernel."""
+    """The layer's product of x with a kernel, without bias."""
     ops = keras().ops
     if isinstance(layer, keras().layers.Dense):
         return ops.matmul(x, kernel)

@@ -1,1 +1,1 @@
-"""One file a family of methods; every module here is found by the registry."""
+"""One file per family of methods; the registry imports every module of this package."""

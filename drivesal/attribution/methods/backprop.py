@@ -1,4 +1,4 @@
-"""Guided and rectified backpropagation: the gradient with other rules for the activations."""
+"""Guided and rectified backpropagation: the gradient with modified rules for the activations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from drivesal.attribution.registry import HEADLESS, Attributed, Attributor, Context, Scorable, register
 
 if TYPE_CHECKING:
-    from drivesal.attribution.engine.rules import Rule
+    from drivesal.attribution.engine.activation_rules import Rule
 
 
 @register(
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     caution=HEADLESS,
 )
 def guided(model: Scorable, context: Context) -> Attributor:
-    """The gradient, only through positive activations and positive gradients; relative."""
+    """A = ∂S/∂x where each activation passes positive gradients only, and only if it is positive; relative."""
     return _modified("guided", model, context)
 
 
@@ -38,23 +38,23 @@ def guided(model: Scorable, context: Context) -> Attributor:
     aliases=("deconv", "zeiler-fergus"),
 )
 def rectified(model: Scorable, context: Context) -> Attributor:
-    """Only positive gradients are passed back, whatever the activations were; relative."""
+    """A = ∂S/∂x where each activation passes positive gradients only, whatever its value; relative."""
     return _modified("rectified", model, context)
 
 
 def _modified(rule: Rule, model: Scorable, context: Context) -> Attributor:
-    from drivesal.attribution.engine.kernels import of_pictures, slope
-    from drivesal.attribution.engine.rules import check_passed, overridden
+    from drivesal.attribution.engine.activation_rules import check_rectifier_on_path, override_gradients
+    from drivesal.attribution.engine.kernels import compiled_for_images, score_gradient
     from drivesal.model.backend import tensorflow
 
     tf = tensorflow()
 
-    def differentiate(pictures: Any, others: Any) -> Any:
-        x = model.inputs(tf.cast(pictures, tf.float32))
-        with overridden(rule, model.network):
-            score = model.answer(x, others)
-        check_passed(rule, score)
-        return score, slope(score, x)
+    def differentiate(images: Any, auxiliary: Any) -> Any:
+        x = model.inputs(tf.cast(images, tf.float32))
+        with override_gradients(rule, model.network):
+            score = model.answer(x, auxiliary)
+        check_rectifier_on_path(rule, score)
+        return score, score_gradient(score, x)
 
-    compute = of_pictures(model, rule, differentiate, context)
-    return lambda seen: Attributed(*compute(seen), model.to_rgb)
+    compute = compiled_for_images(model, rule, differentiate, context)
+    return lambda inputs: Attributed(*compute(inputs), model.to_rgb)

@@ -1,4 +1,4 @@
-"""Class activation maps: a convolution's feature maps, weighted by how they move the score."""
+"""Class activation maps: a convolution's feature maps, weighted by their influence on the score."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from drivesal.attribution.engine.baselines import BASELINE
-from drivesal.attribution.engine.convolutions import convolution, maps_in, maps_of, placed
+from drivesal.attribution.engine.convolutions import (
+    count_feature_maps,
+    feature_maps,
+    locate_maps,
+    select_convolution,
+)
 from drivesal.attribution.registry import (
     HEADLESS,
     Attributed,
@@ -25,13 +30,19 @@ if TYPE_CHECKING:
     Weigh = Callable[[Any, Any], Any]
     """(feature maps A, ∂S/∂A), both (N, h', w', K), to weights that broadcast over them."""
 
-_LAYER = (
-    Option("conv", str, "", "the convolution whose maps are used; by default the last with 3 rows or more"),
+_OPTIONS = (
+    Option(
+        "conv",
+        str,
+        "",
+        "convolution whose feature maps are used; by default the last with at least 3 rows and columns",
+    ),
     Option(
         "place",
         str,
         "centres",
-        "maps lie at the centres of what their units see, or are stretched over the picture as in other tools",
+        "centres: put each unit at the centre of its receptive field; "
+        "stretch: resize the maps to the image, as other tools do",
         choices=("centres", "stretch"),
     ),
 )
@@ -46,10 +57,13 @@ _LAYER = (
     signed=True,
     odd=True,
     uses_head=True,
-    options=_LAYER,
+    options=_OPTIONS,
 )
 def grad_cam(model: Scorable, context: Context, *, conv: str, place: str) -> Attributor:
-    """The maps weighted by their mean gradient, without the ReLU at the end: the sign says which way."""
+    """A = Σ_k w_k A_k, w_k = mean over space of ∂S/∂A_k; relative.
+
+    The paper's final ReLU is left out: the sign gives the direction of steering.
+    """
     from drivesal.model.backend import tensorflow
 
     tf = tensorflow()
@@ -69,21 +83,24 @@ def grad_cam(model: Scorable, context: Context, *, conv: str, place: str) -> Att
     signed=True,
     odd=False,
     uses_head=True,
-    options=_LAYER,
+    options=_OPTIONS,
     caution=HEADLESS,
 )
 def grad_cam_plus_plus(model: Scorable, context: Context, *, conv: str, place: str) -> Attributor:
-    """Weights by the plain derivative: the paper's factor exp(S) overflows where S is an angle in degrees."""
+    """A = Σ_k w_k A_k, w_k = Σ α_k max(g_k, 0), α_k = g_k² / (2 g_k² + g_k³ Σ A_k), g_k = ∂S/∂A_k; relative.
+
+    The paper's factor exp(S) is left out, because it overflows where S is an angle in degrees.
+    """
     from drivesal.model.backend import tensorflow
 
     tf = tensorflow()
 
     def weigh(maps: Any, gradient: Any) -> Any:
         square = gradient * gradient
-        # the positive part is the maps themselves after a ReLU; below 0 (ELU) the share would run off
+        # the positive part changes nothing after a ReLU; negative maps (ELU) could bring the divisor to 0
         divisor = 2 * square + square * gradient * tf.reduce_sum(tf.nn.relu(maps), [1, 2], keepdims=True)
-        share = tf.math.divide_no_nan(square, divisor)
-        return tf.reduce_sum(share * tf.nn.relu(gradient), [1, 2], keepdims=True)
+        alpha = tf.math.divide_no_nan(square, divisor)
+        return tf.reduce_sum(alpha * tf.nn.relu(gradient), [1, 2], keepdims=True)
 
     return _weighted("grad-cam++", model, context, (conv, place), weigh)
 
@@ -97,131 +114,142 @@ def grad_cam_plus_plus(model: Scorable, context: Context, *, conv: str, place: s
     signed=True,
     odd=False,
     uses_head=True,
-    options=_LAYER,
+    options=_OPTIONS,
 )
 def layer_cam(model: Scorable, context: Context, *, conv: str, place: str) -> Attributor:
-    """Each place of each map by its own positive gradient: finer than Grad-CAM in early layers."""
+    """A = Σ_k max(∂S/∂A_k, 0) · A_k, unit by unit; relative. Finer than Grad-CAM in early layers."""
     from drivesal.model.backend import tensorflow
 
     tf = tensorflow()
-    return _weighted("layer-cam", model, context, (conv, place), lambda _, g: tf.nn.relu(g))
+    return _weighted("layer-cam", model, context, (conv, place), lambda _, gradient: tf.nn.relu(gradient))
 
 
 @register(
     name="score-cam",
     title="Score-CAM",
     paper="Wang et al. 2020, arXiv:1910.01279",
-    equation="A = Σ_k w_k A_k, w_k = S(x0 + M_k · (x − x0)) − S(x0), M_k = A_k in 0..1 at the picture's size",
+    equation="A = Σ_k w_k A_k, w_k = S(x0 + M_k · (x − x0)) − S(x0), M_k = A_k scaled to 0..1, at image size",
     kind="relative",
     signed=True,
     odd=True,
     uses_head=True,
-    options=(*_LAYER, BASELINE),
-    maps=lambda model, options, size: maps_of(model, options["conv"], size),
+    options=(*_OPTIONS, BASELINE),
+    maps=lambda model, options, size: count_feature_maps(model, options["conv"], size),
 )
 def score_cam(model: Scorable, context: Context, *, conv: str, place: str, baseline: str) -> Attributor:
-    """The maps weighted by what the score gains when the picture is seen through each.
+    """A = Σ_k w_k A_k, w_k = S(x0 + M_k · (x − x0)) − S(x0), M_k = A_k scaled to 0..1, at image size; relative.
 
-    A regression has no softmax over scores: the weight is the change of the score against the baseline.
+    A regression has no softmax over scores, so the weight is the change of the score from the baseline's.
     """
     import numpy as np
 
     from drivesal.attribution.engine import baselines, kernels
 
-    start_of = baselines.baseline(baseline, model, context.mean)
-    layer = convolution(model, context, conv)
-    placement, size = placed(model, context, layer, place), context.mean.shape[:2]
-    features, through = _features(model, layer), _through(model, layer, place, placement, size)
+    baseline_of = baselines.baseline(baseline, model, context.mean)
+    layer = select_convolution(model, context, conv)
+    placement, size = locate_maps(model, context, layer, place), context.mean.shape[:2]
+    compute_maps = _feature_map_function(model, layer)
+    masked_scores = _masked_score_function(model, layer, place, placement, size)
 
-    def attribute(seen: Seen) -> Attributed:
-        x = kernels.network_inputs(model, seen.pictures)
-        x0 = kernels.network_inputs(model, start_of(seen.pictures))
+    def attribute(inputs: Seen) -> Attributed:
+        x = kernels.network_inputs(model, inputs.pictures)
+        x0 = kernels.network_inputs(model, baseline_of(inputs.pictures))
         maps = np.concatenate(
             [
-                features(x[i : i + context.batch], seen.others[i : i + context.batch]).numpy()
-                for i in range(0, len(seen), context.batch)
+                compute_maps(x[i : i + context.batch], inputs.others[i : i + context.batch]).numpy()
+                for i in range(0, len(inputs), context.batch)
             ]
         )
         count = maps.shape[3]
         masks = _in_unit_range(maps)
-        gains = np.empty(len(seen) * count, np.float32)
+        gains = np.empty(len(inputs) * count, np.float32)
         at = 0
-        for frames, channels in kernels.chunks(len(seen), count, context):
+        for frames, channels in kernels.sample_batches(len(inputs), count, context):
             rows = slice(frames[0], frames[-1] + 1)
-            chosen, which = masks[frames, :, :, channels], frames - frames[0]
-            gains[at : at + len(frames)] = through(x[rows], x0[rows], chosen, seen.others[frames], which)
+            gains[at : at + len(frames)] = masked_scores(
+                x[rows],
+                x0[rows],
+                masks[frames, :, :, channels],
+                inputs.others[frames],
+                frames - frames[0],
+            )
             at += len(frames)
-        gains = gains.reshape(len(seen), count)
-        from_scores = kernels.scores_of(model, x0, seen.others, context.batch)
-        scores = kernels.scores_of(model, x, seen.others, context.batch)
-        small = np.einsum("nhwk,nk->nhw", maps, gains - from_scores[:, None])
+        gains = gains.reshape(len(inputs), count)
+        baseline_scores = kernels.batched_scores(model, x0, inputs.others, context.batch)
+        scores = kernels.batched_scores(model, x, inputs.others, context.batch)
+        small = np.einsum("nhwk,nk->nhw", maps, gains - baseline_scores[:, None])
         return Attributed(scores, placement.enlarge(small, size).numpy()[..., None])
 
     return attribute
 
 
-def _weighted(name: str, model: Scorable, context: Context, where: tuple[str, str], weigh: Weigh) -> Attributor:
-    """A method whose map is the sum of a layer's maps by weights from their gradient; `where`: conv, place."""
-    from drivesal.attribution.engine.kernels import of_pictures, slope
+def _weighted(
+    name: str, model: Scorable, context: Context, options: tuple[str, str], weigh: Weigh
+) -> Attributor:
+    """A method that sums a layer's feature maps with weights from their gradient; `options`: conv, place."""
+    from drivesal.attribution.engine.kernels import compiled_for_images, score_gradient
     from drivesal.model.backend import tensorflow
 
     tf = tensorflow()
-    conv, how = where
-    layer = convolution(model, context, conv)
-    placement = placed(model, context, layer, how)
+    conv, alignment = options
+    layer = select_convolution(model, context, conv)
+    placement = locate_maps(model, context, layer, alignment)
     height, width, _ = context.mean.shape
 
-    def weighted(pictures: Any, others: Any) -> Any:
-        score, calls = model.inside(model.given(model.inputs(tf.cast(pictures, tf.float32))), others, [layer])
-        maps = maps_in(calls, layer)
-        total = tf.reduce_sum(weigh(maps, slope(score, maps)) * maps, axis=3)
+    def weighted(images: Any, auxiliary: Any) -> Any:
+        x = model.given(model.inputs(tf.cast(images, tf.float32)))
+        score, calls = model.inside(x, auxiliary, [layer])
+        maps = feature_maps(calls, layer)
+        total = tf.reduce_sum(weigh(maps, score_gradient(score, maps)) * maps, axis=3)
         return score, placement.enlarge(total, (height, width))[..., None]
 
-    compute = of_pictures(model, f"{name} {id(layer)}, {how}", weighted, context)
-    return lambda seen: Attributed(*compute(seen))
+    compute = compiled_for_images(model, f"{name} {id(layer)}, {alignment}", weighted, context)
+    return lambda inputs: Attributed(*compute(inputs))
 
 
-def _features(model: Scorable, layer: Any) -> Any:
-    """(network inputs, others) → the layer's maps (N, h', w', K); compiled."""
-    from drivesal.attribution.engine.kernels import specs
+def _feature_map_function(model: Scorable, layer: Any) -> Any:
+    """Compiled (network inputs, auxiliary inputs) → the layer's feature maps (N, h', w', K)."""
+    from drivesal.attribution.engine.kernels import float_specs
     from drivesal.model.backend import tensorflow
 
     tf = tensorflow()
 
-    def features(x: Any, others: Any) -> Any:
-        return maps_in(model.inside(model.given(x), others, [layer])[1], layer)
+    def features(x: Any, auxiliary: Any) -> Any:
+        return feature_maps(model.inside(model.given(x), auxiliary, [layer])[1], layer)
 
-    signature = specs((None, None, len(model.to_rgb)), (None,))
+    signature = float_specs((None, None, len(model.to_rgb)), (None,))
     return model.compiled(
         f"maps of {id(layer)}", lambda: tf.function(features, input_signature=signature, autograph=False)
     )
 
 
-def _through(model: Scorable, layer: Any, how: str, placement: Placement, size: tuple[int, int]) -> Any:
-    """(x, x0, masks (n, h', w'), others, which) → scores (n,) of pictures seen through masks; compiled."""
-    from drivesal.attribution.engine.kernels import specs
+def _masked_score_function(
+    model: Scorable, layer: Any, alignment: str, placement: Placement, size: tuple[int, int]
+) -> Any:
+    """Compiled (x, x0, masks (n, h', w'), auxiliary inputs, frame (n,)) → scores (n,) of the masked images."""
+    from drivesal.attribution.engine.kernels import float_specs
     from drivesal.model.backend import tensorflow
 
     tf = tensorflow()
-    picture = (None, None, len(model.to_rgb))
+    image = (None, None, len(model.to_rgb))
 
     def make() -> Any:
-        def through(x: Any, x0: Any, masks: Any, others: Any, which: Any) -> Any:
+        def masked_scores(x: Any, x0: Any, masks: Any, auxiliary: Any, frame: Any) -> Any:
             mask = placement.enlarge(masks, size)[..., None]
-            start = tf.gather(x0, which)
-            return model.answer(start + mask * (tf.gather(x, which) - start), others)
+            start = tf.gather(x0, frame)
+            return model.answer(start + mask * (tf.gather(x, frame) - start), auxiliary)
 
-        signature = [*specs(picture, picture, placement.units, (None,)), tf.TensorSpec([None], tf.int32)]
-        return tf.function(through, input_signature=signature, autograph=False)
+        signature = [*float_specs(image, image, placement.units, (None,)), tf.TensorSpec([None], tf.int32)]
+        return tf.function(masked_scores, input_signature=signature, autograph=False)
 
-    return model.compiled(f"through masks of {id(layer)}, {how}", make)
+    return model.compiled(f"masked by maps of {id(layer)}, {alignment}", make)
 
 
 def _in_unit_range(maps: Floats) -> Floats:
-    """Each map (h', w') of (N, h', w', K) stretched to 0..1; one that is the same all over is 0."""
+    """Scale each map (h', w') of (N, h', w', K) to 0..1; a constant map becomes 0."""
     import numpy as np
 
     low = maps.min(axis=(1, 2), keepdims=True)
     span = maps.max(axis=(1, 2), keepdims=True) - low
-    stretched: Floats = np.divide(maps - low, span, out=np.zeros_like(maps), where=span > 0)
-    return stretched
+    scaled: Floats = np.divide(maps - low, span, out=np.zeros_like(maps), where=span > 0)
+    return scaled

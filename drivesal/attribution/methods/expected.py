@@ -29,17 +29,18 @@ if TYPE_CHECKING:
     passes=lambda options, size: options["samples"],
 )
 def expected_gradients(model: Scorable, context: Context, *, samples: int) -> Attributor:
-    """Contributions in the score's unit against the frames that a probe of the clip saw.
+    """A = 1/K Σ_k (x − x0_k) · ∂S/∂x at x0_k + α_k · (x − x0_k), in the score's unit.
 
-    Of one picture alone the mean picture is the only baseline: these are then its integrated gradients.
+    The baselines x0_k are drawn from a probe of the clip's frames. Without a clip the mean image is the only
+    baseline, and the map is that of integrated gradients.
 
-    α_k takes each K-th of 0..1 once, at a random place within it, which lessens the noise of drawing it freely.
-    The baseline's score is the mean over the baselines drawn.
+    The α_k are stratified: one random point in each K-th of 0..1, which is less noisy than independent draws.
+    The baseline score is the mean over the baselines drawn.
     """
     import numpy as np
 
     from drivesal.attribution.engine import kernels
-    from drivesal.attribution.methods.integrated import missed
+    from drivesal.attribution.methods.integrated import completeness_error
 
     baselines = context.pictures
     if len(baselines) < 2:
@@ -47,35 +48,40 @@ def expected_gradients(model: Scorable, context: Context, *, samples: int) -> At
     step = _step(model)
     scores_of_baselines = _scores_of_baselines(model, baselines, context)
 
-    def attribute(seen: Seen) -> Attributed:
-        drawn = [_draw(context.seed, int(index), samples, len(baselines)) for index in seen.indices]
-        picks, shares = np.concatenate([one for one, _ in drawn]), np.concatenate([one for _, one in drawn])
-        total = np.zeros(seen.pictures.shape, np.float32)
+    def attribute(inputs: Seen) -> Attributed:
+        draws = [_draw(context.seed, int(index), samples, len(baselines)) for index in inputs.indices]
+        choices = np.concatenate([choice for choice, _ in draws])
+        alphas = np.concatenate([alpha for _, alpha in draws])
+        total = np.zeros(inputs.pictures.shape, np.float32)
         at = 0
-        for frames, _ in kernels.chunks(len(seen), samples, context):
-            rows, now = slice(frames[0], frames[-1] + 1), slice(at, at + len(frames))
+        for frames, _ in kernels.sample_batches(len(inputs), samples, context):
+            rows, batch = slice(frames[0], frames[-1] + 1), slice(at, at + len(frames))
             at += len(frames)
-            which = frames - frames[0]
             total[rows] += step(
-                baselines[picks[now]], seen.pictures[rows], seen.others[frames], which, shares[now]
+                baselines[choices[batch]],
+                inputs.pictures[rows],
+                inputs.others[frames],
+                frames - frames[0],
+                alphas[batch],
             )
         signed = total / np.float32(samples)
-        x = kernels.network_inputs(model, seen.pictures)
-        scores = kernels.scores_of(model, x, seen.others, context.batch)
-        from_scores = np.array(
+        x = kernels.network_inputs(model, inputs.pictures)
+        scores = kernels.batched_scores(model, x, inputs.others, context.batch)
+        baseline_scores = np.array(
             [
-                scores_of_baselines(others)[one].mean()
-                for (one, _), others in zip(drawn, seen.others, strict=True)
+                scores_of_baselines(auxiliary)[choice].mean()
+                for (choice, _), auxiliary in zip(draws, inputs.others, strict=True)
             ],
             np.float32,
         )
-        return Attributed(scores, signed, None, from_scores, missed(signed, scores - from_scores))
+        error = completeness_error(signed, scores - baseline_scores)
+        return Attributed(scores, signed, None, baseline_scores, error)
 
     return attribute
 
 
 def _scores_of_baselines(model: Scorable, baselines: Image, context: Context) -> Callable[[Floats], Floats]:
-    """What gives the score of every baseline (M,) beside these other inputs, computed anew when they change."""
+    """Return a function from auxiliary inputs (E,) to all baselines' scores (M,); caches the last result."""
     import numpy as np
 
     from drivesal.attribution.engine import kernels
@@ -83,42 +89,43 @@ def _scores_of_baselines(model: Scorable, baselines: Image, context: Context) ->
     x = kernels.network_inputs(model, baselines)
 
     @functools.lru_cache(maxsize=1)
-    def scores(others: bytes) -> Floats:
-        beside = np.repeat(np.frombuffer(others, np.float32)[None], len(x), axis=0)
-        return kernels.scores_of(model, x, beside, context.batch)
+    def scores(auxiliary: bytes) -> Floats:
+        repeated = np.repeat(np.frombuffer(auxiliary, np.float32)[None], len(x), axis=0)
+        return kernels.batched_scores(model, x, repeated, context.batch)
 
-    return lambda others: scores(others.tobytes())
+    return lambda auxiliary: scores(auxiliary.tobytes())
 
 
 def _draw(seed: int, index: int, samples: int, baselines: int) -> tuple[NDArray[np.int64], Floats]:
-    """Which baselines (K,), and how far along the way from each (K,), for one frame."""
+    """Baseline numbers (K,) and positions α (K,) on the path from each baseline, for one frame."""
     import numpy as np
 
-    draw = np.random.default_rng([seed % 2**32, index % 2**32])
-    shares = (draw.permutation(samples) + draw.random(samples)) / samples
-    return draw.integers(0, baselines, samples), shares.astype(np.float32)
+    rng = np.random.default_rng([seed % 2**32, index % 2**32])
+    alphas = (rng.permutation(samples) + rng.random(samples)) / samples
+    return rng.integers(0, baselines, samples), alphas.astype(np.float32)
 
 
 def _step(model: Scorable) -> Any:
-    """(baselines, frames, others, which, share) → (x − x0) · gradient, summed by frame; compiled. Pictures are
-    uint8 RGB.
+    """Compiled (baselines, images, auxiliary inputs, frame, α) → (x − x0) · gradient, summed by frame.
+
+    Images and baselines are uint8 RGB; `frame` (N,) is the image that each baseline belongs to.
     """
-    from drivesal.attribution.engine.kernels import slope
+    from drivesal.attribution.engine.kernels import score_gradient
     from drivesal.model.backend import tensorflow
 
     tf = tensorflow()
 
     def make() -> Any:
-        def step(baselines: Any, frames: Any, others: Any, which: Any, share: Any) -> Any:
+        def step(baselines: Any, images: Any, auxiliary: Any, frame: Any, alpha: Any) -> Any:
             start = tf.cast(baselines, tf.float32)
-            way = tf.gather(tf.cast(frames, tf.float32), which) - start
-            x = start + share[:, None, None, None] * way
-            found = slope(model.answer(model.inputs(x), others), x)
-            return tf.math.unsorted_segment_sum(way * found, which, tf.shape(frames)[0])
+            difference = tf.gather(tf.cast(images, tf.float32), frame) - start
+            x = start + alpha[:, None, None, None] * difference
+            gradient = score_gradient(model.answer(model.inputs(x), auxiliary), x)
+            return tf.math.unsorted_segment_sum(difference * gradient, frame, tf.shape(images)[0])
 
-        picture = tf.TensorSpec([None, None, None, 3], tf.uint8)
-        places = [tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)]
-        signature = [picture, picture, tf.TensorSpec([None, None], tf.float32), *places]
+        image = tf.TensorSpec([None, None, None, 3], tf.uint8)
+        samples = [tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)]
+        signature = [image, image, tf.TensorSpec([None, None], tf.float32), *samples]
         return tf.function(step, input_signature=signature, autograph=False)
 
     return model.compiled("expected step", make)

@@ -1,4 +1,4 @@
-"""The gradient of the score at the picture, and its product with the picture."""
+"""The gradient of the score with respect to the image, and its product with the image."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def gradient(model: Scorable, context: Context) -> Attributor:
     """A = ∂S/∂x, in the score's unit per 1/255 of a channel's brightness."""
     differentiate = _compiled(model, context)
 
-    return lambda seen: Attributed(*differentiate(seen), model.to_rgb)
+    return lambda inputs: Attributed(*differentiate(inputs), model.to_rgb)
 
 
 @register(
@@ -39,26 +39,26 @@ def gradient(model: Scorable, context: Context) -> Attributor:
     uses_head=True,
 )
 def gradient_x_input(model: Scorable, context: Context) -> Attributor:
-    """A = x · ∂S/∂x with x in RGB 0..255: what the picture adds over black, were the score linear."""
+    """A = x · ∂S/∂x with x in RGB 0..255: the contribution relative to black if the score were linear."""
     differentiate = _compiled(model, context)
 
-    def attribute(seen: Seen) -> Attributed:
-        scores, raw = differentiate(seen)
-        return Attributed(scores, (raw @ model.to_rgb) * seen.pictures)
+    def attribute(inputs: Seen) -> Attributed:
+        scores, raw = differentiate(inputs)
+        return Attributed(scores, (raw @ model.to_rgb) * inputs.pictures)
 
     return attribute
 
 
 def _compiled(model: Scorable, context: Context) -> Callable[[Seen], tuple[Floats, Floats]]:
     """Scores and gradients at the network's input, in one compiled function."""
-    from drivesal.attribution.engine.kernels import of_pictures, slope
+    from drivesal.attribution.engine.kernels import compiled_for_images, score_gradient
     from drivesal.model.backend import tensorflow
 
     tf = tensorflow()
 
-    def differentiate(pictures: Any, others: Any) -> Any:
-        x = model.inputs(tf.cast(pictures, tf.float32))
-        score = model.answer(x, others)
-        return score, slope(score, x)
+    def differentiate(images: Any, auxiliary: Any) -> Any:
+        x = model.inputs(tf.cast(images, tf.float32))
+        score = model.answer(x, auxiliary)
+        return score, score_gradient(score, x)
 
-    return of_pictures(model, "gradient of pictures", differentiate, context)
+    return compiled_for_images(model, "gradient of images", differentiate, context)

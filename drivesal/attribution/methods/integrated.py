@@ -1,4 +1,4 @@
-"""Integrated gradients: what each pixel adds to the score on the way from a baseline to the picture."""
+"""Integrated gradients: the gradient summed along the straight path from a baseline to the image."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from drivesal.attribution.registry import Attributed, Attributor, Context, Optio
 if TYPE_CHECKING:
     from drivesal.types import Floats
 
-MOST = 4096
-"""Steps beyond which a person has mistyped."""
+MAX_STEPS = 4096
+"""More steps than this can only be a typing error."""
 EXACT = 32
-"""Steps where contributions are asked for as numbers: the case support."""
+"""Steps where contributions are needed as numbers: the case support."""
 
 
 @register(
@@ -28,15 +28,22 @@ EXACT = 32
     uses_head=True,
     passes=lambda options, size: options["steps"],
     options=(
-        Option("steps", int, 8, "points of the midpoint rule on the path from the baseline", low=1, high=MOST),
+        Option(
+            "steps",
+            int,
+            8,
+            "points of the midpoint rule on the path from the baseline to the image",
+            low=1,
+            high=MAX_STEPS,
+        ),
         dataclasses.replace(BASELINE, default="blur"),
     ),
 )
 def integrated_gradients(model: Scorable, context: Context, *, steps: int, baseline: str) -> Attributor:
-    """Contributions in the score's unit; their sum over a frame misses S(x) − S(x0) by the completeness error.
+    """A = (x − x0) · 1/K Σ_k ∂S/∂x at x0 + (k − ½)/K · (x − x0), in the score's unit.
 
-    The path runs at the network's input, which is linear in the picture. Raises OptionError for an unknown
-    baseline.
+    The sum of A over a frame differs from S(x) − S(x0) by the completeness error. The path runs at the
+    network's input, which is linear in the image. Raises OptionError for an unknown baseline.
     """
     import numpy as np
 
@@ -44,39 +51,42 @@ def integrated_gradients(model: Scorable, context: Context, *, steps: int, basel
     from drivesal.attribution.engine.buffers import Buffer
     from drivesal.model.backend import tensorflow
 
-    start_of = baselines.baseline(baseline, model, context.mean)
+    baseline_of = baselines.baseline(baseline, model, context.mean)
     gradient = kernels.summed_gradient(model)
-    share = ((np.arange(steps) + 0.5) / steps).astype(np.float32)
+    fractions = ((np.arange(steps) + 0.5) / steps).astype(np.float32)
 
-    def attribute(seen: Seen) -> Attributed:
-        start = start_of(seen.pictures)
-        x = kernels.network_inputs(model, seen.pictures)
-        once = kernels.network_inputs(model, kernels.distinct(start))
-        x0 = np.broadcast_to(once, x.shape)
-        way = x - x0
+    def attribute(inputs: Seen) -> Attributed:
+        start = baseline_of(inputs.pictures)
+        x = kernels.network_inputs(model, inputs.pictures)
+        unique_x0 = kernels.network_inputs(model, kernels.without_repeats(start))
+        x0 = np.broadcast_to(unique_x0, x.shape)
+        difference = x - x0
         total = np.zeros_like(x)
-        points = Buffer((min(context.batch, len(seen) * steps), *x.shape[1:]))
-        for frames, samples in kernels.chunks(len(seen), steps, context):
+        points = Buffer((min(context.batch, len(inputs) * steps), *x.shape[1:]))
+        for frames, samples in kernels.sample_batches(len(inputs), steps, context):
             rows = slice(frames[0], frames[-1] + 1)
             for point, frame, sample in zip(points.inputs, frames, samples, strict=False):
-                np.multiply(way[frame], share[sample], out=point)
+                np.multiply(difference[frame], fractions[sample], out=point)
                 point += x0[frame]
-            beside = tensorflow().constant(seen.others[frames])
-            found = gradient(points.tensor(len(frames)), beside, kernels.belonging(frames))
-            total[rows] += found.numpy()
-        signed = (seen.pictures - start) * (total @ (model.to_rgb / np.float32(steps)))
-        scores = kernels.scores_of(model, x, seen.others, context.batch)
-        if len(once) < len(seen) and not seen.others.shape[1]:
-            from_scores = np.repeat(kernels.scores_of(model, once, seen.others[:1], context.batch), len(seen))
+            auxiliary = tensorflow().constant(inputs.others[frames])
+            total[rows] += gradient(
+                points.tensor(len(frames)), auxiliary, kernels.frame_membership(frames)
+            ).numpy()
+        signed = (inputs.pictures - start) * (total @ (model.to_rgb / np.float32(steps)))
+        scores = kernels.batched_scores(model, x, inputs.others, context.batch)
+        if len(unique_x0) < len(inputs) and not inputs.others.shape[1]:
+            one_score = kernels.batched_scores(model, unique_x0, inputs.others[:1], context.batch)
+            baseline_scores = np.repeat(one_score, len(inputs))
         else:
-            from_scores = kernels.scores_of(model, x0, seen.others, context.batch)
-        return Attributed(scores, signed, None, from_scores, missed(signed, scores - from_scores))
+            baseline_scores = kernels.batched_scores(model, x0, inputs.others, context.batch)
+        error = completeness_error(signed, scores - baseline_scores)
+        return Attributed(scores, signed, None, baseline_scores, error)
 
     return attribute
 
 
-def missed(signed: Floats, expected: Floats) -> Floats:
-    """The completeness error |Σ − expected| of maps (N, h, w, C), (N,)."""
+def completeness_error(signed: Floats, expected: Floats) -> Floats:
+    """|Σ A − expected| for each map of (N, h, w, C), (N,)."""
     import numpy as np
 
     error: Floats = np.abs(signed.sum(axis=(1, 2, 3), dtype=np.float64) - expected).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Occlusion: what the score loses when a patch of the picture is hidden."""
+"""Occlusion: how much the score drops when a patch of the image is hidden."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from drivesal.attribution.engine.buffers import Reused
+    from drivesal.attribution.engine.buffers import ScoredBuffer
     from drivesal.types import Floats
 
-MOST = 4096
-"""Side of a patch [model px] beyond which a person has mistyped."""
+MAX_SIDE = 4096
+"""A larger patch side [model px] can only be a typing error."""
 
 Box = tuple[slice, slice]
 """Rows and columns of a patch."""
-NOWHERE: Box = (slice(0), slice(0))
+NO_BOX: Box = (slice(0), slice(0))
 
 
 def _passes(options: Mapping[str, Any], size: tuple[int, int]) -> int:
@@ -40,23 +40,30 @@ def _passes(options: Mapping[str, Any], size: tuple[int, int]) -> int:
     uses_head=True,
     passes=_passes,
     options=(
-        Option("patch", int, 10, "side of the square that is hidden [model px]", low=1, high=MOST),
-        Option("stride", int, 5, "from one patch to the next [model px], at most --patch", low=1, high=MOST),
+        Option("patch", int, 10, "side of the square patch that is hidden [model px]", low=1, high=MAX_SIDE),
+        Option(
+            "stride",
+            int,
+            5,
+            "distance from one patch to the next [model px], at most --patch",
+            low=1,
+            high=MAX_SIDE,
+        ),
         FILL,
     ),
 )
 def occlusion(model: Scorable, context: Context, *, patch: int, stride: int, fill: str) -> Attributor:
-    """A(p) = mean over the patches P that cover p of S(x) − S(x with P filled), in the score's unit.
+    """A(p) = mean of S(x) − S(x with P filled) over the patches P that cover p, in the score's unit.
 
-    It is divided by how many patches cover the pixel, so that borders, which fewer cover, are not pale. The
-    paper (section 4.2) shows the score itself at each place of the patch. Patches lie `stride` apart from the
-    upper left, the last ones flush with the edges; one larger than the picture is cut to it. Raises OptionError
-    for a stride that leaves holes.
+    The mean, not the sum, because fewer patches cover pixels at the border. The paper (section 4.2) shows the
+    score itself at each patch position. Patches lie `stride` apart from the upper left corner, the last ones
+    flush with the edges; a patch larger than the image is cut to it. Raises OptionError for a stride that
+    leaves gaps.
     """
     import numpy as np
 
     from drivesal.attribution.engine import baselines, kernels
-    from drivesal.attribution.engine.buffers import Reused
+    from drivesal.attribution.engine.buffers import ScoredBuffer
 
     if stride > patch:
         raise OptionError(
@@ -67,53 +74,55 @@ def occlusion(model: Scorable, context: Context, *, patch: int, stride: int, fil
     fill_of = baselines.baseline(fill, model, context.mean)
     height, width, _ = context.mean.shape
     boxes = _boxes((height, width), patch, stride)
-    coverage = _spread(np.ones(len(boxes)), boxes, (height, width))
+    coverage = _sum_over_boxes(np.ones(len(boxes)), boxes, (height, width))
 
-    def attribute(seen: Seen) -> Attributed:
-        x = kernels.network_inputs(model, seen.pictures)
-        filled = kernels.network_inputs(model, fill_of(seen.pictures))
-        reused = Reused(model, (min(context.batch, len(boxes) + 1), *x.shape[1:]), context)
-        scores = np.empty(len(seen), np.float32)
-        maps = np.empty((len(seen), height, width, 1), np.float32)
-        for i in range(len(seen)):
-            found = _scores(reused, x[i], filled[i], seen.others[i], [NOWHERE, *boxes]).astype(np.float64)
-            scores[i] = found[0]
-            maps[i, ..., 0] = _spread(found[0] - found[1:], boxes, (height, width)) / coverage
+    def attribute(inputs: Seen) -> Attributed:
+        x = kernels.network_inputs(model, inputs.pictures)
+        filled = kernels.network_inputs(model, fill_of(inputs.pictures))
+        buffer = ScoredBuffer(model, (min(context.batch, len(boxes) + 1), *x.shape[1:]), context)
+        scores = np.empty(len(inputs), np.float32)
+        maps = np.empty((len(inputs), height, width, 1), np.float32)
+        for i in range(len(inputs)):
+            occluded = _scores(buffer, x[i], filled[i], inputs.others[i], [NO_BOX, *boxes]).astype(np.float64)
+            scores[i] = occluded[0]
+            maps[i, ..., 0] = _sum_over_boxes(occluded[0] - occluded[1:], boxes, (height, width)) / coverage
         return Attributed(scores, maps)
 
     return attribute
 
 
 def _boxes(size: tuple[int, int], patch: int, stride: int) -> list[Box]:
-    """All patches on a picture (h, w), row by row."""
-    rows, columns = ([slice(at, at + patch) for at in _places(length, patch, stride)] for length in size)
+    """All patches of an image of `size` (h, w), row by row."""
+    rows, columns = ([slice(at, at + patch) for at in _offsets(length, patch, stride)] for length in size)
     return list(itertools.product(rows, columns))
 
 
-def _places(length: int, patch: int, stride: int) -> list[int]:
-    """Where patches begin along one side: the last one ends with it."""
+def _offsets(length: int, patch: int, stride: int) -> list[int]:
+    """Where patches start along one side; the last one ends at the edge."""
     last = max(length - patch, 0)
     return [*range(0, last, stride), last]
 
 
-def _scores(reused: Reused, x: Floats, filled: Floats, others: Floats, boxes: list[Box]) -> Floats:
-    """(boxes,): scores of the network's input x (h, w, C) with each of the boxes taken from `filled`."""
+def _scores(buffer: ScoredBuffer, x: Floats, filled: Floats, auxiliary: Floats, boxes: list[Box]) -> Floats:
+    """Scores (boxes,) of the network input x (h, w, C) with one box at a time replaced by that of `filled`."""
     import numpy as np
 
-    reused.inputs[:] = x
-    found = []
-    for start in range(0, len(boxes), len(reused)):
-        part = boxes[start : start + len(reused)]
-        for one, box in zip(reused.inputs, part, strict=False):
-            one[box] = filled[box]
-        found.append(reused.scores(len(part), others))
-        for one, box in zip(reused.inputs, part, strict=False):
-            one[box] = x[box]
-    return np.concatenate(found)
+    buffer.inputs[:] = x
+    scores = []
+    for start in range(0, len(boxes), len(buffer)):
+        batch = boxes[start : start + len(buffer)]
+        for slot, box in zip(buffer.inputs, batch, strict=False):
+            slot[box] = filled[box]
+        scores.append(buffer.scores(len(batch), auxiliary))
+        for slot, box in zip(buffer.inputs, batch, strict=False):
+            slot[box] = x[box]
+    return np.concatenate(scores)
 
 
-def _spread(values: NDArray[np.float64], boxes: list[Box], size: tuple[int, int]) -> NDArray[np.float64]:
-    """(h, w): at every pixel the sum of the values, one a box, of the boxes that cover it."""
+def _sum_over_boxes(
+    values: NDArray[np.float64], boxes: list[Box], size: tuple[int, int]
+) -> NDArray[np.float64]:
+    """(h, w): at every pixel the sum of the values, one per box, of the boxes that cover it."""
     import numpy as np
 
     total = np.zeros(size)

@@ -1,4 +1,4 @@
-"""RISE: the score that pictures have on average when a pixel is left visible, among random masks."""
+"""RISE: the mean score over random masks, given that a pixel is visible."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from drivesal.attribution.registry import Attributed, Attributor, Context, Optio
 if TYPE_CHECKING:
     from drivesal.types import Floats
 
-MOST = 100_000
-"""Masks beyond which a person has mistyped."""
-HELD = 64 * 2**20
-"""Most bytes of masks that are kept from frame to frame; beyond, they are drawn again from the seed."""
+MAX_MASKS = 100_000
+"""More masks than this can only be a typing error."""
+MAX_CACHED_BYTES = 64 * 2**20
+"""Masks of up to this size are kept from frame to frame; larger ones are drawn again from the seed."""
 
 
 @register(
@@ -29,95 +29,94 @@ HELD = 64 * 2**20
     uses_head=True,
     passes=lambda options, size: options["masks"],
     options=(
-        Option("masks", int, 1000, "random masks; more leave less noise", low=2, high=MOST),
-        Option("cells", int, 8, "cells of a mask along the picture's shorter side", low=1, high=256),
+        Option("masks", int, 1000, "number of random masks; more masks, less noise", low=2, high=MAX_MASKS),
+        Option("cells", int, 8, "cells of a mask along the image's shorter side", low=1, high=256),
         Option("keep", float, 0.5, "probability that a cell stays visible", low=0.01, high=0.99),
         FILL,
     ),
-    caution="chance leaves noise in the map, which halves with four times the masks",
+    caution="the random masks leave noise in the map; four times the masks halve it",
 )
 def rise(model: Scorable, context: Context, *, masks: int, cells: int, keep: float, fill: str) -> Attributor:
     """A(p) = Σ_i (S_i − S̄) M_i(p) / Σ_i M_i(p) = E[S | p is visible] − E[S], in the score's unit.
 
-    S_i is the score of x0 + M_i · (x − x0). The paper (section 3.1) has no S̄ and divides by E[M]: the
-    probability of a class is near 0 under most masks, but a regression has an offset, which would be added to
-    every pixel and, where chance shows one pixel more often than another, drown the map. With S̄ a constant
-    network's map is 0, and that of −S is the negative. The paper fills with black; the clip's mean is the
-    default here, because a black picture steers by itself.
+    S_i is the score of x0 + M_i · (x − x0), and S̄ their mean. The paper (section 3.1) has no S̄ and divides by
+    E[M]. That suits a class probability, which is near 0 under most masks; a regression has an offset, which
+    would be added to every pixel and drown the map, because chance shows some pixels more often than others.
+    With S̄ the map of a constant network is 0, and the method is antisymmetric. The paper fills with black; here
+    the default is the clip's mean image, because a black image steers by itself.
 
-    The masks come from `context.seed` and are the same for every frame: a frame's map does not depend on its
-    neighbours, and the noise that chance leaves does not flicker from one to the next. A pixel that no mask
-    shows gets 0.
+    The masks depend only on `context.seed` and are the same for every frame, so a frame's map does not depend
+    on its neighbours and the noise does not flicker. A pixel that no mask shows gets 0.
     """
     import numpy as np
 
     from drivesal.attribution.engine import baselines, kernels
-    from drivesal.attribution.engine.buffers import Reused
+    from drivesal.attribution.engine.buffers import ScoredBuffer
 
     fill_of = baselines.baseline(fill, model, context.mean)
     height, width, _ = context.mean.shape
 
-    def drawn() -> Iterator[Floats]:
-        return _draw((height, width), masks, cells, keep, context.batch, context.seed)
+    def draw() -> Iterator[Floats]:
+        return _draw_masks((height, width), masks, cells, keep, context.batch, context.seed)
 
-    held = list(drawn()) if masks * height * width * 4 <= HELD else None
+    cached = list(draw()) if masks * height * width * 4 <= MAX_CACHED_BYTES else None
 
-    def attribute(seen: Seen) -> Attributed:
-        x = kernels.network_inputs(model, seen.pictures)
-        x0 = kernels.network_inputs(model, fill_of(seen.pictures))
-        way = x - x0
-        scores = kernels.scores_of(model, x, seen.others, context.batch)
-        reused = Reused(model, (min(context.batch, masks), *x.shape[1:]), context)
-        sums = np.zeros(len(seen))
-        total = np.zeros((len(seen) + 1, height * width))
-        for part in held or drawn():
-            # the last row counts how often a pixel is visible; taking off S(x), not yet S̄, costs no precision
-            weights = np.ones((len(seen) + 1, len(part)), np.float32)
-            for i in range(len(seen)):
-                _hide(reused.inputs, part, x0[i], way[i])
-                weights[i] = reused.scores(len(part), seen.others[i]) - scores[i]
+    def attribute(inputs: Seen) -> Attributed:
+        x = kernels.network_inputs(model, inputs.pictures)
+        x0 = kernels.network_inputs(model, fill_of(inputs.pictures))
+        difference = x - x0
+        scores = kernels.batched_scores(model, x, inputs.others, context.batch)
+        buffer = ScoredBuffer(model, (min(context.batch, masks), *x.shape[1:]), context)
+        sums = np.zeros(len(inputs))
+        total = np.zeros((len(inputs) + 1, height * width))
+        for batch in cached or draw():
+            # the last row sums the visibility; subtracting S(x) here, and S̄ only at the end, costs no precision
+            weights = np.ones((len(inputs) + 1, len(batch)), np.float32)
+            for i in range(len(inputs)):
+                _blend(buffer.inputs, batch, x0[i], difference[i])
+                weights[i] = buffer.scores(len(batch), inputs.others[i]) - scores[i]
             sums += weights[:-1].sum(axis=1, dtype=np.float64)
-            total += weights @ part.reshape(len(part), -1)
+            total += weights @ batch.reshape(len(batch), -1)
         visible = total[-1]
         maps = total[:-1] / np.where(visible > 0, visible, 1) - sums[:, None] / masks
         maps[:, visible == 0] = 0
-        return Attributed(scores, maps.astype(np.float32).reshape(len(seen), height, width, 1))
+        return Attributed(scores, maps.astype(np.float32).reshape(len(inputs), height, width, 1))
 
     return attribute
 
 
-def _draw(
+def _draw_masks(
     size: tuple[int, int], masks: int, cells: int, keep: float, batch: int, seed: int
 ) -> Iterator[Floats]:
-    """Masks (≤ batch, h, w), float32 in 0..1, the same from the same seed whatever the batch.
+    """Yield batches of masks (≤ batch, h, w), float32 in 0..1; the masks depend on the seed, not on `batch`.
 
-    As in section 3.2 of the paper: cells are kept or not, each by itself, enlarged bilinearly with one row and
-    column to spare, and cut out at a random shift of less than a cell.
+    As in section 3.2 of the paper: each cell of a grid is kept with probability `keep`; the grid, with one
+    spare row and column, is enlarged bilinearly and cropped at a random shift of less than a cell.
     """
     import cv2
     import numpy as np
 
     rows, columns = (round(min(cells, min(size)) * length / min(size)) for length in size)
     high, wide = math.ceil(size[0] / rows), math.ceil(size[1] / columns)
-    # a stream each, so that what is drawn does not depend on where a batch ends
-    kept_from, shift_from = np.random.default_rng(seed % 2**32).spawn(2)
+    # separate streams, so that the draws do not depend on where a batch ends
+    keep_rng, shift_rng = np.random.default_rng(seed % 2**32).spawn(2)
     for start in range(0, masks, batch):
         count = min(batch, masks - start)
-        grids = (kept_from.random((count, rows + 1, columns + 1)) < keep).astype(np.float32)
-        shifts = (shift_from.random((count, 2)) * (high, wide)).astype(np.int64)
-        part = np.empty((count, *size), np.float32)
-        for mask, grid, (down, right) in zip(part, grids, shifts, strict=True):
+        grids = (keep_rng.random((count, rows + 1, columns + 1)) < keep).astype(np.float32)
+        shifts = (shift_rng.random((count, 2)) * (high, wide)).astype(np.int64)
+        result = np.empty((count, *size), np.float32)
+        for mask, grid, (down, right) in zip(result, grids, shifts, strict=True):
             large = cv2.resize(grid, ((columns + 1) * wide, (rows + 1) * high), interpolation=cv2.INTER_LINEAR)
             mask[:] = large[down : down + size[0], right : right + size[1]]
-        yield part
+        yield result
 
 
-def _hide(inputs: Floats, masks: Floats, x0: Floats, way: Floats) -> None:
-    """x0 + M · way (h, w, C) for each of the masks (n, h, w) into the first inputs."""
+def _blend(inputs: Floats, masks: Floats, x0: Floats, difference: Floats) -> None:
+    """Write x0 + M · difference (h, w, C) for each mask of (n, h, w) into the first n inputs."""
     import cv2
 
-    for one, mask in zip(inputs, masks, strict=False):
-        # one picture at a time stays in the processor's cache
-        cv2.merge([mask] * one.shape[2], one)
-        one *= way
-        one += x0
+    for slot, mask in zip(inputs, masks, strict=False):
+        # one image at a time stays in the processor's cache
+        cv2.merge([mask] * slot.shape[2], slot)
+        slot *= difference
+        slot += x0

@@ -1,4 +1,4 @@
-"""Gradients of noisy copies of the picture: their mean, their mean square, their variance."""
+"""Gradients at noisy copies of the image: their mean, mean square and variance."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     Moments = Callable[[Seen, bool], tuple[Floats, Floats, Floats]]
 
 _OPTIONS = (
-    Option("samples", int, 25, "noisy copies of each frame", low=1, high=4096),
-    Option("noise", float, 0.1, "their standard deviation as a share of the range 0..255", low=0.0, high=10.0),
+    Option("samples", int, 25, "number of noisy copies of each frame", low=1, high=4096),
+    Option("noise", float, 0.1, "standard deviation of the noise as a share of 0..255", low=0.0, high=10.0),
 )
 
 
@@ -44,13 +44,13 @@ def _passes(options: Any, size: tuple[int, int]) -> int:
     passes=_passes,
 )
 def smoothgrad(model: Scorable, context: Context, *, samples: int, noise: float) -> Attributor:
-    """The mean gradient around the picture, in the score's unit per 1/255 of a channel's brightness."""
+    """A = 1/K Σ_k ∂S/∂x at x + ε_k, in the score's unit per 1/255 of a channel's brightness."""
     import numpy as np
 
     moments = _moments(model, context, samples, noise)
 
-    def attribute(seen: Seen) -> Attributed:
-        scores, total, _ = moments(seen, False)
+    def attribute(inputs: Seen) -> Attributed:
+        scores, total, _ = moments(inputs, False)
         return Attributed(scores, total / np.float32(samples), model.to_rgb)
 
     return attribute
@@ -70,13 +70,13 @@ def smoothgrad(model: Scorable, context: Context, *, samples: int, noise: float)
     passes=_passes,
 )
 def squared_smoothgrad(model: Scorable, context: Context, *, samples: int, noise: float) -> Attributor:
-    """The mean square of the gradients around the picture, at RGB; no sign."""
+    """A = 1/K Σ_k (∂S/∂x at x + ε_k)² for each RGB channel; unsigned, relative."""
     import numpy as np
 
     moments = _moments(model, context, samples, noise)
 
-    def attribute(seen: Seen) -> Attributed:
-        scores, _, squares = moments(seen, True)
+    def attribute(inputs: Seen) -> Attributed:
+        scores, _, squares = moments(inputs, True)
         return Attributed(scores, squares / np.float32(samples))
 
     return attribute
@@ -92,70 +92,71 @@ def squared_smoothgrad(model: Scorable, context: Context, *, samples: int, noise
     odd=False,
     uses_head=True,
     caution=HEADLESS,
-    options=(Option("samples", int, 25, "noisy copies of each frame", low=2, high=4096), _OPTIONS[1]),
+    options=(Option("samples", int, 25, "number of noisy copies of each frame", low=2, high=4096), _OPTIONS[1]),
     passes=_passes,
 )
 def vargrad(model: Scorable, context: Context, *, samples: int, noise: float) -> Attributor:
-    """The variance of the gradients around the picture, at RGB; no sign."""
+    """A = 1/K Σ_k (g_k − ḡ)², g_k = ∂S/∂x at x + ε_k, for each RGB channel; unsigned, relative."""
     import numpy as np
 
     moments = _moments(model, context, samples, noise)
 
-    def attribute(seen: Seen) -> Attributed:
-        scores, total, squares = moments(seen, True)
+    def attribute(inputs: Seen) -> Attributed:
+        scores, total, squares = moments(inputs, True)
         mean = (total / np.float32(samples)) @ model.to_rgb
-        # what rounding leaves below 0 is 0
+        # rounding may leave a variance just below 0
         return Attributed(scores, np.maximum(squares / np.float32(samples) - mean * mean, 0))
 
     return attribute
 
 
 def _moments(model: Scorable, context: Context, samples: int, noise: float) -> Moments:
-    """What gives scores (N,), the gradients' sum (N, h, w, C) at the network's input, and where it is asked for
-    the sum of their squares (N, h, w, 3) at RGB.
+    """Return a function from inputs to scores (N,), sum of gradients (N, h, w, C) and sum of their squares.
 
-    The noise is added to the RGB picture and not cut off at 0 and 255, as in the paper.
+    Gradients are at the network's input, squares (N, h, w, 3) at RGB and computed only on request. The noise is
+    added to the RGB image and, as in the paper, not clipped to 0..255.
     """
     import numpy as np
 
     from drivesal.attribution.engine import kernels
-    from drivesal.attribution.engine.noise import Noise, copies
+    from drivesal.attribution.engine.noise import Noise, noisy_copies
     from drivesal.model.backend import tensorflow
 
     plain, squared = kernels.summed_gradient(model), _with_squares(model)
-    drawn = Noise(context.seed, context.mean.shape[:2], model.to_rgb.T, 255 * noise)
+    source = Noise(context.seed, context.mean.shape[:2], model.to_rgb.T, 255 * noise)
 
-    def moments(seen: Seen, squares: bool) -> tuple[Floats, Floats, Floats]:
-        x = kernels.network_inputs(model, seen.pictures)
-        total, square = np.zeros_like(x), np.zeros(seen.pictures.shape if squares else 0, np.float32)
-        for noisy, frames in copies(drawn, x, seen.indices, samples, context):
+    def moments(inputs: Seen, squares: bool) -> tuple[Floats, Floats, Floats]:
+        x = kernels.network_inputs(model, inputs.pictures)
+        total, square = np.zeros_like(x), np.zeros(inputs.pictures.shape if squares else 0, np.float32)
+        for noisy, frames in noisy_copies(source, x, inputs.indices, samples, context):
             rows = slice(frames[0], frames[-1] + 1)
-            beside, belongs = tensorflow().constant(seen.others[frames]), kernels.belonging(frames)
+            auxiliary = tensorflow().constant(inputs.others[frames])
+            membership = kernels.frame_membership(frames)
             if squares:
-                found, found_square = squared(noisy, beside, belongs)
-                square[rows] += found_square.numpy()
+                gradient, gradient_square = squared(noisy, auxiliary, membership)
+                square[rows] += gradient_square.numpy()
             else:
-                found = plain(noisy, beside, belongs)
-            total[rows] += found.numpy()
-        return kernels.scores_of(model, x, seen.others, context.batch), total, square
+                gradient = plain(noisy, auxiliary, membership)
+            total[rows] += gradient.numpy()
+        return kernels.batched_scores(model, x, inputs.others, context.batch), total, square
 
     return moments
 
 
 def _with_squares(model: Scorable) -> Any:
-    """`kernels.summed_gradient` that gives the sum of squares at RGB too."""
-    from drivesal.attribution.engine.kernels import slope, specs, summed
+    """`kernels.summed_gradient` that also returns the sum of squares at RGB."""
+    from drivesal.attribution.engine.kernels import float_specs, score_gradient, sum_by_frame
     from drivesal.model.backend import tensorflow
 
     tf = tensorflow()
 
     def make() -> Any:
-        def differentiate(x: Any, others: Any, belongs: Any) -> Any:
-            found = slope(model.answer(x, others), x)
-            at_rgb = tf.nn.conv2d(found, model.to_rgb[None, None], 1, "VALID")
-            return summed(found, belongs), summed(at_rgb * at_rgb, belongs)
+        def differentiate(x: Any, auxiliary: Any, membership: Any) -> Any:
+            gradient = score_gradient(model.answer(x, auxiliary), x)
+            at_rgb = tf.nn.conv2d(gradient, model.to_rgb[None, None], 1, "VALID")
+            return sum_by_frame(gradient, membership), sum_by_frame(at_rgb * at_rgb, membership)
 
-        signature = specs((None, None, len(model.to_rgb)), (None,), (None,))
+        signature = float_specs((None, None, len(model.to_rgb)), (None,), (None,))
         return tf.function(differentiate, input_signature=signature, autograph=False).get_concrete_function()
 
     return model.compiled("summed squares", make)

@@ -1,4 +1,4 @@
-"""Layer-wise relevance propagation: closed forms, conservation, and what it is refused on."""
+"""Layer-wise relevance propagation: closed forms, conservation, and the networks that are refused."""
 
 import dataclasses
 
@@ -22,12 +22,12 @@ def explain(model, images, **options):
     return lrp.build(model, context(images), **lrp.settings(options))(seen(images))
 
 
-def close(found, expected, share=1e-3):
-    return np.allclose(found, expected, rtol=share, atol=share * np.abs(expected).max())
+def close(result, expected, share=1e-3):
+    return np.allclose(result, expected, rtol=share, atol=share * np.abs(expected).max())
 
 
 def chained(*stack, size=LARGE, channels=3, seed=0):
-    """A Sequential with random weights, also those that start as 0 or 1."""
+    """A Sequential with random weights, including biases and normalization, which Keras starts at 0 or 1."""
     keras().utils.set_random_seed(seed)
     network = keras().Sequential([keras().layers.Input((*size, channels)), *stack])
     rng = np.random.default_rng(seed)
@@ -61,44 +61,44 @@ def rectifying(bias):
 @pytest.mark.parametrize("rule", ["z-plus", "epsilon"])
 def test_a_linear_model_gives_weights_times_input(rule):
     model, images = steering(linear(bias=0), scale=1 / 255), pictures(3, SIZE)
-    found = explain(model, images, rule=rule, epsilon=1e-9)
-    assert close(found.raw, images / 255 * linear_weights())
-    assert found.scores == pytest.approx(model.predict(images), rel=1e-5)
-    assert found.completeness_errors.max() < 1e-4
-    assert not found.baseline_scores.any()
+    result = explain(model, images, rule=rule, epsilon=1e-9)
+    assert close(result.raw, images / 255 * linear_weights())
+    assert result.scores == pytest.approx(model.predict(images), rel=1e-5)
+    assert result.completeness_errors.max() < 1e-4
+    assert not result.baseline_scores.any()
 
 
 def test_the_stabiliser_is_a_share_of_the_mean_preactivation():
     images = pictures(3, SIZE)
-    # of one number the mean |z| is |z|, so that 1 / (1 + epsilon) is left
-    found = explain(steering(linear(bias=0), scale=1 / 255), images, epsilon=0.25)
-    assert close(found.raw, images / 255 * linear_weights() / 1.25)
-    assert found.completeness_errors == pytest.approx(np.abs(found.scores) * 0.2, rel=1e-3)
+    # with a single output the mean |z| is |z|, so that the relevance is divided by 1 + epsilon
+    result = explain(steering(linear(bias=0), scale=1 / 255), images, epsilon=0.25)
+    assert close(result.raw, images / 255 * linear_weights() / 1.25)
+    assert result.completeness_errors == pytest.approx(np.abs(result.scores) * 0.2, rel=1e-3)
 
 
-def test_a_bias_keeps_its_part():
+def test_a_bias_absorbs_relevance():
     images = pictures(3, SIZE)
-    found = explain(steering(linear(bias=0.5), scale=1 / 255), images, epsilon=1e-9)
-    assert found.completeness_errors == pytest.approx(np.full(3, 0.5), rel=1e-3)
+    result = explain(steering(linear(bias=0.5), scale=1 / 255), images, epsilon=1e-9)
+    assert result.completeness_errors == pytest.approx(np.full(3, 0.5), rel=1e-3)
 
 
 @pytest.mark.parametrize("rule", ["z-plus", "epsilon"])
 def test_relevance_is_conserved_without_biases(rule):
     model, images = steering(rectifying(bias=False), scale=1 / 255), pictures(4, LARGE)
-    found = explain(model, images, rule=rule, epsilon=1e-9)
-    assert found.summed.sum(axis=(1, 2)) == pytest.approx(found.scores, rel=2e-3)
-    assert np.abs(found.scores).min() > 1e-3
+    result = explain(model, images, rule=rule, epsilon=1e-9)
+    assert result.summed.sum(axis=(1, 2)) == pytest.approx(result.scores, rel=2e-3)
+    assert np.abs(result.scores).min() > 1e-3
 
 
-def test_the_residue_of_biases_is_reported():
+def test_the_relevance_absorbed_by_biases_is_the_completeness_error():
     model, images = steering(rectifying(bias=True), scale=1 / 255), pictures(4, LARGE)
-    found = explain(model, images)
-    missing = np.abs(found.raw.sum(axis=(1, 2, 3)) - model.predict(images))
+    result = explain(model, images)
+    missing = np.abs(result.raw.sum(axis=(1, 2, 3)) - model.predict(images))
     assert missing.min() > 1e-3
-    assert found.completeness_errors == pytest.approx(missing, rel=1e-3)
+    assert result.completeness_errors == pytest.approx(missing, rel=1e-3)
 
 
-def test_epsilon_is_the_gradient_times_the_networks_input_under_relu():
+def test_the_epsilon_rule_under_relu_is_gradient_times_network_input():
     tf = tensorflow()
     model, images = (
         steering(rectifying(bias=True), colour="YUV", scale=1 / 127.5, offset=-1),
@@ -108,12 +108,12 @@ def test_epsilon_is_the_gradient_times_the_networks_input_under_relu():
     with tf.GradientTape() as tape:
         tape.watch(x)
         score = model.answer(x)
-    expected = (x * tape.gradient(score, x)).numpy().sum(axis=3, keepdims=True)  # of YUV
+    expected = (x * tape.gradient(score, x)).numpy().sum(axis=3, keepdims=True)  # over YUV
     assert close(explain(model, images, rule="epsilon", epsilon=1e-9).raw, expected)
 
 
 def test_z_plus_by_hand():
-    """Two 1x1 convolutions over one pixel and a dense layer: z^B, own-sign shares behind an ELU, epsilon."""
+    """Two 1x1 convolutions of one pixel and a dense layer: z^B rule, sign rule with ELU, epsilon rule."""
     layers, rng = keras().layers, np.random.default_rng(3)
     network = keras().Sequential(
         [
@@ -127,10 +127,10 @@ def test_z_plus_by_hand():
     weights = [rng.normal(size=size).astype(np.float32) for size in ((3, 4), (4,), (4, 5), (5,), (5, 1), (1,))]
     network.set_weights([w if w.ndim == 1 or i == 4 else w[None, None] for i, w in enumerate(weights)])
     images = pictures(6, (1, 1))
-    found = explain(steering(network, scale=1 / 127.5, offset=-1), images, epsilon=1e-9)
+    result = explain(steering(network, scale=1 / 127.5, offset=-1), images, epsilon=1e-9)
     w1, b1, w2, b2, w3, _ = (w.astype(float) for w in weights)
     negative = 0
-    for image, raw in zip(images, found.raw, strict=True):
+    for image, raw in zip(images, result.raw, strict=True):
         x = image.reshape(3) / 127.5 - 1
         z1 = x @ w1 + b1
         a1 = np.where(z1 < 0, np.expm1(z1), z1)
@@ -151,7 +151,7 @@ def test_z_plus_by_hand():
 
 
 def test_z_plus_of_a_convolution_by_hand():
-    """A 2x2 convolution with stride 2 behind a ReLU, whose windows do not overlap."""
+    """A 2x2 convolution with stride 2 after a ReLU; its windows do not overlap."""
     layers = keras().layers
     kernel = np.array([[1, -2], [3, 0.5]], np.float32)
     first, second = layers.Conv2D(1, 1, use_bias=False, activation="relu"), layers.Conv2D(1, 2, strides=2)
@@ -162,7 +162,7 @@ def test_z_plus_of_a_convolution_by_hand():
     dense.set_weights([np.array([[1.0], [-2], [3], [4]]), np.zeros(1)])
     images = pictures(1, (4, 4))
     model = steering(network, colour="GREY")
-    found = explain(model, images, epsilon=1e-9)
+    result = explain(model, images, epsilon=1e-9)
     x = model.inputs(images.astype(np.float32)).numpy()[0, ..., 0]
     expected = np.zeros((4, 4))
     for i, weight in enumerate((1.0, -2, 3, 4)):
@@ -170,12 +170,12 @@ def test_z_plus_of_a_convolution_by_hand():
         z = (x[rows, columns] * kernel).sum() + 20
         shares = x[rows, columns] * np.maximum(kernel, 0)
         expected[rows, columns] = max(z, 0) * weight * shares / shares.sum()
-    # the first convolution's window is one pixel of one channel, which takes all
-    assert close(found.raw[0, ..., 0], expected)
+    # the first convolution's window is one pixel of one channel, which gets all of the relevance
+    assert close(result.raw[0, ..., 0], expected)
 
 
 def folded(convolution, norm, first):
-    """The convolution with the normalization behind it, or before it, in its weights."""
+    """Weights of the convolution with a normalization after it, or before it (`first`), folded in."""
     gamma, beta, mean, variance = norm.get_weights()
     kernel, bias = convolution.get_weights()
     scale = gamma / np.sqrt(variance + norm.epsilon)
@@ -196,9 +196,9 @@ def test_normalization_is_folded(rule, first):
     plain = chained(layers.Conv2D(4, 3, strides=2), layers.ELU(), layers.Flatten(), layers.Dense(1))
     plain.set_weights([*folded(convolution, norm, first), *rest[-1].get_weights()])
     images = pictures(3, LARGE)
-    found, expected = (explain(steering(one, scale=1 / 255), images, rule=rule) for one in (network, plain))
-    assert found.scores == pytest.approx(expected.scores, rel=1e-4)
-    assert close(found.raw, expected.raw)
+    result, expected = (explain(steering(n, scale=1 / 255), images, rule=rule) for n in (network, plain))
+    assert result.scores == pytest.approx(expected.scores, rel=1e-4)
+    assert close(result.raw, expected.raw)
 
 
 @pytest.mark.parametrize("rule", ["z-plus", "epsilon"])
@@ -213,12 +213,12 @@ def test_rescaling_before_cropping_is_folded(rule):
     ]
     inner, images = chained(*rest), pictures(3, LARGE)
     outer = keras().Sequential([layers.Input((*LARGE, 3)), layers.Rescaling(1 / 255), inner])
-    found, expected = (
+    result, expected = (
         explain(steering(outer), images, rule=rule),
         explain(steering(inner, scale=1 / 255), images, rule=rule),
     )
-    assert close(found.raw, expected.raw)
-    assert not found.raw[:, :4].any()
+    assert close(result.raw, expected.raw)
+    assert not result.raw[:, :4].any()
 
 
 def normalized():
@@ -264,18 +264,18 @@ def nested():
         ),
     ],
 )
-def test_the_sum_and_its_residue_make_the_score(make, colour, rule):
+def test_the_completeness_error_is_exact(make, colour, rule):
     images = pictures(3, LARGE)
     model = steering(make(), colour=colour, scale=1 / 255)
-    found = explain(model, images, rule=rule)
-    assert found.raw.shape == (3, *LARGE, 3 if colour in ("RGB", "BGR") else 1)
-    assert found.raw.dtype == np.float32
-    assert np.isfinite(found.raw).all()
-    assert (np.abs(found.raw) > 0).any(axis=(1, 2, 3)).all()
-    missing = np.abs(found.raw.sum(axis=(1, 2, 3)) - found.scores)
-    assert found.completeness_errors == pytest.approx(missing, abs=1e-4)
+    result = explain(model, images, rule=rule)
+    assert result.raw.shape == (3, *LARGE, 3 if colour in ("RGB", "BGR") else 1)
+    assert result.raw.dtype == np.float32
+    assert np.isfinite(result.raw).all()
+    assert (np.abs(result.raw) > 0).any(axis=(1, 2, 3)).all()
+    missing = np.abs(result.raw.sum(axis=(1, 2, 3)) - result.scores)
+    assert result.completeness_errors == pytest.approx(missing, abs=1e-4)
     alone = np.concatenate([explain_one(model, images, i, rule).raw for i in range(3)])
-    assert close(alone, found.raw)
+    assert close(alone, result.raw)
 
 
 def explain_one(model, images, i, rule):
@@ -284,14 +284,14 @@ def explain_one(model, images, i, rule):
 
 
 @pytest.mark.parametrize("rule", ["z-plus", "epsilon"])
-def test_the_negated_score_has_the_negated_map(rule):
+def test_the_map_is_antisymmetric(rule):
     model, images = steering(convolutional(head="tanh"), scale=1 / 255), pictures(3, LARGE)
-    found, negated = explain(model, images, rule=rule), explain(model.negated, images, rule=rule)
-    assert negated.scores == pytest.approx(-found.scores)
-    assert close(negated.raw, -found.raw, 1e-5)
+    result, negated = explain(model, images, rule=rule), explain(model.negated, images, rule=rule)
+    assert negated.scores == pytest.approx(-result.scores)
+    assert close(negated.raw, -result.raw, 1e-5)
 
 
-def test_relevance_starts_from_the_angle_behind_a_tanh():
+def test_relevance_starts_from_the_angle_after_a_tanh():
     network = rectifying(False)
     plain, images = steering(network, scale=1 / 255), pictures(3, LARGE)
     layers = keras().layers
@@ -304,35 +304,35 @@ def test_relevance_starts_from_the_angle_behind_a_tanh():
     assert close(c.raw, a.raw)
 
 
-def test_one_class_and_one_filter():
+def test_explaining_one_class_or_one_filter():
     layers, images = keras().layers, pictures(3, LARGE)
     convolution = layers.Conv2D(4, 5, use_bias=False, activation="relu", name="seen")
     network = chained(convolution, layers.Flatten(), layers.Dense(3, activation="softmax", use_bias=False))
     card = Card(Preprocess(LARGE, scale=1 / 255), Target(DEGREES))
     model = SteeringModel(network, card, target=Class(1))
-    found = explain(model, images, epsilon=1e-9)
-    assert found.raw.sum(axis=(1, 2, 3)) == pytest.approx(found.scores, rel=2e-3)
+    result = explain(model, images, epsilon=1e-9)
+    assert result.raw.sum(axis=(1, 2, 3)) == pytest.approx(result.scores, rel=2e-3)
     activation = explain(model.explaining(Filters("seen", (2,))), images, epsilon=1e-9)
     assert activation.raw.sum(axis=(1, 2, 3)) == pytest.approx(activation.scores, rel=2e-3)
     assert activation.scores.min() > 0
 
 
-def test_one_of_two_outputs():
+def test_explaining_one_of_two_outputs():
     layers, images = keras().layers, pictures(3, LARGE)
     inputs = layers.Input((*LARGE, 3))
     x = layers.Flatten()(layers.Conv2D(4, 5, strides=2, activation="relu", use_bias=False)(inputs))
     outputs = [layers.Dense(1, name=name, use_bias=False)(x) for name in ("angle", "throttle")]
     network = keras().Model(inputs, outputs)
     card = Card(Preprocess(LARGE, scale=1 / 255), Target(DEGREES, output="angle"))
-    found = explain(SteeringModel(network, card), images, epsilon=1e-9)
-    assert found.raw.sum(axis=(1, 2, 3)) == pytest.approx(network(images / 255)[0].numpy()[:, 0], rel=2e-3)
+    result = explain(SteeringModel(network, card), images, epsilon=1e-9)
+    assert result.raw.sum(axis=(1, 2, 3)) == pytest.approx(network(images / 255)[0].numpy()[:, 0], rel=2e-3)
     both = Card(Preprocess(LARGE, scale=1 / 255), Target(DEGREES, output="0.5*angle+0.5*throttle"))
     with pytest.raises(ModelError, match="one number of the network's output"):
         explain(SteeringModel(network, both), images)
 
 
 @pytest.mark.parametrize("rule", ["z-plus", "epsilon"])
-def test_a_constant_model_has_none(rule):
+def test_the_map_of_a_constant_model_is_0(rule):
     model = steering(linear(np.zeros((*SIZE, 3), np.float32)))
     assert not explain(model, pictures(2, SIZE), rule=rule).raw.any()
 
@@ -365,27 +365,27 @@ def refused(kind):
         ("tanh", "tanh in curved"),
         ("gelu", "gelu in curved"),
         ("transposed", r"wide \(Conv2DTranspose\)"),
-        ("operation", r"what goes into flatten\w* \(Flatten\) is not"),
+        ("operation", r"the input of flatten\w* \(Flatten\) is not"),
         ("sigmoid", "0 at 0"),
     ],
 )
-def test_what_has_no_rule_is_refused_by_name(kind, named):
+def test_layers_without_a_rule_are_refused_by_name(kind, named):
     with pytest.raises(ModelError, match=f"{named}.*; use gradient, integrated-gradients"):
         explain(steering(refused(kind)), pictures(1, LARGE))
 
 
-def test_a_layer_that_is_not_what_it_seems_is_found_out():
+def test_a_lambda_that_is_not_affine_is_refused():
     layers = keras().layers
     inputs = layers.Input((*LARGE, 3))
     x = layers.Lambda(lambda x: x * x)(inputs)
     network = keras().Model(inputs, layers.Dense(1)(layers.Flatten()(x)))
-    with pytest.raises(ModelError, match="its layers' weights give"):
+    with pytest.raises(ModelError, match=r"recomputed from its layers' weights.*the weights give"):
         explain(steering(network, scale=1 / 255), pictures(2, LARGE))
     scaled = keras().Model(
         inputs, layers.Dense(1, use_bias=False)(layers.Flatten()(layers.Lambda(lambda x: x / 255)(inputs)))
     )
-    found = explain(steering(scaled), pictures(2, LARGE))
-    assert found.completeness_errors.max() < 0.01 * np.abs(found.scores).max()
+    result = explain(steering(scaled), pictures(2, LARGE))
+    assert result.completeness_errors.max() < 0.01 * np.abs(result.scores).max()
 
 
 def test_options_out_of_range_are_refused():
@@ -398,7 +398,7 @@ def test_options_out_of_range_are_refused():
 def test_traced_once(rule):
     model, images = steering(convolutional(), scale=1 / 255), pictures(5, LARGE)
     traced, inside = [], model.inside
-    model.inside = lambda *given: traced.append(1) or inside(*given)
+    model.inside = lambda *arguments: traced.append(1) or inside(*arguments)
     lrp = method("lrp")
     for epsilon in (0.001, 0.1):
         attribute = lrp.build(model, context(images), rule=rule, epsilon=epsilon)
@@ -407,7 +407,7 @@ def test_traced_once(rule):
     assert len(traced) == 1
 
 
-def test_weights_are_read_when_it_runs():
+def test_weights_are_read_at_run_time():
     network, images = rectifying(False), pictures(2, LARGE)
     lrp = method("lrp")
     attribute = lrp.build(steering(network, scale=1 / 255), context(images), **lrp.settings({}))
