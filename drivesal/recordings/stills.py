@@ -13,8 +13,8 @@ import numpy as np
 
 from drivesal.angle import AngleSpec
 from drivesal.errors import DamagedInputError, InputError, LabelError, OptionError
-from drivesal.recordings.decoding.still_images import read_picture, whole
-from drivesal.recordings.ranges import TOLERANCE_S, bounded, outside, places
+from drivesal.recordings.decoding.still_images import is_complete, read_image
+from drivesal.recordings.ranges import TOLERANCE_S, bound_index, index_range, out_of_range
 from drivesal.recordings.registry import Camera, OpenOptions
 from drivesal.series.smoothing import note, smoothed
 from drivesal.types import WHOLE, Frame, Recording, RecordingInfo, Span
@@ -222,7 +222,7 @@ class StillsRecording(Recording):
     # Ranges
 
     def _places(self, span: Span) -> range:
-        return places(span, len(self._stills), self._bound, self._no_frame)
+        return index_range(span, len(self._stills), self._bound, self._no_frame)
 
     def _bound(self, bound: float | int) -> int:
         """The index of the first frame at or after a bound."""
@@ -230,7 +230,7 @@ class StillsRecording(Recording):
         def first_from(time_s: float) -> int:
             return int(np.searchsorted(self._times, time_s - TOLERANCE_S))
 
-        return bounded(bound, len(self._stills), first_from)
+        return bound_index(bound, len(self._stills), first_from)
 
     def _on_screen(self, time_s: float) -> int:
         """The index of the last frame that began at or before a time. Raises `InputError` outside the drive."""
@@ -239,7 +239,7 @@ class StillsRecording(Recording):
         return max(int(np.searchsorted(self._times, time_s + TOLERANCE_S, side="right")) - 1, 0)
 
     def _no_frame(self, what: str) -> InputError:
-        return outside(self._path, len(self._stills), 0.0, self._times[-1], what)
+        return out_of_range(self._path, len(self._stills), 0.0, self._times[-1], what)
 
     # Reading
 
@@ -257,7 +257,7 @@ class StillsRecording(Recording):
         """The image as (H, W, 3) uint8 RGB; None, and a loss, where it cannot be used."""
         path = self._stills[index].path
         try:
-            image = read_picture(path) if whole(path) else None
+            image = read_image(path) if is_complete(path) else None
         except InputError:
             image = None
         if image is not None and self._size in (None, image.shape[:2]):

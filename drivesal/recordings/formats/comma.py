@@ -46,7 +46,7 @@ def _open(path: Path, asked: OpenOptions) -> Recording:
     times = None if asked.rate is not None else clock
     video = VideoRecording(path / _VIDEO, rate=asked.rate, strict=asked.strict, times=times)
     try:
-        video.describe(path, "comma2k19", _notes(video, clock))
+        video.present_as(path, "comma2k19", _notes(video, clock))
         track = _track(path, clock[: video.info.length]) if asked.labels else None
         if track is None:
             return video

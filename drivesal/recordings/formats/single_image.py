@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from drivesal.errors import InputError, OptionError
-from drivesal.recordings.decoding.still_images import read_picture, signature
+from drivesal.recordings.decoding.still_images import image_format, read_image
 from drivesal.recordings.registry import OpenOptions, register
 from drivesal.types import WHOLE, Frame, Recording, RecordingInfo, Span
 
@@ -16,7 +16,7 @@ class PictureRecording(Recording):
     """One frame: index 0, time 0, rate 1."""
 
     def __init__(self, path: Path) -> None:
-        image = read_picture(path)
+        image = read_image(path)
         self.losses = []
         self._frame = Frame(0, 0.0, image)
         self.info = RecordingInfo(
@@ -29,7 +29,7 @@ class PictureRecording(Recording):
             length=1,
             duration_s=1.0,
             seekable=True,
-            codec=(signature(path) or "picture").split()[0].lower(),
+            codec=(image_format(path) or "picture").split()[0].lower(),
         )
 
     def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
@@ -57,6 +57,6 @@ class PictureRecording(Recording):
         """Nothing is held open."""
 
 
-@register("picture", lambda path: signature(path) is not None, looks_for="a JPEG, PNG, BMP or TIFF file")
+@register("picture", lambda path: image_format(path) is not None, looks_for="a JPEG, PNG, BMP or TIFF file")
 def _open(path: Path, asked: OpenOptions) -> Recording:
     return PictureRecording(path)

@@ -80,7 +80,7 @@ def test_what_matches_nothing_says_what_was_looked_for(tmp_path: Path) -> None:
         assert part in str(error.value)
     with pytest.raises(OptionError, match="did you mean images"):
         open_recording(tmp_path / "empty", format="image")
-    with pytest.raises(OptionError, match="--camera for a recording of several"):
+    with pytest.raises(OptionError, match="--camera for a recording with several cameras"):
         open_recording(images(tmp_path / "drive", 2), camera="left")
 
 

@@ -75,7 +75,7 @@ def test_a_broken_picture_says_so(tmp_path: Path) -> None:
 
 def test_text_by_a_pictures_name_is_told(tmp_path: Path) -> None:
     (tmp_path / "bad.jpg").write_text("x")
-    with pytest.raises(InputError, match="expected a video or a picture"):
+    with pytest.raises(InputError, match="expected a video or an image"):
         open_recording(tmp_path / "bad.jpg")
 
 
