@@ -41,7 +41,7 @@ class AngleKind:
         return self.unit + ("" if self.turns == "unknown" else f" at the {self.turns.replace('-', ' ')}")
 
     def text(self, value: float) -> str:
-        """The value formatted for display, with its side: "12.3° L", "0.420 norm R", "0.0°"; a score: "1.43"."""
+        """The value for display, with its side: "12.3° L", "0.420 norm R", "0.0°"; a score: "1.43"."""
         if not self.sided:
             return f"{value + 0.0:.4g}"  # -0.0 + 0.0 is 0.0
         digits = 1 if self.unit == "deg" else 3

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 DAMAGED = 3
-"""Exit code for input that was damaged but partly readable: the results are complete for the readable frames."""
+"""Exit code for damaged but partly readable input: the results are complete for the readable frames."""
 _MAX_LENGTH = 1000
 
 

@@ -63,12 +63,12 @@ class RecordingInfo:
     """Properties of a recording that are known before its frames are read.
 
     `rate` is an exact fraction (30000/1001), the nominal one if the rate varies; `time_base` is the unit of the
-    timestamps; `length` counts frames, None if it is only known after reading; `notes` are messages for the user
-    (a guessed rate, an applied rotation); `files` are the files other than `path` that are read (a log, images);
-    `keyframe_gap` is the largest number of frames decoded to reach one: the largest distance between keyframes,
-    1 if every frame can be decoded alone, all frames if the recording is not `seekable`; `clock_s` is the clock
-    time at time 0 [s since 1970], None if unknown; `camera` is the camera shown, one of `cameras`, the cameras
-    that have images.
+    timestamps; `length` counts frames, None if it is only known after reading; `notes` are messages for the
+    user (a guessed rate, an applied rotation); `files` are the files other than `path` that are read (a log,
+    images); `keyframe_gap` is the largest number of frames decoded to reach one: the largest distance between
+    keyframes, 1 if every frame can be decoded alone, all frames if the recording is not `seekable`; `clock_s`
+    is the clock time at time 0 [s since 1970], None if unknown; `camera` is the selected one of `cameras`, the
+    cameras that have images.
 
     Labels: `angle` is their kind, None without labels; `own_labels`: they are part of the recording;
     `labels_by`: whether a label table is keyed by "time" or "frame", None without a table; `named_labels`: the
@@ -107,7 +107,7 @@ class RecordingInfo:
         return None if reach is None else max(-(-(reach[1] - reach[0]) // span.every), 0)
 
     def reach_of(self, span: Span) -> tuple[int, int] | None:
-        """Approximate start (inclusive) and end (exclusive) frame of the span; None if the length is not known."""
+        """Approximate first and one-past-last frame of the span; None if the length is not known."""
         if self.length is None:
             return None
         length, rate = self.length, self.rate
@@ -176,14 +176,14 @@ class AudioSource:
 class Explained:
     """One frame with its prediction and its attribution maps, at the model's input size (h, w).
 
-    `picture` (h, w, 3) uint8 RGB is the model input; `angle` is the prediction in drivesal's convention; `score`
-    is the explained number, the angle itself unless another target was chosen. Per-pixel maps are (h, w)
-    float32, positive where they raise the score (turn an angle left): `push` is reduced from the method's map;
-    `pull` is that of the negated score, None for antisymmetric methods, where it is −push; `gradient` and
-    `contribution` are set only if a case needs them. `raw` (h, w, C) float32 is the method's map over the
-    network's input channels; `to_rgb` (C, 3) maps these channels to RGB, None if no conversion is needed.
-    `baseline_score` is f(x0) and `completeness_error` |Σ contribution − (f(x) − f(x0))|, in the unit of the
-    score; both are set if contributions were computed.
+    `picture` (h, w, 3) uint8 RGB is the model input; `angle` is the prediction in drivesal's convention;
+    `score` is the explained number, the angle itself unless another target was chosen. Per-pixel maps are
+    (h, w) float32, positive where they raise the score (turn an angle left): `push` is reduced from the
+    method's map; `pull` is the map of the negated score, None for antisymmetric methods, where it is −push;
+    `gradient` and `contribution` are set only if a case needs them. `raw` (h, w, C) float32 is the method's map
+    over the network's input channels; `to_rgb` (C, 3) maps these channels to RGB, None if no conversion is
+    needed. `baseline_score` is f(x0) and `completeness_error` |Σ contribution − (f(x) − f(x0))|, in the unit of
+    the score; both are set if contributions were computed.
     """
 
     frame: Frame
