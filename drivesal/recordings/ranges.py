@@ -27,7 +27,7 @@ def index_range(
 ) -> range:
     """Frame indices of a span. Raises `OptionError` for an invalid `every`, `no_frame(…)` if it is empty."""
     if span.every < 1:
-        raise OptionError("every Nth frame, with N at least 1", f"N is {span.every}", "use 1 for all frames")
+        raise OptionError("every Nth frame, with N at least 1", f"N is {span.every}", "use 1 for all")
     start = 0 if span.start is None else bound(span.start)
     stop = count if span.end is None else bound(span.end)
     if start >= stop:
