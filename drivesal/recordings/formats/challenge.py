@@ -16,11 +16,11 @@ from drivesal.errors import InputError, OptionError
 from drivesal.recordings.formats.images import images_in
 from drivesal.recordings.labels.csv_columns import (
     CsvTable,
-    csvs_in,
+    csv_files,
     first_cells,
-    parts_of,
-    plain_name,
+    normalized_name,
     read_table,
+    split_image_name,
 )
 from drivesal.recordings.registry import CAMERAS, Camera, OpenOptions, from_the_side, register
 from drivesal.recordings.sources import VIDEOS
@@ -34,11 +34,11 @@ _EXTRAS = ("torque", "speed", "lat", "long", "alt")
 
 def _find(path: Path, columns: tuple[set[str], ...] = (_CHALLENGE, _EXPORT)) -> Path | None:
     """The CSV in a folder, or at `path`, that has one of these sets of columns; earlier sets are preferred."""
-    tables = csvs_in(path, "final_example.csv") if path.is_dir() else [path]
+    tables = csv_files(path, "final_example.csv") if path.is_dir() else [path]
     tables = [table for table in tables if table.suffix.lower() == ".csv"]
     for required in columns:
         for table in tables:
-            if required <= {plain_name(cell) for cell in first_cells(table)} and _has_images(table):
+            if required <= {normalized_name(cell) for cell in first_cells(table)} and _has_images(table):
                 return table
     return None
 
@@ -47,7 +47,7 @@ def _has_images(table: Path) -> bool:
     """Whether a camera folder exists beside the CSV or at the path given by its first row."""
     if any((table.parent / camera).is_dir() for camera in CAMERAS):
         return True
-    names, cells = [plain_name(name) for name in first_cells(table)], first_cells(table, 1)
+    names, cells = [normalized_name(name) for name in first_cells(table)], first_cells(table, 1)
     return "frame_id" in names and _center_folder(table, cells[names.index("frame_id") :][:1]).is_dir()
 
 
@@ -56,7 +56,7 @@ def _center_folder(table: Path, ids: Iterable[str]) -> Path:
     folder = table.parent / "center"
     if folder.is_dir():
         return folder
-    folders_of_id = next((folders for folders, name in map(parts_of, ids) if folders and name), ())
+    folders_of_id = next((folders for folders, name in map(split_image_name, ids) if folders and name), ())
     return table.parent.joinpath(*folders_of_id) if folders_of_id and ".." not in folders_of_id else folder
 
 
@@ -74,7 +74,7 @@ def _open(path: Path, asked: OpenOptions) -> Recording:
         raise InputError(expected, f"{path} is not one", "check the path")
     table = read_table(file)
     cameras: tuple[Camera, ...] = ("center",)
-    if set(table.plain) >= _EXPORT:
+    if set(table.normalized) >= _EXPORT:
         stills, clock_s, lost = _export(table, camera)
         cameras = tuple(one for one in CAMERAS if images_in(file.parent / one))
     elif camera == "center":
@@ -94,14 +94,14 @@ def _challenge(table: CsvTable) -> tuple[list[Still], float, tuple[str, ...]]:
 
     A frame_id may include folders and a suffix: Ch2_001/center/1479425440130861447.jpg.
     """
-    stamp, steering = table.plain.index("frame_id"), table.plain.index("steering_angle")
+    stamp, steering = table.normalized.index("frame_id"), table.normalized.index("steering_angle")
     ids = [row[stamp] if stamp < len(row) else "" for row in table.rows]
     folder = _center_folder(table.path, ids)
     images = {image.stem: image for image in images_in(folder)}
     angles: dict[str, float] = {}
     bad = 0
     for row, cell in zip(table.rows, ids, strict=True):
-        folders, name = parts_of(cell)
+        folders, name = split_image_name(cell)
         if folders and folders[-1] in ("left", "right"):
             continue
         if name.isdecimal():
@@ -141,10 +141,10 @@ def _export(table: CsvTable, camera: Camera) -> tuple[list[Still], float, tuple[
 
 def _rows(table: CsvTable) -> Iterator[tuple[str, str, int, float, dict[str, float]]]:
     """For each row with an image: camera, file name, nanoseconds, angle and the other signals."""
-    columns = {name: table.plain.index(name) for name in table.plain}
+    columns = {name: table.normalized.index(name) for name in table.normalized}
     for row in table.rows:
         cells = {name: row[i].strip() for name, i in columns.items() if i < len(row)}
-        folders, stem = parts_of(cells.get("filename", ""))
+        folders, stem = split_image_name(cells.get("filename", ""))
         name = re.split(r"[\\/]", cells.get("filename", ""))[-1]
         # the file name holds the exact time; spreadsheets round the timestamp column
         stamp = next((one for one in (stem, cells.get("timestamp", "")) if one.isdecimal()), "")

@@ -11,7 +11,7 @@ from pathlib import Path
 from drivesal.angle import AngleSpec
 from drivesal.errors import InputError, OptionError
 from drivesal.recordings.formats.images import SUFFIXES
-from drivesal.recordings.labels.csv_columns import CsvTable, csvs_in, first_cells, plain_name, read_rows
+from drivesal.recordings.labels.csv_columns import CsvTable, csv_files, first_cells, normalized_name, read_rows
 from drivesal.recordings.registry import CAMERAS, Camera, OpenOptions, from_the_side, register
 from drivesal.recordings.stills import Listing, Still, StillsRecording
 from drivesal.types import Recording
@@ -28,7 +28,7 @@ _CLOCK = re.compile(r"(\d{4})_(\d\d?)_(\d\d?)_(\d\d?)_(\d\d?)_(\d\d?)_(\d{1,6})"
 
 def _find(path: Path) -> Path | None:
     """The log in a folder, or `path` itself if it is a log."""
-    logs = csvs_in(path, _LOG) if path.is_dir() else [path]
+    logs = csv_files(path, _LOG) if path.is_dir() else [path]
     for log in logs:
         if log.suffix.lower() == ".csv" and (log.name == _LOG or _is_log(first_cells(log))):
             return log  # a malformed driving_log.csv counts too: it is a damaged log, not another format
@@ -40,7 +40,7 @@ def _is_log(cells: list[str]) -> bool:
 
 
 def _is_header(cells: list[str]) -> bool:
-    names = [plain_name(cell) for cell in cells]
+    names = [normalized_name(cell) for cell in cells]
     return any(_column(names, name) is not None for name in ("center", "left", "right")) and (
         _column(names, "steer") is not None
     )
@@ -78,7 +78,7 @@ def _open(path: Path, asked: OpenOptions) -> Recording:
             "a folder recorded by the simulator", f"{path} has no driving_log.csv", "check the path"
         )
     table = read_rows(log)
-    plain = table.plain
+    plain = table.normalized
     if not _is_log(table.names):
         came = f"{log} begins with {','.join(table.names)[:60]}"
         raise InputError(f"a log of {','.join(_COLUMNS)}", came, "check the file, or set --format")
@@ -117,7 +117,7 @@ def _stills(table: CsvTable, images: int, steering: int) -> Iterator[Still]:
     extra_columns = [
         (name, index)
         for index, name in enumerate(table.names)
-        if index != steering and name and _column(_COLUMNS[:3], table.plain[index].split("_")[0]) is None
+        if index != steering and name and _column(_COLUMNS[:3], table.normalized[index].split("_")[0]) is None
     ]
     for path, row in _images(table, images):
         numbers = {name: table.number(row[index]) for name, index in extra_columns if index < len(row)}
