@@ -13,7 +13,7 @@ from drivesal.types import WHOLE, Frame, Recording, RecordingInfo, Span
 
 
 class MemoryRecording(Recording):
-    """Frames of one size, sorted by time. Raises InputError if there are none or they do not meet this."""
+    """Frames of one size with increasing times. Raises InputError if they are not, or if there are none."""
 
     def __init__(self, frames: Sequence[Frame]) -> None:
         sizes = {frame.image.shape for frame in frames}

@@ -78,8 +78,8 @@ def refuse_stream(text: str) -> None:
 
 
 def _not_supported(came: str, source: str) -> InputError:
-    do = f"record it to a file first, as with: ffmpeg {source} -t 60 -c:v libx264 run.mp4"
-    return InputError("a recording in a file", f"{came} not read yet", do)
+    do = f"record it to a file first, for example: ffmpeg {source} -t 60 -c:v libx264 run.mp4"
+    return InputError("a recording in a file", f"{came} not supported yet", do)
 
 
 def recordings_in(folder: Path) -> FoundRecordings:

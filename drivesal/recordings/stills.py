@@ -205,7 +205,7 @@ class StillsRecording(Recording):
         """Average the angles over time, in the convention of the file."""
         angles = [math.nan if (angle := _angle(still)) is None else angle for still in self._stills]
         means = smoothed(self._times.astype(np.float64), np.array(angles, np.float64), width_s).tolist()
-        self._stills = [replace(one, steering=mean) for one, mean in zip(self._stills, means, strict=True)]
+        self._stills = [replace(still, steering=mean) for still, mean in zip(self._stills, means, strict=True)]
         self._notes.append(note(width_s))
 
     def _first_image(self) -> Image:

@@ -200,7 +200,7 @@ def _decode_keyframe(container: InputContainer, stream: VideoStream, pts: int) -
                 if packet.pts == pts and packet.is_keyframe:
                     # Draining the decoder avoids decoding the packets that it would buffer.
                     frames = packet.decode() + stream.codec_context.decode(None)
-                    return next((one for one in frames if one.pts == pts and not one.is_corrupt), None)
+                    return next((frame for frame in frames if frame.pts == pts and not frame.is_corrupt), None)
         except av.FFmpegError:
             continue
     return None

@@ -76,7 +76,7 @@ def _open(path: Path, asked: OpenOptions) -> Recording:
     cameras: tuple[Camera, ...] = ("center",)
     if set(table.normalized) >= _EXPORT:
         stills, clock_s, lost = _export(table, camera)
-        cameras = tuple(one for one in CAMERAS if images_in(file.parent / one))
+        cameras = tuple(side for side in CAMERAS if images_in(file.parent / side))
     elif camera == "center":
         stills, clock_s, lost = _challenge(table)
     else:
@@ -147,7 +147,7 @@ def _rows(table: CsvTable) -> Iterator[tuple[str, str, int, float, dict[str, flo
         folders, stem = split_image_name(cells.get("filename", ""))
         name = re.split(r"[\\/]", cells.get("filename", ""))[-1]
         # the file name holds the exact time; spreadsheets round the timestamp column
-        stamp = next((one for one in (stem, cells.get("timestamp", "")) if one.isdecimal()), "")
+        stamp = next((cell for cell in (stem, cells.get("timestamp", "")) if cell.isdecimal()), "")
         side = folders[-1] if folders else cells.get("frame_id", "").split("_")[0]
         if side in CAMERAS and name and stamp:
             numbers = {extra: table.number(cells.get(extra, "")) for extra in _EXTRAS}

@@ -28,7 +28,7 @@ _MAX_GAP_S = 0.5
 
 @register(
     "comma2k19",
-    lambda path: path.joinpath(_VIDEO).is_file() and any((path / one).is_dir() for one in _FOLDERS),
+    lambda path: path.joinpath(_VIDEO).is_file() and any((path / name).is_dir() for name in _FOLDERS),
     looks_for="a segment with video.hevc, processed_log/CAN/steering_angle and global_pose/frame_times",
 )
 def _open(path: Path, asked: OpenOptions) -> Recording:

@@ -151,7 +151,7 @@ def _warning(motion: _LabelledMotion, unshifted: _LagResult) -> tuple[str | None
     are reported as swapped only if no offset matches equally well.
     """
     nearby = [motion.at(lag) for lag in _lags(_MAX_LAG_S, max(_LAG_STEP_S, motion.step_s))]
-    best, worst = max(nearby, key=lambda one: one.r), min(nearby, key=lambda one: one.r)
+    best, worst = max(nearby, key=lambda result: result.r), min(nearby, key=lambda result: result.r)
     against = best.r < 0 and worst.interval[1] < _CONTRADICTION_BELOW
     offset = _best_offset(motion, best)
     shifted = offset.r >= _MIN_SHIFTED_R and bool(np.quantile(offset.draws - best.draws, 0.025) > _MIN_GAIN)
@@ -179,14 +179,18 @@ def _best_offset(motion: _LabelledMotion, best: _LagResult) -> _LagResult:
     """The time offset at which the labels match best, the smallest of equally good ones; `best` if none."""
     limit_s = min(_MAX_OFFSET_S, _MAX_OFFSET_SHARE * motion.length_s)
     results = [motion.at(lag) for lag in _lags(limit_s, _OFFSET_STEP_S)]
-    r = np.array([-np.inf, *(one.r for one in results), -np.inf])
+    r = np.array([-np.inf, *(result.r for result in results), -np.inf])
     peaks = (r[1:-1] >= r[:-2]) & (r[1:-1] >= r[2:])
     distant = [
-        one for one, peak in zip(results, peaks, strict=True) if peak and abs(one.lag_s) >= _MIN_OFFSET_S
+        result
+        for result, peak in zip(results, peaks, strict=True)
+        if peak and abs(result.lag_s) >= _MIN_OFFSET_S
     ]
-    highest = max((one.r for one in distant), default=0.0)
+    highest = max((result.r for result in distant), default=0.0)
     return min(
-        (one for one in distant if one.r >= highest - _TIE), key=lambda one: abs(one.lag_s), default=best
+        (result for result in distant if result.r >= highest - _TIE),
+        key=lambda result: abs(result.lag_s),
+        default=best,
     )
 
 
@@ -222,7 +226,7 @@ class _LabelledMotion:
         blocks = int(self._block.max()) + 1
         filled = np.unique(self._block[self.valid])
         drawn = np.random.default_rng(_SEED).choice(filled, (_RESAMPLES, len(filled)))
-        self._draws = np.stack([np.bincount(one, minlength=blocks) for one in drawn]).astype(np.float64)
+        self._draws = np.stack([np.bincount(draw, minlength=blocks) for draw in drawn]).astype(np.float64)
 
     def at(self, lag_s: float) -> _LagResult:
         """Correlation of the turning with the label `lag_s` later; 0 if too little of the drive remains."""

@@ -25,8 +25,8 @@ def test_a_folder_with_times_in_nanoseconds(tmp_path: Path) -> None:
             frames = list(recording.frames())
             assert [number(frame.image) for frame in frames] == list(range(8))
             assert [frame.time_s for frame in frames] == pytest.approx([i / 20 for i in range(8)], abs=1e-6)
-            wanted = [math.degrees(-0.2 + 0.1 * i) for i in range(8)]
-            assert [frame.steering for frame in frames] == pytest.approx(wanted)
+            expected = [math.degrees(-0.2 + 0.1 * i) for i in range(8)]
+            assert [frame.steering for frame in frames] == pytest.approx(expected)
 
 
 def test_an_unused_video_beside_the_images_is_noted(tmp_path: Path) -> None:
@@ -61,9 +61,9 @@ def test_bad_rows_and_missing_images(tmp_path: Path) -> None:
 
 def test_through_the_command(tmp_path: Path, inside: Callable[..., Any], model_path: Path) -> None:
     ch2(tmp_path / "ch2", 4)
-    done = inside("image", "ch2", "--model", model_path, "--at", "0.1", "--json")
-    assert done.code == 0, done
-    assert json.loads(done.out)["truth"] == pytest.approx(0, abs=1e-6)
+    result = inside("image", "ch2", "--model", model_path, "--at", "0.1", "--json")
+    assert result.code == 0, result
+    assert json.loads(result.out)["truth"] == pytest.approx(0, abs=1e-6)
 
 
 @pytest.mark.parametrize(("camera", "shown"), [(None, 100), ("center", 100), ("left", 0), ("right", 200)])
@@ -77,8 +77,8 @@ def test_a_bag_export_has_three_cameras(tmp_path: Path, camera: Any, shown: int)
             frames = list(recording.frames())
             assert [number(frame.image) for frame in frames] == [shown + i for i in range(6)]
             assert [frame.time_s for frame in frames] == pytest.approx([i / 20 for i in range(6)], abs=1e-6)
-            wanted = [math.degrees(-0.2 + 0.1 * i) for i in range(6)]
-            assert [frame.steering for frame in frames] == pytest.approx(wanted)
+            expected = [math.degrees(-0.2 + 0.1 * i) for i in range(6)]
+            assert [frame.steering for frame in frames] == pytest.approx(expected)
             assert frames[0].extras["speed"] == 15.5
             assert recording.losses == []
 
@@ -107,9 +107,9 @@ def test_the_command_reads_the_left_camera_of_a_bag_export(
     tmp_path: Path, drivesal: Callable[..., Any]
 ) -> None:
     bag(tmp_path / "bag", 6)
-    done = drivesal("info", "bag", "--camera", "left", "--json")
-    assert done.returncode == 0, done.stderr
-    facts = json.loads(done.stdout)
+    result = drivesal("info", "bag", "--camera", "left", "--json")
+    assert result.returncode == 0, result.stderr
+    facts = json.loads(result.stdout)
     assert (facts["format"], facts["frames"]) == ("udacity-ch2", 6)
     assert facts["angles"]["highest"] == pytest.approx(math.degrees(0.3), abs=0.01)
 
@@ -140,9 +140,9 @@ def with_ids(table: Path, id_format: str) -> Path:
 def test_frame_ids_with_folders_and_suffixes(tmp_path: Path, id_format: str) -> None:
     folder = ch2(tmp_path / "ch2", 5)
     table = with_ids(folder / "final_example.csv", id_format)
-    wanted = [math.degrees(-0.2 + 0.1 * i) for i in range(5)]
+    expected = [math.degrees(-0.2 + 0.1 * i) for i in range(5)]
     with open_recording(folder) as recording:
-        assert [frame.steering for frame in recording.frames()] == pytest.approx(wanted)
+        assert [frame.steering for frame in recording.frames()] == pytest.approx(expected)
         assert recording.losses == []
     elsewhere = table.rename(tmp_path / "CH2_final_evaluation.csv")
     labels = read_labels(elsewhere)
@@ -150,9 +150,9 @@ def test_frame_ids_with_folders_and_suffixes(tmp_path: Path, id_format: str) -> 
     with open_recording(folder / "center", labels=labels) as recording:
         frames = list(recording.frames())
         assert [frame.time_s for frame in frames] == pytest.approx([i / 20 for i in range(5)], abs=1e-6)
-        assert [frame.steering for frame in frames] == pytest.approx(wanted, abs=1e-3)
+        assert [frame.steering for frame in frames] == pytest.approx(expected, abs=1e-3)
     with open_recording(make_clip(tmp_path / "run.mp4", 5), labels=labels) as video:
-        assert [frame.steering for frame in video.frames()] == pytest.approx(wanted, abs=1e-3)
+        assert [frame.steering for frame in video.frames()] == pytest.approx(expected, abs=1e-3)
 
 
 def test_labels_of_a_longer_drive_are_aligned_by_clock_time(tmp_path: Path) -> None:
@@ -161,8 +161,8 @@ def test_labels_of_a_longer_drive_are_aligned_by_clock_time(tmp_path: Path) -> N
     for image in sorted((folder / "center").iterdir())[:3]:
         image.unlink()
     with open_recording(folder / "center", labels=labels) as recording:
-        wanted = [math.degrees(-0.2 + 0.1 * i) for i in range(3, 8)]
-        assert [frame.steering for frame in recording.frames()] == pytest.approx(wanted, abs=1e-3)
+        expected = [math.degrees(-0.2 + 0.1 * i) for i in range(3, 8)]
+        assert [frame.steering for frame in recording.frames()] == pytest.approx(expected, abs=1e-3)
 
 
 def test_a_table_beside_the_folder_given_by_its_frame_ids(tmp_path: Path) -> None:

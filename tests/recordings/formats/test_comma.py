@@ -81,9 +81,9 @@ def test_missing_frame_times_are_an_error(tmp_path: Path) -> None:
 
 def test_through_the_command(tmp_path: Path, inside: Callable[..., Any], model_path: Path) -> None:
     comma(tmp_path / "seg", 12, gap_after=5)
-    done = inside("video", "seg", "--model", model_path, "--quiet", "--json")
-    assert done.code == 0, done
-    assert json.loads(done.out)["labelled_frames"] == 12
+    result = inside("video", "seg", "--model", model_path, "--quiet", "--json")
+    assert result.code == 0, result
+    assert json.loads(result.out)["labelled_frames"] == 12
     with av.open(str(tmp_path / "seg.saliency.mp4")) as video:
-        wanted = [i / 20 + (i > 5) for i in range(12)]
-        assert [frame.time for frame in video.decode(video=0)] == pytest.approx(wanted, abs=1e-4)
+        expected = [i / 20 + (i > 5) for i in range(12)]
+        assert [frame.time for frame in video.decode(video=0)] == pytest.approx(expected, abs=1e-4)

@@ -119,14 +119,14 @@ def test_windows_line_endings(tmp_path: Path) -> None:
 
 def test_through_the_command(tmp_path: Path, inside: Callable[..., Any], model_path: Path) -> None:
     tub(tmp_path / "tub", 6)
-    done = inside("image", "tub", "--model", model_path, "--at", "#2")
-    assert done.code == 0, done
-    assert "label 0.300 norm L" in done.out
-    done = inside(
+    result = inside("image", "tub", "--model", model_path, "--at", "#2")
+    assert result.code == 0, result
+    assert "label 0.300 norm L" in result.out
+    result = inside(
         "video", "tub", "--model", model_path, "--angle-unit", "norm", "--model-angle-unit", "norm", "--json"
     )
-    assert done.code == 0, done
-    assert json.loads(done.out)["labelled_frames"] == 6
+    assert result.code == 0, result
+    assert json.loads(result.out)["labelled_frames"] == 6
 
 
 def test_sessions_of_different_days_can_be_rendered(
@@ -134,9 +134,9 @@ def test_sessions_of_different_days_can_be_rendered(
 ) -> None:
     catalog = tub(tmp_path / "tub", 6) / "catalog_1.catalog"
     catalog.write_text(catalog.read_text().replace(": 1600000", ": 1600900"))
-    done = inside("video", "tub", "--no-labels", "--model", model_path, "--json")
-    assert done.code == 0, done
-    assert any("more than a day" in note for note in json.loads(done.out)["notes"])
+    result = inside("video", "tub", "--no-labels", "--model", model_path, "--json")
+    assert result.code == 0, result
+    assert any("more than a day" in note for note in json.loads(result.out)["notes"])
     with av.open(str(tmp_path / "tub.saliency.mp4")) as video:
         times = [frame.time for frame in video.decode(video=0)]
     assert times == pytest.approx([0, 0.05, 0.1, 86400.1, 86400.15, 86400.2], abs=1e-4)

@@ -53,8 +53,8 @@ def test_damaged_images_are_losses_and_keep_their_index(tmp_path: Path) -> None:
     cv2.imwrite(str(folder / "7.jpg"), np.zeros((32, 48, 3), np.uint8))
     with open_recording(folder) as recording:
         assert [frame.index for frame in recording.frames()] == [0, 1, 3, 5, 7]
-        wanted = ["2 images cannot be read (first #2, 3.jpg)", "1 image is of another size than 96x64"]
-        assert [loss[: len(text)] for loss, text in zip(recording.losses, wanted, strict=True)] == wanted
+        expected = ["2 images cannot be read (first #2, 3.jpg)", "1 image is of another size than 96x64"]
+        assert [loss[: len(text)] for loss, text in zip(recording.losses, expected, strict=True)] == expected
         with pytest.raises(InputError, match=r"3\.jpg is not one"):
             recording.at(2)
     with (
@@ -96,14 +96,14 @@ def test_the_command_accepts_a_folder_and_a_pattern(
 ) -> None:
     images(tmp_path / "run.2", 6)
     options = ("--model", model_path, "--quiet", "--smooth", "0")
-    done = inside("video", "run.2", *options)
-    assert done.code == 0, done
+    result = inside("video", "run.2", *options)
+    assert result.code == 0, result
     with av.open(str(tmp_path / "run.2.saliency.mp4")) as video:
         assert [frame.time for frame in video.decode(video=0)] == pytest.approx([i / 20 for i in range(6)])
-    done = inside("image", "run.2/*.jpg", "--at", "#3", "--model", model_path)
-    assert done.code == 0, done
+    result = inside("image", "run.2/*.jpg", "--at", "#3", "--model", model_path)
+    assert result.code == 0, result
     assert (tmp_path / "run.2.saliency.png").is_file()
-    done = inside("video", "run.2", "--format", "video", "--out", "x.mp4", *options)
-    assert done.code == 1
-    assert len(done.err.strip().splitlines()) == 1
+    result = inside("video", "run.2", "--format", "video", "--out", "x.mp4", *options)
+    assert result.code == 1
+    assert len(result.err.strip().splitlines()) == 1
     assert not list(tmp_path.glob("x.*"))

@@ -108,9 +108,9 @@ def test_the_command_reads_a_log_with_spaces_after_commas(tmp_path: Path, drives
     log = folder / "driving_log.csv"
     head, *rows = log.read_text().splitlines()
     log.write_text("\r\n".join([head, *(row.replace(",", ", ") for row in rows)]) + "\r\n")
-    done = drivesal("info", "sim", "--camera", "right", "--json")
-    assert done.returncode == 0, done.stderr
-    facts = json.loads(done.stdout)
+    result = drivesal("info", "sim", "--camera", "right", "--json")
+    assert result.returncode == 0, result.stderr
+    facts = json.loads(result.stdout)
     assert facts["frames"] == 6
     assert facts["angles"]["highest"] == pytest.approx(12.5)
 
@@ -172,9 +172,9 @@ def test_gaps_are_preserved_in_the_overlay_video(
 ) -> None:
     simulator(tmp_path / "sim", TIMES)
     options = ("--model", model_path, "--quiet", "--json")
-    done = inside("video", "sim", "--no-labels", *options)
-    assert done.code == 0, done
-    assert json.loads(done.out)["labelled_frames"] == 0
+    result = inside("video", "sim", "--no-labels", *options)
+    assert result.code == 0, result
+    assert json.loads(result.out)["labelled_frames"] == 0
     with av.open(str(tmp_path / "sim.saliency.mp4")) as video:
         assert [frame.time for frame in video.decode(video=0)] == pytest.approx(SECONDS, abs=1e-4)
 
@@ -184,19 +184,19 @@ def test_own_labels_are_compared_and_a_table_replaces_them(
 ) -> None:
     simulator(tmp_path / "sim", TIMES)
     options = ("--model", model_path, "--at", "#1", "--json", "--overwrite", "--turns", "road-wheels")
-    done = inside("image", "sim", *options)
-    assert done.code == 0, done
-    assert json.loads(done.out)["truth"] == pytest.approx(10.0)
+    result = inside("image", "sim", *options)
+    assert result.code == 0, result
+    assert json.loads(result.out)["truth"] == pytest.approx(10.0)
     assert json.loads(inside("image", "sim", "--no-labels", *options).out)["truth"] is None
     (tmp_path / "other.csv").write_text("frame,angle_deg\n1,7.5\n")
-    done = inside("image", "sim", "--labels", "other.csv", *options)
-    assert json.loads(done.out)["truth"] == 7.5
-    done = inside("image", "sim", "--angle-unit", "rad", *options)
-    assert "not for the labels, the own labels of" in done.err
-    assert json.loads(done.out)["truth"] == pytest.approx(10.0)
-    done = inside("image", "sim", "--label-offset", "1", *options)
-    assert done.code == 1
-    assert "brings its own" in done.err
+    result = inside("image", "sim", "--labels", "other.csv", *options)
+    assert json.loads(result.out)["truth"] == 7.5
+    result = inside("image", "sim", "--angle-unit", "rad", *options)
+    assert "not for the labels, the own labels of" in result.err
+    assert json.loads(result.out)["truth"] == pytest.approx(10.0)
+    result = inside("image", "sim", "--label-offset", "1", *options)
+    assert result.code == 1
+    assert "brings its own" in result.err
 
 
 def test_an_output_cannot_overwrite_the_log(
@@ -204,11 +204,11 @@ def test_an_output_cannot_overwrite_the_log(
 ) -> None:
     log = simulator(tmp_path / "sim", TIMES) / "driving_log.csv"
     before = log.read_bytes()
-    done = inside(
+    result = inside(
         "video", "sim", "--no-labels", "--model", model_path, "--out", "sim/driving_log.mp4", "--overwrite"
     )
-    assert done.code == 1
-    assert "not an input" in done.err
+    assert result.code == 1
+    assert "not an input" in result.err
     assert log.read_bytes() == before
 
 
@@ -218,9 +218,9 @@ def test_an_output_cannot_overwrite_an_image(
     image = sorted((simulator(tmp_path / "sim", TIMES) / "IMG").glob("center*"))[2]
     before = image.read_bytes()
     options = ("--no-labels", "--model", model_path, "--at", "#0", "--overwrite")
-    done = inside("image", "sim", *options, "--out", image)
-    assert done.code == 1
-    assert "not an input" in done.err
+    result = inside("image", "sim", *options, "--out", image)
+    assert result.code == 1
+    assert "not an input" in result.err
     assert image.read_bytes() == before
 
 

@@ -45,9 +45,9 @@ def test_pixel_formats_are_converted_to_8_bit_rgb(tmp_path: Path, kind: str) -> 
     }[kind]
     cv2.imwrite(str(tmp_path / "frame.png"), stored)
     image = open_recording(tmp_path / "frame.png").at(0).image
-    wanted = np.repeat(gray[..., None], 3, axis=2) if "gray" in kind else picture(9)
+    expected = np.repeat(gray[..., None], 3, axis=2) if "gray" in kind else picture(9)
     assert image.dtype == np.uint8
-    np.testing.assert_allclose(image, wanted, atol=1)
+    np.testing.assert_allclose(image, expected, atol=1)
 
 
 def test_exif_rotation_is_honoured(tmp_path: Path) -> None:

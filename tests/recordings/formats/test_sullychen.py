@@ -48,8 +48,8 @@ def test_images_in_data_and_malformed_lines(tmp_path: Path) -> None:
 
 def test_through_the_command(tmp_path: Path, inside: Callable[..., Any], model_path: Path) -> None:
     sully(tmp_path / "s", 6)
-    done = inside("video", "s", "--model", model_path, "--quiet", "--json", "--rate", "10")
-    assert done.code == 0, done
-    assert json.loads(done.out)["labelled_frames"] == 6
+    result = inside("video", "s", "--model", model_path, "--quiet", "--json", "--rate", "10")
+    assert result.code == 0, result
+    assert json.loads(result.out)["labelled_frames"] == 6
     rows = (tmp_path / "s.saliency.csv").read_text().splitlines()
     assert [float(row.split(",")[1]) for row in rows[1:]] == pytest.approx([i / 10 for i in range(6)])

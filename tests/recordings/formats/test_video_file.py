@@ -209,10 +209,10 @@ def test_pixel_formats_are_converted_to_rgb(
     assert indexed_numbers(frames) == [(i, i) for i in range(6)]
     image = frames[5].image
     assert (image.dtype, image.shape, image.flags.c_contiguous) == (np.uint8, (size[1], size[0], 3), True)
-    wanted = picture(5, size).astype(int)
+    expected = picture(5, size).astype(int)
     if "gray" in pix_fmt:
-        wanted = np.repeat((wanted @ [0.299, 0.587, 0.114])[..., None], 3, axis=2)
-    assert np.abs(image - wanted).mean() < 5
+        expected = np.repeat((expected @ [0.299, 0.587, 0.114])[..., None], 3, axis=2)
+    assert np.abs(image - expected).mean() < 5
 
 
 @pytest.mark.parametrize("matrix", [1, 6])

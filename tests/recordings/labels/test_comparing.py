@@ -66,11 +66,11 @@ def test_labels_named_by_the_user_must_be_convertible(tmp_path):
 
 def test_a_video_with_own_labels_of_another_kind(inside, model_path, tmp_path):
     tub(tmp_path / "tub", 8)
-    ran = inside("video", "tub", "--model", model_path, "--quiet")
-    assert ran.code == 0, ran
-    assert "RMSE" not in ran.out
-    assert "scale of their own" in ran.out
-    assert "--full-lock" in ran.out
+    result = inside("video", "tub", "--model", model_path, "--quiet")
+    assert result.code == 0, result
+    assert "RMSE" not in result.out
+    assert "scale of their own" in result.out
+    assert "--full-lock" in result.out
     facts = json.loads((tmp_path / "tub.saliency.json").read_text())
     assert facts["errors"] is None
     assert facts["labelled_frames"] == 8
@@ -85,10 +85,10 @@ def test_a_video_with_own_labels_of_another_kind(inside, model_path, tmp_path):
 
 def test_a_video_with_a_full_lock(inside, model_path, tmp_path):
     tub(tmp_path / "tub", 8)
-    ran = inside("video", "tub", "--model", model_path, "--full-lock", "25", "--quiet", "--json")
-    assert ran.code == 0, ran
-    assert ran.err == ""
-    facts = json.loads(ran.out)
+    result = inside("video", "tub", "--model", model_path, "--full-lock", "25", "--quiet", "--json")
+    assert result.code == 0, result
+    assert result.err == ""
+    facts = json.loads(result.out)
     assert facts["errors"]["rmse"] > 0
     with (tmp_path / "tub.saliency.csv").open() as file:
         assert float(next(csv.DictReader(file))["truth_deg"]) == pytest.approx(12.5)
@@ -98,40 +98,40 @@ def test_a_norm_table_with_a_full_lock_is_compared_with_a_model_in_degrees(insid
     tub(tmp_path / "tub", 4)
     (tmp_path / "labels.csv").write_text("frame,angle_norm\n0,0.5\n1,0.25\n")
     command = ("image", "tub", "--at", "#0", "--model", model_path, "--labels", "labels.csv", "--json")
-    ran = inside(*command)
-    assert ran.code == 1
-    assert "--full-lock" in ran.err
-    ran = inside(*command, "--full-lock", "25")
-    assert ran.code == 0, ran
-    assert json.loads(ran.out)["truth"] == pytest.approx(12.5)
+    result = inside(*command)
+    assert result.code == 1
+    assert "--full-lock" in result.err
+    result = inside(*command, "--full-lock", "25")
+    assert result.code == 0, result
+    assert json.loads(result.out)["truth"] == pytest.approx(12.5)
 
 
 def test_an_unused_full_lock_is_rejected(inside, model_path, tmp_path):
     simulator(tmp_path / "sim", TIMES)
-    ran = inside("image", "sim", "--at", "#0", "--model", model_path, "--full-lock", "25")
-    assert ran.code == 1
-    assert "full lock" in ran.err
+    result = inside("image", "sim", "--at", "#0", "--model", model_path, "--full-lock", "25")
+    assert result.code == 1
+    assert "full lock" in result.err
 
 
 def test_an_image_shows_the_label_in_its_own_unit(inside, model_path, tmp_path):
     tub(tmp_path / "tub", 4)
     command = ("image", "tub", "--at", "#0", "--model", model_path, "--overwrite")
-    ran = inside(*command)
-    assert ran.code == 0, ran
-    assert "label 0.500 norm L" in ran.out
-    result = json.loads(inside(*command, "--json").out)
-    assert (result["truth"], result["truth_unit"], result["unit"]) == (pytest.approx(0.5), "norm", "deg")
+    result = inside(*command)
+    assert result.code == 0, result
+    assert "label 0.500 norm L" in result.out
+    facts = json.loads(inside(*command, "--json").out)
+    assert (facts["truth"], facts["truth_unit"], facts["unit"]) == (pytest.approx(0.5), "norm", "deg")
 
 
 def test_a_table_of_another_kind_beside_the_video_is_accepted(inside, model_path, tmp_path):
     make_clip(tmp_path / "run.mp4", 4)
     (tmp_path / "run.csv").write_text("frame,angle_norm\n0,0.5\n1,0.25\n2,0.1\n")
     command = ("video", "run.mp4", "--model", model_path, "--quiet")
-    ran = inside(*command)
-    assert ran.code == 0, ran
-    assert "scale of their own" in ran.out
-    ran = inside(*command, "--labels", "run.csv", "--overwrite")
-    assert ran.code == 1
+    result = inside(*command)
+    assert result.code == 0, result
+    assert "scale of their own" in result.out
+    result = inside(*command, "--labels", "run.csv", "--overwrite")
+    assert result.code == 1
 
 
 def test_the_python_api_converts_labels(model_path, tmp_path):
