@@ -152,14 +152,11 @@ class StillsRecording(Recording):
             self._rate = options.rate or DEFAULT_RATE
             self._time_base = 1 / self._rate
             self._times = np.arange(len(self._stills)) * float(self._time_base)
+            rate = f"{float(self._rate):.5g} frames per second"
             if options.rate is not None and timed and len(times) > 1:
-                self._notes.append(
-                    f"{float(self._rate):.5g} frames per second as given: the recording's own times are ignored"
-                )
+                self._notes.append(f"{rate} as given: the recording's own times are ignored")
             elif options.rate is None and len(times) > 1:
-                self._notes.append(
-                    f"no times: {float(self._rate):.5g} frames per second assumed; change it with --rate"
-                )
+                self._notes.append(f"no times: {rate} assumed; change it with --rate")
             return
         self._time_base = _TICK
         if listing.clock_s is not None:

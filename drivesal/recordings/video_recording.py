@@ -90,9 +90,7 @@ class VideoRecording(Recording):
         return frame
 
     def sample(self, count: int, span: Span = WHOLE) -> Iterator[Frame]:
-        """Up to `count` keyframes spread over the span; if there are fewer than half as many, also frames after
-        each of them. No frame is repeated.
-        """
+        """Up to `count` keyframes spread over the span; other frames too if keyframes are fewer than half."""
         indices = self._range(span)
         return self._sample(count, indices.start, indices.stop, span.every)
 
@@ -255,7 +253,7 @@ class VideoRecording(Recording):
     def _sample(self, count: int, start: int, stop: int, every: int) -> Iterator[Frame]:
         keys = [int(key) for key in self._index.keyframes(start, stop)]
         if 2 * len(keys) < count:
-            yield from itertools.islice(self._sample_after_keyframes(keys, count, start, stop, every), count)
+            yield from itertools.islice(self._sample_more(keys, count, start, stop, every), count)
             return
         seen: set[int] = set()
         if len(keys) > count:
@@ -269,9 +267,7 @@ class VideoRecording(Recording):
             more = (frame for frame in self._read(start, stop, every) if frame.index not in seen)
             yield from itertools.islice(more, count - len(seen))
 
-    def _sample_after_keyframes(
-        self, keys: list[int], count: int, start: int, stop: int, every: int
-    ) -> Iterator[Frame]:
+    def _sample_more(self, keys: list[int], count: int, start: int, stop: int, every: int) -> Iterator[Frame]:
         """Frames from `start` and each keyframe on, spaced so that about SAMPLE_READ frames are decoded."""
         starts = sorted({start, *keys})
         step = every * max(min((stop - start) // every, SAMPLE_READ) // count, 1)
