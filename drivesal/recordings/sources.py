@@ -18,7 +18,7 @@ VIDEOS = (
     *(".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv"),
     *(".flv", ".3gp", ".ogv", ".h264", ".264", ".hevc", ".h265", ".mjpeg", ".mjpg"),
 )
-"""Suffixes of video files: in a folder of recordings, only these files count as recordings."""
+"""Endings of videos: in a folder of recordings only these files are taken for some."""
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)", re.IGNORECASE | re.DOTALL)
 _CAMERA = re.compile(r"/dev/video\d+")
 _MAX_NAMES = 5
@@ -120,5 +120,5 @@ def _format(path: Path) -> str | None:
     if path.is_dir():
         known = recognised(path)
         return None if known is None else known.name
-    is_overlay = ".saliency." in path.name
-    return "video" if path.suffix.lower() in VIDEOS and path.is_file() and not is_overlay else None
+    own = ".saliency." in path.name
+    return "video" if path.suffix.lower() in VIDEOS and path.is_file() and not own else None
