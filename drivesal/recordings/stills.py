@@ -284,9 +284,9 @@ class StillsRecording(Recording):
         self.losses[:] = messages
         if messages and self._strict:
             raise DamagedInputError(
-                "a whole recording",
+                "an undamaged recording",
                 f"{self._path}: {messages[0]}",
-                "leave --strict out to keep what can be read",
+                "leave --strict out to use the readable frames",
             )
 
 

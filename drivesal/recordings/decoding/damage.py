@@ -48,7 +48,9 @@ class Damage:
     def _report(self, message: str) -> None:
         if self._strict:
             raise DamagedInputError(
-                "a whole recording", f"{self._path}: {message}", "leave --strict out to keep what can be read"
+                "an undamaged recording",
+                f"{self._path}: {message}",
+                "leave --strict out to use the readable frames",
             )
         runs, truncated = self._merge_truncation()
         messages = [self._message(*run) for run in runs]

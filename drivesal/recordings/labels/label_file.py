@@ -95,12 +95,12 @@ def _no_usable_row(
     name = table.names[key.index]
     if len(bad_keys):
         return LabelError(
-            "whole frame numbers",
+            "integer frame numbers",
             f"column {name} of {table.path} has none ({bad_keys[0]:g}, …)",
-            "give frame numbers, or call a column of seconds time_s",
+            "give frame numbers, or name a column of seconds time_s",
         )
     return LabelError(
-        "rows of finite numbers",
+        "rows with finite numbers",
         f"none of the {len(table.rows)} rows of {table.path} has both {name} and "
         f"{table.names[angle.index]} as a finite number",
         "check the file, or name the column with --angle-column",
@@ -109,7 +109,7 @@ def _no_usable_row(
 
 def _skipped_notes(path: Path, finite: NDArray[np.bool_], usable: NDArray[np.bool_]) -> Iterator[str]:
     """Notes about skipped rows."""
-    reasons = ("not finite numbers", ~finite), ("frame numbers that are not whole", finite & ~usable)
+    reasons = ("not finite numbers", ~finite), ("frame numbers that are not integers", finite & ~usable)
     for reason, rows in reasons:
         if rows.any():
             yield f"{rows.sum()} of {len(rows)} rows of {path.name} skipped: {reason}"

@@ -137,7 +137,7 @@ def test_bad_rows_are_skipped_and_counted(tmp_path: Path) -> None:
     assert track.skipped == 7
     assert track.notes == (
         "6 of 10 rows of run.csv skipped: not finite numbers",
-        "1 of 10 rows of run.csv skipped: frame numbers that are not whole",
+        "1 of 10 rows of run.csv skipped: frame numbers that are not integers",
         "1 repeated frame numbers in the labels: the last row of each is used",
     )
     assert [track.at(i, 0.0) for i in (0, 1, 5, 6)] == [1.0, None, None, 4.0]
@@ -171,7 +171,7 @@ def test_the_angle_column_can_be_named(tmp_path: Path) -> None:
         ("frame,angle\n0,nan\n1,\n", "none of the 2 rows"),
         ("frame,angle\n", "only a header line and no rows"),
         ("time_s,speed\n\n", "only a header line and no rows"),
-        ("frame,angle\n0.5,1\n1.5,2\n", r"whole frame numbers, but column frame of .* has none \(0\.5, …\)"),
+        ("frame,angle\n0.5,1\n1.5,2\n", r"integer frame numbers, but column frame of .* has none \(0\.5, …\)"),
         ("0,1.5\n1,2.5\n", r"begins with numbers \(0,1\.5\): it seems to have no header line"),
         ("0;1,5\n1;2,5\n", "no header line"),
         ("7,-1,\n", "no header line"),
