@@ -1,7 +1,7 @@
-"""Angle units and signs, in one place.
+"""Angle units and sign conventions.
 
-Inside drivesal an angle is in degrees with left positive (the sense of ISO 8855), converted here at the edge
-from what a recording or a model card declares. Where no scale to degrees is known it stays `norm` (-1..1 of
+Internally, angles are in degrees with left positive (as in ISO 8855). They are converted on input from the unit
+that the recording or the model card declares. If no scale to degrees is known, the angle stays `norm` (-1..1 of
 an unknown full lock, left positive): degrees are never invented.
 """
 
@@ -16,10 +16,10 @@ Side = Literal["left", "right"]
 
 @dataclass(frozen=True, slots=True)
 class AngleKind:
-    """What an angle inside drivesal measures. Two kinds that differ are never compared.
+    """Unit and measuring point of an angle in drivesal. Angles of different kinds are never compared.
 
-    `unit` is "deg" or "norm", or "score" for a number that is no angle (an activation, a class's score);
-    `turns` says what the angle is measured at.
+    `unit` is "deg" or "norm", or "score" for a number that is not an angle (an activation, a class score).
+    `turns` is what the angle is measured at: the steering wheel, the road wheels or unknown.
     """
 
     unit: Literal["deg", "norm", "score"]
@@ -27,21 +27,21 @@ class AngleKind:
 
     @property
     def sided(self) -> bool:
-        """Whether it has a left and a right: an angle."""
+        """Whether the value is an angle, with a left and a right side."""
         return self.unit != "score"
 
     @property
     def symbol(self) -> str:
-        """What follows a number on screen: "°", " norm" or nothing."""
+        """Unit suffix of a displayed number: "°", " norm" or empty."""
         return {"deg": "°", "norm": " norm", "score": ""}[self.unit]
 
     @property
     def phrase(self) -> str:
-        """The kind in words: "deg at the steering wheel", "norm" where nothing says what turns."""
+        """The kind in words: "deg at the steering wheel", or "norm" if the measuring point is unknown."""
         return self.unit + ("" if self.turns == "unknown" else f" at the {self.turns.replace('-', ' ')}")
 
     def text(self, value: float) -> str:
-        """The angle as a person reads it, its side written out: "12.3° L", "0.42 norm R", "0.0°"; "1.43"."""
+        """The value for display, with its side: "12.3° L", "0.420 norm R", "0.0°"; a score: "1.43"."""
         if not self.sided:
             return f"{value + 0.0:.4g}"  # -0.0 + 0.0 is 0.0
         digits = 1 if self.unit == "deg" else 3
@@ -50,14 +50,14 @@ class AngleKind:
         return f"{number}{self.symbol}{side}"
 
     def comparable(self, other: "AngleKind") -> bool:
-        """Whether values of the two kinds may be subtracted: same unit, and nothing that says they differ."""
-        same_place = self.turns == other.turns or "unknown" in (self.turns, other.turns)
-        return self.unit == other.unit and same_place
+        """Whether values of the two kinds may be subtracted: same unit, and no known difference in `turns`."""
+        same_turns = self.turns == other.turns or "unknown" in (self.turns, other.turns)
+        return self.unit == other.unit and same_turns
 
     def factor_to(self, other: "AngleKind", steering_ratio: float | None = None) -> float | None:
-        """A value of this kind × the factor = one of the other kind; None where nothing says.
+        """The factor that converts a value of this kind to the other kind; None if it is not known.
 
-        `steering_ratio` is the degrees that the steering wheel turns for one degree of the road wheels.
+        `steering_ratio` is steering wheel degrees per degree of the road wheels.
         """
         if self.comparable(other):
             return 1.0
@@ -68,10 +68,10 @@ class AngleKind:
 
 @dataclass(frozen=True, slots=True)
 class AngleSpec:
-    """How a recording or a model writes its angles.
+    """The angle convention of a recording or a model.
 
-    `unit`: deg, rad or norm (-1..1); `turns`: what is measured; `positive`: which side a positive number
-    means; `full_lock_deg`: degrees that norm 1.0 stands for, where known.
+    `unit`: deg, rad or norm (-1..1); `turns`: what the angle is measured at; `positive`: the side of a positive
+    value; `full_lock_deg`: degrees at norm 1.0, if known.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -86,22 +86,22 @@ class AngleSpec:
         if lock is not None and not (math.isfinite(lock) and lock > 0):
             raise ValueError(f"full_lock_deg must be a positive number of degrees, not {lock}")
         if lock is not None and self.unit != "norm":
-            raise ValueError("full_lock_deg only goes with unit 'norm'")
+            raise ValueError("full_lock_deg is only valid with unit 'norm'")
 
     @property
     def kind(self) -> AngleKind:
-        """What the angle is once it is inside drivesal."""
+        """The kind of the angle after conversion to drivesal's convention."""
         in_degrees = self.unit != "norm" or self.full_lock_deg is not None
         return AngleKind("deg" if in_degrees else "norm", self.turns)
 
     @property
     def factor(self) -> float:
-        """Declared value × factor = the angle inside drivesal (degrees or norm, left positive)."""
+        """Declared value × factor = angle in drivesal's convention (degrees or norm, left positive)."""
         scale = {"deg": 1.0, "rad": 180.0 / math.pi, "norm": self.full_lock_deg or 1.0}[self.unit]
         return scale if self.positive == "left" else -scale
 
 
 def digits(value: float, spec: str) -> str:
-    """`format(value, spec)`, where what rounds to zero has no sign: neither -0.00 nor +0.00."""
+    """`format(value, spec)` without a sign on values that round to zero: neither -0.00 nor +0.00."""
     text = format(value, spec)
     return text.replace("-", "", 1).replace("+", "", 1) if text[:1] in "+-" and float(text) == 0 else text

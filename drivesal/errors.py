@@ -1,4 +1,4 @@
-"""What goes wrong because of what a person gave us, said in one line."""
+"""Errors caused by user input, each with a one-line message."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 DAMAGED = 3
-"""Exit code of a run whose input was damaged but partly readable: its results are whole for what was read."""
-_LONGEST = 1000
+"""Exit code for damaged but partly readable input: the results are complete for the readable frames."""
+_MAX_LENGTH = 1000
 
 
 def printable(text: str) -> str:
-    """The text in one line of at most 1000 characters, without what a terminal would act upon."""
-    short = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-    return "".join(one if one.isprintable() else " " if one.isspace() else "?" for one in short)
+    """The text on one line of at most 1000 characters, with control characters replaced by "?" or a space."""
+    short = text if len(text) <= _MAX_LENGTH else f"{text[: _MAX_LENGTH - 1]}…"
+    return "".join(char if char.isprintable() else " " if char.isspace() else "?" for char in short)
 
 
 class DrivesalError(Exception):
-    """A person's mistake or a damaged input: what was expected, what came, what to do.
+    """A user error or damaged input: what was expected, what came instead, what to do.
 
-    The command line prints it as one line and exits with `exit_code`.
+    The command line prints the message on one line and exits with `exit_code`.
     """
 
     exit_code = 1
@@ -32,7 +32,7 @@ class DrivesalError(Exception):
 
 
 class InputError(DrivesalError):
-    """The recording, picture or range cannot be used."""
+    """The recording, image or range cannot be used."""
 
 
 class LabelError(DrivesalError):
@@ -44,60 +44,60 @@ class ModelError(DrivesalError):
 
 
 class IncompleteError(ModelError):
-    """A network is sound and something about it is not known, or it is of a kind that is not supported.
+    """The network is valid, but a required property is not known or its type is not supported.
 
-    `network` is the network, where it came from a file that was read.
+    `network` is the loaded network, if it was read from a file.
     """
 
     network: Any = None
 
 
 class LambdaError(ModelError):
-    """A model's file holds code of Lambda layers, `names`; `command` says their formula where it is known.
+    """The model file contains code of Lambda layers, called `names`.
 
-    `more` is what else can be done, behind it.
+    `command` is the suggested option or command that gives their formula; `more` is further advice, appended.
     """
 
     def __init__(
         self, expected: str, came: str, names: Sequence[str], more: str = "", command: str | None = None
     ) -> None:
-        say = command or f"--lambda {names[0]}=x/127.5-1"
-        super().__init__(expected, came, f"if it only scales, say what it computes: {say}{more}")
+        suggestion = command or f"--lambda {names[0]}=x/127.5-1"
+        super().__init__(expected, came, f"if it only scales, say what it computes: {suggestion}{more}")
         self.names, self.more = tuple(names), more
 
     def with_command(self, command: str) -> LambdaError:
-        """The same with the whole command to type."""
+        """The same error with the full command to type."""
         return LambdaError(self.expected, self.came, self.names, self.more, command)
 
 
 class OptionError(DrivesalError):
-    """An option's value, or a combination of options, cannot be used."""
+    """An option value or a combination of options is invalid."""
 
 
 class OutputError(DrivesalError):
-    """The result cannot be written where it was asked for."""
+    """The result cannot be written to the requested path."""
 
 
 class DamagedInputError(DrivesalError):
-    """The input is damaged and `--strict` asked for a whole one."""
+    """The input is damaged and `--strict` was given."""
 
 
 class Stopped(BaseException):
-    """A signal arrived (its number is the argument): unwinds every stage. Training alone catches Ctrl+C.
+    """A signal arrived (its number is the argument). Unwinds every stage; only training catches Ctrl+C.
 
-    `received` is the last signal's number: what TensorFlow's own code calls may swallow the exception.
+    `received` is the number of the last signal: TensorFlow may swallow an exception raised in its callbacks.
     """
 
     received: ClassVar[int | None] = None
 
     @classmethod
     def check(cls) -> None:
-        """Raises Stopped where a signal arrived; for loops that call TensorFlow in the main thread."""
+        """Raise Stopped if a signal arrived; for loops that call TensorFlow in the main thread."""
         if cls.received is not None:
             raise cls(cls.received)
 
 
 def nearest(name: str, known: Iterable[str], otherwise: str) -> str:
-    """ "did you mean X?" for a misspelt name, or `otherwise` where nothing is near."""
-    near = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.5)
-    return f"did you mean {near[0]}?" if near else otherwise
+    """ "did you mean X?" for a misspelt name, or `otherwise` if no known name is similar."""
+    matches = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.5)
+    return f"did you mean {matches[0]}?" if matches else otherwise

@@ -1,4 +1,4 @@
-"""The data that flows between the parts. These types import nothing heavy and nothing of drivesal's parts."""
+"""Data types passed between the packages. This module imports neither heavy libraries nor other packages."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     Image = NDArray[np.uint8]
     """(H, W, 3) uint8 RGB."""
     Floats = NDArray[np.float32]
-    """What networks compute in: maps, heat, predictions."""
+    """Values computed by networks: maps, heat, predictions."""
     Doubles = NDArray[np.float64]
-    """What must not lose digits: times, angles of a whole drive, geometry."""
+    """Values that need full precision: times, the angles of a whole drive, geometry."""
     Ints = NDArray[np.int64]
     Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture of a recording.
+    """One frame of a recording.
 
-    `index` counts from 0 in presentation order, also across frames that could not be decoded; `time_s` is the
-    container's own timestamp in seconds; `image` is (H, W, 3) uint8 RGB, contiguous; `steering` is the label
-    inside drivesal's convention (`angle.py`), None where unknown; `extras` holds speed and the like.
+    `index` counts from 0 in presentation order and includes frames that could not be decoded; `time_s` is the
+    container timestamp in seconds; `image` is (H, W, 3) uint8 RGB, contiguous; `steering` is the label in
+    drivesal's convention (`angle.py`), None if unknown; `extras` holds other signals such as speed.
     """
 
     index: int
@@ -43,10 +43,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Which frames of a recording: from `start` inclusive to `end` exclusive, every `every`th of them.
+    """A range of frames: from `start` inclusive to `end` exclusive, every `every`th of them.
 
-    A bound is a time in seconds (float), a frame index (int) or None for the recording's own end. Seconds are
-    the container's own timestamps.
+    A bound is a time in seconds (float), a frame index (int), or None for the start or end of the recording.
+    Times refer to the container timestamps.
     """
 
     start: float | int | None = None
@@ -60,19 +60,20 @@ WHOLE = Span()
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RecordingInfo:
-    """What is known of a recording before its frames are read.
+    """Properties of a recording that are known before its frames are read.
 
-    `rate` is exact (30000/1001), the nominal one where it varies; `time_base` is the unit of the timestamps;
-    `length` counts frames, None where only reading tells; `notes` are sentences for the person (a guessed
-    rate, a rotation applied); `angle` is the kind of the labels, None without labels, and `own_labels` tells
-    that they are part of the recording, `labels_by` whether a table of them is keyed by "time" or "frame" (None
-    where there is no table), `named_labels` that the user named their table, `full_lock_deg` what
-    their norm 1.0 was said to be, `norm_deg` what it is in the format's own labels, `smoothed_s` the time [s]
-    that they were averaged over; `camera` is which of the recording's `cameras`, those with images, this is;
-    `files` are those beside `path` that it is read from (a log, its images); `keyframe_gap` is the most frames
-    that are decoded to reach one: those from a keyframe up to the next, 1 where each stands alone, all of them
-    where the recording is not `seekable`; `clock_s` is what the clock showed at time 0 [s since 1970], None
-    where that is not known.
+    `rate` is an exact fraction (30000/1001), the nominal one if the rate varies; `time_base` is the unit of the
+    timestamps; `length` counts frames, None if it is only known after reading; `notes` are messages for the
+    user (a guessed rate, an applied rotation); `files` are the files other than `path` that are read (a log,
+    images); `keyframe_gap` is the largest number of frames decoded to reach one: the largest distance between
+    keyframes, 1 if every frame can be decoded alone, all frames if the recording is not `seekable`; `clock_s`
+    is the clock time at time 0 [s since 1970], None if unknown; `camera` is the selected one of `cameras`, the
+    cameras that have images.
+
+    Labels: `angle` is their kind, None without labels; `own_labels`: they are part of the recording;
+    `labels_by`: whether a label table is keyed by "time" or "frame", None without a table; `named_labels`: the
+    user named the table; `full_lock_deg`: degrees at norm 1.0 as given by the user; `norm_deg`: degrees at norm
+    1.0 as defined by the format; `smoothed_s`: the window [s] that the labels were averaged over.
     """
 
     path: Path
@@ -101,12 +102,12 @@ class RecordingInfo:
     clock_s: float | None = None
 
     def frames_of(self, span: Span) -> int | None:
-        """About how many frames the span has, by the nominal rate; None where the length is not known."""
+        """Approximate number of frames in the span, from the nominal rate; None if the length is not known."""
         reach = self.reach_of(span)
         return None if reach is None else max(-(-(reach[1] - reach[0]) // span.every), 0)
 
     def reach_of(self, span: Span) -> tuple[int, int] | None:
-        """About the first frame of the span and the one after its last; None where the length is not known."""
+        """Approximate first and one-past-last frame of the span; None if the length is not known."""
         if self.length is None:
             return None
         length, rate = self.length, self.rate
@@ -119,20 +120,20 @@ class RecordingInfo:
         return index(span.start, 0), index(span.end, length)
 
     def __repr__(self) -> str:
-        """Every field that is not as usual, of the files how many."""
-        told = [one for one in fields(self) if one.name != "files" and getattr(self, one.name) != one.default]
-        shown = [f"{one.name}={getattr(self, one.name)!r}" for one in told]
+        """All fields that differ from their default; `files` as a count."""
+        changed = [item for item in fields(self) if getattr(self, item.name) != item.default]
+        shown = [f"{item.name}={getattr(self, item.name)!r}" for item in changed if item.name != "files"]
         count = len(self.files)
-        more = [f"files=<{count} path{'s'[: count != 1]}>"] if count else []
-        return f"RecordingInfo({', '.join([*shown, *more])})"
+        files = [f"files=<{count} path{'s'[: count != 1]}>"] if count else []
+        return f"RecordingInfo({', '.join([*shown, *files])})"
 
 
 class Recording(ABC):
-    """A drive that can be read frame by frame. Opened with `with`; one file a format in `recordings/`."""
+    """A drive that can be read frame by frame. Use it in a `with` statement."""
 
     info: RecordingInfo
     losses: list[str]
-    """What could not be read so far, a sentence each; empty when everything was."""
+    """Messages about data that could not be read so far; empty if there were no losses."""
 
     def __repr__(self) -> str:
         info = self.info
@@ -141,19 +142,19 @@ class Recording(ABC):
 
     @abstractmethod
     def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
-        """The frames of the span in order, decoded as they are asked for; may be called again."""
+        """The frames of the span in order, decoded lazily; may be called several times."""
 
     @abstractmethod
     def at(self, where: float | int) -> Frame:
-        """The frame with this index (int), or the one on screen at this time in seconds (float)."""
+        """The frame with this index (int), or the frame displayed at this time in seconds (float)."""
 
     @abstractmethod
     def sample(self, count: int, span: Span = WHOLE) -> Iterator[Frame]:
-        """Up to `count` frames for a probe: keyframes spread over the span, then its first ones."""
+        """Up to `count` frames for a probe, spread over the span; where it is cheaper, keyframes."""
 
     @abstractmethod
     def close(self) -> None:
-        """Releases the file. Safe to call twice."""
+        """Release the file. Safe to call twice."""
 
     def __enter__(self) -> Self:
         return self
@@ -164,7 +165,7 @@ class Recording(ABC):
 
 @dataclass(frozen=True, slots=True)
 class AudioSource:
-    """The sound to put under an output video: the file's first audio stream from `start_s` to `end_s` [s]."""
+    """Audio for an output video: the first audio stream of the file from `start_s` to `end_s` [s]."""
 
     path: Path
     start_s: float
@@ -173,15 +174,16 @@ class AudioSource:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One frame with its answer and its attributions, all at the model's size (h, w).
+    """One frame with its prediction and its attribution maps, at the model's input size (h, w).
 
-    `picture` (h, w, 3) uint8 RGB; `angle` the prediction in drivesal's convention, `score` what is explained,
-    the angle itself unless another target was asked for. Maps with one number a pixel are (h, w) float32,
-    positive pushes the score up (an angle left): `push` of the method's own map, `pull` of the negated score's
-    where that is not −push, `gradient` and `contribution` only where a case needs them. `raw` (h, w, C) float32
-    is the method's map over the network's channels, and `signed` the same at the RGB picture. `baseline_score`
-    f(x0) and `completeness_error` |Σ contribution − (f(x) − f(x0))|, in the score's unit, where contributions
-    were computed.
+    `picture` (h, w, 3) uint8 RGB is the model input; `angle` is the prediction in drivesal's convention;
+    `score` is the explained number, the angle itself unless another target was chosen. Per-pixel maps are
+    (h, w) float32, positive where they raise the score (turn an angle left): `push` is reduced from the
+    method's map; `pull` is the map of the negated score, None for antisymmetric methods, where it is −push;
+    `gradient` and `contribution` are set only if a case needs them. `raw` (h, w, C) float32 is the method's map
+    over the network's input channels; `to_rgb` (C, 3) maps these channels to RGB, None if no conversion is
+    needed. `baseline_score` is f(x0) and `completeness_error` |Σ contribution − (f(x) − f(x0))|, in the unit of
+    the score; both are set if contributions were computed.
     """
 
     frame: Frame
@@ -199,17 +201,17 @@ class Explained:
 
     @property
     def signed(self) -> Floats:
-        """(h, w, 3) float32: the method's signed map at the RGB picture; (h, w, 1) where it has no channels."""
+        """The method's signed map over RGB, (h, w, 3) float32; (h, w, 1) if the method has no channels."""
         return self.raw if self.to_rgb is None else self.raw @ self.to_rgb
 
 
 @dataclass(frozen=True, slots=True)
 class ClipStatistics:
-    """What cases and baselines need to know of the whole clip.
+    """Statistics of the whole clip that cases and baselines need.
 
-    `mean_picture` (h, w, 3) float32 RGB 0..255; `sensitivity` the median over the clip of the patch-mean
-    |gradient| where it is not 0, in the angle's unit per 1/255, 0.0 where no case asked for a gradient;
-    `reach` (h, w) bool, False where no picture of the probe had any gradient (outside the receptive field).
+    `mean_picture` (h, w, 3) float32 RGB 0..255; `sensitivity` is the median over the clip of the nonzero
+    patch-mean |gradient|, in the unit of the angle per 1/255, 0.0 if no case needs a gradient; `reach` (h, w)
+    bool is False for pixels with zero gradient in all probe frames (outside the receptive field).
     """
 
     mean_picture: Floats

@@ -29,13 +29,13 @@ def test_degrees_are_never_invented():
 
 
 @pytest.mark.parametrize("lock", [0, -1, math.nan, math.inf])
-def test_a_lock_that_is_none_is_refused(lock):
+def test_an_invalid_full_lock_is_rejected(lock):
     with pytest.raises(ValueError, match="full_lock_deg"):
         AngleSpec("norm", full_lock_deg=lock)
 
 
-def test_a_lock_only_goes_with_norm():
-    with pytest.raises(ValueError, match="only goes with unit 'norm'"):
+def test_a_full_lock_is_only_valid_with_norm():
+    with pytest.raises(ValueError, match="only valid with unit 'norm'"):
         AngleSpec("deg", full_lock_deg=25)
 
 
@@ -53,12 +53,12 @@ def test_text_names_the_side(kind, value, text):
 
 
 @given(st.floats(-500, 500))
-def test_mirrored_angles_differ_by_their_side_alone(value):
+def test_the_text_of_mirrored_angles_differs_only_in_the_side(value):
     left, right = DEG.text(value), DEG.text(-value)
     assert left.replace("L", "R") == right.replace("L", "R")
 
 
-def test_kinds_that_differ_are_not_compared():
+def test_different_kinds_are_not_comparable():
     assert DEG.comparable(AngleKind("deg"))
     assert not DEG.comparable(AngleKind("deg", "road-wheels"))
     assert not DEG.comparable(AngleKind("norm", "steering-wheel"))

@@ -1,6 +1,7 @@
-"""Drives that can be read frame by frame, one file a format.
+"""Readers for recorded drives, one module per format.
 
-A new format is one new module in `formats/` whose opener carries `@register(...)`; nothing else changes.
+To add a format, add a module to `formats/` with an opener that is decorated with `@register(...)`;
+nothing else changes.
 """
 
 from __future__ import annotations
@@ -37,16 +38,16 @@ def open_recording(
     named: bool = True,
     smooth_s: float | None = None,
 ) -> Recording:
-    """Opens the drive at `path`, its format told by its content or by `format`, a name of the registry.
+    """Open the drive at `path`, a file, a folder or a pattern such as `drive/*.jpg`.
 
-    `rate` is frames a second for a recording that has no times of its own; `strict` makes damage an error
-    (`DamagedInputError`) instead of an entry in `losses`; with `labels` every frame carries its `steering` in
-    place of the recording's own, and with False none at all; `named` tells that the user chose them; `camera`
-    is which of several; `smooth_s` averages the labels over so many seconds (`smoothing`). A pattern like
-    `drive/*.jpg` is a path too.
+    The format is detected from the content unless `format` names a registered one. `rate` is the frame rate of
+    a recording without timestamps; `strict` raises `DamagedInputError` for damage instead of adding it to
+    `losses`; `labels` replace the recording's own labels, and False removes all labels; `named` is True if the
+    user chose `labels`; `camera` selects one of several cameras; `smooth_s` is the window [s] that labels are
+    averaged over (`series.smoothing`).
 
-    Raises `InputError` for what is no readable recording, `OptionError` for a `rate`, `format` or `camera` that
-    cannot be used, `LabelError` where no frame of the recording has a label.
+    Raises `InputError` if there is no readable recording, `OptionError` for an invalid `rate`, `format` or
+    `camera`, `LabelError` if no frame of the recording has a label.
     """
     refuse_stream(str(path))
     path = Path(path)
@@ -56,7 +57,9 @@ def open_recording(
     chosen = choose(path, format)
     if camera is not None and not chosen.cameras:
         raise OptionError(
-            "--camera for a recording of several", f"{path} is {chosen.name}, which has one", "leave it out"
+            "--camera for a recording with several cameras",
+            f"{path} is {chosen.name}, which has one",
+            "leave it out",
         )
     recording = chosen.open(path, OpenOptions(rate, strict, labels is None, camera, smooth_s))
     if labels is None or labels is False:
@@ -71,7 +74,7 @@ def open_recording(
 
 
 def _check(path: Path) -> None:
-    """Raises `InputError` where there is nothing to be read at `path`, which may be a pattern."""
+    """Raise `InputError` if there is nothing to read at `path`, which may be a pattern."""
     try:
         empty = path.is_file() and path.stat().st_size == 0
         exists = path.exists()

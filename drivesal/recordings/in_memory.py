@@ -13,21 +13,19 @@ from drivesal.types import WHOLE, Frame, Recording, RecordingInfo, Span
 
 
 class MemoryRecording(Recording):
-    """A list of frames of one size, in order. Raises InputError where there is none, or their sizes differ."""
+    """Frames of one size with increasing times. Raises InputError if they are not, or if there are none."""
 
     def __init__(self, frames: Sequence[Frame]) -> None:
         sizes = {frame.image.shape for frame in frames}
         if len(sizes) != 1:
-            came = f"they are {', '.join(map(str, sorted(sizes)))}" if sizes else "there is none"
-            raise InputError("frames of one size", came, "give them in groups of one size")
+            came = f"the shapes are {', '.join(map(str, sorted(sizes)))}" if sizes else "there are none"
+            raise InputError("frames of one size", came, "process each size separately")
         height, width, _ = frames[0].image.shape
         self._frames = list(frames)
         self.losses = []
         steps = [later.time_s - earlier.time_s for earlier, later in itertools.pairwise(frames)]
         if steps and min(steps) <= 0:
-            raise InputError(
-                "frames in the order of their times", "one is not after the one before", "sort them"
-            )
+            raise InputError("frames with increasing times", "a time does not increase", "sort the frames")
         rate = Fraction(1 / statistics.median(steps)).limit_denominator(1001) if steps else Fraction(20)
         self.info = RecordingInfo(
             path=Path("frames"),
@@ -43,7 +41,7 @@ class MemoryRecording(Recording):
         )
 
     def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
-        """The frames of the span."""
+        """Frames of the span."""
 
         def inside(frame: Frame) -> bool:
             bounds = [frame.index if isinstance(b, int) else frame.time_s for b in (span.start, span.end)]
@@ -53,17 +51,18 @@ class MemoryRecording(Recording):
         return iter([frame for frame in self._frames if inside(frame)][:: span.every])
 
     def at(self, where: float | int) -> Frame:
-        """The frame of this index, or the last one at or before this time."""
+        """The frame with this index, or the last one at or before this time."""
         for frame in reversed(self._frames):
             if (frame.index == where) if isinstance(where, int) else (frame.time_s <= where):
                 return frame
-        raise InputError("a frame that is there", f"{where} is none of them", "choose another")
+        request = f"#{where}" if isinstance(where, int) else f"{where:g} s"
+        raise InputError("a frame of the recording", f"{request} matches none", "choose another")
 
     def sample(self, count: int, span: Span = WHOLE) -> Iterator[Frame]:
         """Up to `count` frames spread over the span."""
-        found = list(self.frames(span))
-        every = -(-len(found) // max(count, 1)) or 1
-        return iter(found[::every])
+        frames = list(self.frames(span))
+        every = -(-len(frames) // max(count, 1)) or 1
+        return iter(frames[::every])
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no file is open."""

@@ -1,4 +1,4 @@
-"""Opens a recording as its settings say, with the labels that they name, those beside it, or its own."""
+"""Open a recording from its settings, with the labels they name, those in a CSV beside it, or its own."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ def opened(
     warn: Callable[[str], object],
     check: Callable[[Recording], object] = lambda recording: None,
 ) -> Recording:
-    """The recording, open. `warn` is given a line where a table beside it holds no labels that can be used.
+    """Open the recording. `warn` receives a message if the label table beside it is unusable.
 
-    `check` may refuse settings of a table of labels where none is used. Raises InputError, LabelError,
-    OptionError.
+    `check` is called with a recording opened without a label table and may reject settings that need one.
+    Raises InputError, LabelError, OptionError.
     """
     if settings.labels is not None and settings.no_labels:
-        raise OptionError("labels or none", "--labels and --no-labels were both given", "leave one out")
+        raise OptionError("either --labels or --no-labels", "both were given", "leave one out")
     if settings.labels is not None:
-        return _open(path, settings, _table(settings.labels, settings))
-    found = None if settings.no_labels else beside(path)
-    if found is not None:
+        return _open(path, settings, _read_table(settings.labels, settings))
+    table = None if settings.no_labels else beside(path)
+    if table is not None:
         try:
-            return _open(path, settings, _table(found, settings), named=False)
+            return _open(path, settings, _read_table(table, settings), named=False)
         except LabelError as error:
-            if settings.angle_column is not None:  # it was asked for
+            if settings.angle_column is not None:  # the user requested the table's labels
                 raise
-            warn(f"{found} beside the video is not used: {error}")
+            warn(f"{table} beside the video is not used: {error}")
     recording = _open(path, settings, False if settings.no_labels else None)
     recording = with_full_lock(recording, settings.full_lock)
     try:
@@ -54,21 +54,21 @@ def _open(
     path: str | Path,
     settings: RecordingSettings,
     labels: LabelTrack | Literal[False] | None,
-    **more: Any,
+    **options: Any,
 ) -> Recording:
     return open_recording(
         path,
-        rate=frames_a_second(settings.rate),
+        rate=parse_rate(settings.rate),
         strict=settings.strict,
         labels=labels,
         format=settings.format,
         camera=settings.camera,
         smooth_s=settings.smooth_labels,
-        **more,
+        **options,
     )
 
 
-def _table(path: Path, settings: RecordingSettings) -> LabelTrack:
+def _read_table(path: Path, settings: RecordingSettings) -> LabelTrack:
     return read_labels(
         path,
         angle_column=settings.angle_column,
@@ -80,12 +80,12 @@ def _table(path: Path, settings: RecordingSettings) -> LabelTrack:
     )
 
 
-def frames_a_second(text: str | None) -> Fraction | None:
-    """Frames a second as a user writes them, 30000/1001 too. Raises OptionError."""
+def parse_rate(text: str | None) -> Fraction | None:
+    """Parse a frame rate such as "20", "29.97" or "30000/1001". Raises OptionError."""
     try:
-        found = Fraction(text) if text is not None else None
-        if found is not None and found <= 0:
+        rate = Fraction(text) if text is not None else None
+        if rate is not None and rate <= 0:
             raise ValueError
     except (ValueError, ZeroDivisionError):
-        raise OptionError("--rate as 20, 29.97 or 30000/1001", f"it is {text!r}", "mend it") from None
-    return found
+        raise OptionError("--rate as 20, 29.97 or 30000/1001", f"it is {text!r}", "correct it") from None
+    return rate

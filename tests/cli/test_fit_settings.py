@@ -144,7 +144,7 @@ def test_where_nothing_fits_no_card_is_written(drive):
     said[said.index("--labels") + 1] = noise
     ran = once(drive, *said)
     assert ran.code == 0, ran
-    assert "nothing to go by: the labels hardly go with the picture" in ran.out
+    assert "nothing to go by: the labels hardly match the images" in ran.out
     assert "drivesal video" not in ran.out
     ran = once(drive, *said, "--write-card")
     assert ran.code == 1

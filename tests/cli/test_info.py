@@ -55,13 +55,13 @@ def test_the_picture_tells_whether_labels_fit(tmp_path: Path, inside: Callable[.
     assert 8 < right["highest"] <= 20.1
     wrong = facts_of(inside, turning(tmp_path / "wrong", 400, -1))["angles"]
     assert wrong["correlation_with_shift"] == pytest.approx(-right["correlation_with_shift"], abs=0.05)
-    assert "left and right are likely exchanged" in wrong["warning"]
+    assert "left and right are likely swapped" in wrong["warning"]
     noise = facts_of(inside, turning(tmp_path / "noise", 900, 1, noise=True))["angles"]
     assert abs(noise["correlation_with_shift"]) < 0.3
-    assert "hardly go with the picture" in noise["warning"]
+    assert "hardly match the images" in noise["warning"]
     late = facts_of(inside, turning(tmp_path / "late", 400, 1, late=50))["angles"]
-    assert "the labels come about 2.5 s too late" in late["warning"]
-    assert "to shift them, mend the recording's own log by 50 frames" in late["warning"]
+    assert "the labels are about 2.5 s too late" in late["warning"]
+    assert "to correct them, shift the recording's own log by 50 frames" in late["warning"]
     assert "--label-offset" not in late["warning"]
 
 
@@ -76,7 +76,7 @@ def test_it_is_silent_where_it_cannot_tell(tmp_path: Path, inside: Callable[...,
         snow = cv2.resize(rng.integers(0, 255, (30, 40)).astype(np.uint8), (160, 120))
         cv2.imwrite(str(path), snow)
     done = inside("info", blind)
-    assert "cannot tell: the picture hardly shows the car's turning" in done.out
+    assert "cannot tell: the images hardly show the car's turning" in done.out
     assert "warning" not in done.out
 
 

@@ -112,7 +112,7 @@ def test_what_is_no_file_is_not_read_yet(inside, command, source, says):
     assert ran.code == 1
     assert ran.err.count("\n") == 1
     assert says in ran.err
-    assert "not read yet" in ran.err
+    assert "not supported yet" in ran.err
     assert "ffmpeg" in ran.err
 
 

@@ -302,7 +302,7 @@ def test_labels_that_teach_nothing_are_refused(tmp_path: Path, inside: Callable[
         assert told in done.err
         assert len(done.err.splitlines()) == 1
     mixed = inside("train", "same", "far", "--out", "my.keras", *SMALL, "--epochs", "1")
-    assert "those of far are norm; say what 1.0 of the labels stands for with --full-lock" in mixed.err
+    assert "those of far are norm; give the degrees at 1.0 of the labels with --full-lock" in mixed.err
     assert sorted(one.name for one in tmp_path.iterdir()) == ["far", "same"]
 
 

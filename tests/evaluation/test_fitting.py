@@ -215,7 +215,7 @@ def test_labels_that_do_not_fit_are_said_and_not_searched_with(monkeypatch):
     _, said = evaluated(seeing(), frames)
     assert said.ranking is None
     assert abs(said.fit.correlation) < 0.2
-    assert "the labels hardly go with the picture" in said.sentence
+    assert "the labels hardly match the images" in said.sentence
     assert "see `drivesal info`" in said.sentence
     assert said.as_json()["search"] is None
 

@@ -1,4 +1,4 @@
-"""Small recordings of every format, written by the tests themselves."""
+"""Writers of small recordings of every format."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIZE = (96, 64)
 
 
 def save(path: Path, value: int) -> Path:
-    """An image whose pixels tell `value` again (`tests.clips.number`)."""
+    """Write an image that encodes `value` (decoded by `tests.clips.number`)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not cv2.imwrite(str(path), picture(value)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95]):
         raise OSError(path)
@@ -23,7 +23,7 @@ def save(path: Path, value: int) -> Path:
 
 
 def images(folder: Path, count: int, suffix: str = ".jpg") -> Path:
-    """`count` images named 1.jpg and up, without zeros in front."""
+    """Write `count` images named 1.jpg and up, without leading zeros."""
     for i in range(count):
         save(folder / f"{i + 1}{suffix}", i)
     return folder
@@ -33,32 +33,32 @@ def simulator(
     folder: Path,
     times_ms: list[int],
     steering: list[str] | None = None,
-    written: str = "{name}",
+    path_format: str = "{name}",
     header: bool = False,
-    between: str = ",",
+    delimiter: str = ",",
     encoding: str = "utf-8",
 ) -> Path:
-    """A Udacity simulator's folder: three images a row; `written` is how the log names an image."""
-    rows = ["center,left,right,steering,throttle,brake,speed".replace(",", between)] if header else []
+    """Write a Udacity simulator folder, three images per row; `path_format` is how the log lists an image."""
+    rows = ["center,left,right,steering,throttle,brake,speed".replace(",", delimiter)] if header else []
     for i, ms in enumerate(times_ms):
         stamp = f"2019_05_20_10_{ms // 60000:02d}_{ms // 1000 % 60:02d}_{ms % 1000:03d}"
         names = [f"{side}_{stamp}.jpg" for side in ("center", "left", "right")]
         for camera, name in enumerate(names):
             save(folder / "IMG" / name, i + 100 * camera)
         angle = steering[i] if steering else str(round(-0.5 + 0.1 * i, 3))
-        comma = "," if between == ";" else "."
-        numbers = [angle.replace(".", comma), f"0{comma}5", "0", f"30{comma}25"]
-        rows.append(between.join([*(written.format(name=name) for name in names), *numbers]))
+        point = "," if delimiter == ";" else "."
+        numbers = [angle.replace(".", point), f"0{point}5", "0", f"30{point}25"]
+        rows.append(delimiter.join([*(path_format.format(name=name) for name in names), *numbers]))
     (folder / "driving_log.csv").write_text("\n".join(rows) + "\n", encoding=encoding)
     return folder
 
 
 def tub(folder: Path, count: int, deleted: tuple[int, ...] = (), step_ms: int = 50) -> Path:
-    """A donkeycar tub v2 in two catalogs."""
+    """Write a donkeycar tub v2 with two catalogs."""
     half = count // 2
-    for number, places in enumerate((range(half), range(half, count))):
+    for number, indices in enumerate((range(half), range(half, count))):
         lines = []
-        for i in places:
+        for i in indices:
             save(folder / "images" / f"{i}_cam_image_array_.jpg", i)
             record = {
                 "_index": i,
@@ -83,7 +83,7 @@ def tub(folder: Path, count: int, deleted: tuple[int, ...] = (), step_ms: int = 
 
 
 def tub_v1(folder: Path, count: int) -> Path:
-    """A donkeycar tub v1."""
+    """Write a donkeycar tub v1."""
     for i in range(count):
         save(folder / f"{i}_cam-image_array_.jpg", i)
         record = {
@@ -99,7 +99,7 @@ def tub_v1(folder: Path, count: int) -> Path:
 
 
 def ch2(folder: Path, count: int, step_ns: int = 50_000_000) -> Path:
-    """A folder of Udacity's Challenge 2."""
+    """Write a folder of the Udacity Challenge 2."""
     rows = ["frame_id,steering_angle"]
     for i in range(count):
         stamp = 1_479_425_596_209_690_956 + step_ns * i
@@ -110,15 +110,15 @@ def ch2(folder: Path, count: int, step_ns: int = 50_000_000) -> Path:
 
 
 def bag(folder: Path, count: int, cameras: tuple[str, ...] = ("left", "center", "right")) -> Path:
-    """What a reader of the Challenge's bags writes: three cameras by turns, each at its own times."""
+    """Write a bag export of the Udacity Challenge 2: three cameras, interleaved, each with its own times."""
     rows = ["index,timestamp,width,height,frame_id,filename,angle,torque,speed,lat,long,alt"]
     for i in range(count):
-        for place, camera in enumerate(cameras):
-            stamp = 1_479_425_441_182_877_835 + 50_000_000 * i + 1_000_000 * place
-            name = save(folder / camera / f"{stamp}.jpg", i + 100 * place).name
-            place_s = f"2016-11-17 23:30:{41 + i // 20}.{stamp % 10**9:09d}"
+        for offset, camera in enumerate(cameras):
+            stamp = 1_479_425_441_182_877_835 + 50_000_000 * i + 1_000_000 * offset
+            name = save(folder / camera / f"{stamp}.jpg", i + 100 * offset).name
+            clock = f"2016-11-17 23:30:{41 + i // 20}.{stamp % 10**9:09d}"
             numbers = f"{-0.2 + 0.1 * i:.10f},-0.125,15.5,37.399,-122.131,-42.9"
-            rows.append(f"{place_s},{stamp},640,480,{camera}_camera,{camera}/{name},{numbers}")
+            rows.append(f"{clock},{stamp},640,480,{camera}_camera,{camera}/{name},{numbers}")
     (folder / "interpolated.csv").write_text("\n".join(rows) + "\n")
     steering = "seq,timestamp,angle,torque,speed\n1,1479425441182877835,0.1,0,15\n"
     (folder / "steering.csv").write_text(steering)
@@ -127,7 +127,7 @@ def bag(folder: Path, count: int, cameras: tuple[str, ...] = ("left", "center", 
 
 
 def sully(folder: Path, count: int, dated: bool = False) -> Path:
-    """A folder of SullyChen's driving dataset; no newline at the end."""
+    """Write a folder of the SullyChen driving dataset; data.txt has no final newline."""
     rows = []
     for i in range(count):
         save(folder / f"{i}.jpg", i)
@@ -138,23 +138,23 @@ def sully(folder: Path, count: int, dated: bool = False) -> Path:
 
 
 def array(path: Path, values: object) -> None:
-    """A NumPy file without an ending."""
+    """Write a NumPy file without a suffix."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         np.save(file, np.asarray(values))
 
 
 def comma(folder: Path, count: int, gap_after: int | None = None) -> Path:
-    """A segment of comma2k19 at 20 frames a second, with a second missing after one frame."""
+    """Write a comma2k19 segment at 20 frames per second, with a gap of one second after frame `gap_after`."""
     folder.mkdir(parents=True)
-    made = make_clip(folder / "clip.mkv", count, codec="libx265", bframes=0, gop=10)
-    with av.open(str(made)) as source, av.open(str(folder / "video.hevc"), "w", format="hevc") as raw:
+    clip = make_clip(folder / "clip.mkv", count, codec="libx265", bframes=0, gop=10)
+    with av.open(str(clip)) as source, av.open(str(folder / "video.hevc"), "w", format="hevc") as raw:
         stream = raw.add_stream_from_template(source.streams.video[0])
         for packet in source.demux(video=0):
             if packet.dts is not None:
                 packet.stream = stream
                 raw.mux(packet)
-    made.unlink()
+    clip.unlink()
     times = 1000.0 + np.arange(count) / 20
     if gap_after is not None:
         times[gap_after + 1 :] += 1

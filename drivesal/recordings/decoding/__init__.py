@@ -1,1 +1,1 @@
-"""Images out of video files, and an account of what could not be read."""
+"""Decoding of video and image files, and reports of data that could not be decoded."""

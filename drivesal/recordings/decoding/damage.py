@@ -1,4 +1,4 @@
-"""Keeps account of what could not be read of a recording."""
+"""Reports of the frames of a recording that could not be decoded."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from pathlib import Path
 
 from drivesal.errors import DamagedInputError
 
-_MOST_SENTENCES = 10
+_MAX_MESSAGES = 10
 
 
 class Damage:
-    """Turns lost frames into sentences, one for each run of them; the same loss met twice counts once.
+    """Collects lost frames into messages, one per run of consecutive frames. Repeated losses count once.
 
-    `sentences` is kept up to date in place; with `strict` a loss raises `DamagedInputError` instead.
+    `messages` is updated in place; with `strict` a loss raises `DamagedInputError` instead.
     """
 
-    def __init__(self, path: Path, sentences: list[str], time_of: Callable[[int], float], strict: bool) -> None:
-        self._path, self._sentences, self._time_of, self._strict = path, sentences, time_of, strict
+    def __init__(self, path: Path, messages: list[str], time_of: Callable[[int], float], strict: bool) -> None:
+        self._path, self._messages, self._time_of, self._strict = path, messages, time_of, strict
         self._runs: list[tuple[int, int]] = []
-        self._cut: str | None = None
-        self._end: tuple[int, int] | None = None
+        self._truncation: str | None = None
+        self._counts: tuple[int, int] | None = None
 
     def lost(self, start: int, stop: int) -> None:
-        """Frames `start` up to `stop` could not be decoded."""
+        """Report that frames `start` up to `stop` (exclusive) could not be decoded."""
         if start >= stop:
             return
         runs: list[tuple[int, int]] = []
@@ -33,47 +33,49 @@ class Damage:
             else:
                 runs.append((first, end))
         self._runs = runs
-        self._report(self._sentence(start, stop))
+        self._report(self._message(start, stop))
 
-    def cut(self, sentence: str) -> None:
-        """The file ends before it should."""
-        self._cut = sentence
-        self._report(sentence)
+    def truncated(self, message: str) -> None:
+        """Report that the file is truncated."""
+        self._truncation = message
+        self._report(message)
 
-    def cut_after(self, count: int, declared: int) -> None:
-        """The file ends after `count` of the `declared` frames, or before, where the last do not decode."""
-        self._end = (count, declared)
-        self._report(self._ending()[1] or "")
+    def truncated_after(self, count: int, declared: int) -> None:
+        """Report that the file ends after `count` of the `declared` frames, or earlier if the last are lost."""
+        self._counts = (count, declared)
+        self._report(self._merge_truncation()[1] or "")
 
-    def _report(self, sentence: str) -> None:
+    def _report(self, message: str) -> None:
         if self._strict:
             raise DamagedInputError(
-                "a whole recording", f"{self._path}: {sentence}", "leave --strict out to keep what can be read"
+                "an undamaged recording",
+                f"{self._path}: {message}",
+                "leave --strict out to use the readable frames",
             )
-        runs, cut = self._ending()
-        sentences = [self._sentence(*run) for run in runs]
-        if len(runs) > _MOST_SENTENCES:
+        runs, truncated = self._merge_truncation()
+        messages = [self._message(*run) for run in runs]
+        if len(runs) > _MAX_MESSAGES:
             total = sum(stop - start for start, stop in runs)
-            sentences = [
-                f"{total} frames in {len(runs)} places from {self._place(runs[0][0])} to "
-                f"{self._place(runs[-1][1] - 1)} could not be decoded"
+            messages = [
+                f"{total} frames in {len(runs)} places from {self._position(runs[0][0])} to "
+                f"{self._position(runs[-1][1] - 1)} could not be decoded"
             ]
-        self._sentences[:] = sentences + ([cut] if cut else [])
+        self._messages[:] = messages + ([truncated] if truncated else [])
 
-    def _ending(self) -> tuple[list[tuple[int, int]], str | None]:
-        """The runs without one that the file's end explains, and the sentence about that end."""
-        if self._end is None:
-            return self._runs, self._cut
-        runs, (count, declared) = self._runs, self._end
+    def _merge_truncation(self) -> tuple[list[tuple[int, int]], str | None]:
+        """Runs of lost frames, without a run at the truncated end of the file, and the truncation message."""
+        if self._counts is None:
+            return self._runs, self._truncation
+        runs, (count, declared) = self._runs, self._counts
         if runs and runs[-1][1] == count:
             runs, count = runs[:-1], runs[-1][0]
         return runs, f"the file is cut short: it ends after {count} of {declared} frames"
 
-    def _sentence(self, start: int, stop: int) -> str:
+    def _message(self, start: int, stop: int) -> str:
         count = stop - start
         if count == 1:
-            return f"frame {self._place(start)} could not be decoded"
-        return f"{count} frames from {self._place(start)} could not be decoded"
+            return f"frame {self._position(start)} could not be decoded"
+        return f"{count} frames from {self._position(start)} could not be decoded"
 
-    def _place(self, index: int) -> str:
+    def _position(self, index: int) -> str:
         return f"#{index} ({self._time_of(index):.2f} s)"

@@ -1,4 +1,4 @@
-"""Decoding a video from a frame on, so that it gives the same frames as decoding all of it."""
+"""Decoding from an arbitrary frame, with the same result as decoding the whole video."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING
 
 import av
 
-from drivesal.recordings.decoding.container import DoubtError, Source, opened, video_stream
+from drivesal.recordings.decoding.container import (
+    Source,
+    UnreliableDecodeError,
+    first_video_stream,
+    open_container,
+)
 from drivesal.recordings.decoding.packets import PacketIndex
 
 if TYPE_CHECKING:
@@ -19,57 +24,63 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-    Numbered = Generator[tuple[int, VideoFrame], None, None]
+    IndexedFrames = Generator[tuple[int, VideoFrame], None, None]
 
 
-_LATE_S = Fraction(1)
-_MOST_PACKETS = 500
-"""How far to look for a keyframe after a seek."""
-_IN_A_ROW = 4
-"""Frames that encoders by default put between two that are decoded before them, and one more."""
+_SEEK_MARGIN_S = Fraction(1)
+_MAX_PACKETS = 500
+"""Number of packets searched for a keyframe after a seek."""
+_REORDER_FRAMES = 4
+"""Default number of consecutive B-frames of encoders, plus one."""
 
 
-def numbered(source: Source, index: PacketIndex, start: int) -> Numbered:
-    """Decoded frames with their indices, ascending, from `start` on or from the first one that decodes.
+def decode_from(source: Source, index: PacketIndex, start: int) -> IndexedFrames:
+    """Yield (index, decoded frame), ascending, from `start` or the first frame after it that decodes.
 
-    Begins at a keyframe; where that does not lead to `start` (a seek that lands late, a damaged keyframe), at
-    the one before, at last at the beginning of the file.
+    Decoding starts at the nearest keyframe. If that does not yield `start` (the seek landed late, or the
+    keyframe is damaged), it starts at the previous keyframe, and finally at the start of the file.
     """
     last = start - 1
     try:
-        for one in _hurried(source, index, start):
-            last = one[0]
-            yield one
-    except DoubtError:
-        yield from _thorough(source, index, last + 1)
+        for item in _decode_fast(source, index, start):
+            last = item[0]
+            yield item
+    except UnreliableDecodeError:
+        yield from _decode_thoroughly(source, index, last + 1)
 
 
-def _hurried(source: Source, index: PacketIndex, start: int) -> Numbered:
-    """Like `numbered`, from the nearest keyframe and without frames on the way that no other leans on.
+def _decode_fast(source: Source, index: PacketIndex, start: int) -> IndexedFrames:
+    """Like `decode_from`, but from the nearest keyframe, skipping non-reference frames before `start`.
 
-    Raises `DoubtError` where that may give other pictures than decoding everything: damage is concealed with
-    what was decoded last, which may be a frame that was left out.
+    Raises `UnreliableDecodeError` if the result may differ from a full decode: the decoder conceals damage with
+    the previously decoded frame, which may be a skipped one.
     """
-    entry = _entries(index, start)[0]
+    entry = _entry_points(index, start)[0]
     if entry == start and entry == 0:
-        raise DoubtError
+        raise UnreliableDecodeError
     reader = source.reader(entry)
-    with reader as container, closing(_from_entry(container, source.path, index, entry, start)) as frames:
-        first = _first(frames, entry, start)
+    with (
+        reader as container,
+        closing(_decode_from_keyframe(container, source.path, index, entry, start)) as frames,
+    ):
+        first = _first_from(frames, entry, start)
         if first is None or first[0] > start:
-            raise DoubtError
+            raise UnreliableDecodeError
         yield first
         yield from frames
 
 
-def _thorough(source: Source, index: PacketIndex, start: int) -> Numbered:
-    """Like `numbered`, every frame on the way decoded."""
-    entries = _entries(index, start)
+def _decode_thoroughly(source: Source, index: PacketIndex, start: int) -> IndexedFrames:
+    """Like `decode_from`, but decoding every frame from the entry point on."""
+    entries = _entry_points(index, start)
     for entry in entries:
         reader = source.reader(entry)
-        with reader as container, closing(_from_entry(container, source.path, index, entry)) as frames:
+        with (
+            reader as container,
+            closing(_decode_from_keyframe(container, source.path, index, entry)) as frames,
+        ):
             at_last = entry == entries[-1]
-            first = _first(frames, None if at_last else entry, start)
+            first = _first_from(frames, None if at_last else entry, start)
             if first is None or (first[0] > start and not at_last):
                 continue
             yield first
@@ -77,44 +88,44 @@ def _thorough(source: Source, index: PacketIndex, start: int) -> Numbered:
             return
 
 
-def _first(frames: Numbered, entry: int | None, start: int) -> tuple[int, VideoFrame] | None:
-    """The first frame from `start` on; None where keyframe `entry`, on which it leans, did not decode."""
-    sound = entry is None
-    for one in frames:
-        sound = sound or one[0] == entry
-        if one[0] >= start:
-            return one if sound else None
+def _first_from(frames: IndexedFrames, entry: int | None, start: int) -> tuple[int, VideoFrame] | None:
+    """The first frame from `start` on; None if keyframe `entry`, which it depends on, did not decode."""
+    entry_decoded = entry is None
+    for item in frames:
+        entry_decoded = entry_decoded or item[0] == entry
+        if item[0] >= start:
+            return item if entry_decoded else None
     return None
 
 
-def keyframes(path: Path, index: PacketIndex, wanted: list[int]) -> Numbered:
-    """Keyframes with these indices, each decoded alone; one that cannot be had so is left out."""
+def decode_keyframes(path: Path, index: PacketIndex, indices: list[int]) -> IndexedFrames:
+    """Keyframes with these indices, each decoded on its own; those that do not decode this way are omitted."""
     assert index.pts is not None
-    with opened(path) as container:
-        stream = video_stream(container, path)
-        for number in wanted:
-            picture = _keyframe(container, stream, int(index.pts[number]))
-            if picture is not None:
-                yield number, picture
+    with open_container(path) as container:
+        stream = first_video_stream(container, path)
+        for number in indices:
+            frame = _decode_keyframe(container, stream, int(index.pts[number]))
+            if frame is not None:
+                yield number, frame
 
 
-def _entries(index: PacketIndex, start: int) -> list[int]:
-    """Where to begin decoding, the best first; 0 stands for the beginning of the file."""
+def _entry_points(index: PacketIndex, start: int) -> list[int]:
+    """Frames to start decoding at, best first; 0 is the start of the file."""
     if not index.exact:
         return [0]
     entry = index.entry(start)
-    before = index.entry(entry - 1) if entry > 0 else 0
-    return list(dict.fromkeys((entry, before, 0)))
+    previous = index.entry(entry - 1) if entry > 0 else 0
+    return list(dict.fromkeys((entry, previous, 0)))
 
 
-def _from_entry(
+def _decode_from_keyframe(
     container: InputContainer, path: Path, index: PacketIndex, entry: int, skip_to: int = 0
-) -> Numbered:
-    """Frames from keyframe `entry` on; well before frame `skip_to` only those that others lean on.
+) -> IndexedFrames:
+    """Frames from keyframe `entry` on; only reference frames until shortly before frame `skip_to`.
 
-    With `skip_to` raises `DoubtError` for damage before that frame.
+    With `skip_to`, raises `UnreliableDecodeError` for damage before that frame.
     """
-    stream = video_stream(container, path)
+    stream = first_video_stream(container, path)
     if not stream.codec_context.is_open:
         stream.thread_type = "AUTO"
     stream.codec_context.skip_frame = "DEFAULT"
@@ -123,38 +134,38 @@ def _from_entry(
             container.seek(int(index.pts[entry]), stream=stream)
         except av.FFmpegError:
             return
-    # In H.264 a frame says whether others lean on it; of other codecs' skipping less is known. The last ones
-    # are decoded all, so that damage in what is shown after them is concealed as always.
+    # H.264 marks non-reference frames; skipping is less reliable with other codecs. The last frames before
+    # `skip_to` are all decoded, so that damage in the frames after them is concealed as in a full decode.
     skip_pts = None
     if skip_to > 0 and index.exact and index.pts is not None and stream.codec_context.name == "h264":
-        skip_pts = int(index.pts[max(0, skip_to - _IN_A_ROW)])
+        skip_pts = int(index.pts[max(0, skip_to - _REORDER_FRAMES)])
     last = -1
-    for picture in _decoded(container, stream, skip_pts):
-        if skip_pts is not None and picture is None and last < skip_to:
-            raise DoubtError
-        found = _number(index, picture, last)
-        if found is None or found <= last:
-            continue  # not meant to be shown, or (after damage) too late to be in order
-        last = found
-        if picture is not None:
-            yield last, picture
+    for frame in _decode_packets(container, stream, skip_pts):
+        if skip_pts is not None and frame is None and last < skip_to:
+            raise UnreliableDecodeError
+        frame_index = _frame_index(index, frame, last)
+        if frame_index is None or frame_index <= last:
+            continue  # a hidden frame, or out of order after damage
+        last = frame_index
+        if frame is not None:
+            yield last, frame
 
 
-def _number(index: PacketIndex, picture: VideoFrame | None, last: int) -> int | None:
-    """The index of what the decoder gave after frame `last`, None where that is no frame of the index."""
+def _frame_index(index: PacketIndex, frame: VideoFrame | None, last: int) -> int | None:
+    """The index of the frame decoded after frame `last`, None if it is not in the packet index."""
     if not index.exact and index.stamps is None:
         return last + 1
-    if picture is None:
+    if frame is None:
         return None
-    return index.find(picture.pts) if index.stamps is None else index.find_after(last, picture.pts)
+    return index.find(frame.pts) if index.stamps is None else index.find_after(last, frame.pts)
 
 
-def _decoded(
+def _decode_packets(
     container: InputContainer, stream: VideoStream, skip_to: int | None
 ) -> Generator[VideoFrame | None, None, None]:
-    """What the decoder gives, None for a packet that does not decode; ends where the container does.
+    """Yield decoded frames, None for a packet that does not decode, up to the end of the container.
 
-    Packets with a pts before `skip_to` are decoded only where others lean on them.
+    Packets with a pts before `skip_to` are decoded only if they hold reference frames.
     """
     packets = container.demux(stream)
     while True:
@@ -168,28 +179,28 @@ def _decoded(
             early = packet.pts is not None and packet.pts < skip_to
             stream.codec_context.skip_frame = "NONREF" if early else "DEFAULT"
         try:
-            pictures = packet.decode()
+            frames = packet.decode()
         except av.FFmpegError:
             if packet.size:
                 yield None
             continue
-        for picture in pictures:
-            yield None if picture.is_corrupt else picture
+        for frame in frames:
+            yield None if frame.is_corrupt else frame
 
 
-def _keyframe(container: InputContainer, stream: VideoStream, pts: int) -> VideoFrame | None:
+def _decode_keyframe(container: InputContainer, stream: VideoStream, pts: int) -> VideoFrame | None:
     assert stream.time_base is not None
-    # MPEG-TS finds its place by decoding time, which is earlier than pts, and so lands late: once more before.
-    for target in (pts, pts - round(_LATE_S / stream.time_base)):
+    # Seeks in MPEG-TS go by decoding time, which is earlier than pts, and may land late: retry from earlier.
+    for target in (pts, pts - round(_SEEK_MARGIN_S / stream.time_base)):
         try:
             container.seek(target, stream=stream)
-            for packet in itertools.islice(container.demux(stream), _MOST_PACKETS):
+            for packet in itertools.islice(container.demux(stream), _MAX_PACKETS):
                 if packet.dts is not None and packet.dts > pts:
                     break
                 if packet.pts == pts and packet.is_keyframe:
-                    # Draining at once saves decoding the packets that the decoder would wait for.
-                    pictures = packet.decode() + stream.codec_context.decode(None)
-                    return next((one for one in pictures if one.pts == pts and not one.is_corrupt), None)
+                    # Draining the decoder avoids decoding the packets that it would buffer.
+                    frames = packet.decode() + stream.codec_context.decode(None)
+                    return next((frame for frame in frames if frame.pts == pts and not frame.is_corrupt), None)
         except av.FFmpegError:
             continue
     return None

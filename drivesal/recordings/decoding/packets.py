@@ -1,4 +1,4 @@
-"""The index of a video's packets: which frames there are, when, and where decoding can begin."""
+"""Packet index of a video stream: its frames, their timestamps and the keyframes."""
 
 from __future__ import annotations
 
@@ -17,89 +17,91 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
     from numpy.typing import NDArray
 
-_BACK_S = 0.5
-"""Times that fall behind the decoding time by more than this have begun anew."""
+_BACKWARD_S = 0.5
+"""A timestamp earlier than the decoding time by more than this starts a new piece."""
 _FALLBACK_RATE = 25
 _DECLARES_DURATION = {"matroska,webm", "flv", "asf"}
-"""Formats that say their duration in the header and not how many frames they have."""
+"""Formats whose header declares the duration but not the number of frames."""
 
 
 @dataclass(frozen=True, slots=True)
 class PacketIndex:
-    """The frames of a video stream in presentation order, 9 bytes a frame.
+    """The frames of a video stream in presentation order, 9 bytes per frame.
 
-    `pts` (N,) int64 ascending, in the stream's time base, None for a stream without timestamps; `key` (N,)
-    bool, where decoding can begin; `exact` tells that a decoded frame carries its own pts, so that its index
-    is known after a seek (otherwise frames have to be counted from the beginning); `cut` says what is missing
-    at the end of the file, None where nothing is known to be; `declared` is how many frames a cut file says it
-    has, None where it does not; `stamps` (N,) int64 are the file's own timestamps where they go back and `pts`
-    counts on instead; `notes` are sentences for the person.
+    `pts` (N,) int64 ascending, in the time base of the stream, None for a stream without timestamps; `key` (N,)
+    bool marks keyframes; `exact`: decoded frames carry the pts of their packet, so that their index is known
+    after a seek (otherwise frames are counted from the start of the file); `truncation` describes what is
+    missing at the end of the file, None if nothing is known to be missing; `declared` is the number of frames
+    that a truncated file declares, None if it does not; `stamps` (N,) int64 are the original timestamps if they
+    go backwards and `pts` continues instead; `notes` are messages for the user.
     """
 
     count: int
     pts: NDArray[np.int64] | None
     key: NDArray[np.bool_]
     exact: bool
-    cut: str | None
+    truncation: str | None
     declared: int | None = None
     stamps: NDArray[np.int64] | None = None
     notes: tuple[str, ...] = ()
 
     def find(self, pts: int | None) -> int | None:
-        """The index of the frame with this pts, None where no packet has it."""
+        """Index of the frame with this pts, None if there is none."""
         if self.pts is None or pts is None:
             return None
-        place = int(np.searchsorted(self.pts, pts))
-        return place if place < self.count and self.pts[place] == pts else None
+        position = int(np.searchsorted(self.pts, pts))
+        return position if position < self.count and self.pts[position] == pts else None
 
     def find_after(self, last: int, stamp: int | None) -> int | None:
-        """The index of the first frame after frame `last` with this timestamp of the file's, None without."""
+        """Index of the first frame after frame `last` with this original timestamp, None if there is none."""
         if self.stamps is None or stamp is None:
             return None
-        places = np.flatnonzero(self.stamps[last + 1 :] == stamp)
-        return last + 1 + int(places[0]) if len(places) else None
+        matches = np.flatnonzero(self.stamps[last + 1 :] == stamp)
+        return last + 1 + int(matches[0]) if len(matches) else None
 
     def entry(self, index: int) -> int:
-        """The last keyframe at or before `index`, 0 where there is none."""
+        """The last keyframe at or before `index`, 0 if there is none."""
         keys = np.flatnonzero(self.key[: index + 1])
         return int(keys[-1]) if len(keys) else 0
 
     @property
     def gap(self) -> int:
-        """The most frames from one keyframe up to the next, all of them where there are no keyframes."""
+        """Largest number of frames from one keyframe to the next; all frames if there are no keyframes."""
         entries = np.union1d([0, self.count], np.flatnonzero(self.key))
         return int(np.diff(entries).max())
 
     def keyframes(self, start: int, stop: int) -> NDArray[np.intp]:
-        """The indices of the keyframes from `start` up to `stop`."""
+        """Indices of the keyframes from `start` up to `stop` (exclusive)."""
         return np.flatnonzero(self.key[start:stop]) + start
 
 
 def read_index(container: InputContainer, stream: VideoStream) -> PacketIndex:
-    """Reads all packets of the stream without decoding them; leaves the container at its end.
+    """Read all packets of the stream without decoding them; leaves the container at its end.
 
-    Frames that are not meant to be shown (before an edit list's start, hidden ones of VP8) are left out; of
-    frames with the same time only one is kept, with a note. Where the timestamps go back (files put behind one
-    another), times count on from the last one before. An error of the container ends the index.
+    Frames that are not displayed (before the start of an edit list, hidden VP8 frames) are left out. Of frames
+    with equal timestamps one is kept, and a note is added. If the timestamps go backwards (concatenated files),
+    the times continue from the last one. A read error of the container ends the index.
     """
-    read = _Packets()
+    reader = _PacketReader()
     if container.format.name not in _DECLARES_DURATION:
-        for other in container.streams:
-            if other is not stream:
-                other.discard = Discard.all
+        for unused in container.streams:
+            if unused is not stream:
+                unused.discard = Discard.all
     try:
         for packet in container.demux():
             if packet.stream_index == stream.index:
-                read.add(packet)
+                reader.add(packet)
             if packet.pts is not None and packet.size:
-                read.end_s = max(read.end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+                reader.end_s = max(
+                    reader.end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                )
     except av.FFmpegError as error:
-        read.error = error.strerror
-    return read.index(container, stream)
+        reader.error = error.strerror
+    return reader.index(container, stream)
 
 
-class _Packets:
-    """What reading packets gathers."""
+class _PacketReader:
+    """Collects packet timestamps and flags and builds the index."""
 
     def __init__(self) -> None:
         self._pts = array("q")
@@ -117,20 +119,20 @@ class _Packets:
             return
         self._total += 1
         self._broken = packet.is_corrupt
-        if _shown(packet):
-            self._follow(packet)
+        if _is_shown(packet):
+            self._detect_piece(packet)
             self._unstamped += packet.pts is None
             self._pts.append(0 if packet.pts is None else packet.pts)
             self._key.append(packet.is_keyframe)
         self._last_dts = packet.dts
 
-    def _follow(self, packet: Packet[Stream]) -> None:
-        """Marks where a new piece begins: the times of its packets have gone back."""
+    def _detect_piece(self, packet: Packet[Stream]) -> None:
+        """Start a new piece if the timestamps went backwards."""
         pts = packet.pts
         if pts is None:
             return
-        margin = round(_BACK_S / packet.time_base)
-        # A keyframe is later than all frames before it, and no frame is shown before it is decoded.
+        margin = round(_BACKWARD_S / packet.time_base)
+        # Within a piece, a keyframe is later than all earlier frames, and no pts is before the decoding time.
         earlier = packet.is_keyframe and self._latest is not None and pts < self._latest
         if earlier or (self._last_dts is not None and pts < self._last_dts - margin):
             self._pieces.append(len(self._pts))
@@ -138,42 +140,42 @@ class _Packets:
         self._latest = pts if self._latest is None else max(pts, self._latest)
 
     def index(self, container: InputContainer, stream: VideoStream) -> PacketIndex:
-        cut = self._cut(container, stream)
+        truncation = self._find_truncation(container, stream)
         if self._unstamped:
             count = len(self._pts)
             no_keys = np.zeros(count, dtype=np.bool_)
-            return PacketIndex(count, None, no_keys, False, cut, self._declared(container, stream))
-        places = self._in_order()
+            return PacketIndex(count, None, no_keys, False, truncation, self._declared(container, stream))
+        order = self._presentation_order()
         notes = []
-        if twice := len(self._pts) - sum(len(piece) for piece in places):
-            notes.append(f"frames left out that have the time of another: {twice}")
+        if duplicates := len(self._pts) - sum(len(piece) for piece in order):
+            notes.append(f"frames left out because they repeat a timestamp: {duplicates}")
         stamps = np.frombuffer(self._pts, dtype=np.int64)
-        if cut is not None and self._last_dts is not None:
-            # Beyond the last decoding time a frame in between may be among the missing, which would shift
-            # the numbers of those after it.
-            whole = max(1, int(np.searchsorted(stamps[places[-1]], self._last_dts, side="right")))
-            places[-1] = places[-1][:whole]
-        key = np.frombuffer(self._key, dtype=np.bool_)[np.concatenate(places)]
-        pts = _rising([stamps[piece] for piece in places], _frame_ticks(stream))
-        own = None
-        if len(places) > 1:
-            own = stamps[np.concatenate(places)]
-            notes.append(_goes_back([len(piece) for piece in places]))
-        # AVI keeps no presentation times: with B-frames, packets are numbered in the order of decoding.
-        exact = own is None and not (container.format.name == "avi" and stream.codec_context.has_b_frames)
+        if truncation is not None and self._last_dts is not None:
+            # Frames after the last decoding time are dropped: a missing frame among them would shift the
+            # indices of those after it.
+            reliable = max(1, int(np.searchsorted(stamps[order[-1]], self._last_dts, side="right")))
+            order[-1] = order[-1][:reliable]
+        key = np.frombuffer(self._key, dtype=np.bool_)[np.concatenate(order)]
+        pts = _increasing([stamps[piece] for piece in order], _frame_ticks(stream))
+        original = None
+        if len(order) > 1:
+            original = stamps[np.concatenate(order)]
+            notes.append(_backward_note([len(piece) for piece in order]))
+        # AVI stores no presentation times: with B-frames, packets are numbered in decoding order.
+        exact = original is None and not (container.format.name == "avi" and stream.codec_context.has_b_frames)
         return PacketIndex(
             count=len(pts),
             pts=pts,
             key=key if exact else np.zeros_like(key),
             exact=exact,
-            cut=cut,
+            truncation=truncation,
             declared=self._declared(container, stream),
-            stamps=own,
+            stamps=original,
             notes=tuple(notes),
         )
 
-    def _in_order(self) -> list[NDArray[np.intp]]:
-        """The places of the packets in presentation order, for each piece; of the same time only the first."""
+    def _presentation_order(self) -> list[NDArray[np.intp]]:
+        """Packet positions in presentation order, per piece; only the first packet of equal timestamps."""
         stamps = np.frombuffer(self._pts, dtype=np.int64)
         ends = [*self._pieces[1:], len(stamps)]
         return [
@@ -182,7 +184,7 @@ class _Packets:
         ]
 
     def _declared(self, container: InputContainer, stream: VideoStream) -> int | None:
-        """How many frames a file that holds fewer says it has, without those that are not shown."""
+        """Number of displayed frames that the file declares, if it holds fewer; else None."""
         name = container.format.name
         declared = 0
         if name.startswith("mov"):
@@ -191,7 +193,7 @@ class _Packets:
             declared = stream.frames
         return declared - (self._total - len(self._pts)) if declared > self._total else None
 
-    def _cut(self, container: InputContainer, stream: VideoStream) -> str | None:
+    def _find_truncation(self, container: InputContainer, stream: VideoStream) -> str | None:
         name = container.format.name
         if (declared := self._declared(container, stream)) is not None:
             return f"the file is cut short: {declared} frames were written"
@@ -206,7 +208,7 @@ class _Packets:
         return None
 
 
-def _shown(packet: Packet[Stream]) -> bool:
+def _is_shown(packet: Packet[Stream]) -> bool:
     if packet.is_discard:
         return False
     context = packet.stream.codec_context if packet.size else None
@@ -222,15 +224,15 @@ def _frame_ticks(stream: VideoStream) -> int:
     return max(1, round(1 / (rate * stream.time_base)))
 
 
-def _rising(pieces: list[NDArray[np.int64]], step: int) -> NDArray[np.int64]:
-    """The timestamps of all pieces; one that does not begin after the one before follows it by `step`."""
+def _increasing(pieces: list[NDArray[np.int64]], step: int) -> NDArray[np.int64]:
+    """Timestamps of all pieces; a piece that starts too early is shifted to `step` after the previous one."""
     times: list[NDArray[np.int64]] = []
     for piece in pieces:
-        late = times and piece[0] <= times[-1][-1]
-        times.append(piece - piece[0] + times[-1][-1] + step if late else piece)
+        overlaps = times and piece[0] <= times[-1][-1]
+        times.append(piece - piece[0] + times[-1][-1] + step if overlaps else piece)
     return np.concatenate(times)
 
 
-def _goes_back(lengths: list[int]) -> str:
+def _backward_note(lengths: list[int]) -> str:
     more = f" and {len(lengths) - 2}× more" if len(lengths) > 2 else ""
-    return f"timestamps go back at frame #{lengths[0]}{more}: times after it are counted on"
+    return f"timestamps go backwards at frame #{lengths[0]}{more}: later times continue from the previous frame"

@@ -1,4 +1,4 @@
-"""From decoded frames to RGB arrays of the size on screen."""
+"""Conversion of decoded frames to RGB arrays at display size."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ if TYPE_CHECKING:
     from drivesal.types import Image
 
 
-def quarter_turns(picture: VideoFrame) -> int:
-    """How many times a picture is to be turned by 90 degrees counter-clockwise, 0 to 3."""
-    return round(picture.rotation / 90) % 4
+def quarter_turns(frame: VideoFrame) -> int:
+    """Number of counter-clockwise 90-degree rotations to display a decoded frame, 0 to 3."""
+    return round(frame.rotation / 90) % 4
 
 
 class Converter:
-    """Turns decoded frames into (H, W, 3) uint8 RGB; keeps the scaler's tables from frame to frame."""
+    """Converts decoded frames to (H, W, 3) uint8 RGB; reuses the scaler's tables across frames."""
 
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
 
-    def image(self, picture: VideoFrame) -> Image:
-        """The picture as it is to be seen: colour matrix and range honoured, rotation applied."""
-        # One thread: splitting a frame between threads was slower (0.92 against 1.22 ms at 960x540).
-        image = self._reformatter.reformat(picture, format="rgb24", threads=1).to_ndarray()
-        if turns := quarter_turns(picture):
+    def image(self, frame: VideoFrame) -> Image:
+        """The frame as displayed: colour matrix and range honoured, rotation applied."""
+        # One thread: splitting a frame across threads was slower (1.22 instead of 0.92 ms at 960x540).
+        image = self._reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
+        if turns := quarter_turns(frame):
             image = np.rot90(image, turns)
         return np.ascontiguousarray(image, dtype=np.uint8)
 
 
-def letterboxed(image: Image, width: int, height: int) -> Image:
-    """The picture scaled into width × height, its shape kept, with black bars where it does not fill."""
+def letterbox(image: Image, width: int, height: int) -> Image:
+    """Scale an image to fit width × height with its aspect ratio, padded with black bars."""
     scale = min(width / image.shape[1], height / image.shape[0])
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
     inner = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)

@@ -1,4 +1,4 @@
-"""Reading a still image from its file."""
+"""Reading of image files."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _SIGNATURES = {
 }
 
 
-def signature(path: Path) -> str | None:
-    """The name of the picture format that the file's first bytes tell, None for anything else."""
-    # A raw MJPEG stream begins like a JPEG; only its name tells that more pictures follow.
+def image_format(path: Path) -> str | None:
+    """Name of the image format detected from the first bytes of the file, None for anything else."""
+    # A raw MJPEG stream starts like a JPEG; only its name shows that more frames follow.
     if not path.is_file() or path.suffix.lower() in (".mjpeg", ".mjpg"):
         return None
     try:
@@ -40,23 +40,23 @@ def signature(path: Path) -> str | None:
     return next((name for name, start in _SIGNATURES.items() if head.startswith(start)), None)
 
 
-def read_picture(path: Path) -> Image:
-    """The picture as (H, W, 3) uint8 RGB: EXIF rotation applied; grey, 16-bit and alpha converted.
+def read_image(path: Path) -> Image:
+    """The image as (H, W, 3) uint8 RGB: EXIF rotation applied; greyscale, 16-bit and alpha converted.
 
-    Raises `InputError` where it cannot be read.
+    Raises `InputError` if it cannot be read.
     """
     try:
         data = np.fromfile(path, dtype=np.uint8)
     except OSError as error:
-        raise InputError("a picture", f"{path}: {error.strerror}", "check the file") from error
-    image = _decoded(data)
+        raise InputError("an image", f"{path}: {error.strerror}", "check the file") from error
+    image = _decode(data)
     if image is None:
-        raise InputError("a picture", f"{path} cannot be decoded", "check that the file is whole")
+        raise InputError("an image", f"{path} cannot be decoded", "check that the file is complete")
     return np.ascontiguousarray(image, dtype=np.uint8)
 
 
-def whole(path: Path) -> bool:
-    """False for a JPEG or PNG that ends before its picture does: OpenCV fills such a one with grey."""
+def is_complete(path: Path) -> bool:
+    """Whether a file is not a truncated JPEG or PNG, which OpenCV would fill with grey."""
     try:
         data = path.read_bytes()
     except OSError:
@@ -66,8 +66,8 @@ def whole(path: Path) -> bool:
     return not data.startswith(_SIGNATURES["PNG"]) or b"IEND" in data[-64:]
 
 
-def _decoded(data: NDArray[np.uint8]) -> Image | None:
-    with _stderr_off():
+def _decode(data: NDArray[np.uint8]) -> Image | None:
+    with _silenced_stderr():
         try:
             return cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
         except cv2.error:
@@ -75,17 +75,17 @@ def _decoded(data: NDArray[np.uint8]) -> Image | None:
 
 
 @contextmanager
-def _stderr_off() -> Iterator[None]:
-    """Keeps from the terminal what libpng and OpenCV print beside the error that the caller raises."""
+def _silenced_stderr() -> Iterator[None]:
+    """Suppress messages of libpng and OpenCV on stderr; the caller raises its own error."""
     try:
-        kept = os.dup(2)
-    except OSError:  # there is no stderr
+        saved = os.dup(2)
+    except OSError:  # stderr is closed
         yield
         return
     try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
+        with open(os.devnull, "wb") as devnull:
+            os.dup2(devnull.fileno(), 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(saved, 2)
+        os.close(saved)

@@ -1,4 +1,4 @@
-"""A segment of comma2k19: video.hevc with the car's CAN log and the frames' times as NumPy files."""
+"""comma2k19 segments: video.hevc, with the CAN log and the frame times as NumPy files."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _SPEC = AngleSpec("deg", "steering-wheel", "left")
 _VIDEO, _TIMES = Path("video.hevc"), Path("global_pose", "frame_times")
 _FOLDERS = ("processed_log", "global_pose")
 _CAN = Path("processed_log", "CAN")
-_FARTHEST_S = 0.5
-"""Nothing is interpolated over a longer silence of the log."""
+_MAX_GAP_S = 0.5
+"""Signals are not interpolated across longer gaps in the log."""
 
 
 @register(
     "comma2k19",
-    lambda path: path.joinpath(_VIDEO).is_file() and any((path / one).is_dir() for one in _FOLDERS),
+    lambda path: path.joinpath(_VIDEO).is_file() and any((path / name).is_dir() for name in _FOLDERS),
     looks_for="a segment with video.hevc, processed_log/CAN/steering_angle and global_pose/frame_times",
 )
 def _open(path: Path, asked: OpenOptions) -> Recording:
@@ -37,16 +37,16 @@ def _open(path: Path, asked: OpenOptions) -> Recording:
     clock = _array(path / _TIMES)
     if clock is None:
         raise InputError(
-            "the times of the segment's frames",
+            "the frame times of the segment",
             f"{path / _TIMES} is missing",
             "restore it, or give video.hevc itself",
         )
     if len(clock) < 2 or not np.isfinite(clock).all() or (np.diff(clock) <= 0).any():
-        raise InputError("times that go up", f"{path / _TIMES} has others", "give video.hevc itself")
+        raise InputError("increasing frame times", f"{path / _TIMES} has others", "give video.hevc itself")
     times = None if asked.rate is not None else clock
     video = VideoRecording(path / _VIDEO, rate=asked.rate, strict=asked.strict, times=times)
     try:
-        video.describe(path, "comma2k19", _notes(video, clock))
+        video.present_as(path, "comma2k19", _notes(video, clock))
         track = _track(path, clock[: video.info.length]) if asked.labels else None
         if track is None:
             return video
@@ -64,32 +64,32 @@ def _notes(video: VideoRecording, clock: NDArray[np.float64]) -> tuple[str, ...]
 
 
 def _track(path: Path, clock: NDArray[np.float64]) -> LabelTrack:
-    """The angles at the frames' times, and the speed. Raises LabelError."""
+    """The steering angles and the speed at the frame times. Raises LabelError."""
     folder = path / _CAN / "steering_angle"
-    angles = _at(folder, clock)
+    angles = _interpolated(folder, clock)
     if angles is None:
         raise LabelError(
             "the steering angles of the segment",
-            f"{folder} has no t and value of one length",
-            "restore them, or leave them with --no-labels",
+            f"{folder} has no t and value of equal length",
+            "restore them, or ignore them with --no-labels",
         )
     good = np.isfinite(angles)
     if not good.any():
         raise LabelError(
-            "steering angles at the frames' times",
+            "steering angles at the frame times",
             f"{folder} has none there",
-            "check the segment, or leave them with --no-labels",
+            "check the segment, or ignore them with --no-labels",
         )
-    speed = _at(path / _CAN / "speed", clock)
+    speed = _interpolated(path / _CAN / "speed", clock)
     extras = {} if speed is None else {"speed": speed[good]}
     frames = np.flatnonzero(good).astype(np.float64)
     bad = len(good) - len(frames)
-    notes = (f"{bad} frames have no angle in the log near their time",) if bad else ()
+    notes = (f"{bad} frames have no logged angle near their time",) if bad else ()
     return LabelTrack(folder, "frame", frames, angles[good] * _SPEC.factor, _SPEC.kind, bad, notes, extras)
 
 
-def _at(folder: Path, clock: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """(N,) float64: a signal of the log at these times, NaN in a silence; None where it is not there."""
+def _interpolated(folder: Path, clock: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """(N,) float64: a logged signal at these times, NaN in gaps; None if the signal is missing or malformed."""
     times, values = _array(folder / "t"), _array(folder / "value")
     if times is None or values is None or len(times) != len(values):
         return None
@@ -99,14 +99,14 @@ def _at(folder: Path, clock: NDArray[np.float64]) -> NDArray[np.float64] | None:
     if not len(times):
         return np.full(len(clock), np.nan)
     after = np.clip(np.searchsorted(times, clock), 1, max(len(times) - 1, 1)) % len(times)
-    near = times[after] - times[after - 1] <= _FARTHEST_S
+    near = times[after] - times[after - 1] <= _MAX_GAP_S
     exact = np.isin(clock, times)
-    found = np.interp(clock, times, values, left=np.nan, right=np.nan)
-    return np.where(near | exact, found, np.nan)
+    signal = np.interp(clock, times, values, left=np.nan, right=np.nan)
+    return np.where(near | exact, signal, np.nan)
 
 
 def _array(path: Path) -> NDArray[np.float64] | None:
-    """The numbers of a NumPy file, flat; None where there is none. Raises InputError, and runs no pickle."""
+    """The values of a NumPy file, flattened; None if there is no file. Loads no pickles. Raises InputError."""
     if not path.is_file():
         return None
     try:
@@ -114,5 +114,5 @@ def _array(path: Path) -> NDArray[np.float64] | None:
     except (OSError, ValueError, EOFError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:120]
         raise InputError(
-            "an array of numbers as NumPy writes it", f"{path}: {reason}", "check the file"
+            "a NumPy file with an array of numbers", f"{path}: {reason}", "check the file"
         ) from error

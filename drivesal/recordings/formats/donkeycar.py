@@ -1,4 +1,4 @@
-"""Tubs of donkeycar: version 2 (a manifest with catalogs) and version 1 (a JSON file a record)."""
+"""Donkeycar tubs: version 2 (a manifest with catalogs) and version 1 (one JSON file per record)."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from drivesal.types import Recording
 
 _SPEC = AngleSpec("norm", "unknown", "right")
 _ANGLE = "user/angle"
-_LEAST_STEP_S = 0.01
-"""A camera is not faster: such timestamps were made when the records were written again."""
+_MIN_STEP_S = 0.01
+"""Shorter median steps are no camera rate: the timestamps were created when the tub was rewritten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +36,18 @@ def _manifest(path: Path) -> Path | None:
     if file.name != "manifest.json" or not file.is_file():
         return None
     try:
-        known = bool(_state(file)) or any(file.parent.glob("catalog_*.catalog"))
+        valid = bool(_state(file)) or any(file.parent.glob("catalog_*.catalog"))
     except OSError:
         return None
-    return file if known else None
+    return file if valid else None
 
 
 def _state(manifest: Path) -> Mapping[str, Any]:
-    """The manifest's line that names the catalogs, empty where it is broken."""
+    """The last line of the manifest that lists the catalogs, empty if there is none."""
     for line in reversed(manifest.read_text(encoding="utf-8-sig", errors="replace").splitlines()):
-        found = _json(line)
-        if isinstance(found, dict) and "paths" in found:
-            return found
+        state = _json(line)
+        if isinstance(state, dict) and "paths" in state:
+            return state
     return {}
 
 
@@ -69,7 +69,7 @@ def _open_v2(path: Path, asked: OpenOptions) -> Recording:
         raise InputError("a donkeycar tub", f"{path} has no manifest.json with catalogs", "check the path")
     folder, state = manifest.parent, _state(manifest)
     names = state.get("paths")
-    # the names are the manifest's: only those right in the tub are followed
+    # the manifest is untrusted: only catalogs directly in the tub are read
     catalogs = (
         [folder / Path(name).name for name in names if isinstance(name, str)] if isinstance(names, list) else []
     )
@@ -78,7 +78,7 @@ def _open_v2(path: Path, asked: OpenOptions) -> Recording:
     records = [record for catalog in catalogs for record in _catalog(catalog, lost)]
     if not state:
         lost.append("the manifest's state cannot be read: deleted records are not left out")
-    deleted = {one for one in _list(state.get("deleted_indexes")) if isinstance(one, int)}
+    deleted = {number for number in _list(state.get("deleted_indexes")) if isinstance(number, int)}
     kept = [record for record in records if record.number not in deleted]
     notes = [f"{len(records) - len(kept)} deleted records left out"] if len(kept) < len(records) else []
     folder = folder / "images" if (folder / "images").is_dir() else folder
@@ -92,7 +92,7 @@ def _list(value: Any) -> Sequence[Any]:
 
 
 def _catalog(catalog: Path, lost: list[str]) -> Iterator[_Record]:
-    """The records of a catalog; what cannot be read goes to `lost`."""
+    """Records of a catalog; losses are appended to `lost`."""
     try:
         lines = catalog.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     except OSError:
@@ -112,11 +112,11 @@ def _catalog(catalog: Path, lost: list[str]) -> Iterator[_Record]:
 
 
 def _records(path: Path) -> list[Path]:
-    """The records of a tub v1, in natural order."""
+    """Record files of a tub v1, in natural order."""
     if not path.is_dir():
         return []
     return sorted(
-        (one for one in path.glob("record_*.json") if re.fullmatch(r"record_\d+", one.stem)), key=natural
+        (file for file in path.glob("record_*.json") if re.fullmatch(r"record_\d+", file.stem)), key=natural
     )
 
 
@@ -152,13 +152,13 @@ def _recording(
     files: tuple[Path, ...],
     asked: OpenOptions,
 ) -> Recording:
-    """The records that name an image, in the order of their numbers."""
+    """The recording of all records with an image, sorted by record number."""
     records = sorted(records, key=lambda record: record.number)
     with_image = [record for record in records if _image(record) is not None]
     if len(with_image) < len(records):
-        lost.append(f"{len(records) - len(with_image)} of {len(records)} records name no image")
+        lost.append(f"{len(records) - len(with_image)} of {len(records)} records have no image")
     if not with_image:
-        came = f"{path} has none that names an image" + (f" ({lost[0]})" if lost else "")
+        came = f"{path} has none with an image" + (f" ({lost[0]})" if lost else "")
         raise InputError("a tub with records", came, "check its files")
     times = _times(with_image, clock, asked, notes)
     stills = [
@@ -171,25 +171,26 @@ def _recording(
 
 
 def _times(records: list[_Record], clock: str, asked: OpenOptions, notes: list[str]) -> Any:
-    """(N,) float64 seconds: the records' timestamps where a camera can have made them, else by their numbers.
+    """(N,) float64 [s]: the timestamps if they are plausible capture times, else record number / rate.
 
-    Numbers keep the gaps that deleted records leave.
+    Record numbers preserve the gaps of deleted records.
     """
     stamps = np.array([_number(record.values.get(clock)) for record in records]) / 1000
     steps = np.diff(stamps)
-    real = np.isfinite(stamps).all() and (
-        len(steps) == 0 or (steps.min() >= 0 and np.median(steps) >= _LEAST_STEP_S)
+    plausible = np.isfinite(stamps).all() and (
+        len(steps) == 0 or (steps.min() >= 0 and np.median(steps) >= _MIN_STEP_S)
     )
-    if real and asked.rate is None:
+    if plausible and asked.rate is None:
         return stamps
     rate = asked.rate or DEFAULT_RATE
-    why = "as asked" if asked.rate is not None else "the timestamps are no capture times; --rate says otherwise"
-    notes.append(f"{float(rate):.5g} records a second ({why})")
+    assumed = "the timestamps are not capture times; change the rate with --rate"
+    why = "as given" if asked.rate is not None else assumed
+    notes.append(f"{float(rate):.5g} records per second ({why})")
     return np.array([record.number for record in records]) / float(rate)
 
 
 def _image(record: _Record) -> str | None:
-    """The name of the record's image, without any folder."""
+    """The file name of the record's image, without folders."""
     for key in ("cam/image_array", *record.values):
         value = record.values.get(key)
         if key.endswith("image_array") and isinstance(value, str) and value.strip():
@@ -198,7 +199,7 @@ def _image(record: _Record) -> str | None:
 
 
 def _number(value: Any) -> float:
-    """A record's number, also where it was written as text; NaN where it is none."""
+    """A number in a record, possibly stored as text; NaN if it is not a number."""
     try:
         return (
             float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
@@ -208,5 +209,5 @@ def _number(value: Any) -> float:
 
 
 def _extras(record: _Record) -> dict[str, float]:
-    found = {key: _number(value) for key, value in record.values.items() if key[:1] != "_" and key != _ANGLE}
-    return {key: value for key, value in found.items() if math.isfinite(value)}
+    values = {key: _number(value) for key, value in record.values.items() if key[:1] != "_" and key != _ANGLE}
+    return {key: value for key, value in values.items() if math.isfinite(value)}

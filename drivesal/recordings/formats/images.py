@@ -1,4 +1,4 @@
-"""A folder of images, or a pattern that matches some, as a drive without labels."""
+"""A folder or pattern of images as a drive without labels."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 
 _NANOSECONDS = re.compile(r"1\d{18}")
-"""Nanoseconds since 1970, from 2001 on, as Udacity names its images."""
+"""Nanoseconds since 1970, dates from 2001 on: the image names of Udacity."""
 
 
 def natural(path: Path) -> list[tuple[int, int, str]]:
-    """A key that sorts 2.jpg before 10.jpg."""
+    """Sort key for natural order: 2.jpg before 10.jpg."""
     parts = re.split(r"(\d+)", path.name)
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
 
 
 def images_in(folder: Path) -> list[Path]:
-    """The images right in a folder, in natural order; hidden files are left out."""
+    """Images directly in a folder, in natural order, without hidden files."""
     try:
         return sorted((path for path in folder.iterdir() if _is_image(path)), key=natural)
     except OSError:
@@ -33,16 +33,16 @@ def images_in(folder: Path) -> list[Path]:
 
 
 def is_pattern(path: Path) -> bool:
-    """Whether the path holds a wildcard and is not there itself."""
+    """Whether the path contains a wildcard and does not exist as a path."""
     return any(mark in str(path) for mark in "*?[") and not path.exists()
 
 
 def matches(path: Path) -> list[Path]:
-    """The images that a pattern matches, in natural order; none where it is no pattern."""
+    """Images that match a pattern, in natural order; none if the path is not a pattern."""
     if not is_pattern(path):
         return []
-    found = [one for one in map(Path, glob.glob(str(path), recursive=True)) if _is_image(one)]
-    return sorted(found, key=lambda one: (str(one.parent), natural(one)))
+    images = [image for image in map(Path, glob.glob(str(path), recursive=True)) if _is_image(image)]
+    return sorted(images, key=lambda image: (str(image.parent), natural(image)))
 
 
 def _is_image(path: Path) -> bool:
@@ -60,13 +60,14 @@ def _recognises(path: Path) -> bool:
     fallback=True,
 )
 def _open(path: Path, asked: OpenOptions) -> Recording:
-    found = images_in(path) if path.is_dir() else matches(path)
-    if not found:
-        raise InputError("a folder of images or a pattern", f"{path} has no image", "check the path")
-    stamps = [int(one.stem) if _NANOSECONDS.fullmatch(one.stem) else None for one in found]
+    images = images_in(path) if path.is_dir() else matches(path)
+    if not images:
+        raise InputError("a folder or pattern of images", f"{path} has no images", "check the path")
+    stamps = [int(image.stem) if _NANOSECONDS.fullmatch(image.stem) else None for image in images]
     if None in stamps:
-        return StillsRecording(path, Listing("images", [Still(one) for one in found]), asked)
-    first = min(stamp or 0 for stamp in stamps)  # as floats, clock times in nanoseconds are too coarse
-    stills = [Still(one, ((stamp or 0) - first) / 1e9) for one, stamp in zip(found, stamps, strict=True)]
-    notes = ("times from the images' names, which are a clock's nanoseconds",)
+        return StillsRecording(path, Listing("images", [Still(image) for image in images]), asked)
+    # subtracted as integers: a float cannot represent clock times in nanoseconds
+    first = min(stamp or 0 for stamp in stamps)
+    stills = [Still(image, ((stamp or 0) - first) / 1e9) for image, stamp in zip(images, stamps, strict=True)]
+    notes = ("times from the image names, which are clock times in nanoseconds",)
     return StillsRecording(path, Listing("images", stills, notes=notes, clock_s=first / 1e9), asked)

@@ -1,4 +1,4 @@
-"""A still picture as a recording of one frame."""
+"""A single image file as a recording of one frame."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from fractions import Fraction
 from pathlib import Path
 
 from drivesal.errors import InputError, OptionError
-from drivesal.recordings.decoding.still_images import read_picture, signature
+from drivesal.recordings.decoding.still_images import image_format, read_image
 from drivesal.recordings.registry import OpenOptions, register
 from drivesal.types import WHOLE, Frame, Recording, RecordingInfo, Span
 
 
-class PictureRecording(Recording):
-    """One frame: index 0, time 0, rate 1."""
+class ImageRecording(Recording):
+    """One image: index 0, time 0, rate 1."""
 
     def __init__(self, path: Path) -> None:
-        image = read_picture(path)
+        image = read_image(path)
         self.losses = []
         self._frame = Frame(0, 0.0, image)
         self.info = RecordingInfo(
@@ -29,34 +29,34 @@ class PictureRecording(Recording):
             length=1,
             duration_s=1.0,
             seekable=True,
-            codec=(signature(path) or "picture").split()[0].lower(),
+            codec=(image_format(path) or "picture").split()[0].lower(),
         )
 
     def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
-        """The picture, where the span holds frame 0. Raises `InputError` otherwise."""
+        """The image, if the span contains frame 0. Raises `InputError` otherwise."""
         if span.every < 1:
-            raise OptionError("every Nth frame with N of at least 1", f"N is {span.every}", "use 1 for all")
+            raise OptionError("every Nth frame, with N at least 1", f"N is {span.every}", "use 1 for all")
         before_start = span.start is not None and span.start > 0
         if before_start or (span.end is not None and span.end <= 0):
-            raise InputError("a range with a frame in it", "a picture has only frame #0", "leave the range out")
+            raise InputError("a range with a frame", "an image has only frame #0", "leave the range out")
         return iter((self._frame,))
 
     def at(self, where: float | int) -> Frame:
-        """The picture, for frame 0 and times below one second."""
+        """The image, for frame 0 and times below one second. Raises `InputError` otherwise."""
         if not 0 <= where < 1:
-            asked = f"frame #{where}" if isinstance(where, int) else f"{where:g} s"
-            raise InputError("frame #0", f"{asked} of a picture was asked for", "leave it out")
+            request = f"frame #{where}" if isinstance(where, int) else f"{where:g} s"
+            raise InputError("frame #0", f"{request} of an image was requested", "leave it out")
         return self._frame
 
     def sample(self, count: int, span: Span = WHOLE) -> Iterator[Frame]:
-        """The picture."""
+        """The image."""
         frames = self.frames(span)
         return frames if count > 0 else iter(())
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no file is open."""
 
 
-@register("picture", lambda path: signature(path) is not None, looks_for="a JPEG, PNG, BMP or TIFF file")
+@register("picture", lambda path: image_format(path) is not None, looks_for="a JPEG, PNG, BMP or TIFF file")
 def _open(path: Path, asked: OpenOptions) -> Recording:
-    return PictureRecording(path)
+    return ImageRecording(path)

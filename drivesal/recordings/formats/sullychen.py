@@ -1,4 +1,4 @@
-"""SullyChen's driving dataset: numbered images and data.txt."""
+"""SullyChen driving dataset: numbered images and data.txt."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def _find(path: Path) -> Path | None:
     if file.name.lower() != "data.txt":
         return None
     try:
-        with file.open("rb") as opened:
-            lines = opened.read(4096).decode("utf-8-sig", errors="replace").splitlines()
+        with file.open("rb") as stream:
+            lines = stream.read(4096).decode("utf-8-sig", errors="replace").splitlines()
     except OSError:
         return None
     return file if any(_LINE.fullmatch(line.strip()) for line in lines[:5]) else None
@@ -39,22 +39,22 @@ def _find(path: Path) -> Path | None:
 def _open(path: Path, asked: OpenOptions) -> Recording:
     file = _find(path)
     if file is None:
-        raise InputError("a folder with data.txt and images", f"{path} is none", "check the path")
+        raise InputError("a folder with data.txt and images", f"{path} is not one", "check the path")
     lines = [line.strip() for line in read_text(file).splitlines() if line.strip()]
-    found = [match for line in lines if (match := _LINE.fullmatch(line))]
+    matches = [match for line in lines if (match := _LINE.fullmatch(line))]
     stills = [
-        Still(_beside(file.parent, name), _clock_s(date), _number(angle))
-        for name, angle, date in (match.groups() for match in found)
+        Still(_image_path(file.parent, name), _clock_s(date), _number(angle))
+        for name, angle, date in (match.groups() for match in matches)
     ]
-    bad = len(lines) - len(found)
+    bad = len(lines) - len(matches)
     lost = (f"{bad} of {len(lines)} lines of {file.name} cannot be read",) if bad else ()
     return StillsRecording(path, Listing("sullychen", stills, _SPEC, lost, files=(file,)), asked)
 
 
-def _beside(folder: Path, name: str) -> Path:
-    """Later versions keep the images in data/ beside the text."""
-    inner = folder / "data" / name
-    return inner if not (folder / name).is_file() and inner.is_file() else folder / name
+def _image_path(folder: Path, name: str) -> Path:
+    """The path of an image; later versions of the dataset keep the images in data/."""
+    in_data = folder / "data" / name
+    return in_data if not (folder / name).is_file() and in_data.is_file() else folder / name
 
 
 def _number(text: str) -> float:
@@ -65,10 +65,10 @@ def _number(text: str) -> float:
 
 
 def _clock_s(date: str | None) -> float | None:
-    found = _CLOCK.match(date) if date else None
-    if found is None:
+    match = _CLOCK.match(date) if date else None
+    if match is None:
         return None
-    *whole, part = found.groups()
-    return calendar.timegm((*map(int, whole), 0, 0, 0)) + (
-        int(part) / float(10 ** max(len(part), 3)) if part else 0.0
+    *numbers, fraction = match.groups()
+    return calendar.timegm((*map(int, numbers), 0, 0, 0)) + (
+        int(fraction) / float(10 ** max(len(fraction), 3)) if fraction else 0.0
     )

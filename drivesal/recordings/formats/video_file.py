@@ -1,4 +1,4 @@
-"""Video files of any container and codec that PyAV opens."""
+"""Video files in any container and codec supported by PyAV."""
 
 from __future__ import annotations
 

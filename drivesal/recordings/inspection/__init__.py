@@ -1,1 +1,1 @@
-"""What a recording holds, and whether its labels fit its images."""
+"""Inspection of a recording: its contents, and whether its labels match its images."""

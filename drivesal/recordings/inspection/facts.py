@@ -1,4 +1,4 @@
-"""What a recording is, as plain JSON values. Fields are documented in docs/outputs.md."""
+"""Properties of a recording as JSON values. The fields are documented in docs/outputs.md."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def input_facts(recording: Recording) -> dict[str, Any]:
-    """The recording as its container describes it; rates are fractions."""
+    """Properties of the container and the labels; rates are strings of fractions."""
     info = recording.info
     return {
         "file": info.path.name,

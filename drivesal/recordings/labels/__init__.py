@@ -1,1 +1,1 @@
-"""Steering labels: read from tables, put on frames, compared with a model's angle."""
+"""Steering labels: read from tables, assigned to frames, compared with predictions."""

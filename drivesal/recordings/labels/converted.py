@@ -1,4 +1,4 @@
-"""A recording whose labels are brought to another kind of angle, or to what a camera at the side asks for."""
+"""Recordings whose labels are converted to another kind of angle, or corrected for a side camera."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 
 class ConvertedRecording(Recording):
-    """Every label times `factor` plus `offset`, an angle of `kind` then; all else is the inner recording's.
+    """A recording with every label replaced by label × `factor` + `offset`, an angle of `kind`.
 
-    `full_lock_deg` is what was taken for their norm 1.0, where the factor is that; `note` is a sentence.
+    Everything else is that of the inner recording. `full_lock_deg` is the angle at norm 1.0, if that is the
+    factor; `note` is a message for the user.
     """
 
     def __init__(
@@ -30,29 +31,29 @@ class ConvertedRecording(Recording):
         self._inner, self._factor, self._kind, self._note = inner, factor, kind, note
         self._offset = offset
         self._full_lock_deg = full_lock_deg
-        self.losses = inner.losses  # the same list, so that it grows along
+        self.losses = inner.losses  # the same list object, which the inner recording extends
 
     @property
     def info(self) -> RecordingInfo:  # type: ignore[override]
-        """The inner recording's, which reading may replace, with the labels' kind."""
-        found = self._inner.info
-        lock = self._full_lock_deg or found.full_lock_deg
-        return replace(found, angle=self._kind, full_lock_deg=lock, notes=(*found.notes, self._note))
+        """The current info of the inner recording, which reading may replace, with the converted kind."""
+        inner = self._inner.info
+        lock = self._full_lock_deg or inner.full_lock_deg
+        return replace(inner, angle=self._kind, full_lock_deg=lock, notes=(*inner.notes, self._note))
 
     def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
-        """The frames of the span, each with its label converted."""
+        """Frames of the span, with converted labels."""
         return map(self.converted, self._inner.frames(span))
 
     def at(self, where: float | int) -> Frame:
-        """The frame there, its label converted."""
+        """The frame at this index or time, with its label converted."""
         return self.converted(self._inner.at(where))
 
     def sample(self, count: int, span: Span = WHOLE) -> Iterator[Frame]:
-        """The probe's frames, each with its label converted."""
+        """Sampled frames, with converted labels."""
         return map(self.converted, self._inner.sample(count, span))
 
     def close(self) -> None:
-        """Closes the inner recording."""
+        """Close the inner recording."""
         self._inner.close()
 
     def converted(self, frame: Frame) -> Frame:

@@ -1,4 +1,4 @@
-"""Reading a CSV as people write them: its header, its numbers, whatever separates them."""
+"""Reading of CSV files with any delimiter, decimal separator and encoding in common use."""
 
 from __future__ import annotations
 
@@ -20,20 +20,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CsvTable:
-    """A CSV's header and rows; `decimal_comma` where the delimiter leaves the comma to the numbers."""
+    """Header and rows of a CSV.
+
+    `decimal_comma`: the delimiter is not a comma, so that numbers may have decimal commas; `normalized` are the
+    column names in the form of `normalized_name`.
+    """
 
     path: Path
     names: list[str]
     rows: list[list[str]]
     decimal_comma: bool
-    plain: list[str] = field(default_factory=list)
+    normalized: list[str] = field(default_factory=list)
 
     def numbers(self, column: int) -> NDArray[np.float64]:
-        """(N,) float64 of one column, NaN where a cell is no number."""
+        """Values of a column, (N,) float64, NaN where a cell is not a number."""
         return np.array([self._number(row, column) for row in self.rows], dtype=np.float64)
 
     def number(self, cell: str) -> float:
-        """A cell's number, NaN where it is none."""
+        """The number in a cell, NaN if it is not a number."""
         cell = cell.strip()
         if self.decimal_comma:
             cell = cell.replace(",", ".")
@@ -47,19 +51,19 @@ class CsvTable:
 
 
 def read_table(path: Path) -> CsvTable:
-    """The CSV at `path`: commas, semicolons or tabs, UTF-8, UTF-16 or Latin-1. Raises LabelError."""
+    """Read the CSV at `path`: commas, semicolons or tabs; UTF-8, UTF-16 or Latin-1. Raises LabelError."""
     table = read_rows(path)
     names = table.names
     if any(names) and all(math.isfinite(table.number(name)) for name in names if name):
-        came = f"{path} begins with numbers ({','.join(names)[:40]}): there seems to be no header line"
-        raise LabelError("a header line with the columns' names", came, "put one first, as frame,angle_deg")
+        came = f"{path} begins with numbers ({','.join(names)[:40]}): it seems to have no header line"
+        raise LabelError("a header line with column names", came, "add one, such as frame,angle_deg")
     if not table.rows:
         raise LabelError("rows of labels", f"{path} has only a header line and no rows", "check the file")
     return table
 
 
 def read_rows(path: Path) -> CsvTable:
-    """Like `read_table` for a CSV that may have no header: `names` is the first line, whatever it holds."""
+    """Like `read_table`, for a CSV that may have no header: `names` is the first line in any case."""
     lines = [line for line in read_text(path).splitlines() if line.strip()]
     if not lines:
         raise LabelError("a CSV with steering angles", f"{path} is empty", "check the file")
@@ -70,11 +74,11 @@ def read_rows(path: Path) -> CsvTable:
         rows = list(csv.reader(lines[1:], delimiter=delimiter))
     except csv.Error as error:
         raise LabelError("a CSV with steering angles", f"{path}: {error}", "check the file") from error
-    return CsvTable(path, names, rows, delimiter != ",", [plain_name(name) for name in names])
+    return CsvTable(path, names, rows, delimiter != ",", [normalized_name(name) for name in names])
 
 
 def first_cells(path: Path, line: int = 0) -> list[str]:
-    """The cells of the first line, or a later one, of what may be a CSV; none where it cannot be read."""
+    """Cells of the given line of a file that may be a CSV; empty if it cannot be read."""
     try:
         with path.open("rb") as file:
             head = file.read(4096)
@@ -85,19 +89,19 @@ def first_cells(path: Path, line: int = 0) -> list[str]:
     return [cell.strip().strip('"') for cell in re.split(r"[;,\t]", lines[line])] if line < len(lines) else []
 
 
-def csvs_in(folder: Path, first: str) -> list[Path]:
-    """The CSVs right in a folder, the one called `first` before the others."""
+def csv_files(folder: Path, first: str) -> list[Path]:
+    """CSV files directly in a folder, sorted by name, but the one named `first` first."""
     try:
-        found = [
-            one for one in folder.iterdir() if one.suffix.lower() == ".csv" and not one.name.startswith(".")
+        files = [
+            file for file in folder.iterdir() if file.suffix.lower() == ".csv" and not file.name.startswith(".")
         ]
     except OSError:
         return []
-    return sorted(found, key=lambda one: (one.name != first, one.name))
+    return sorted(files, key=lambda file: (file.name != first, file.name))
 
 
 def read_text(path: Path) -> str:
-    """The text of a file, UTF-8 with or without a BOM, UTF-16 or Latin-1. Raises LabelError."""
+    """Text of a file in UTF-8 with or without a BOM, UTF-16 or Latin-1. Raises LabelError."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -105,7 +109,7 @@ def read_text(path: Path) -> str:
     except IsADirectoryError:
         raise LabelError("a CSV with steering angles", f"{path} is a folder", "give the CSV in it") from None
     except OSError as error:
-        raise LabelError("a CSV with steering angles", f"{path}: {error.strerror}", "check it") from error
+        raise LabelError("a CSV with steering angles", f"{path}: {error.strerror}", "check the file") from error
     try:
         if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
             return data.decode("utf-16")
@@ -116,12 +120,12 @@ def read_text(path: Path) -> str:
         return data.decode("latin-1")
 
 
-def parts_of(name: str) -> tuple[tuple[str, ...], str]:
-    """Folders before an image's name, with / or \\, and the name without ending: a/b/12.jpg → (a, b), 12."""
+def split_image_name(name: str) -> tuple[tuple[str, ...], str]:
+    """Split an image path, with / or \\, into folders and the name without suffix: a/b/12.jpg → (a, b), 12."""
     *folders, last = re.split(r"[\\/]", name.strip())
     return tuple(folders), re.sub(r"\.(jpe?g|png|bmp|tiff?|webp)$", "", last, flags=re.IGNORECASE)
 
 
-def plain_name(name: str) -> str:
-    """A column's name in the form that is compared: `Steering Angle [rad]` → `steering_angle_rad`."""
+def normalized_name(name: str) -> str:
+    """A column name in the form used for matching: `Steering Angle [rad]` → `steering_angle_rad`."""
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")

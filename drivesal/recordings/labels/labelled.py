@@ -1,4 +1,4 @@
-"""Puts steering labels on the frames of any recording."""
+"""Recordings whose frames carry the steering labels of a label track."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from drivesal.types import WHOLE, Frame, Recording, Span
 
 
 class LabelledRecording(Recording):
-    """A recording whose frames carry the labels of a track; everything else is the inner recording's.
+    """A recording with the labels of a track; everything else is that of the inner recording.
 
-    `own` says that the labels are part of the recording and no table, `named` that the user named the table.
-    Raises `LabelError` when made, where no frame of the recording has a label.
+    `own`: the labels are part of the recording, not from a table; `named`: the user named the table. The
+    constructor raises `LabelError` if no frame of the recording has a label.
     """
 
     def __init__(self, inner: Recording, labels: LabelTrack, *, own: bool = False, named: bool = False) -> None:
-        labels = _on_its_clock(labels, inner.info.clock_s)
+        labels = _aligned_by_clock(labels, inner.info.clock_s)
         self._inner, self._labels, self._own, self._named = inner, labels, own, named
-        self.losses = inner.losses  # the same list, so that it grows along
+        self.losses = inner.losses  # the same list object, which the inner recording extends
         self._take_info()
         start_s = self._start_s()
         duration = inner.info.duration_s
@@ -29,24 +29,24 @@ class LabelledRecording(Recording):
             raise LabelError(
                 f"labels for {inner.info.path.name}",
                 f"{labels.path} covers {labels.coverage} and the recording {self._coverage(start_s, end_s)}",
-                "check that the two belong together"
+                "check that they belong together"
                 + ("" if labels.by == "frame" or own else ", or shift the labels with --label-offset"),
             )
 
     def frames(self, span: Span = WHOLE) -> Iterator[Frame]:
-        """The frames of the span, each with its label."""
+        """Frames of the span, with their labels."""
         return self._labelled(self._inner.frames(span))
 
     def at(self, where: float | int) -> Frame:
-        """The frame there, with its label."""
+        """The frame at this index or time, with its label."""
         return self._label(self._inner.at(where))
 
     def sample(self, count: int, span: Span = WHOLE) -> Iterator[Frame]:
-        """The probe's frames, each with its label."""
+        """Sampled frames, with their labels."""
         return self._labelled(self._inner.sample(count, span))
 
     def close(self) -> None:
-        """Closes the inner recording."""
+        """Close the inner recording."""
         self._inner.close()
 
     def _labelled(self, frames: Iterator[Frame]) -> Iterator[Frame]:
@@ -60,7 +60,7 @@ class LabelledRecording(Recording):
         return replace(frame, steering=self._labels.at(frame.index, frame.time_s), extras=extras)
 
     def _take_info(self) -> None:
-        # The inner recording replaces its info when reading teaches it something (a note).
+        # The inner recording replaces its info when reading adds to it (a note).
         self._info_seen = self._inner.info
         notes = (*self._info_seen.notes, f"labels from {self._labels.path.name}", *self._labels.notes)
         self.info = replace(
@@ -91,10 +91,10 @@ class LabelledRecording(Recording):
         )
 
 
-def _on_its_clock(labels: LabelTrack, clock_s: float | None) -> LabelTrack:
-    """The labels at the recording's own times, where both know what the clock showed at 0."""
+def _aligned_by_clock(labels: LabelTrack, clock_s: float | None) -> LabelTrack:
+    """The labels shifted to the times of the recording, if the clock time at 0 is known for both."""
     if labels.clock_s is None or clock_s is None:
         return labels
     notes = tuple(note for note in labels.notes if "counted from its first row" not in note)
-    said = "labels put at the images' times by the clock, which both of them have"
-    return replace(labels, keys=labels.keys + (labels.clock_s - clock_s), clock_s=clock_s, notes=(*notes, said))
+    note = "labels aligned with the images by their clock times"
+    return replace(labels, keys=labels.keys + (labels.clock_s - clock_s), clock_s=clock_s, notes=(*notes, note))

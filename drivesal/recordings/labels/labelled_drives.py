@@ -1,4 +1,4 @@
-"""Several labelled recordings as one set, their angles of one kind."""
+"""Several labelled recordings with their labels converted to one kind of angle."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """A labelled recording, what its labels are multiplied with to be of the set's kind, and that kind."""
+    """A labelled recording, and the factor that converts its labels to `kind`."""
 
     recording: Recording
     factor: float
     kind: AngleKind
 
     def frames(self, span: Span = WHOLE, read: Callable[[int], object] = lambda _: None) -> Iterator[Frame]:
-        """The frames of the span that have a label, in order, the label in the set's kind.
+        """Frames of the span that have a label, in order, with the label converted to `kind`.
 
-        `read` is called with 1 for every frame, with a label or without.
+        `read` is called with 1 for every frame read, labelled or not.
         """
         for frame in self.recording.frames(span):
             read(1)
@@ -35,25 +35,25 @@ class Drive:
 
 
 def of_one_kind(
-    recordings: Sequence[Recording], wanted: AngleKind, steering_ratio: float | None = None
+    recordings: Sequence[Recording], target: AngleKind, steering_ratio: float | None = None
 ) -> list[Drive]:
-    """The recordings with their labels in the kind `wanted`.
+    """The recordings with their labels converted to the kind `target`.
 
-    `steering_ratio` is the degrees that the steering wheel turns for one degree of the road wheels. Raises
-    `LabelError` for a recording without labels and for one whose labels cannot be brought to that kind.
+    `steering_ratio` is steering wheel degrees per degree of the road wheels. Raises `LabelError` for a
+    recording without labels and for one whose labels cannot be converted.
     """
-    return [Drive(one, _factor(one, wanted, steering_ratio), wanted) for one in recordings]
+    return [Drive(recording, _factor(recording, target, steering_ratio), target) for recording in recordings]
 
 
-def _factor(recording: Recording, wanted: AngleKind, steering_ratio: float | None) -> float:
+def _factor(recording: Recording, target: AngleKind, steering_ratio: float | None) -> float:
     path, kind = recording.info.path, recording.info.angle
     if kind is None:
         raise LabelError("a recording with steering angles", f"{path} has none", "give a table with --labels")
-    factor = kind.factor_to(wanted, steering_ratio)
+    factor = kind.factor_to(target, steering_ratio)
     if factor is not None:
         return factor
     raise LabelError(
-        f"angles of one kind, {wanted.phrase}",
+        f"angles of one kind, {target.phrase}",
         f"those of {path} are {kind.phrase}",
-        f"{ways(kind, wanted, table=not recording.info.own_labels)}, or do them apart",
+        f"{ways(kind, target, table=not recording.info.own_labels)}, or process the recordings separately",
     )

@@ -18,7 +18,7 @@ from tests.clips import number
 from tests.recordings.drives import array, comma
 
 
-def test_angles_are_those_at_the_frames_times(tmp_path: Path) -> None:
+def test_angles_are_interpolated_at_the_frame_times(tmp_path: Path) -> None:
     with open_recording(comma(tmp_path / "seg", 20, gap_after=9)) as recording:
         info = recording.info
         assert (info.format, info.length, info.rate) == ("comma2k19", 20, 20)
@@ -43,34 +43,36 @@ def test_without_labels_and_with_a_rate(tmp_path: Path) -> None:
         assert recording.at(11).steering is None
 
 
-def test_a_silent_log_invents_nothing(tmp_path: Path) -> None:
+def test_angles_are_not_interpolated_across_gaps(tmp_path: Path) -> None:
     folder = comma(tmp_path / "seg", 40)
-    angles = folder / "processed_log" / "CAN" / "steering_angle"
-    array(angles / "t", [1000.0, 1000.4, 1001.6, 1001.7])
-    array(angles / "value", [0.0, 4.0, 16.0, np.nan])
+    log = folder / "processed_log" / "CAN" / "steering_angle"
+    array(log / "t", [1000.0, 1000.4, 1001.6, 1001.7])
+    array(log / "value", [0.0, 4.0, 16.0, np.nan])
     with open_recording(folder) as recording:
-        found = {frame.index: frame.steering for frame in recording.frames()}
-    assert found[4] == pytest.approx(2)
-    assert [index for index, angle in found.items() if angle is not None] == [*range(9), 32]
+        angles = {frame.index: frame.steering for frame in recording.frames()}
+    assert angles[4] == pytest.approx(2)
+    assert [index for index, angle in angles.items() if angle is not None] == [*range(9), 32]
 
 
 @pytest.mark.parametrize(
-    ("part", "values", "error", "says"),
+    ("file", "values", "error", "message"),
     [
         ("global_pose/frame_times", np.array([{"a": 1}] * 3, dtype=object), InputError, "frame_times"),
-        ("global_pose/frame_times", [3.0, 2.0, 1.0], InputError, "times that go up"),
+        ("global_pose/frame_times", [3.0, 2.0, 1.0], InputError, "increasing frame times"),
         ("processed_log/CAN/steering_angle/t", [1.0], LabelError, "--no-labels"),
         ("processed_log/CAN/steering_angle/value", ["a"], InputError, "steering_angle/value"),
     ],
 )
-def test_broken_parts(tmp_path: Path, part: str, values: Any, error: type[Exception], says: str) -> None:
+def test_malformed_files_are_rejected(
+    tmp_path: Path, file: str, values: Any, error: type[Exception], message: str
+) -> None:
     folder = comma(tmp_path / "seg", 5)
-    array(folder / part, values)
-    with pytest.raises(error, match=says):
+    array(folder / file, values)
+    with pytest.raises(error, match=message):
         open_recording(folder)
 
 
-def test_missing_parts(tmp_path: Path) -> None:
+def test_missing_frame_times_are_an_error(tmp_path: Path) -> None:
     folder = comma(tmp_path / "seg", 5)
     (folder / "global_pose" / "frame_times").unlink()
     with pytest.raises(InputError, match="frame_times is missing"):
@@ -79,9 +81,9 @@ def test_missing_parts(tmp_path: Path) -> None:
 
 def test_through_the_command(tmp_path: Path, inside: Callable[..., Any], model_path: Path) -> None:
     comma(tmp_path / "seg", 12, gap_after=5)
-    done = inside("video", "seg", "--model", model_path, "--quiet", "--json")
-    assert done.code == 0, done
-    assert json.loads(done.out)["labelled_frames"] == 12
-    with av.open(str(tmp_path / "seg.saliency.mp4")) as film:
-        wanted = [i / 20 + (i > 5) for i in range(12)]
-        assert [frame.time for frame in film.decode(video=0)] == pytest.approx(wanted, abs=1e-4)
+    result = inside("video", "seg", "--model", model_path, "--quiet", "--json")
+    assert result.code == 0, result
+    assert json.loads(result.out)["labelled_frames"] == 12
+    with av.open(str(tmp_path / "seg.saliency.mp4")) as video:
+        expected = [i / 20 + (i > 5) for i in range(12)]
+        assert [frame.time for frame in video.decode(video=0)] == pytest.approx(expected, abs=1e-4)

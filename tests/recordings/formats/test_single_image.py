@@ -14,10 +14,10 @@ from drivesal.types import Span
 from tests.clips import cut, make_clip, number, picture
 
 EXIF_TURNED = bytes.fromhex("ffe1002245786966000049492a00080000000100120103000100000006000000 00000000")
-"""An APP1 segment that says: turn by 90 degrees clockwise to view (orientation 6)."""
+"""An APP1 segment with EXIF orientation 6: rotate by 90 degrees clockwise to view."""
 
 
-def test_a_picture_is_a_recording_of_one_frame(tmp_path: Path) -> None:
+def test_an_image_is_a_recording_of_one_frame(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "frame.png"), picture(77)[..., ::-1])
     with open_recording(tmp_path / "frame.png") as recording:
         info = recording.info
@@ -29,12 +29,12 @@ def test_a_picture_is_a_recording_of_one_frame(tmp_path: Path) -> None:
             recording.frames(Span(1))
         with pytest.raises(InputError, match="frame #3 of"):
             recording.at(3)
-        with pytest.raises(InputError, match="but 5 s of a picture"):
+        with pytest.raises(InputError, match="but 5 s of an image"):
             recording.at(5.0)
 
 
 @pytest.mark.parametrize("kind", ["gray", "gray16", "rgb16", "alpha"])
-def test_every_kind_becomes_rgb_of_a_byte(tmp_path: Path, kind: str) -> None:
+def test_pixel_formats_are_converted_to_8_bit_rgb(tmp_path: Path, kind: str) -> None:
     base = picture(9)[..., ::-1]
     gray = cv2.cvtColor(base, cv2.COLOR_BGR2GRAY)
     stored = {
@@ -45,9 +45,9 @@ def test_every_kind_becomes_rgb_of_a_byte(tmp_path: Path, kind: str) -> None:
     }[kind]
     cv2.imwrite(str(tmp_path / "frame.png"), stored)
     image = open_recording(tmp_path / "frame.png").at(0).image
-    wanted = np.repeat(gray[..., None], 3, axis=2) if "gray" in kind else picture(9)
+    expected = np.repeat(gray[..., None], 3, axis=2) if "gray" in kind else picture(9)
     assert image.dtype == np.uint8
-    np.testing.assert_allclose(image, wanted, atol=1)
+    np.testing.assert_allclose(image, expected, atol=1)
 
 
 def test_exif_rotation_is_honoured(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_exif_rotation_is_honoured(tmp_path: Path) -> None:
         assert number(recording.at(0).image) == 1234
 
 
-def test_content_decides_and_not_the_name(tmp_path: Path) -> None:
+def test_the_format_is_detected_from_the_content(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "frame.png"), picture(3))
     (tmp_path / "frame.png").rename(tmp_path / "frame.mp4")
     assert open_recording(tmp_path / "frame.mp4").info.format == "picture"
@@ -67,19 +67,21 @@ def test_content_decides_and_not_the_name(tmp_path: Path) -> None:
     assert open_recording(tmp_path / "a.jpg").info.length == 3
 
 
-def test_a_broken_picture_says_so(tmp_path: Path) -> None:
+def test_a_broken_image_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "frame.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"nonsense")
     with pytest.raises(InputError, match=r"frame\.png cannot be decoded"):
         open_recording(tmp_path / "frame.png")
 
 
-def test_text_by_a_pictures_name_is_told(tmp_path: Path) -> None:
+def test_text_with_an_image_suffix_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "bad.jpg").write_text("x")
-    with pytest.raises(InputError, match="expected a video or a picture"):
+    with pytest.raises(InputError, match="expected a video or an image"):
         open_recording(tmp_path / "bad.jpg")
 
 
-def test_a_cut_picture_gives_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_truncated_image_prints_no_library_messages(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (64, 96, 3), dtype=np.uint8)
     cv2.imwrite(str(tmp_path / "frame.png"), noise)
     cut(tmp_path / "frame.png", 0.5)
@@ -90,6 +92,6 @@ def test_a_cut_picture_gives_one_line(tmp_path: Path, capfd: pytest.CaptureFixtu
     assert capfd.readouterr().err == "still there"
 
 
-def test_what_takes_everything_is_asked_last() -> None:
+def test_fallback_formats_are_tried_last() -> None:
     assert [one.fallback for one in formats()] == sorted(one.fallback for one in formats())
     assert formats()[-1].name == "video"

@@ -15,19 +15,19 @@ from tests.recordings.drives import save, sully
 
 
 @pytest.mark.parametrize("dated", [False, True])
-def test_both_versions(tmp_path: Path, dated: bool) -> None:
+def test_both_versions_of_the_dataset(tmp_path: Path, dated: bool) -> None:
     with open_recording(sully(tmp_path / "s", 12, dated)) as recording:
         info = recording.info
         assert (info.format, info.length, info.rate) == ("sullychen", 12, 20)
         assert info.angle == AngleKind("deg", "steering-wheel")
         frames = list(recording.frames())
         assert [number(frame.image) for frame in frames] == list(range(12))
-        # written clockwise positive: -20 is 20 degrees to the left
+        # clockwise is positive: -20 is 20 degrees to the left
         assert [frame.steering for frame in frames] == pytest.approx([20 - 10 * i for i in range(12)])
         assert [frame.time_s for frame in frames] == pytest.approx([i / 20 for i in range(12)])
 
 
-def test_images_in_data_and_bad_lines(tmp_path: Path) -> None:
+def test_images_in_data_and_malformed_lines(tmp_path: Path) -> None:
     folder = tmp_path / "s"
     for i in range(5):
         save(folder / "data" / f"{i}.jpg", i)
@@ -48,8 +48,8 @@ def test_images_in_data_and_bad_lines(tmp_path: Path) -> None:
 
 def test_through_the_command(tmp_path: Path, inside: Callable[..., Any], model_path: Path) -> None:
     sully(tmp_path / "s", 6)
-    done = inside("video", "s", "--model", model_path, "--quiet", "--json", "--rate", "10")
-    assert done.code == 0, done
-    assert json.loads(done.out)["labelled_frames"] == 6
+    result = inside("video", "s", "--model", model_path, "--quiet", "--json", "--rate", "10")
+    assert result.code == 0, result
+    assert json.loads(result.out)["labelled_frames"] == 6
     rows = (tmp_path / "s.saliency.csv").read_text().splitlines()
     assert [float(row.split(",")[1]) for row in rows[1:]] == pytest.approx([i / 10 for i in range(6)])

@@ -27,14 +27,14 @@ def clip(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return open_recording(make_clip(path, COUNT, **GOPS.get(request.param, {})))
 
 
-def told(frames: object) -> list[tuple[int, int]]:
-    """(index, number in the picture) of each frame: equal where the index is right."""
+def indexed_numbers(frames: object) -> list[tuple[int, int]]:
+    """(index, number encoded in the image) of each frame; they are equal if the index is correct."""
     return [(frame.index, number(frame.image)) for frame in frames]
 
 
-def test_a_straight_read_gives_every_frame_with_its_time(clip: Recording) -> None:
+def test_sequential_reading_yields_every_frame_with_its_time(clip: Recording) -> None:
     frames = list(clip.frames())
-    assert told(frames) == [(i, i) for i in range(COUNT)]
+    assert indexed_numbers(frames) == [(i, i) for i in range(COUNT)]
     assert [frame.time_s for frame in frames] == [float(time) for time in times(clip.info.path)]
     assert clip.info.length == COUNT
     assert clip.info.rate == 20
@@ -45,7 +45,7 @@ def test_a_straight_read_gives_every_frame_with_its_time(clip: Recording) -> Non
 @given(
     start=st.integers(0, COUNT - 1), length=st.integers(1, 9), every=st.integers(1, 5), seconds=st.booleans()
 )
-def test_a_seek_gives_what_a_straight_read_gives(
+def test_a_seek_yields_the_same_frames_as_sequential_reading(
     clip: Recording, start: int, length: int, every: int, seconds: bool
 ) -> None:
     stop = min(start + length, COUNT)
@@ -54,11 +54,11 @@ def test_a_seek_gives_what_a_straight_read_gives(
         offset = float(times(clip.info.path)[0])
         bounds = (offset + start / 20, offset + stop / 20)
     frames = list(clip.frames(Span(*bounds, every)))
-    assert told(frames) == [(i, i) for i in range(start, stop, every)]
+    assert indexed_numbers(frames) == [(i, i) for i in range(start, stop, every)]
     assert clip.losses == []
 
 
-def test_seconds_are_the_containers_own(tmp_path: Path) -> None:
+def test_seconds_are_container_timestamps(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "late.mkv", 20, pts=range(40, 60))
     with open_recording(path) as recording:
         assert [frame.index for frame in recording.frames(Span(2.1, 2.2))] == [2, 3]
@@ -67,33 +67,33 @@ def test_seconds_are_the_containers_own(tmp_path: Path) -> None:
         assert recording.at(2.149).index == 2
 
 
-def test_frames_before_an_edit_list_are_not_frames(tmp_path: Path) -> None:
+def test_frames_before_the_edit_list_are_skipped(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "trimmed.mp4", 40, pts=range(-15, 25))
     with open_recording(path) as recording:
-        assert [(i, n - 15) for i, n in told(recording.frames())] == [(i, i) for i in range(25)]
-        assert [(i, n - 15) for i, n in told(recording.frames(Span(20, 22)))] == [(20, 20), (21, 21)]
+        assert [(i, n - 15) for i, n in indexed_numbers(recording.frames())] == [(i, i) for i in range(25)]
+        assert [(i, n - 15) for i, n in indexed_numbers(recording.frames(Span(20, 22)))] == [(20, 20), (21, 21)]
         assert recording.info.length == 25
         assert recording.losses == []
 
 
-def test_at_gives_the_frame_on_screen(clip: Recording) -> None:
+def test_at_returns_the_displayed_frame(clip: Recording) -> None:
     offset = float(times(clip.info.path)[0])
-    assert told([clip.at(31), clip.at(3)]) == [(31, 31), (3, 3)]
-    assert told([clip.at(offset + 0.5), clip.at(offset + 0.549)]) == [(10, 10)] * 2
-    with pytest.raises(InputError, match=r"40 frames .*#40 holds none"):
+    assert indexed_numbers([clip.at(31), clip.at(3)]) == [(31, 31), (3, 3)]
+    assert indexed_numbers([clip.at(offset + 0.5), clip.at(offset + 0.549)]) == [(10, 10)] * 2
+    with pytest.raises(InputError, match=r"40 frames .*#40 matches none"):
         clip.at(40)
 
 
-def test_a_time_before_the_first_frame_is_refused(tmp_path: Path) -> None:
+def test_a_time_before_the_first_frame_is_rejected(tmp_path: Path) -> None:
     with open_recording(make_clip(tmp_path / "late.mkv", 20, pts=range(40, 60))) as recording:
         assert [recording.at(2.0).index, recording.at(1.98).index] == [0, 0]
         for before in (1.97, 0.0, -1.0):
-            with pytest.raises(InputError, match=r"from 2\.000 s to 2\.950 s, but .* s holds none"):
+            with pytest.raises(InputError, match=r"from 2\.000 s to 2\.950 s, but .* s matches none"):
                 recording.at(before)
 
 
 @pytest.mark.parametrize("span", [Span(40), Span(5, 5), Span(99.0), Span(0.301, 0.349), Span(None, 0)])
-def test_a_span_without_frames_names_the_length(tmp_path: Path, span: Span) -> None:
+def test_the_error_for_an_empty_span_states_the_length(tmp_path: Path, span: Span) -> None:
     with (
         open_recording(make_clip(tmp_path / "a.mp4")) as recording,
         pytest.raises(InputError, match=r"40 frames \(#0 to #39\) from 0\.000 s to 1\.950 s"),
@@ -106,26 +106,28 @@ def test_every_must_be_positive(clip: Recording) -> None:
         clip.frames(Span(every=0))
 
 
-def test_iterators_do_not_disturb_one_another(clip: Recording) -> None:
+def test_concurrent_iterators_are_independent(clip: Recording) -> None:
     other: list[tuple[int, int]] = []
-    thread = threading.Thread(target=lambda: other.extend(told(clip.frames(Span(20)))))
+    thread = threading.Thread(target=lambda: other.extend(indexed_numbers(clip.frames(Span(20)))))
     mine = clip.frames()
-    assert told(islice(mine, 5)) == [(i, i) for i in range(5)]
+    assert indexed_numbers(islice(mine, 5)) == [(i, i) for i in range(5)]
     thread.start()
-    assert told(clip.sample(4)) == [(i, i) for i in (0, 12, 24, 36)]
-    assert told(mine) == [(i, i) for i in range(5, COUNT)]
+    assert indexed_numbers(clip.sample(4)) == [(i, i) for i in (0, 12, 24, 36)]
+    assert indexed_numbers(mine) == [(i, i) for i in range(5, COUNT)]
     thread.join()
     assert other == [(i, i) for i in range(20, COUNT)]
 
 
 def test_a_sample_is_spread_over_the_span(tmp_path: Path) -> None:
     with open_recording(make_clip(tmp_path / "a.mp4", 60)) as recording:
-        assert told(recording.sample(3)) == [(i, i) for i in (0, 24, 48)]
-        assert told(recording.sample(8)) == [(i, i) for i in (0, 12, 24, 36, 48)]
-        # keyframes alone would be few
-        assert told(recording.sample(20)) == [(i + n, i + n) for i in (0, 12, 24, 36, 48) for n in (0, 3, 6, 9)]
-        assert told(recording.sample(6, Span(20, 30))) == [(i, i) for i in (20, 21, 22, 24, 25, 26)]
-        assert told(recording.sample(4, Span(20, 30, 2))) == [(i, i) for i in (20, 22, 24, 26)]
+        assert indexed_numbers(recording.sample(3)) == [(i, i) for i in (0, 24, 48)]
+        assert indexed_numbers(recording.sample(8)) == [(i, i) for i in (0, 12, 24, 36, 48)]
+        # there are too few keyframes: frames after them are added
+        assert indexed_numbers(recording.sample(20)) == [
+            (i + n, i + n) for i in (0, 12, 24, 36, 48) for n in (0, 3, 6, 9)
+        ]
+        assert indexed_numbers(recording.sample(6, Span(20, 30))) == [(i, i) for i in (20, 21, 22, 24, 25, 26)]
+        assert indexed_numbers(recording.sample(4, Span(20, 30, 2))) == [(i, i) for i in (20, 22, 24, 26)]
         assert len(list(recording.sample(500))) == 60
         assert recording.losses == []
         straight = {frame.index: frame.image for frame in recording.frames()}
@@ -145,30 +147,30 @@ def test_variable_rate_and_ntsc_are_exact(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "codec"), [("raw.h264", "libx264"), ("raw.hevc", "libx265")])
-def test_a_raw_stream_is_counted(tmp_path: Path, name: str, codec: str) -> None:
+def test_frames_of_a_raw_stream_are_counted(tmp_path: Path, name: str, codec: str) -> None:
     path = make_clip(tmp_path / name, 30, codec=codec)
     with open_recording(path) as recording:
-        assert told(recording.frames(Span(7, 23, 5))) == [(i, i) for i in (7, 12, 17, 22)]
+        assert indexed_numbers(recording.frames(Span(7, 23, 5))) == [(i, i) for i in (7, 12, 17, 22)]
         assert not recording.info.seekable
         assert recording.info.length == 30
         assert recording.info.rate == 20
         assert "no timestamps" in recording.info.notes[0]
         assert "guessed" in recording.info.notes[0]
-        assert told(recording.sample(3)) == [(0, 0), (10, 10), (20, 20)]
+        assert indexed_numbers(recording.sample(3)) == [(0, 0), (10, 10), (20, 20)]
     with open_recording(path, rate=Fraction(30000, 1001)) as recording:
         frames = list(recording.frames(Span(0.5)))
         assert [frame.time_s for frame in frames] == [i * 1001 / 30000 for i in range(15, 30)]
         assert recording.losses == []
 
 
-def test_avi_with_b_frames_is_counted(tmp_path: Path) -> None:
+def test_frames_of_an_avi_with_b_frames_are_counted(tmp_path: Path) -> None:
     with open_recording(make_clip(tmp_path / "a.avi")) as recording:
-        assert told(recording.frames()) == [(i, i) for i in range(COUNT)]
-        assert told(recording.frames(Span(25, 28))) == [(i, i) for i in (25, 26, 27)]
+        assert indexed_numbers(recording.frames()) == [(i, i) for i in range(COUNT)]
+        assert indexed_numbers(recording.frames(Span(25, 28))) == [(i, i) for i in (25, 26, 27)]
         assert not recording.info.seekable
 
 
-def test_a_rate_for_a_file_with_timestamps_is_refused(tmp_path: Path) -> None:
+def test_a_rate_for_a_file_with_timestamps_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="has its own"):
         open_recording(make_clip(tmp_path / "a.mp4", 3), rate=Fraction(20))
 
@@ -177,7 +179,7 @@ def test_a_rate_for_a_file_with_timestamps_is_refused(tmp_path: Path) -> None:
 def test_rotation_is_applied(tmp_path: Path, rotation: int) -> None:
     with open_recording(make_clip(tmp_path / "turned.mp4", 4, rotation=rotation)) as recording:
         frame = recording.at(2)
-        # The file asks for a counter-clockwise turn: undoing it gives the stored picture.
+        # The file specifies a counter-clockwise rotation: undoing it gives the stored image.
         stored = np.rot90(frame.image, -rotation // 90)
         assert number(stored) == 2
         assert np.abs(stored.astype(int) - picture(2)).mean() < 6
@@ -199,18 +201,18 @@ def test_rotation_is_applied(tmp_path: Path, rotation: int) -> None:
         ("motion.avi", "mjpeg", "yuvj422p", (96, 64)),
     ],
 )
-def test_pixel_formats_become_rgb(
+def test_pixel_formats_are_converted_to_rgb(
     tmp_path: Path, name: str, codec: str, pix_fmt: str, size: tuple[int, int]
 ) -> None:
     with open_recording(make_clip(tmp_path / name, 6, codec=codec, pix_fmt=pix_fmt, size=size)) as recording:
         frames = list(recording.frames())
-    assert told(frames) == [(i, i) for i in range(6)]
+    assert indexed_numbers(frames) == [(i, i) for i in range(6)]
     image = frames[5].image
     assert (image.dtype, image.shape, image.flags.c_contiguous) == (np.uint8, (size[1], size[0], 3), True)
-    wanted = picture(5, size).astype(int)
+    expected = picture(5, size).astype(int)
     if "gray" in pix_fmt:
-        wanted = np.repeat((wanted @ [0.299, 0.587, 0.114])[..., None], 3, axis=2)
-    assert np.abs(image - wanted).mean() < 5
+        expected = np.repeat((expected @ [0.299, 0.587, 0.114])[..., None], 3, axis=2)
+    assert np.abs(image - expected).mean() < 5
 
 
 @pytest.mark.parametrize("matrix", [1, 6])
@@ -234,7 +236,7 @@ def test_the_colour_matrix_is_honoured(tmp_path: Path, matrix: int) -> None:
         assert recording.info.length == 1
 
 
-def test_a_size_that_changes_is_letterboxed(tmp_path: Path) -> None:
+def test_frames_of_another_size_are_letterboxed(tmp_path: Path) -> None:
     wide = make_clip(tmp_path / "wide.h264", 6)
     tall = make_clip(tmp_path / "tall.h264", 6, size=(48, 64), first=6)
     (tmp_path / "both.h264").write_bytes(wide.read_bytes() + tall.read_bytes())
@@ -251,7 +253,7 @@ def test_a_size_that_changes_is_letterboxed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bframes", [0, 2])
 @pytest.mark.parametrize("late", [0, 5], ids=["same", "behind"])
-def test_times_that_go_back_are_counted_on(tmp_path: Path, bframes: int, late: int) -> None:
+def test_backward_timestamps_are_continued(tmp_path: Path, bframes: int, late: int) -> None:
     pieces = [
         make_clip(tmp_path / f"{i}.ts", 10, first=i * 10, bframes=bframes, pts=range(start, start + 10))
         for i, start in enumerate((10, 10, 10 + late))
@@ -261,28 +263,28 @@ def test_times_that_go_back_are_counted_on(tmp_path: Path, bframes: int, late: i
     offset = times(pieces[0])[0]
     with open_recording(path) as recording:
         frames = list(recording.frames())
-        assert told(frames) == [(i, i) for i in range(30)]
+        assert indexed_numbers(frames) == [(i, i) for i in range(30)]
         assert [frame.time_s for frame in frames] == [float(offset + Fraction(i, 20)) for i in range(30)]
         assert (
-            "timestamps go back at frame #10 and 1× more: times after it are counted on"
+            "timestamps go backwards at frame #10 and 1× more: later times continue from the previous frame"
             in recording.info.notes[0]
         )
         assert not recording.info.seekable
-        assert told(recording.frames(Span(18, 22))) == [(i, i) for i in range(18, 22)]
-        assert told([recording.at(25), recording.at(float(offset) + 0.76)]) == [(25, 25), (15, 15)]
-        assert told(recording.sample(3)) == [(0, 0), (10, 10), (20, 20)]
+        assert indexed_numbers(recording.frames(Span(18, 22))) == [(i, i) for i in range(18, 22)]
+        assert indexed_numbers([recording.at(25), recording.at(float(offset) + 0.76)]) == [(25, 25), (15, 15)]
+        assert indexed_numbers(recording.sample(3)) == [(0, 0), (10, 10), (20, 20)]
         assert recording.info.duration_s == pytest.approx(1.5)
         assert recording.losses == []
 
 
-def test_frames_of_the_same_time_are_told(tmp_path: Path) -> None:
+def test_repeated_timestamps_are_noted(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "twice.mkv", 6, codec="ffv1", pts=[0, 1, 2, 2, 3, 4])
     with open_recording(path) as recording:
         assert len(list(recording.frames())) == recording.info.length == 5
-        assert recording.info.notes == ("frames left out that have the time of another: 1",)
+        assert recording.info.notes == ("frames left out because they repeat a timestamp: 1",)
 
 
-def test_a_gap_in_times_is_kept(tmp_path: Path) -> None:
+def test_a_gap_in_the_timestamps_is_kept(tmp_path: Path) -> None:
     pieces = [
         make_clip(tmp_path / f"{i}.ts", 10, first=i * 10, bframes=0, pts=range(i * 40, i * 40 + 10))
         for i in (0, 1)
@@ -291,7 +293,7 @@ def test_a_gap_in_times_is_kept(tmp_path: Path) -> None:
     path.write_bytes(b"".join(piece.read_bytes() for piece in pieces))
     with open_recording(path) as recording:
         frames = list(recording.frames())
-        assert told(frames) == [(i, i) for i in range(20)]
+        assert indexed_numbers(frames) == [(i, i) for i in range(20)]
         assert frames[10].time_s - frames[0].time_s == pytest.approx(2.0)
         assert recording.info.seekable
 
@@ -299,7 +301,7 @@ def test_a_gap_in_times_is_kept(tmp_path: Path) -> None:
 # Damage
 
 
-def test_the_frames_of_a_cut_file_are_counted_once(tmp_path: Path) -> None:
+def test_the_truncation_message_counts_the_decoded_frames(tmp_path: Path) -> None:
     data = make_clip(tmp_path / "whole.mp4", 60).read_bytes()
     for size in range(len(data) * 5 // 10, len(data) * 9 // 10, len(data) // 40):
         path = tmp_path / "cut.mp4"
@@ -309,7 +311,7 @@ def test_the_frames_of_a_cut_file_are_counted_once(tmp_path: Path) -> None:
             assert recording.losses == [f"the file is cut short: it ends after {count} of 60 frames"]
 
 
-def test_a_lost_piece_of_a_joined_file_keeps_its_numbers(tmp_path: Path) -> None:
+def test_frame_indices_survive_a_loss_in_a_concatenated_file(tmp_path: Path) -> None:
     pieces = [make_clip(tmp_path / f"{i}.ts", 24, first=i * 24, bframes=0) for i in (0, 1)]
     path = tmp_path / "joined.ts"
     whole = [one.read_bytes() for one in pieces]
@@ -322,52 +324,52 @@ def test_a_lost_piece_of_a_joined_file_keeps_its_numbers(tmp_path: Path) -> None
         assert [number(frame.image) for frame in frames[-24:]] == list(range(24, 48))
 
 
-def test_a_cut_file_gives_what_is_left(tmp_path: Path) -> None:
+def test_a_truncated_file_yields_the_remaining_frames(tmp_path: Path) -> None:
     path = cut(make_clip(tmp_path / "cut.mp4", 80), 0.6)
     with open_recording(path) as recording:
-        frames = told(recording.frames())
+        frames = indexed_numbers(recording.frames())
         assert 20 < len(frames) < 70
         assert frames == [(i, i) for i in range(len(frames))]
         assert "of 80 frames" in recording.losses[-1]
     with open_recording(path) as recording:
-        assert told(recording.frames(Span(0, 10))) == [(i, i) for i in range(10)]
-        assert recording.losses == []  # what was asked for is whole
+        assert indexed_numbers(recording.frames(Span(0, 10))) == [(i, i) for i in range(10)]
+        assert recording.losses == []  # the requested range is complete
     with open_recording(path, strict=True) as recording, pytest.raises(DamagedInputError, match="cut short"):
         list(recording.frames())
 
 
-def test_a_cut_matroska_says_so(tmp_path: Path) -> None:
+def test_a_truncated_matroska_file_is_reported(tmp_path: Path) -> None:
     with open_recording(cut(make_clip(tmp_path / "cut.mkv", 80), 0.5)) as recording:
-        frames = told(recording.frames())
+        frames = indexed_numbers(recording.frames())
         assert frames == [(i, i) for i in range(len(frames))]
         assert "of 4.00 s" in recording.losses[-1]
 
 
-def test_a_frame_that_does_not_decode_keeps_its_number(tmp_path: Path) -> None:
+def test_a_frame_that_does_not_decode_keeps_its_index(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "a.mov", 30, codec="mjpeg", pix_fmt="yuvj420p")
     overwrite_packets(path, [10, 11, 20])
     with open_recording(path) as recording:
-        assert told(recording.frames()) == [(i, i) for i in range(30) if i not in (10, 11, 20)]
+        assert indexed_numbers(recording.frames()) == [(i, i) for i in range(30) if i not in (10, 11, 20)]
         assert recording.losses == [
             "2 frames from #10 (0.50 s) could not be decoded",
             "frame #20 (1.00 s) could not be decoded",
         ]
         list(recording.frames(Span(5, 15)))
-        assert len(recording.losses) == 2  # met twice, told once
-        assert told(recording.frames(Span(11, 13))) == [(12, 12)]
+        assert len(recording.losses) == 2  # the same loss is reported once
+        assert indexed_numbers(recording.frames(Span(11, 13))) == [(12, 12)]
         with pytest.raises(InputError, match=r"#20 .* is damaged"):
             recording.at(20)
     with open_recording(path, strict=True) as recording:
-        assert told(recording.frames(Span(0, 10))) == [(i, i) for i in range(10)]
+        assert indexed_numbers(recording.frames(Span(0, 10))) == [(i, i) for i in range(10)]
         with pytest.raises(DamagedInputError, match=r"2 frames from #10 \(0\.50 s\)"):
             list(recording.frames())
 
 
-def test_decoding_goes_on_after_a_broken_group(tmp_path: Path) -> None:
+def test_decoding_continues_after_a_damaged_group(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "a.mp4", 48)
     overwrite_packets(path, range(12, 16), b"\xff")
     with open_recording(path) as recording:
-        frames = told(recording.frames())
+        frames = indexed_numbers(recording.frames())
     assert frames[:10] == [(i, i) for i in range(10)]
     assert [one for one in frames if one[0] >= 24] == [(i, i) for i in range(24, 48)]
     assert 44 >= len(frames) >= 34
@@ -375,7 +377,7 @@ def test_decoding_goes_on_after_a_broken_group(tmp_path: Path) -> None:
     assert "could not be decoded" in recording.losses[0]
 
 
-def test_many_losses_become_one_sentence(tmp_path: Path) -> None:
+def test_many_losses_are_summarized(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "a.mov", 40, codec="mjpeg", pix_fmt="yuvj420p")
     overwrite_packets(path, range(1, 40, 3))
     with open_recording(path) as recording:
@@ -385,15 +387,15 @@ def test_many_losses_become_one_sentence(tmp_path: Path) -> None:
         ]
 
 
-def test_trailing_garbage_does_no_harm(tmp_path: Path) -> None:
+def test_trailing_garbage_is_ignored(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "a.mp4")
     path.write_bytes(path.read_bytes() + bytes(range(256)) * 20)
     with open_recording(path) as recording:
-        assert told(recording.frames()) == [(i, i) for i in range(COUNT)]
+        assert indexed_numbers(recording.frames()) == [(i, i) for i in range(COUNT)]
         assert recording.losses == []
 
 
-def test_bad_paths_say_what_they_are(tmp_path: Path) -> None:
+def test_the_error_for_an_unusable_path_states_the_cause(tmp_path: Path) -> None:
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "text.mp4").write_text("dear diary\n" * 100)
     (tmp_path / "notes.txt").write_text("dear diary\n" * 100)
@@ -404,7 +406,7 @@ def test_bad_paths_say_what_they_are(tmp_path: Path) -> None:
         sound.setparams((1, 2, 8000, 0, "NONE", ""))
         sound.writeframes(bytes(16000))
     data = make_clip(tmp_path / "junk.mkv", 5).read_bytes()
-    (tmp_path / "junk.mkv").write_bytes(data[: data.find(bytes.fromhex("1f43b675"))])  # no cluster left
+    (tmp_path / "junk.mkv").write_bytes(data[: data.find(bytes.fromhex("1f43b675"))])  # without clusters
     expected = {
         "gone.mp4": "does not exist",
         ".": "is a folder",
@@ -412,8 +414,8 @@ def test_bad_paths_say_what_they_are(tmp_path: Path) -> None:
         "text.mp4": "cannot be read as one",
         "notes.txt": "is text|cannot be read as one",
         "torn.mp4": "MP4 without its index",
-        "sound.mp4": "only sound",
-        "junk.mkv": "holds none|none; check|cannot be read as one",
+        "sound.mp4": "only audio",
+        "junk.mkv": "has none|none; check|cannot be read as one",
     }
     for name, came in expected.items():
         with pytest.raises(InputError, match=came) as caught:
@@ -421,14 +423,14 @@ def test_bad_paths_say_what_they_are(tmp_path: Path) -> None:
         assert str(tmp_path) in str(caught.value)
 
 
-def test_a_name_with_a_colon_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_name_may_contain_a_colon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_clip(tmp_path / "a.mp4", 3).rename(tmp_path / "12:30.mp4")
     monkeypatch.chdir(tmp_path)
     with open_recording("12:30.mp4") as recording:
         assert len(list(recording.frames())) == 3
 
 
-@pytest.mark.skipif(not (SHARED / "highway.mp4").is_file(), reason="no real drives beside the checkout")
+@pytest.mark.skipif(not (SHARED / "highway.mp4").is_file(), reason="needs the real drives beside the checkout")
 def test_a_real_drive(tmp_path: Path) -> None:
     with open_recording(SHARED / "highway.mp4") as recording:
         info = recording.info

@@ -1,4 +1,4 @@
-"""Labels of another kind than the model's: never a reason to refuse a drive, never compared."""
+"""Labels of another kind than the model's angle: the drive is accepted, the labels are not compared."""
 
 import csv
 import json
@@ -23,36 +23,36 @@ def labels_of(recording):
     return [frame.steering for frame in recording.frames()]
 
 
-def test_own_labels_stay_as_they_are_and_are_told_apart(tmp_path):
+def test_own_labels_of_another_kind_stay_unchanged(tmp_path):
     with open_recording(tub(tmp_path / "tub", 4)) as recording:
-        same = fitted(recording, WHEEL)
-        assert same is recording
-        assert apart(same, WHEEL) == NORM
-        assert apart(same, NORM) is None
+        unchanged = fitted(recording, WHEEL)
+        assert unchanged is recording
+        assert apart(unchanged, WHEEL) == NORM
+        assert apart(unchanged, NORM) is None
         assert "--full-lock" in told(NORM, WHEEL, 0.5)
         assert "0.500" in told(NORM, WHEEL, 0.5)
 
 
-def test_a_full_lock_brings_own_labels_to_degrees(tmp_path):
+def test_a_full_lock_converts_own_labels_to_degrees(tmp_path):
     with open_recording(tub(tmp_path / "tub", 4)) as recording:
         locked = with_full_lock(recording, 20.0)
-        assert labels_of(locked) == pytest.approx([20 * one for one in labels_of(recording)])
+        assert labels_of(locked) == pytest.approx([20 * label for label in labels_of(recording)])
         assert (locked.at(1).steering, next(locked.sample(1)).steering) == pytest.approx((8.0, 10.0))
         assert locked.info.full_lock_deg == 20
         assert apart(locked, WHEEL) is None
         assert with_full_lock(recording, None) is recording
 
 
-def test_a_steering_ratio_brings_road_wheels_to_the_steering_wheel(tmp_path):
+def test_a_steering_ratio_converts_road_wheel_labels(tmp_path):
     with open_recording(simulator(tmp_path / "sim", TIMES)) as recording:
         assert apart(fitted(recording, WHEEL), WHEEL) == ROAD
-        turned = fitted(recording, WHEEL, 15.0)
-        assert apart(turned, WHEEL) is None
-        assert labels_of(turned) == pytest.approx([15 * one for one in labels_of(recording)])
-        assert any("times 15" in note for note in turned.info.notes)
+        converted = fitted(recording, WHEEL, 15.0)
+        assert apart(converted, WHEEL) is None
+        assert labels_of(converted) == pytest.approx([15 * label for label in labels_of(recording)])
+        assert any("times 15" in note for note in converted.info.notes)
 
 
-def test_labels_that_the_user_named_are_still_refused(tmp_path):
+def test_labels_named_by_the_user_must_be_convertible(tmp_path):
     table = tmp_path / "labels.csv"
     table.write_text("frame,angle_norm\n0,0.5\n1,0.25\n")
     folder = tub(tmp_path / "tub", 4)
@@ -66,11 +66,11 @@ def test_labels_that_the_user_named_are_still_refused(tmp_path):
 
 def test_a_video_with_own_labels_of_another_kind(inside, model_path, tmp_path):
     tub(tmp_path / "tub", 8)
-    ran = inside("video", "tub", "--model", model_path, "--quiet")
-    assert ran.code == 0, ran
-    assert "RMSE" not in ran.out
-    assert "scale of their own" in ran.out
-    assert "--full-lock" in ran.out
+    result = inside("video", "tub", "--model", model_path, "--quiet")
+    assert result.code == 0, result
+    assert "RMSE" not in result.out
+    assert "scale of their own" in result.out
+    assert "--full-lock" in result.out
     facts = json.loads((tmp_path / "tub.saliency.json").read_text())
     assert facts["errors"] is None
     assert facts["labelled_frames"] == 8
@@ -83,58 +83,58 @@ def test_a_video_with_own_labels_of_another_kind(inside, model_path, tmp_path):
     assert facts["correlation"] == pytest.approx(np.corrcoef(predicted, truth)[0, 1], abs=1e-3)
 
 
-def test_a_video_with_the_full_lock_said(inside, model_path, tmp_path):
+def test_a_video_with_a_full_lock(inside, model_path, tmp_path):
     tub(tmp_path / "tub", 8)
-    ran = inside("video", "tub", "--model", model_path, "--full-lock", "25", "--quiet", "--json")
-    assert ran.code == 0, ran
-    assert ran.err == ""
-    found = json.loads(ran.out)
-    assert found["errors"]["rmse"] > 0
+    result = inside("video", "tub", "--model", model_path, "--full-lock", "25", "--quiet", "--json")
+    assert result.code == 0, result
+    assert result.err == ""
+    facts = json.loads(result.out)
+    assert facts["errors"]["rmse"] > 0
     with (tmp_path / "tub.saliency.csv").open() as file:
         assert float(next(csv.DictReader(file))["truth_deg"]) == pytest.approx(12.5)
 
 
-def test_a_table_in_norm_with_its_lock_goes_with_a_model_in_degrees(inside, model_path, tmp_path):
+def test_a_norm_table_with_a_full_lock_is_compared_with_a_model_in_degrees(inside, model_path, tmp_path):
     tub(tmp_path / "tub", 4)
-    (tmp_path / "said.csv").write_text("frame,angle_norm\n0,0.5\n1,0.25\n")
-    given = ("image", "tub", "--at", "#0", "--model", model_path, "--labels", "said.csv", "--json")
-    ran = inside(*given)
-    assert ran.code == 1
-    assert "--full-lock" in ran.err
-    ran = inside(*given, "--full-lock", "25")
-    assert ran.code == 0, ran
-    assert json.loads(ran.out)["truth"] == pytest.approx(12.5)
+    (tmp_path / "labels.csv").write_text("frame,angle_norm\n0,0.5\n1,0.25\n")
+    command = ("image", "tub", "--at", "#0", "--model", model_path, "--labels", "labels.csv", "--json")
+    result = inside(*command)
+    assert result.code == 1
+    assert "--full-lock" in result.err
+    result = inside(*command, "--full-lock", "25")
+    assert result.code == 0, result
+    assert json.loads(result.out)["truth"] == pytest.approx(12.5)
 
 
-def test_a_full_lock_that_nothing_takes_is_refused(inside, model_path, tmp_path):
+def test_an_unused_full_lock_is_rejected(inside, model_path, tmp_path):
     simulator(tmp_path / "sim", TIMES)
-    ran = inside("image", "sim", "--at", "#0", "--model", model_path, "--full-lock", "25")
-    assert ran.code == 1
-    assert "full lock" in ran.err
+    result = inside("image", "sim", "--at", "#0", "--model", model_path, "--full-lock", "25")
+    assert result.code == 1
+    assert "full lock" in result.err
 
 
-def test_an_image_names_the_label_in_its_own_unit(inside, model_path, tmp_path):
+def test_an_image_shows_the_label_in_its_own_unit(inside, model_path, tmp_path):
     tub(tmp_path / "tub", 4)
-    given = ("image", "tub", "--at", "#0", "--model", model_path, "--overwrite")
-    ran = inside(*given)
-    assert ran.code == 0, ran
-    assert "label 0.500 norm L" in ran.out
-    found = json.loads(inside(*given, "--json").out)
-    assert (found["truth"], found["truth_unit"], found["unit"]) == (pytest.approx(0.5), "norm", "deg")
+    command = ("image", "tub", "--at", "#0", "--model", model_path, "--overwrite")
+    result = inside(*command)
+    assert result.code == 0, result
+    assert "label 0.500 norm L" in result.out
+    facts = json.loads(inside(*command, "--json").out)
+    assert (facts["truth"], facts["truth_unit"], facts["unit"]) == (pytest.approx(0.5), "norm", "deg")
 
 
-def test_a_table_beside_the_video_does_not_stop_it_either(inside, model_path, tmp_path):
+def test_a_table_of_another_kind_beside_the_video_is_accepted(inside, model_path, tmp_path):
     make_clip(tmp_path / "run.mp4", 4)
     (tmp_path / "run.csv").write_text("frame,angle_norm\n0,0.5\n1,0.25\n2,0.1\n")
-    given = ("video", "run.mp4", "--model", model_path, "--quiet")
-    ran = inside(*given)
-    assert ran.code == 0, ran
-    assert "scale of their own" in ran.out
-    ran = inside(*given, "--labels", "run.csv", "--overwrite")
-    assert ran.code == 1
+    command = ("video", "run.mp4", "--model", model_path, "--quiet")
+    result = inside(*command)
+    assert result.code == 0, result
+    assert "scale of their own" in result.out
+    result = inside(*command, "--labels", "run.csv", "--overwrite")
+    assert result.code == 1
 
 
-def test_the_python_api(model_path, tmp_path):
+def test_the_python_api_converts_labels(model_path, tmp_path):
     folder = simulator(tmp_path / "sim", TIMES)
     facts = drivesal.render(folder, model_path, tmp_path / "a.mp4")
     assert facts["errors"] is None

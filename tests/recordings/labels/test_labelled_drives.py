@@ -1,4 +1,4 @@
-"""Several recordings as one set of angles of one kind."""
+"""Several recordings with their labels converted to one kind of angle."""
 
 import dataclasses
 import itertools
@@ -18,21 +18,21 @@ WHEEL, ROAD, NORM = AngleKind("deg", "steering-wheel"), AngleKind("deg", "road-w
 
 def recording(kind, angles, name="a"):
     frames = [Frame(i, i / 10, np.zeros((4, 6, 3), np.uint8), angle) for i, angle in enumerate(angles)]
-    made = MemoryRecording(frames)
-    made.info = dataclasses.replace(made.info, angle=kind, path=Path(name))
-    return made
+    result = MemoryRecording(frames)
+    result.info = dataclasses.replace(result.info, angle=kind, path=Path(name))
+    return result
 
 
 def angles_of(drive):
     return [frame.steering for frame in drive.frames()]
 
 
-def test_one_kind_stays_as_it_is_and_frames_without_a_label_are_left_out():
+def test_labels_of_the_target_kind_are_unchanged_and_unlabelled_frames_skipped():
     (drive,) = of_one_kind([recording(WHEEL, [1.0, None, -2.5])], WHEEL)
     assert angles_of(drive) == [1.0, -2.5]
 
 
-def test_road_wheels_are_multiplied_by_the_ratio_and_back():
+def test_the_steering_ratio_converts_in_both_directions():
     drives = of_one_kind([recording(WHEEL, [3.0]), recording(ROAD, [3.0])], WHEEL, 15)
     assert list(itertools.chain(*map(angles_of, drives))) == [3.0, 45.0]
     (back,) = of_one_kind([recording(WHEEL, [45.0])], ROAD, 15)
@@ -40,15 +40,15 @@ def test_road_wheels_are_multiplied_by_the_ratio_and_back():
 
 
 @pytest.mark.parametrize(
-    ("kinds", "ratio", "told"),
+    ("kinds", "ratio", "option"),
     [
         ([WHEEL, ROAD], None, "--steering-ratio"),
         ([WHEEL, NORM], 15, "--full-lock"),
         ([WHEEL, None], None, "--labels"),
     ],
 )
-def test_kinds_that_do_not_go_together_are_refused_by_the_second_ones_name(kinds, ratio, told):
+def test_the_error_for_inconvertible_labels_names_the_recording_and_the_option(kinds, ratio, option):
     recordings = [recording(kind, [1.0], name) for kind, name in zip(kinds, ("first", "second"), strict=True)]
-    with pytest.raises(LabelError, match="second") as refused:
+    with pytest.raises(LabelError, match="second") as error:
         of_one_kind(recordings, WHEEL, ratio)
-    assert told in str(refused.value)
+    assert option in str(error.value)

@@ -1,4 +1,4 @@
-"""Labels averaged over time, and those of keys told from others."""
+"""Labels averaged over time, and the detection of labels from keyboard steering."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from tests.recordings.drives import comma, simulator
 TIMES = np.arange(200) / 10
 
 
-def pressed(share: int = 4) -> np.ndarray:
-    """Two frames of 0.5 in every `share` · 2, in turns left and right."""
-    place = np.arange(200) % (2 * share)
-    return np.where(place < 2, 0.5, 0.0) * np.where(np.arange(200) // 40 % 2, -1, 1)
+def key_labels(share: int = 4) -> np.ndarray:
+    """Labels of keyboard steering: 2 of every 2 · `share` frames are ±0.5; the sign flips every 40 frames."""
+    phase = np.arange(200) % (2 * share)
+    return np.where(phase < 2, 0.5, 0.0) * np.where(np.arange(200) // 40 % 2, -1, 1)
 
 
-def test_the_mean_around_each_time() -> None:
+def test_the_moving_average_of_labels() -> None:
     values = np.sin(TIMES)
-    found = smoothed(TIMES, values, 1.0)
-    assert found[50] == pytest.approx(values[45:56].mean())
-    assert found[0] == pytest.approx(values[:6].mean())  # cut off at the end
+    means = smoothed(TIMES, values, 1.0)
+    assert means[50] == pytest.approx(values[45:56].mean())
+    assert means[0] == pytest.approx(values[:6].mean())  # the window is truncated at the ends
     assert smoothed(TIMES, values, 0.05) == pytest.approx(values)
     with pytest.raises(OptionError, match="above 0"):
         smoothed(TIMES, values, 0.0)
 
 
-def test_nothing_is_averaged_across_a_gap_or_invented() -> None:
+def test_no_average_across_gaps_or_for_missing_labels() -> None:
     times = np.concatenate([np.arange(5) / 10, 1.6 + np.arange(5) / 10])
     values = np.array([1.0] * 5 + [9.0] * 5)
     values[2] = np.nan
-    found = smoothed(times, values, 4.0)
-    assert np.isnan(found[2])
-    assert found[[0, 1, 3, 4]] == pytest.approx(1.0)
-    assert found[5:] == pytest.approx(9.0)
-    near = np.where(times > 1, times - 0.3, times)  # a step of 0.9 s is no gap
-    assert 1 < smoothed(near, values, 4.0)[0] < 9
+    means = smoothed(times, values, 4.0)
+    assert np.isnan(means[2])
+    assert means[[0, 1, 3, 4]] == pytest.approx(1.0)
+    assert means[5:] == pytest.approx(9.0)
+    without_gap = np.where(times > 1, times - 0.3, times)  # a step of 0.9 s is not a gap
+    assert 1 < smoothed(without_gap, values, 4.0)[0] < 9
 
 
-def test_a_recordings_own_labels_are_smoothed_in_every_way_of_reading(tmp_path: Path) -> None:
+def test_own_labels_are_smoothed_for_every_access_method(tmp_path: Path) -> None:
     folder = simulator(tmp_path / "sim", [100 * i for i in range(12)], ["0", "0", "0.4", "0"] * 3)
     with open_recording(folder, smooth_s=0.4) as recording:
         labels = [frame.steering for frame in recording.frames()]
@@ -58,7 +58,7 @@ def test_a_recordings_own_labels_are_smoothed_in_every_way_of_reading(tmp_path: 
         assert recording.info.smoothed_s is None
 
 
-def test_a_tables_labels_are_smoothed_by_time_and_by_frame(tmp_path: Path) -> None:
+def test_table_labels_are_smoothed_by_time_and_by_frame(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "run.mp4", 20)  # 20 frames a second
     for key, name in ((lambda i: i, "frame"), (lambda i: f"{i / 20:.3f}", "time_s")):
         rows = [f"{name},steering_angle_deg", *(f"{key(i)},{10 * (i == 10)}" for i in range(20))]
@@ -68,28 +68,30 @@ def test_a_tables_labels_are_smoothed_by_time_and_by_frame(tmp_path: Path) -> No
             assert recording.info.smoothed_s == 0.2
 
 
-def test_a_segments_labels_are_smoothed(tmp_path: Path) -> None:
+def test_comma2k19_labels_are_smoothed(tmp_path: Path) -> None:
     folder = comma(tmp_path / "segment", 20)
     with open_recording(folder, smooth_s=0.8) as recording, open_recording(folder) as plain:
-        assert recording.at(10).steering == pytest.approx(plain.at(10).steering)  # a straight line's middle
+        assert recording.at(10).steering == pytest.approx(
+            plain.at(10).steering
+        )  # the mean of a linear signal is its middle
         assert recording.at(0).steering > plain.at(0).steering
         assert recording.info.smoothed_s == 0.8
 
 
-def test_labels_of_keys_are_told_from_others() -> None:
-    found = pulses(TIMES, pressed())
-    assert found is not None
-    assert (found.share, found.count, found.usual_s) == (0.75, 25, pytest.approx(0.2))
-    assert "75% are exactly 0" in found.sentence
+def test_labels_of_keyboard_steering_are_detected() -> None:
+    detected = pulses(TIMES, key_labels())
+    assert detected is not None
+    assert (detected.share, detected.count, detected.usual_s) == (0.75, 25, pytest.approx(0.2))
+    assert "75% are exactly 0" in detected.sentence
     rng = np.random.default_rng(0)
     wheel = np.cumsum(rng.normal(size=200))
-    for others in (
+    for labels in (
         wheel,
-        np.where(TIMES < 10, 0.0, wheel),  # stands, then drives
-        np.where(np.sin(TIMES / 2) > 0, np.sin(TIMES / 2), 0),  # bends and straights
+        np.where(TIMES < 10, 0.0, wheel),  # stationary, then driving
+        np.where(np.sin(TIMES / 2) > 0, np.sin(TIMES / 2), 0),  # bends and straight segments
         np.zeros(200),
         np.full(200, np.nan),
         np.zeros(1),
     ):
-        assert pulses(TIMES[: len(others)], others) is None
-    assert pulses(TIMES, smoothed(TIMES, pressed(), 1.0)) is None
+        assert pulses(TIMES[: len(labels)], labels) is None
+    assert pulses(TIMES, smoothed(TIMES, key_labels(), 1.0)) is None

@@ -30,7 +30,7 @@ def labels(folder: Path, text: str | bytes, **options: object) -> LabelTrack:
         "frame_id,angle (deg)",
     ],
 )
-def test_frame_numbers_by_the_sense_of_their_name(tmp_path: Path, header: str) -> None:
+def test_frame_number_columns_are_recognised_by_name(tmp_path: Path, header: str) -> None:
     track = labels(tmp_path, f"{header}\n3,-7.5\n5,2\n4,1.25\n")
     assert (track.by, track.kind) == ("frame", AngleKind("deg"))
     assert [track.at(i, 0.0) for i in (2, 3, 4, 5, 6)] == [None, -7.5, 1.25, 2.0, None]
@@ -77,7 +77,7 @@ def test_a_frame_id_in_nanoseconds_is_a_time(tmp_path: Path) -> None:
     assert track.at(0, 0.5) == pytest.approx(math.degrees(0.25), abs=1e-4)
 
 
-def test_frames_win_over_times(tmp_path: Path) -> None:
+def test_frame_numbers_take_precedence_over_times(tmp_path: Path) -> None:
     track = labels(tmp_path, "time_s,frame,steering_angle_rad\n0.0,7,0.1\n1.0,8,0.2\n")
     assert track.by == "frame"
     assert track.at(8, 0.0) == pytest.approx(math.degrees(0.2))
@@ -105,9 +105,9 @@ def test_units_and_signs(
     assert track.kind.unit == unit
 
 
-def test_what_is_assumed_is_said(tmp_path: Path) -> None:
+def test_assumptions_are_noted(tmp_path: Path) -> None:
     track = labels(tmp_path, "frame,steering_angle\n0,0.5\n")
-    assert "unit deg assumed for column steering_angle; --angle-unit says otherwise" in track.notes[0]
+    assert "unit deg assumed for column steering_angle; set it with --angle-unit" in track.notes[0]
     assert "radians or -1..1" in track.notes[0]
     assert track.notes[1].startswith("left assumed positive")
     assert labels(tmp_path, "frame,steering_angle_deg\n0,0.5\n", positive="left").notes == ()
@@ -125,7 +125,7 @@ def test_what_is_assumed_is_said(tmp_path: Path) -> None:
         b"frame, angle_deg\n\n 1 , 2.5 \n\n",
     ],
 )
-def test_dialects(tmp_path: Path, text: bytes) -> None:
+def test_csv_dialects(tmp_path: Path, text: bytes) -> None:
     track = labels(tmp_path, text)
     assert track.at(1, 0.0) == 2.5
     assert track.skipped == 0
@@ -137,15 +137,15 @@ def test_bad_rows_are_skipped_and_counted(tmp_path: Path) -> None:
     assert track.skipped == 7
     assert track.notes == (
         "6 of 10 rows of run.csv skipped: not finite numbers",
-        "1 of 10 rows of run.csv skipped: frame numbers that are not whole",
-        "1 repeated frame numbers in the labels: the last row of each counts",
+        "1 of 10 rows of run.csv skipped: frame numbers that are not integers",
+        "1 repeated frame numbers in the labels: the last row of each is used",
     )
     assert [track.at(i, 0.0) for i in (0, 1, 5, 6)] == [1.0, None, None, 4.0]
 
 
 def test_an_offset_moves_the_labels(tmp_path: Path) -> None:
     track = labels(tmp_path, "time_s,angle_deg\n0,0\n10,100\n", offset_s=2.0)
-    assert track.at(0, 5.0) == pytest.approx(30)  # what the file has for 3.0 s
+    assert track.at(0, 5.0) == pytest.approx(30)  # the label at 3.0 s in the file
     assert track.at(0, 1.0) is None
     with pytest.raises(OptionError, match=r"frame numbers \(column frame\)"):
         labels(tmp_path, "frame,angle_deg\n0,0\n", offset_s=2.0)
@@ -171,31 +171,31 @@ def test_the_angle_column_can_be_named(tmp_path: Path) -> None:
         ("frame,angle\n0,nan\n1,\n", "none of the 2 rows"),
         ("frame,angle\n", "only a header line and no rows"),
         ("time_s,speed\n\n", "only a header line and no rows"),
-        ("frame,angle\n0.5,1\n1.5,2\n", r"whole frame numbers, but column frame of .* has none \(0\.5, …\)"),
-        ("0,1.5\n1,2.5\n", r"begins with numbers \(0,1\.5\): there seems to be no header line"),
+        ("frame,angle\n0.5,1\n1.5,2\n", r"integer frame numbers, but column frame of .* has none \(0\.5, …\)"),
+        ("0,1.5\n1,2.5\n", r"begins with numbers \(0,1\.5\): it seems to have no header line"),
         ("0;1,5\n1;2,5\n", "no header line"),
         ("7,-1,\n", "no header line"),
     ],
 )
-def test_useless_files_say_why(tmp_path: Path, text: str | bytes, came: str) -> None:
+def test_the_error_for_an_unusable_file_states_the_cause(tmp_path: Path, text: str | bytes, came: str) -> None:
     with pytest.raises(LabelError, match=came):
         labels(tmp_path, text)
 
 
-def test_no_file_and_a_folder(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_are_errors(tmp_path: Path) -> None:
     with pytest.raises(LabelError, match="does not exist"):
         read_labels(tmp_path / "gone.csv")
     with pytest.raises(LabelError, match="is a folder"):
         read_labels(tmp_path)
 
 
-def test_a_full_lock_leaves_degrees_alone(tmp_path: Path) -> None:
+def test_a_full_lock_does_not_change_degrees(tmp_path: Path) -> None:
     track = labels(tmp_path, "frame,angle_deg\n0,1\n", full_lock_deg=25.0)
     assert (track.at(0, 0.0), track.kind.unit) == (1.0, "deg")
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.floats(-500, 500)), min_size=1), st.randoms())
-def test_order_of_rows_does_not_matter(
+def test_the_order_of_rows_does_not_matter(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[int, float]], random: object
 ) -> None:
     rows = list(dict(rows).items())
@@ -206,7 +206,7 @@ def test_order_of_rows_does_not_matter(
     assert {i: track.at(i, 0.0) for i, _ in rows} == dict(rows)
 
 
-def test_beside(tmp_path: Path) -> None:
+def test_the_table_beside_a_video(tmp_path: Path) -> None:
     assert beside(tmp_path / "run.mp4") is None
     (tmp_path / "run.csv").touch()
     assert beside(tmp_path / "run.mp4") == tmp_path / "run.csv"
@@ -214,20 +214,20 @@ def test_beside(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["", ".", "/", ".."])
-def test_nothing_is_beside_a_path_without_a_name(path: str) -> None:
+def test_a_path_without_a_name_has_no_table(path: str) -> None:
     assert beside(Path(path)) is None
     with pytest.raises(InputError, match="is a folder"):
         open_recording(Path(path))
 
 
-def test_nothing_is_beside_a_folder(tmp_path: Path) -> None:
+def test_a_folder_has_no_table(tmp_path: Path) -> None:
     (tmp_path / "drive").mkdir()
     (tmp_path / "drive.csv").touch()
     assert beside(tmp_path / "drive") is None
 
 
 def test_frames_carry_their_labels(tmp_path: Path) -> None:
-    path = make_clip(tmp_path / "run.mp4", 10, pts=range(40, 50))  # from 2.0 s, 20 a second
+    path = make_clip(tmp_path / "run.mp4", 10, pts=range(40, 50))  # from 2.0 s, 20 frames per second
     track = labels(tmp_path, "time_s,angle_norm\n2.1,0.0\n2.3,0.4\n")
     with open_recording(path, labels=track) as recording:
         steering = [frame.steering for frame in recording.frames()]
@@ -241,13 +241,13 @@ def test_frames_carry_their_labels(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["time_s,angle_deg\n50,1\n60,1\n", "frame,angle_deg\n10,1\n11,1\n"])
-def test_labels_of_another_drive_are_refused(tmp_path: Path, text: str) -> None:
+def test_labels_of_another_drive_are_rejected(tmp_path: Path, text: str) -> None:
     path = make_clip(tmp_path / "run.mp4", 10)
     with pytest.raises(LabelError, match=r"run\.csv covers .* and the recording"):
         open_recording(path, labels=labels(tmp_path, text))
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="no real drives beside the checkout")
+@pytest.mark.skipif(not SHARED.is_dir(), reason="needs the real drives beside the checkout")
 def test_real_labels() -> None:
     by_frame = read_labels(SHARED / "udacity_ch2" / "run.csv")
     assert (by_frame.by, by_frame.skipped, len(by_frame.keys)) == ("frame", 0, 3400)

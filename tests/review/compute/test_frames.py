@@ -157,7 +157,7 @@ def test_indices_outside_are_refused(drive: tuple[Recording, dict[int, Frame]]) 
     length = recording.info.length or 0
     with FrameStore(recording) as store:
         for index in (-1, length, 10**9):
-            with pytest.raises(InputError, match=f"#{index} holds none"):
+            with pytest.raises(InputError, match=f"#{index} matches none"):
                 store.at(index)
         check(store, max(straight), straight)
 
@@ -194,11 +194,11 @@ def test_a_recording_tells_how_far_its_keyframes_are_apart(tmp_path: Path, name:
 
 def test_only_pictures_that_others_lean_on_are_decoded_on_the_way(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "a.mp4", 80, bframes=3, gop=60)
-    with open_recording(path) as recording, decoding.opened(path) as container:
+    with open_recording(path) as recording, decoding.open_container(path) as container:
         stream = container.streams.video[0]
         pts = [int(packet.pts) for packet in container.demux(stream) if packet.pts is not None]
         container.seek(0)
-        taken = sum(1 for _ in decoding._decoded(container, stream, sorted(pts)[56]))
+        taken = sum(1 for _ in decoding._decode_packets(container, stream, sorted(pts)[56]))
         assert taken < 80 - 56 + 40
         np.testing.assert_array_equal(recording.at(56).image, list(recording.frames(Span(0, 57)))[56].image)
 
@@ -207,13 +207,13 @@ def test_only_pictures_that_others_lean_on_are_decoded_on_the_way(tmp_path: Path
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
     """Where decoding began, and in which thread, since the fixture was asked for."""
     seen: list[tuple[int, str]] = []
-    real = decoding._from_entry
+    real = decoding._decode_from_keyframe
 
     def spy(container: object, path: Path, index: object, entry: int, *more: int) -> object:
         seen.append((entry, threading.current_thread().name))
         return real(container, path, index, entry, *more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(decoding, "_from_entry", spy)
+    monkeypatch.setattr(decoding, "_decode_from_keyframe", spy)
     return seen
 
 
