@@ -13,9 +13,9 @@ from benchmark_timing import Row, interleaved, ratio
 def attribution(rounds: int, batch: int = 32) -> list[Row]:
     """Cases on pictures of the model's size against a bare gradient of the same network."""
     from drivesal.attribution.registry import Seen
-    from drivesal.explanation.cases import choose
     from drivesal.explanation.explainer import Explainer
     from drivesal.explanation.frame_batches import Batch
+    from drivesal.explanation.registry import choose
     from drivesal.model.backend import tensorflow
     from drivesal.model.readers import load_model
     from drivesal.model.shipped import default_model

@@ -12,15 +12,15 @@ import cv2
 import numpy as np
 
 from drivesal.attribution.registry import Context, Method, methods
-from drivesal.explanation.cases import SIGNED, UNSIGNED, Case, choose
 from drivesal.explanation.explainer import Explainer
+from drivesal.explanation.registry import Case, cases, choose, usual
 from drivesal.explanation.scale import fit, smooth
 from drivesal.model.steering_model import SteeringModel
 from drivesal.overlay.content import Legend, Scene, Shown
 from drivesal.overlay.element import Area, Moment
 from drivesal.overlay.elements.heat import Heat
 from drivesal.overlay.geometry import Rect
-from drivesal.overlay.palette import BACKGROUND, DIM, TEXT, case_colour
+from drivesal.overlay.palette import BACKGROUND, DIM, TEXT
 from drivesal.overlay.style import BOLD, Style
 from drivesal.settings import ExplainSettings, LookSettings
 from drivesal.types import ClipStatistics, Explained, Frame
@@ -64,20 +64,20 @@ def subject(model: SteeringModel, frame: Frame, context: Context, evidence: Mask
 
 def legend(case: Case) -> Legend:
     """As the overlay draws the case."""
-    title = case.title(True) if case.name in SIGNED else f"{case.name} (no sign)"
-    return Legend(case.name, title, "", "", case_colour(case.name))
+    title = case.title(True) if case.signed else f"{case.name} (no sign)"
+    return Legend(case.name, title, "", "", case.colour)
 
 
 def heats_of(model: SteeringModel, method: Method, about: Subject) -> dict[str, Floats]:
     """The method's heat on the frame by case, smoothed and on a scale of its own, 0..1."""
-    cases = choose(SIGNED[:2] if method.signed else UNSIGNED)
+    shown = choose(usual(method.signed, "single"))
     context = about.context
-    settings = ExplainSettings(method=method.name, cases=tuple(case.name for case in cases))
+    settings = ExplainSettings(method=method.name, cases=tuple(case.name for case in shown))
     explainer = Explainer(model, settings, context.mean, context.pictures)
     explained: Explained = next(iter(explainer.explain([about.frame])))
     clip = ClipStatistics(context.mean)
-    heats = {case.name: smooth(case.heat(explained, clip), SMOOTH) for case in cases}
-    scale = fit({case.name: (case.scale, [heats[case.name]]) for case in cases}, dict.fromkeys(heats, ""))
+    heats = {case.name: smooth(case.heat(explained, clip), SMOOTH) for case in shown}
+    scale = fit({case.name: (case.scale, [heats[case.name]]) for case in shown}, dict.fromkeys(heats, ""))
     return {name: scale.apply(name, heat) for name, heat in heats.items()}
 
 
@@ -127,7 +127,7 @@ class Sheet:
             evidence.astype(np.uint8), (self.width, self.height), interpolation=cv2.INTER_NEAREST
         )
         lines, _ = cv2.findContours(large, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-        view[:] = cv2.drawContours(view.copy(), lines, -1, case_colour("maintain"), 2, cv2.LINE_AA)
+        view[:] = cv2.drawContours(view.copy(), lines, -1, cases()["maintain"].colour, 2, cv2.LINE_AA)
 
     def heat(self, title: str, note: str, heats: Mapping[str, Floats], legends: tuple[Legend, ...]) -> None:
         """Heat 0..1 by case over the frame, or over nothing."""
@@ -149,7 +149,7 @@ def draw_methods(model: SteeringModel, about: Subject, path: Path) -> None:
     asked = methods()
     sheet = Sheet(model, about, len(asked) + (about.cut is not None))
     side = "left" if about.answer > 0 else "right"
-    legends = tuple(legend(case) for case in choose((*SIGNED[:2], *UNSIGNED)))
+    legends = tuple(legend(case) for case in choose((*usual(True, "single"), *usual(False))))
     what = "" if about.cut is not None else "a real frame, not shown: "
     answer = f"{what}the network answers {abs(about.answer):.0f}° {side}"
     sheet.head(f"{answer}; every method on a scale of its own; white: both ways", legends)

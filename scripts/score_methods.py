@@ -21,8 +21,8 @@ from score_table import CASES, STAGES, write_table
 
 from drivesal.attribution.registry import Context, Method, Seen, methods
 from drivesal.cli._options import Position
-from drivesal.explanation.cases import UNSIGNED, Case, choose
 from drivesal.explanation.explainer import Explainer
+from drivesal.explanation.registry import Case, choose, usual
 from drivesal.explanation.scale import smooth
 from drivesal.model.readers import load_model
 from drivesal.model.shipped import default_model
@@ -90,7 +90,7 @@ def draw(model: SteeringModel, scenes: int = SCENES) -> Drawn:
 
 def cases_of(method: Method) -> tuple[Case, ...]:
     """The cases that the method's map can answer."""
-    return choose(CASES if method.signed else UNSIGNED)
+    return choose(CASES if method.signed else usual(False))
 
 
 def hit(heat: Floats, mask: Mask) -> float:

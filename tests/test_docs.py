@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from drivesal.attribution.registry import methods
 from drivesal.cli import cli
-from drivesal.explanation.cases import cases
+from drivesal.explanation.registry import cases
 from drivesal.export.table import Units, columns
 from drivesal.synthetic.scene_parameters import table
 

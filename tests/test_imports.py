@@ -34,7 +34,7 @@ SAME = {"__init__", "registry", "facts"}
 LONGEST = 300
 
 PLANTED = {
-    "layers": ("explanation/cases.py", "import drivesal.evaluation.run"),
+    "layers": ("explanation/registry.py", "import drivesal.evaluation.run"),
     "parts": (
         "overlay/palette.py",
         "def late():\n    from drivesal.recordings import labels\n    return labels",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_origin
 import click
 
 from drivesal.attribution.registry import methods
-from drivesal.explanation.cases import SIGNED, TOGETHER, UNSIGNED, cases
+from drivesal.explanation.registry import cases, usual
 from drivesal.model.colours import COLOURS
 from drivesal.settings import bounds, choices, extras, kind_of_value, on_command_line
 
@@ -74,7 +74,8 @@ REGISTRIES = {
     "colours": Choices(lambda: list(COLOURS), few=True),
     "cases": Choices(
         lambda: list(cases()),
-        f"{','.join(SIGNED)}; in the layout single {','.join(TOGETHER)}; {','.join(UNSIGNED)} without a sign",
+        f"{','.join(usual(True))}; in the layout single {','.join(usual(True, 'single'))}; "
+        f"{','.join(usual(False))} without a sign",
     ),
 }
 """By the names that the fields of `settings` give."""

@@ -190,10 +190,12 @@ def _begin_or_tell(session: Session, given: Mapping[str, Any]) -> None:
 def _view(given: Mapping[str, Any]) -> View:
     """The view to begin with. Raises OptionError."""
     from drivesal.attribution.registry import method
+    from drivesal.explanation.registry import cases
     from drivesal.review.compute.desk import View
     from drivesal.settings import ExplainSettings
 
-    return View(ExplainSettings(method=method(given["method"]).name), support=given["case"] == "support")
+    named = tuple(one.name for one in cases().values() if one.shown == "named" and one.name == given["case"])
+    return View(ExplainSettings(method=method(given["method"]).name), cases=named)
 
 
 def _named(host: str) -> str:

@@ -18,6 +18,7 @@ from drivesal.cli._places import OUT, check_facts, names_of, placed, to_make
 from drivesal.cli._progress import expected
 from drivesal.cli._progress import progress as bar
 from drivesal.errors import DAMAGED, DrivesalError, ModelError, OptionError
+from drivesal.explanation.registry import contributors
 
 if TYPE_CHECKING:
     from drivesal.model.steering_model import SteeringModel
@@ -223,7 +224,7 @@ def _summary(path: Path, facts: Mapping[str, Any], paths: Mapping[str, Path], as
             + ("" if facts["correlation"] is None else f", correlation {digits(facts['correlation'], '.3f')}")
         )
     method = facts["method"]
-    for who, what in (("", method["against"]), ("support ", method["support_against"])):
+    for who, what in (("", method["against"]), (_named(facts["cases"]), method["support_against"])):
         if what is not None:
             click.echo(f"{who}measured against {what}")
     missed = facts["completeness_error"]
@@ -249,6 +250,11 @@ def _completeness(missed: Mapping[str, float], facts: Mapping[str, Any]) -> str:
         f"completeness error: mean {missed['mean']:.3g}{of}, largest {missed['largest']:.3g}{of}; "
         f"the answer differs from the baseline's by {missed['of']:.3g}{of} in the mean{more}"
     )
+
+
+def _named(names: Sequence[str]) -> str:
+    """The cases that read contributions, as they begin a sentence."""
+    return f"{' and '.join(contributors(names))} "
 
 
 def _count(number: int, thing: str) -> str:

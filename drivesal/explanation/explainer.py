@@ -15,9 +15,9 @@ import numpy as np
 from drivesal.attribution.methods.integrated import EXACT
 from drivesal.attribution.registry import Attributed, Attributor, Context, Method, Reduction, method
 from drivesal.errors import DrivesalError, OptionError, nearest
-from drivesal.explanation.cases import choose, chosen, usual
 from drivesal.explanation.frame_batches import Batch, batches
 from drivesal.explanation.reference import in_words
+from drivesal.explanation.registry import choose, chosen, usual
 from drivesal.types import Explained, Frame
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Explainer:
 
     `mean` (h, w, 3) float32 is the clip's mean picture, the baseline "mean" of contributions, `mean_of` says
     whose it is, and `pictures` (M, h, w, 3) uint8 are spread over the clip. Raises OptionError for a method or
-    option that does not exist, and for the cases increase and decrease where the map has no sign.
+    option that does not exist, and for cases that need a sign where the map has none.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Explainer:
         self._negated = self._built(model.negated, self.method, self.options) if pulls else None
         reads = {case.reads for case in self.cases}
         self._gradient = self._other("gradient", {}) if "gradient" in reads else None
-        # support is against the clip's mean whatever --baseline says: see "Cases" in docs/how-it-works.md
+        # cases are against the clip's mean whatever --baseline says: see "Cases" in docs/how-it-works.md
         against = {"baseline": "mean", "steps": settings.options.get("steps", EXACT)}
         self._contribution = self._other("integrated-gradients", against) if "contribution" in reads else None
 
@@ -86,8 +86,8 @@ class Explainer:
         return in_words(self.method, self.options, self.mean_of, len(self.context.pictures))
 
     @property
-    def support_reference(self) -> str | None:
-        """What the case support measures against, in words; None where it is not asked for."""
+    def contribution_reference(self) -> str | None:
+        """What the contributions that cases read are measured against, in words; None where none reads them."""
         return None if self._contribution is None else self.mean_of
 
     @property
@@ -210,13 +210,13 @@ def check_cases(settings: ExplainSettings) -> None:
     if settings.reduce not in known:
         do = nearest(str(settings.reduce), known, "choose one of them")
         raise OptionError(f"reduce among {', '.join(known)}", f"it is {settings.reduce!r}", do)
-    signed = [case.name for case in chosen(settings) if case.reads in ("push", "pull")]
+    signed = [case.name for case in chosen(settings) if case.signed]
     if signed and not (asked.signed and settings.reduce == "sum"):
         why = f"--reduce {settings.reduce} takes the sign away" if asked.signed else f"{asked.name} is unsigned"
         raise OptionError(
             f"a map whose sign says which way, for {' and '.join(signed)}",
             why,
-            "use --cases magnitude, or choose a signed method, see `drivesal methods`",
+            f"use --cases {','.join(usual(False))}, or choose a signed method, see `drivesal methods`",
         )
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drivesal.explanation.cases import patch_sensitivity
 from drivesal.explanation.explainer import Explainer
 from drivesal.explanation.frame_batches import nothing_decoded, prepared
+from drivesal.explanation.patches import patch_sensitivity
 from drivesal.explanation.reference import mean_picture
 from drivesal.types import WHOLE, ClipStatistics, Explained, Frame, Recording, Span
 

@@ -77,8 +77,7 @@ def emptiness(model: SteeringModel, studied: Study) -> Emptiness:
     largest = max(abs(one.score) for one in studied.probe)
     # a sensitivity's whole effect is that of a change from black to white all over
     shares = {"sensitivity": ROUNDING / 255, "contribution": ROUNDING, "relative": 0.0}
-    kinds = {"gradient": "relative", "contribution": "contribution"}  # maintain and support
-    least = {c.name: largest * shares[kinds.get(c.reads, explainer.method.kind)] for c in explainer.cases}
+    least = {case.name: largest * shares[case.kind(explainer.method.kind)] for case in explainer.cases}
     return Emptiness(least, _limit(model, studied.probe))
 
 

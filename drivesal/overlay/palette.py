@@ -31,25 +31,6 @@ WARNING: Colour = (255, 184, 28)
 GREY_SHARE = 0.8
 """Grey under heat, as a share of the image's luminance, so that heat is the brightest thing on it."""
 
-# Hues after Okabe and Ito; green and purple are moved so that they do not fade into the grey picture for
-# somebody who sees no green (CIELAB chroma of Okabe and Ito's own there: 12; of these: 37 and more).
-CASES: dict[str, Colour] = {
-    "increase": (240, 150, 20),
-    "decrease": (45, 135, 240),
-    "maintain": (90, 215, 110),
-    "support": (220, 160, 250),
-    "magnitude": (255, 245, 20),
-}
-_MORE: tuple[Colour, ...] = ((213, 94, 0), (86, 180, 233), (240, 228, 66), (190, 190, 190))
-
-
-def case_colour(name: str, taken: tuple[Colour, ...] = ()) -> Colour:
-    """The colour of a case: its own, or for an unknown name the next one that is not in `taken`."""
-    if name in CASES:
-        return CASES[name]
-    free = [colour for colour in (*_MORE, *CASES.values()) if colour not in taken]
-    return free[0] if free else _MORE[len(taken) % len(_MORE)]
-
 
 def own_ramp(colour: Colour, tint: float = 0.45) -> Image:
     """(256, 3) uint8 from a darker shade at heat 0 through `colour` to one `tint` nearer to white at heat 1.

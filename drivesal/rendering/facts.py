@@ -26,7 +26,7 @@ def method_facts(explainer: Explainer) -> dict[str, Any]:
         "name": method.name,
         "options": dict(explainer.options),
         "against": explainer.reference,
-        "support_against": explainer.support_reference,
+        "support_against": explainer.contribution_reference,
         "kind": method.kind,
         "paper": method.paper,
         "equation": method.equation,

@@ -26,8 +26,8 @@ class Figure:
     """One frame as a figure: canvas (height, width, 3) uint8 RGB, its numbers, what a person should know.
 
     `labels` is the kind of the truth where it cannot be compared with the angle, else None; `against` what the
-    method and the case support measured against, in words, None where they do not; `uninformative` are those
-    of the notes that say why a map says nothing about the frame.
+    method and the contributions that cases read were measured against, in words, None where not;
+    `uninformative` are those of the notes that say why a map says nothing about the frame.
     """
 
     canvas: Image
@@ -74,7 +74,7 @@ def render_image(
     empty = [f"{case}: {text}" for case, text in shown.silent.items()]
     beside_it = [beside(labels, model.kind)] if labels else []
     notes = (*beside_it, *doubts.sentences, *painter.notes, *empty, *probed)
-    against = (studied.explainer.reference, studied.explainer.support_reference)
+    against = (studied.explainer.reference, studied.explainer.contribution_reference)
     return Figure(
         painter.renderer.draw(shown), explained, totals, notes, labels, against, painter.uninformative
     )

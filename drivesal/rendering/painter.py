@@ -7,13 +7,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from drivesal.explanation.cases import Case
+from drivesal.explanation.registry import Case
 from drivesal.explanation.scale import Scale, fit, smooth
 from drivesal.explanation.study import Study
 from drivesal.explanation.uninformative import Emptiness, emptiness, warnings_of
 from drivesal.model.target import describe
 from drivesal.overlay.content import Legend, Scene, Shown
-from drivesal.overlay.palette import case_colour
 from drivesal.overlay.renderer import Renderer
 from drivesal.recordings.labels.comparing import apart
 from drivesal.rendering.request import Request
@@ -21,7 +20,7 @@ from drivesal.types import Explained, Recording
 
 if TYPE_CHECKING:
     from drivesal.angle import AngleKind
-    from drivesal.attribution.registry import Kind, Method
+    from drivesal.attribution.registry import Method
     from drivesal.model.steering_model import SteeringModel
     from drivesal.settings import LookSettings
     from drivesal.types import Floats, Image
@@ -97,18 +96,10 @@ class Painter:
         )
 
 
-def _kind(case: Case, method: Method) -> Kind:
-    """The kind of unit that a case's heat has under a method."""
-    if case.relative:
-        return "relative"
-    kinds: dict[str, Kind] = {"gradient": "sensitivity", "contribution": "contribution"}
-    return kinds.get(case.reads, method.kind)
-
-
 def _units(cases: tuple[Case, ...], method: Method, unit: str) -> dict[str, str]:
     """Each case's unit of heat, or in words what it is where it has none."""
     words = {"sensitivity": f"{unit} per 1/255", "contribution": unit, "relative": f"relative ({method.name})"}
-    return {case.name: case.relative or words[_kind(case, method)] for case in cases}
+    return {case.name: case.relative or words[case.kind(method.kind)] for case in cases}
 
 
 def _scale(model: SteeringModel, studied: Study, request: Request, empty: Emptiness) -> Scale:
@@ -131,7 +122,7 @@ def _scale(model: SteeringModel, studied: Study, request: Request, empty: Emptin
 
 
 def _legend(case: Case, method: Method, scale: Scale, kind: AngleKind, look: LookSettings) -> Legend:
-    unit = _kind(case, method)
+    unit = case.kind(method.kind)
     number = f"{scale.full[case.name]:.2g}{kind.symbol}"
     full = {"sensitivity": f"{number} per 1/255", "contribution": number, "relative": "relative"}[unit]
     return Legend(
@@ -139,7 +130,7 @@ def _legend(case: Case, method: Method, scale: Scale, kind: AngleKind, look: Loo
         case.title(kind.sided),
         case.means(method.kind, kind.sided),
         "this frame" if look.scale == "frame" else full,
-        case_colour(case.name),
+        case.colour,
         1.0 if unit == "relative" else CURVE,
     )
 
@@ -183,7 +174,7 @@ def _scene(
     elif method.kind == "sensitivity" and info.format != "picture":
         whose += " (frames that glow are those it is more sensitive in)"
     explained = [] if model.explains_its_answer else [describe(model.target)]
-    against = dict.fromkeys((studied.explainer.reference, studied.explainer.support_reference))
+    against = dict.fromkeys((studied.explainer.reference, studied.explainer.contribution_reference))
     measured = [f"against {one}" for one in against if one is not None]
     named = any(letter.isupper() for letter in method.title[1:])  # Grad-CAM, not vanilla saliency
     title = method.title if named else method.title.lower()

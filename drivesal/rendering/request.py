@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from drivesal.errors import OptionError
-from drivesal.explanation.cases import Case, chosen
 from drivesal.explanation.explainer import with_cases
+from drivesal.explanation.registry import Case, chosen
 from drivesal.settings import ExplainSettings, LookSettings
 from drivesal.types import WHOLE, Span
 

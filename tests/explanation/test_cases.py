@@ -1,18 +1,12 @@
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
 
 from drivesal.errors import OptionError
-from drivesal.explanation.cases import (
-    PATCH,
-    SIGNED,
-    UNSIGNED,
-    cases,
-    choose,
-    insensitivity,
-    local_contrast,
-    usual,
-)
+from drivesal.explanation.patches import PATCH, insensitivity, local_contrast
+from drivesal.explanation.registry import Lane, cases, choose, usual, without_asking
 from drivesal.types import ClipStatistics, Explained, Frame
 
 SHAPE = (12, 16)
@@ -114,7 +108,7 @@ def test_factors_of_maintain_alone():
     assert parts["product"] == pytest.approx(parts["insensitivity"] * parts["contrast"], rel=1e-5)
 
 
-@pytest.mark.parametrize("case", ["increase", "decrease", "maintain", "support", "magnitude"])
+@pytest.mark.parametrize("case", cases())
 def test_every_heat_is_float32_not_negative_and_model_sized(case):
     found = heat(case, explained(random_map(), random_map(1), random_map(2)))
     assert found.shape == SHAPE
@@ -148,14 +142,38 @@ def test_what_each_case_reads():
 
 
 def test_on_one_picture_nobody_is_shown_what_is_ignored():
-    assert usual(True, "grid") == usual(True, "row") == SIGNED
+    assert usual(True, "grid") == usual(True, "row") == ("increase", "decrease", "maintain")
     assert usual(True, "single") == ("increase", "decrease")
-    assert usual(False, "single") == usual(False, "grid") == UNSIGNED
+    assert usual(False, "single") == usual(False, "grid") == ("magnitude",)
 
 
-def test_the_usual_cases_are_there():
-    assert set(SIGNED) | set(UNSIGNED) <= cases().keys()
-    assert not {cases()[name].reads for name in UNSIGNED} & {"push", "pull"}
+def test_what_costs_passes_of_its_own_is_not_among_what_every_view_has():
+    assert without_asking(True) == ("increase", "decrease", "maintain", "magnitude")
+    assert without_asking(False) == ("magnitude",)
+
+
+def test_what_the_page_shows_of_the_cases_is_told_apart():
+    known = cases().values()
+    keys, lanes = [case.key for case in known if case.key], [case.lane for case in known if case.lane]
+    assert len(set(keys)) == len(keys)
+    assert set("".join(keys)) <= set("123456789")
+    for values in (
+        [lane.order for lane in lanes],
+        [lane.light for lane in lanes],
+        [lane.dark for lane in lanes],
+    ):
+        assert len(set(values)) == len(values)
+
+
+def test_a_case_that_has_to_be_named_has_no_lane():
+    """The totals of a whole drive would need what it costs."""
+    case, lane = cases()["support"], Lane((0, 0, 0), (255, 255, 255), order=1)
+    with pytest.raises(ValueError, match="shown only where it is named"):
+        dataclasses.replace(case, lane=lane)
+
+
+def test_no_case_of_a_map_without_a_sign_needs_one():
+    assert not [case.name for case in cases().values() if case.signed and case.exists(signed=False)]
 
 
 @pytest.mark.parametrize(

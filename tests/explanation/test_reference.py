@@ -47,7 +47,7 @@ def studied(model, method, options=None, cases=("increase",), frames=(FRAME,)):
 def test_a_picture_alone_is_measured_against_the_cards_mean(known, method, options, cases):
     found = studied(known, method, options, cases).explainer
     np.testing.assert_array_equal(found.context.mean, MEAN)
-    told = found.support_reference if cases == ("support",) else found.reference
+    told = found.contribution_reference if cases == ("support",) else found.reference
     assert told == "the mean picture in the model's card"
 
 

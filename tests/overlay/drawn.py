@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from drivesal.angle import AngleKind
+from drivesal.explanation.registry import cases
 from drivesal.overlay.content import Legend, Scene, Shown
-from drivesal.overlay.palette import case_colour
 
 if TYPE_CHECKING:
     from drivesal.types import Floats, Image
@@ -24,7 +24,7 @@ STEERING_WHEEL = AngleKind("deg", "steering-wheel")
 
 
 def legends(count: int) -> tuple[Legend, ...]:
-    return tuple(Legend(case, *WORDS[case], case_colour(case)) for case in list(WORDS)[:count])
+    return tuple(Legend(case, *WORDS[case], cases()[case].colour) for case in list(WORDS)[:count])
 
 
 def road(size: tuple[int, int]) -> Image:

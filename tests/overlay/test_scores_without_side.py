@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from drivesal.angle import AngleKind
+from drivesal.explanation.registry import cases
 from drivesal.overlay.content import Legend, Scene, Shown
 from drivesal.overlay.elements.numbers import angle_parts
-from drivesal.overlay.palette import case_colour, coverage, named_ramp, on_paper, own_ramp
+from drivesal.overlay.palette import coverage, named_ramp, on_paper, own_ramp
 from drivesal.overlay.renderer import Renderer
 
 SCORE = AngleKind("score")
@@ -16,7 +17,7 @@ SCENE = Scene(
     frame_size=(160, 120),
     box=(0, 0, 160, 120),
     kind=SCORE,
-    legends=(Legend("magnitude", "magnitude", "counts", "1e-06", case_colour("magnitude")),),
+    legends=(Legend("magnitude", "magnitude", "counts", "1e-06", cases()["magnitude"].colour),),
     angle_range=3.0,
     answer="class 3",
 )
@@ -59,8 +60,8 @@ def test_colour_maps_that_begin_bright_are_for_paper(name, paper):
 
 
 def test_the_cases_own_colours_are_not_for_paper():
-    for name in ("increase", "decrease", "maintain", "support", "magnitude"):
-        assert not on_paper(own_ramp(case_colour(name)))
+    for case in cases().values():
+        assert not on_paper(own_ramp(case.colour))
 
 
 def test_on_paper_nothing_of_the_picture_shows():

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from drivesal.review.compute.totals import COLUMNS
+from drivesal.review.compute.totals import columns
 from tests.review.pages import Visit, visited
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def two(browser: Browser, compared: str) -> Iterator[Visit]:
 
 
 def column(visit: Visit, model: int, name: str) -> np.ndarray[Any, Any]:
-    kind = "totals" if name in COLUMNS else "timeline"
+    kind = "totals" if name in columns() else "timeline"
     values = visit.run(
         f"fetch('/api/{kind}?model={model}').then((a) => a.json()).then((t) => t.columns.{name})"
     )

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from drivesal.attribution.registry import method, methods
 from drivesal.errors import DrivesalError
-from drivesal.explanation.cases import cases
-from drivesal.overlay.palette import case_colour
+from drivesal.explanation.registry import cases
 from drivesal.review.compute.desk import View
 from drivesal.settings import ExplainSettings, LookSettings, on_page, page_schema
 
 if TYPE_CHECKING:
     from drivesal.attribution.registry import Method
     from drivesal.model.steering_model import SteeringModel
+    from drivesal.overlay.palette import Colour
     from drivesal.rendering.painter import Painter
     from drivesal.review.compute.desk import Told
     from drivesal.review.compute.session import Session
@@ -51,9 +51,16 @@ def described(session: Session) -> dict[str, Any]:
         if session.ready
         else None,
         "cases": [
-            {"name": case.name, "title": case.title(True), "colour": "#" + bytes(case_colour(case.name)).hex()}
+            {
+                "name": case.name,
+                "title": case.title(True),
+                "colour": _hex(case.colour),
+                "shown": case.shown,
+                "key": case.key,
+            }
             for case in cases().values()
         ],
+        "lanes": _lanes(),
         "settings": {"explain": page_schema(ExplainSettings), "look": page_schema(LookSettings)},
         "methods": [_method(one, session) for one in methods().values()],
         "start": _start(session.start),
@@ -64,7 +71,27 @@ def _start(view: View) -> dict[str, Any]:
     """The view to begin with, by the names of the settings."""
     asked = (view.explain, view.look)
     found = {name: getattr(one, name) for one in asked for name in on_page(type(one))}
-    return {"model": view.model, "support": view.support, **found}
+    return {"model": view.model, **found}
+
+
+def _lanes() -> list[dict[str, Any]]:
+    """The cases' lines on the timeline, each drawn over those before it."""
+    found = [(case, case.lane) for case in cases().values() if case.lane is not None]
+    return [
+        {
+            "case": case.name,
+            "colours": [_hex(lane.light), _hex(lane.dark)],
+            "scale": case.scale,
+            "signed": case.shown == "signed",
+            "usual": lane.usual,
+        }
+        for case, lane in sorted(found, key=lambda one: one[1].order)
+    ]
+
+
+def _hex(colour: Colour) -> str:
+    """A colour (RGB 0..255) as CSS has it."""
+    return f"#{bytes(colour).hex()}"
 
 
 def _models(session: Session) -> list[dict[str, Any]]:
@@ -135,6 +162,7 @@ def view_of(view: View) -> dict[str, Any]:
         "method": chosen.name,
         "title": chosen.title,
         "kind": chosen.kind,
+        "signed": chosen.signed,
         "options": options,
         "maintain": view.explain.maintain,
     }

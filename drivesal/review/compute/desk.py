@@ -13,9 +13,9 @@ import numpy as np
 
 from drivesal.attribution.registry import method
 from drivesal.errors import OptionError
-from drivesal.explanation.cases import SIGNED, UNSIGNED
 from drivesal.explanation.explainer import with_cases
 from drivesal.explanation.frame_batches import nothing_decoded
+from drivesal.explanation.registry import without_asking
 from drivesal.explanation.study import Study, probe_size, study_of
 from drivesal.recordings.labels.comparing import apart, fitted
 from drivesal.recordings.labels.converted import ConvertedRecording
@@ -48,21 +48,24 @@ _NO_MAP = np.zeros((0, 0, 1), np.float32)
 class View:
     """How a frame is looked at: what is explained, how it is drawn, and of which model, counted from 0.
 
-    `support` tells that the case support is wanted too, which costs contributions.
+    `cases` are wanted beside those that every view has: what they read is computed only for them.
     """
 
     explain: ExplainSettings = USUAL_EXPLAIN
     look: LookSettings = USUAL_LOOK
     model: int = 0
-    support: bool = False
+    cases: tuple[str, ...] = ()
 
     @property
     def asked(self) -> ExplainSettings:
-        """What the model is asked: all cases that the method has. Raises OptionError."""
+        """What the model is asked: the cases that the method has without asking, and those wanted.
+
+        Raises OptionError.
+        """
         chosen = method(self.explain.method)
         chosen.settings(self.explain.options)
-        names = [*(SIGNED if chosen.signed else ()), *UNSIGNED, *(["support"] if self.support else [])]
-        return with_cases(self.explain.but(method=chosen.name, cases=tuple(names)))
+        names = (*without_asking(chosen.signed), *self.cases)
+        return with_cases(self.explain.but(method=chosen.name, cases=names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +203,8 @@ class Desk:
 
     def studied(self, view: View, tick: Tick) -> Study:
         """The clip's statistics under this view, from a probe."""
-        key = (view.model, view.explain, view.support)
+        asked = view.asked
+        key = (view.model, asked)
         found: Study | None = self._studies.get(key)
         if found is None:
             title = method(view.explain.method).title
@@ -209,7 +213,7 @@ class Desk:
                 tick(share, f"measuring the scale of {title} over {frames} frames")
 
             frames = self._probed().frames[view.model]
-            found = study_of(frames, self.models[view.model], view.asked, measuring)
+            found = study_of(frames, self.models[view.model], asked, measuring)
             found = dataclasses.replace(found, probe=[_slim(one) for one in found.probe])
             self._studies.put(key, found, sum(_nbytes(one) for one in found.probe))
             give_back()
@@ -235,7 +239,7 @@ class Desk:
 
     def told(self, view: View, index: int, edit: Edit, tick: Tick) -> Told:
         """The frame explained. Raises InputError where there is no such frame."""
-        key = (view.model, view.explain, view.support, index, edit)
+        key = (view.model, view.asked, index, edit)
         found: Told | None = self._told.get(key)
         if found is not None:
             return found

@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 
 from drivesal.errors import OptionError
+from drivesal.explanation.registry import cases
 from drivesal.explanation.scale import smooth
 from drivesal.overlay.backdrop import resized
 from drivesal.overlay.geometry import Rect, scaled_box
-from drivesal.overlay.palette import CASES, GREY_SHARE
+from drivesal.overlay.palette import GREY_SHARE
 from drivesal.overlay.panel import Panel
 from drivesal.rendering.painter import CURVE
 
@@ -26,7 +27,7 @@ WIDEST = 1920
 """Of a picture on the page [px]."""
 QUALITY = 88
 """Of JPEGs."""
-_MORE, _LESS = np.array(CASES["increase"]), np.array(CASES["decrease"])
+_MORE, _LESS = (np.array(cases()[name].colour) for name in ("increase", "decrease"))
 
 
 def size_on_page(width: int, height: int, wanted: int | None) -> tuple[int, int]:

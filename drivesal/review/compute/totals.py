@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from drivesal.errors import ModelError
+from drivesal.explanation.registry import cases
 from drivesal.explanation.scale import smooth
 from drivesal.review.compute.columns import Columns, Row
 
@@ -22,27 +23,29 @@ if TYPE_CHECKING:
 
 FOLLOWED_PASSES = 64
 """Most passes of the network a frame for which a whole drive is explained beside what is looked at."""
-CASES = ("increase", "decrease", "maintain", "magnitude")
-"""Whose totals are kept, where the method has them."""
-COLUMNS = (*CASES, "moved")
 WANTED_S = 3.0
 """How long totals are computed on after the page asked for them last; it asks every second."""
 BLUR = 2.0
 """Blur [model px] under which maps and pictures of neighbouring frames are compared."""
 
 
+def columns() -> tuple[str, ...]:
+    """The columns of a drive's totals: the cases that have a line on the timeline, and `moved`."""
+    return (*(case.name for case in cases().values() if case.lane is not None), "moved")
+
+
 class Totals:
     """The totals of a drive under one view, for each model.
 
-    The columns of a model are the total heat of each of CASES in its own unit, and `moved`, the share of the
-    attribution (0..1) that lies elsewhere than in the frame before. Where the view costs too much they stay
-    empty, and their `error` says so, as where a model refuses the method. Raises OptionError for a view that
-    cannot be asked.
+    A model has the `columns`: the total heat of each case in its own unit, where the method has it, and
+    `moved`, the share of the attribution (0..1) that lies elsewhere than in the frame before. Where the view
+    costs too much they stay empty, and their `error` says so, as where a model refuses the method. Raises
+    OptionError for a view that cannot be asked.
     """
 
     def __init__(self, desk: Desk, view: View) -> None:
-        self.view = replace(view, model=0, support=False)
-        self.columns = [Columns(COLUMNS) for _ in desk.models]
+        self.view = replace(view, model=0, cases=())
+        self.columns = [Columns(columns()) for _ in desk.models]
         self.readers: list[Reader] = []
         """What reads the rows of each model, made when they are first computed."""
         self.begun_s = self._asked_s = 0.0
@@ -96,11 +99,11 @@ class Reader:
         self._last: tuple[int, Floats] | None = None
 
     def row(self, one: Explained) -> Row:
-        """What COLUMNS say of the frame."""
+        """What `columns` hold of the frame."""
         row: Row = {
             case.name: float(case.heat(one, self._clip).sum())
             for case in self.explainer.cases
-            if case.name in CASES
+            if case.lane is not None
         }
         heat = smooth(np.abs(one.push), BLUR)
         total = float(heat.sum())

@@ -27,6 +27,7 @@ Model = Annotated[int, Query(ge=0, le=99, description="counted from 0")]
 Since = Annotated[int, Query(ge=0, description="the first row that is wanted")]
 Width = Annotated[int | None, Query(ge=16, le=8192, description="of the picture on the page [px]")]
 Case = Annotated[str, Query(max_length=40)]
+Cases = Annotated[str, Query(max_length=400, description="wanted beside those of every view: names, commas")]
 Ahead = Annotated[bool, Query(description="for a frame that is not in view yet")]
 
 
@@ -70,10 +71,10 @@ def asked_view(
     explain: Annotated[ExplainSettings, _query(ExplainSettings)],
     look: Annotated[LookSettings, _query(LookSettings)],
     model: Model = 0,
-    support: bool = False,
+    cases: Cases = "",
 ) -> View:
     """How the frame is to be looked at. Raises OptionError."""
-    view = View(explain, look, model, support)
+    view = View(explain, look, model, tuple(name for name in cases.split(",") if name))
     asked = view.asked.options  # refuses what cannot be asked
     for option in attribution_method(explain.method).options:
         if option.words and asked.get(option.name, option.default) not in option.words:

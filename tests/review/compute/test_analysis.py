@@ -87,9 +87,9 @@ def test_what_ends_the_reading_is_told_and_what_was_read_stays(tmp_path: Path) -
 
 
 def test_support_has_its_own_steps_unless_the_view_says_them() -> None:
-    options = View(ExplainSettings(method="integrated-gradients"), support=True).asked.options
+    options = View(ExplainSettings(method="integrated-gradients"), cases=("support",)).asked.options
     assert "steps" not in options  # support takes EXACT then, as a video's does
-    said = View(ExplainSettings(method="integrated-gradients", options={"steps": 8}), support=True)
+    said = View(ExplainSettings(method="integrated-gradients", options={"steps": 8}), cases=("support",))
     assert said.asked.options == {"steps": 8}
     with pytest.raises(OptionError):
         _ = View(ExplainSettings(method="integrated-gradients", options={"steps": 0})).asked

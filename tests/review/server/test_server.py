@@ -181,7 +181,7 @@ def test_views_differ_by_method_scale_and_options(ask: Ask) -> None:
             {"method": "smoothgrad", "options": {"samples": 3}},
             {"method": "smoothgrad", "options": {"samples": 9}},
             {"case": "maintain"},
-            {"case": "support", "support": True},
+            {"case": "support", "cases": "support"},
             {"model": 1},
         )
     }

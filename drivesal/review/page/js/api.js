@@ -98,7 +98,7 @@ export function totalsQuery(state) {
 export function viewQuery(state, model, more = {}) {
   const query = new URLSearchParams({ model: String(model), ...said(state) });
   if (Object.keys(state.options).length) query.set("options", JSON.stringify(state.options));
-  if (state.support) query.set("support", "true");
+  if (state.wanted.length) query.set("cases", state.wanted.join(","));
   if (state.edit) query.set("edit", JSON.stringify(state.edit));
   for (const [name, value] of Object.entries(more)) query.set(name, String(value));
   return query.toString();

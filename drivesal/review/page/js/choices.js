@@ -37,10 +37,10 @@ export class Choices {
     say($("caution"), method?.caution ? `Caution: ${method.caution}.` : "");
     const there = casesOf(this.#drive, state.method);
     const shown = state.case === ALL ? ALL : shownCases(this.#drive, state)[0].name;
-    const buttons = this.#drive.cases.map((one, place) => {
+    const buttons = this.#drive.cases.map((one) => {
       const swatch = make("span", { class: "swatch" });
       swatch.style.background = one.colour;
-      return this.#button(one.name, one.title, String(place + 1), !there.includes(one), shown, swatch);
+      return this.#button(one.name, one.title, one.key, !there.includes(one), shown, swatch);
     });
     if (!this.#drive.exported) buttons.push(this.#button(ALL, "all", "0", false, shown, null));
     const held = document.activeElement?.dataset?.case;
@@ -52,8 +52,8 @@ export class Choices {
   #button(name, title, key, missing, shown, swatch) {
     return make("button", {
       type: "button", "data-case": name, "aria-pressed": String(name === shown), disabled: missing,
-      title: name === ALL ? "side by side: key 0 or A" : missing ? "this method has no sign: it does not tell increase from decrease" : `key ${key}`,
+      title: name === ALL ? "side by side: key 0 or A" : missing ? "this method has no sign: it does not tell increase from decrease" : key ? `key ${key}` : null,
       on: { click: () => this.#store.set({ case: name }) },
-    }, make("kbd", { text: key }), swatch, make("span", { text: title }));
+    }, key ? make("kbd", { text: key }) : null, swatch, make("span", { text: title }));
   }
 }

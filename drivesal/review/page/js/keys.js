@@ -3,7 +3,7 @@
 import { takesKeys } from "./dom.js";
 
 /** [keys as written in help, what it does, test, act]; the first that fits is taken. */
-export function keyTable(act) {
+export function keyTable(act, cases) {
   const plain = (...keys) => (event) => !event.shiftKey && keys.includes(event.key);
   const shifted = (...keys) => (event) => event.shiftKey && keys.includes(event.key);
   const any = (...keys) => (event) => keys.includes(event.key);
@@ -17,8 +17,7 @@ export function keyTable(act) {
       ["G", "type a frame's number", any("g", "G"), () => act.focus("frame-number")],
     ]],
     ["View", [
-      ["1 2 3", "increase (left), decrease (right), maintain", any("1", "2", "3"), (event) => act.caseAt(Number(event.key))],
-      ["4 5", "support, magnitude", any("4", "5"), (event) => act.caseAt(Number(event.key))],
+      ...caseKeys(cases.filter((one) => one.key), act),
       ["0 or A", "cases side by side", any("0", "a", "A"), () => act.all()],
       ["F", "the plain frame beside the heat, or not", any("f", "F"), () => act.toggleFrame()],
       ["M", "choose the method", any("m", "M"), () => act.focus("method")],
@@ -44,6 +43,20 @@ export function keyTable(act) {
     ]],
     ["Help", [["?", "this list", any("?"), () => act.help()]]],
   ];
+}
+
+const PER_LINE = 3;
+
+// a few keys a line, as help lists them
+function caseKeys(cases, act) {
+  const lines = [];
+  for (let i = 0; i < cases.length; i += PER_LINE) {
+    const some = cases.slice(i, i + PER_LINE);
+    const list = (what) => some.map(what);
+    lines.push([list((one) => one.key).join(" "), list((one) => one.title).join(", "),
+      (event) => some.some((one) => one.key === event.key), (event) => act.show(some.find((one) => one.key === event.key))]);
+  }
+  return lines;
 }
 
 // Ctrl+Z, Ctrl+Shift+Z, Ctrl+Y; the Command key on a Mac

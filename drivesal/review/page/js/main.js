@@ -2,6 +2,7 @@
 
 import { Address, fromHash } from "./address.js";
 import * as api from "./api.js";
+import { useLanes } from "./cases.js";
 import { Choices } from "./choices.js";
 import { $, remembered, say } from "./dom.js";
 import { Edits } from "./edits.js";
@@ -29,7 +30,6 @@ import { Timeline } from "./timeline.js";
 import { WhatIf } from "./whatif.js";
 
 const AGAIN_MS = 1000;
-const BESIDE = ["increase", "decrease", "maintain"];
 
 /** The drive, waited for as long as it takes the server to be there. */
 async function opened() {
@@ -45,9 +45,10 @@ async function opened() {
 
 function startState(drive) {
   const { start } = drive;
+  const beside = drive.cases.filter((one) => one.shown === "signed").map((one) => one.name);
   const state = {
-    frame: 0, case: "increase", cases: remembered.get("beside", BESIDE), method: start.method, options: start.options, ...begun(start),
-    model: BOTH, of: "0", showFrame: !drive.exported && remembered.get("showFrame", true), edit: null, edits: 0, playing: false, support: false,
+    frame: 0, case: drive.cases[0].name, cases: remembered.get("beside", beside), method: start.method, options: start.options, ...begun(start),
+    model: BOTH, of: "0", showFrame: !drive.exported && remembered.get("showFrame", true), edit: null, edits: 0, playing: false, wanted: [],
   };
   const names = casesOf(drive, state.method).map((one) => one.name);
   if (!names.includes(state.case)) [state.case] = names;
@@ -67,6 +68,7 @@ async function start() {
   notice("gone", "");
   useKind(drive.kind);
   useSettings(drive.settings);
+  useLanes(drive.lanes);
   describe(drive);
   if (drive.exported) document.body.dataset.exported = "true";
   const state = { ...startState(drive), ...knownState(drive, fromHash(location.hash)) };
@@ -97,10 +99,7 @@ async function start() {
 
   const actions = {
     step: (by) => player.step(by), go: (frame) => player.go(frame), play: () => player.toggle(), list: (by) => list.go(by),
-    caseAt: (number) => {
-      const one = drive.cases[number - 1];
-      if (one && casesOf(drive, store.now.method).includes(one)) store.set({ case: one.name });
-    },
+    show: (one) => { if (casesOf(drive, store.now.method).some(({ name }) => name === one.name)) store.set({ case: one.name }); },
     all: () => store.set({ case: ALL }),
     toggleFrame: () => store.set({ showFrame: !store.now.showFrame }),
     toggleSide: () => document.body.classList.toggle("no-side"),
@@ -115,7 +114,7 @@ async function start() {
     undo: () => edits.undo(), redo: () => edits.redo(), probe: ([right, down]) => probe.move(right, down),
     escape: () => { probe.clear(); document.activeElement?.blur?.(); }, help: () => $("help").showModal(),
   };
-  const table = keyTable(actions);
+  const table = keyTable(actions, drive.cases);
   startKeys(table);
   startHelp(table);
 

@@ -1,18 +1,18 @@
 // What has to be fetched for a state: the panels of the stage and the numbers.
 
 import { viewQuery } from "./api.js";
+import { namedOnly } from "./cases.js";
 
 export const ALL = "all";
 export const BOTH = "both";
 export const APART = "apart"; // of two models: B less A
 const SLOW_PASSES = 8;
-const UNSIGNED = ["support", "magnitude"]; // what a map without a sign can show
 
 /** The cases that a method has. */
 export function casesOf(drive, name) {
   const method = drive.methods.find((one) => one.name === name);
   const signed = method?.signed ?? true;
-  return drive.cases.filter((one) => signed || UNSIGNED.includes(one.name));
+  return drive.cases.filter((one) => signed || one.shown !== "signed");
 }
 
 /** The models that are shown, by number. */
@@ -39,18 +39,21 @@ export function shownCases(drive, state) {
   return [there.find((one) => one.name === state.case) ?? usual(there)];
 }
 
-const usual = (there) => there.find((one) => one.name === "magnitude") ?? there[0];
+const usual = (there) => there.find((one) => one.shown === "unsigned") ?? there[0];
+
+/** The state with the cases that the server is to compute for it beside those of every view. */
+export const asking = (drive, state) => ({ ...state, wanted: namedOnly(shownCases(drive, state)) });
 
 /** Whether the method takes long: then its numbers are waited for before its pictures are asked for. */
 export function slow(drive, state) {
   const passes = drive.methods.find((one) => one.name === state.method)?.passes ?? 1;
-  return passes * (state.support ? 2 : 1) > SLOW_PASSES;
+  return passes * (state.wanted.length ? 2 : 1) > SLOW_PASSES;
 }
 
 /** {frame, parts, numbers, slow}: each part {id, kind, url, title, colour, model, case}. */
 export function planOf(drive, state, width) {
   const cases = shownCases(drive, state);
-  const asked = { ...state, support: cases.some((one) => one.name === "support") };
+  const asked = asking(drive, state);
   const frame = { frame: state.frame, parts: [], numbers: [], slow: slow(drive, asked), asked };
   const models = drive.ready ? modelsOf(drive, state) : [];
   const both = models.length > 1;

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { viewQuery } from "./api.js";
 import { $, makeSvg, say } from "./dom.js";
 import { short, unitText } from "./format.js";
-import { shownCases } from "./plan.js";
+import { asking } from "./plan.js";
 
 const REST_MS = 60;
 const STEP = 1 / 100;
@@ -78,11 +78,11 @@ export class Probe {
     this.#controller = new AbortController();
     const { signal } = this.#controller;
     const state = this.#store.now;
-    const support = shownCases(this.#drive, state).some((one) => one.name === "support");
+    const asked = asking(this.#drive, state);
     try {
       await Promise.all(this.#wanted().filter((part) => !this.#maps.has(part.id)).map(async (part) => {
         const kind = part.kind === "difference" ? "difference-map" : "map";
-        const query = viewQuery({ ...state, support }, part.model, { case: part.case });
+        const query = viewQuery(asked, part.model, { case: part.case });
         const map = await api.floats(`/api/${kind}/${state.frame}?${query}`, { signal });
         if (this.#store.now === state) this.#maps.set(part.id, map);
       }));

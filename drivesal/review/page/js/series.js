@@ -1,6 +1,7 @@
 // What the timeline shows of the drive: its rows, their lines, and the bands behind them. Numbers in, numbers out.
 
 import { errorBands, jumpBands, runs } from "./bands.js";
+import { laneColour } from "./cases.js";
 import { plain, size, symbol, tick } from "./format.js";
 import { APART } from "./plan.js";
 
@@ -17,10 +18,8 @@ export function rowsOf(drive) {
     { key: "angle", title: "angle", note: "left is up", weight: 2.2, bands: ["error", "jump"], label: tick,
       lines: [...(truth ? [{ key: "truth", colour: "--truth", text: "true", width: 3.5, alpha: 0.75 }] : []), ...predicted] },
     ...(truth ? [{ key: "error", title: "error", note: "pred. − true", weight: 1.3, bands: ["error"], label: tick, lines: errors }] : []),
-    { key: "attribution", title: "attribution", note: "", weight: 1.3, bands: ["jump"], label: plain, lines: [
-      { key: "magnitude", colour: "--case-magnitude", text: "magnitude" },
-      { key: "maintain", colour: "--case-maintain", text: "maintain" },
-      { key: "decrease", colour: "--case-decrease", text: "decrease" }, { key: "increase", colour: "--case-increase", text: "increase" }] },
+    { key: "attribution", title: "attribution", note: "", weight: 1.3, bands: ["jump"], label: plain,
+      lines: drive.lanes.map((one) => ({ key: one.case, colour: laneColour(one.case), text: one.case })) },
     { key: "moved", title: "change", note: "share moved", weight: 1, bands: ["jump"], label: (value) => `${plain(value)} %`,
       lines: [{ key: "moved", colour: "--moved", text: "" }] },
   ];
@@ -31,37 +30,46 @@ export function totalUnit(rows) {
   return { sensitivity: `${symbol()} per 1/255`, contribution: symbol() }[rows.totals?.of?.kind] ?? "relative";
 }
 
-/** The lines that are not shown, by key: a method without a sign has its magnitude in place of increase and decrease. */
-export function hiddenLines(rows, withMaintain) {
-  const hidden = signed(rows) ? ["magnitude"] : ["increase", "decrease"];
-  return withMaintain ? hidden : [...hidden, "maintain"];
+/** The lanes that are shown: those of the map, with a sign or without, that are usual or among the `ticked`. */
+export function shownLanes(lanes, rows, ticked) {
+  return lanes.filter((one) => one.signed === signed(rows) && (one.usual || ticked.includes(one.case)));
 }
 
 const signed = (rows) => rows.totals?.signed ?? true;
 
-/** {row: {line: values}} of a model, or of B less A. `shares` shows increase and decrease as parts [%] of both. */
-export function values(rows, of, { truth, shares }) {
+/** {row: {line: values}} of a model, or of B less A, with the lanes that are shown, the uppermost last. */
+export function values(rows, of, { truth, shares, lanes }) {
   const found = { angle: { truth: rows.column("truth") }, error: {}, attribution: {}, moved: {} };
   for (let model = 0; model < rows.models; model++) {
     const key = "ab"[model];
     found.angle[key] = rows.column("angle", model);
     if (truth) found.error[key] = minus(rows.column("angle", model), rows.column("truth", model));
   }
-  const totals = (model) => {
-    if (!signed(rows)) return { magnitude: rows.column("magnitude", model), increase: [], decrease: [] };
-    const [increase, decrease] = [rows.column("increase", model), rows.column("decrease", model)];
-    const part = (one) => one.map((value, i) => (100 * value) / (increase[i] + decrease[i]));
-    return { magnitude: [], ...(shares ? { increase: part(increase), decrease: part(decrease) } : { increase, decrease }) };
+  found.attribution = attribution(rows, of, shares, lanes);
+  found.moved.moved = ofOne(of, (model) => rows.column("moved", model)).map((value) => 100 * value);
+  return found;
+}
+
+const ofOne = (of, column) => (of === APART ? minus(column(1), column(0)) : column(of));
+
+// The uppermost usual lane sets the unit. Those on its scale are shown in it, or as `shares` [%] of their sum where there
+// are several; a lane with a unit of its own is drawn as a share of its largest.
+function attribution(rows, of, shares, lanes) {
+  const first = lanes.findLast((one) => one.usual);
+  const together = lanes.filter((one) => one.scale === first?.scale).map((one) => one.case).reverse();
+  const totals = (name, model) => {
+    const column = rows.column(name, model);
+    if (!shares || together.length < 2) return column;
+    const all = together.map((one) => rows.column(one, model));
+    return column.map((value, i) => (100 * value) / all.reduce((sum, one) => sum + one[i], 0));
   };
-  const apart = of === APART;
-  const [first, second] = apart ? [totals(0), totals(1)] : [totals(of)];
-  for (const name of ["magnitude", "increase", "decrease"]) found.attribution[name] = apart ? minus(second[name], first[name]) : first[name];
-  const maintain = apart ? minus(rows.column("maintain", 1), rows.column("maintain", 0)) : rows.column("maintain", of);
-  // maintain has a unit of its own: it is drawn as a share of its largest
-  const scale = (largest(found.attribution[signed(rows) ? "increase" : "magnitude"]) || 1) / (largest(maintain) || 1);
-  found.attribution.maintain = maintain.map((value) => value * scale);
-  const moved = apart ? minus(rows.column("moved", 1), rows.column("moved", 0)) : rows.column("moved", of);
-  found.moved.moved = moved.map((value) => 100 * value);
+  const found = Object.fromEntries(together.map((name) => [name, ofOne(of, (model) => totals(name, model))]));
+  const most = largest(found[first?.case] ?? []) || 1;
+  for (const { case: name } of lanes.filter((one) => !(one.case in found))) {
+    const column = ofOne(of, (model) => rows.column(name, model));
+    const scale = most / (largest(column) || 1);
+    found[name] = column.map((value) => value * scale);
+  }
   return found;
 }
 

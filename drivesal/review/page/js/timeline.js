@@ -6,7 +6,7 @@ import { $, make, remembered, say } from "./dom.js";
 import { angle, clock, errorInWords } from "./format.js";
 import { failure } from "./notices.js";
 import { APART, BOTH, timelineOf } from "./plan.js";
-import { bandsOf, hiddenLines, rowsOf, rulesOf, totalUnit, values } from "./series.js";
+import { bandsOf, rowsOf, rulesOf, shownLanes, totalUnit, values } from "./series.js";
 import { frameOf, timeOf, timeTicks } from "./ticks.js";
 
 const ZOOM = 1.6;
@@ -15,14 +15,13 @@ const PAGE = 0.1;     // of what is in view: how far PageUp and PageDown go
 const BANDS = [{ key: "error", colour: "--band-error" }, { key: "jump", colour: "--band-jump" }];
 
 export class Timeline {
-  #drive; #store; #rows; #chart; #cursor = $("cursor"); #shares; #withMaintain; #rowsOf = []; #notes = []; #built = ""; #pointed = false; #building = Promise.resolve(); #click = 0;
+  #drive; #store; #rows; #chart; #cursor = $("cursor"); #shares; #ticked = []; #rowsOf = []; #notes = []; #built = ""; #pointed = false; #building = Promise.resolve(); #click = 0;
 
   constructor(drive, store, rows) {
     this.#drive = drive;
     this.#store = store;
     this.#rows = rows;
     this.#shares = remembered.get("shares", false);
-    this.#withMaintain = remembered.get("maintain", false);
     this.#chart = new Chart($("chart"), drive.frames);
     this.#chart.addEventListener("range", () => this.#ranged());
     this.#chart.addEventListener("sized", () => this.#labels());
@@ -41,19 +40,32 @@ export class Timeline {
     for (const [id, act] of Object.entries({ "see-all": () => this.all(), "zoom-in": () => this.zoom(ZOOM), "zoom-out": () => this.zoom(1 / ZOOM) })) {
       $(id).addEventListener("click", act);
     }
-    this.#toggle("shares", this.#shares, (on) => { this.#shares = on; });
-    this.#toggle("with-maintain", this.#withMaintain, (on) => { this.#withMaintain = on; });
+    this.#toggle($("shares"), "shares", (on) => { this.#shares = on; });
+    this.#boxes();
     this.build().catch((error) => failure(`The timeline cannot be drawn: ${error.message}`));
   }
 
-  #toggle(id, start, take) {
-    $(id).checked = start;
-    $(id).addEventListener("change", () => {
-      take($(id).checked);
-      remembered.set(id === "shares" ? "shares" : "maintain", $(id).checked);
+  #toggle(box, name, take) {
+    box.checked = remembered.get(name, false);
+    box.addEventListener("change", () => {
+      take(box.checked);
+      remembered.set(name, box.checked);
       this.#fill();
     });
   }
+
+  // a box for each lane that is not usual
+  #boxes() {
+    $("lanes").replaceChildren(...this.#drive.lanes.filter((one) => !one.usual).map(({ case: name }) => {
+      const box = make("input", { id: `with-${name}`, type: "checkbox" });
+      const take = (on) => { this.#ticked = on ? [...this.#ticked, name] : this.#ticked.filter((one) => one !== name); };
+      this.#toggle(box, `lane.${name}`, take);
+      take(box.checked);
+      return make("label", { class: "check" }, box, ` ${name}`);
+    }));
+  }
+
+  get #lanes() { return shownLanes(this.#drive.lanes, this.#rows, this.#ticked); }
 
   /** Builds the charts; again when it is known how many models there are. */
   build() {
@@ -115,10 +127,11 @@ export class Timeline {
     const of = this.#of;
     const chart = this.#chart;
     $("of").value = String(of);
-    const hidden = hiddenLines(this.#rows, this.#withMaintain);
-    const found = values(this.#rows, of, { truth: this.#drive.has_truth, shares: this.#shares });
+    const lanes = this.#lanes;
+    const found = values(this.#rows, of, { truth: this.#drive.has_truth, shares: this.#shares, lanes });
+    for (const { case: name } of this.#drive.lanes) chart.put("attribution", name, [], false);
     for (const [row, lines] of Object.entries(found)) {
-      for (const [line, column] of Object.entries(lines)) chart.put(row, line, column, !hidden.includes(line));
+      for (const [line, column] of Object.entries(lines)) chart.put(row, line, column);
     }
     chart.rules(rulesOf(found, of));
     this.#bands(of);
@@ -149,9 +162,9 @@ export class Timeline {
     const { heights } = this.#chart;
     if (!heights || !this.#rowsOf.length) return;
     const whose = this.#whose();
-    const hidden = hiddenLines(this.#rows, this.#withMaintain);
+    const lanes = this.#lanes.map((one) => one.case);
     $("row-labels").replaceChildren(...this.#rowsOf.map((row, i) => {
-      const lines = row.lines.filter((line) => line.text && !hidden.includes(line.key));
+      const lines = row.lines.filter((line) => line.text && (row.key !== "attribution" || lanes.includes(line.key)));
       const note = row.key === "attribution" ? this.#attributionNote() : row.key === "moved" ? whose + row.note : row.note;
       const instead = row.key === "attribution" && this.#rows.instead;
       const label = make("div", { class: "row-label", title: ["attribution", "moved"].includes(row.key) ? this.#about() : null, "data-instead": instead || null },

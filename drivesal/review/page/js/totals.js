@@ -3,8 +3,6 @@
 import * as api from "./api.js";
 import { short } from "./format.js";
 
-const COLUMNS = ["increase", "decrease", "maintain", "magnitude", "moved"];
-
 export const empty = (names) => Object.fromEntries(names.map((name) => [name, []]));
 
 /** Appends an answer's columns, NaN where there is no number; how many rows they had. */
@@ -23,18 +21,18 @@ export function append(held, columns) {
 export class Totals {
   ended = false;
   error = null;
-  of = null; // {method, title, options}
+  of = null; // {method, title, options, signed}
 
   constructor(query, models) {
     this.query = query;
-    this.columns = Array.from({ length: models }, () => empty(COLUMNS));
+    this.columns = Array.from({ length: models }, () => empty(["moved"]));
   }
 
   /** How many frames are known of every model. */
   get rows() { return Math.min(...this.columns.map((one) => one.moved.length)); }
 
   /** Whether the method tells increase from decrease. */
-  get signed() { return this.columns[0].increase.some(Number.isFinite) || !this.columns[0].magnitude.some(Number.isFinite); }
+  get signed() { return this.of?.signed ?? true; }
 
   /** "SmoothGrad, samples 9". */
   get name() {

@@ -1,0 +1,39 @@
+"""What decreases the answer, which for an angle is to the right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from drivesal.explanation.registry import Case, Lane, register
+
+if TYPE_CHECKING:
+    from drivesal.types import ClipStatistics, Explained, Floats
+
+
+def _heat(explained: Explained, _: ClipStatistics) -> Floats:
+    """max(−S, 0); where negating the score does not negate the map, the positive part of the map of −f."""
+    import cv2
+
+    pull = -explained.push if explained.pull is None else explained.pull
+    return cv2.max(pull, 0)  # type: ignore[no-any-return]
+
+
+register(
+    Case(
+        name="decrease",
+        reads="pull",
+        scale="push",
+        colour=(45, 135, 240),
+        order=20,
+        meaning={
+            "sensitivity": "brighter here → {more}",
+            "contribution": "what is here pushes {to}",
+            "": "speaks for {side}",
+        },
+        heat=_heat,
+        shown="signed",
+        side="right",
+        lane=Lane(light=(28, 111, 208), dark=(77, 156, 245), order=30),
+        key="2",
+    )
+)

@@ -1,0 +1,131 @@
+"""A case is one file: what registers itself is offered, computed, drawn and described."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import drivesal
+from drivesal.cli._from_settings import REGISTRIES
+from drivesal.explanation.registry import cases, without_asking
+from drivesal.overlay.palette import own_ramp
+from drivesal.recordings import open_recording
+from drivesal.review.compute.describe import described
+from drivesal.review.compute.desk import Desk, View
+from drivesal.review.compute.session import Session
+from drivesal.review.compute.whatif import NOTHING
+from drivesal.review.notes import Notes
+from drivesal.settings import ExplainSettings
+from tests.clips import make_clip
+from tests.explanation.added import ADDED, added
+
+LINEAR = ExplainSettings(method="gradient")
+
+
+@pytest.fixture
+def session(tmp_path: Path, model_path: Path) -> Iterator[Session]:
+    clip = make_clip(tmp_path / "run.mp4", 6)
+    with (
+        open_recording(clip) as recording,
+        Session(recording, Notes.load(tmp_path / "notes.json", "run.mp4", 6), View(LINEAR)) as opened,
+    ):
+        opened.begin([drivesal.load_model(model_path)])
+        yield opened
+
+
+def test_it_is_a_choice_of_the_command() -> None:
+    code = (
+        "from tests.explanation.added import added\n"
+        "from drivesal.cli import cli\n"
+        "with added(): cli.main(['video', '--help'], standalone_mode=False)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    shown = " ".join(done.stdout.split())
+    assert "Of increase, everywhere, decrease, maintain, support, magnitude." in shown
+    assert "[default: increase,everywhere,decrease,maintain;" in shown
+    with added():
+        names = REGISTRIES["cases"].names()
+    assert "everywhere" in names
+    assert "everywhere" not in REGISTRIES["cases"].names()
+
+
+def test_it_is_drawn_in_its_colour(tmp_path: Path, model_path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    clip = make_clip(tmp_path / "run.mp4", 4)
+    given = {"method": "gradient", "cases": ["everywhere"], "layout": "single", "opacity": 1.0, "smooth": 0}
+    with pytest.raises(drivesal.DrivesalError, match="one is 'everywhere'"):
+        drivesal.render(image, model_path, **given)
+    with added():
+        canvas = drivesal.render(image, model_path, **given)
+        facts = drivesal.render(clip, model_path, tmp_path / "out.mp4", method="gradient", end=3)
+    full = (canvas == own_ramp(ADDED.colour)[255]).all(axis=2)
+    assert full.sum() > 0.5 * 64 * 96
+    assert facts["cases"] == ["increase", "everywhere", "decrease", "maintain"]
+    assert facts["scale"]["everywhere"]["unit"] == "sum of the map"
+    assert "everywhere_total" in (tmp_path / "out.csv").read_text().splitlines()[0]
+
+
+def test_the_review_describes_and_totals_it(tmp_path: Path, model_path: Path) -> None:
+    clip = make_clip(tmp_path / "run.mp4", 6)
+    with (
+        added(),
+        open_recording(clip) as recording,
+        Session(recording, Notes.load(tmp_path / "notes.json", "run.mp4", 6), View(LINEAR)) as session,
+    ):
+        session.begin([drivesal.load_model(model_path)])
+        session.analysis.wait()
+        told = json.loads(json.dumps(described(session)))
+        (totals,) = session.analysis.first.columns
+        found = totals.since(0, 6)["everywhere"]
+    assert told["cases"][1] == {
+        "name": "everywhere",
+        "title": "everywhere",
+        "colour": "#fa14c8",
+        "shown": "signed",
+        "key": "6",
+    }
+    lanes = {one.pop("case"): one for one in told["lanes"]}
+    assert list(lanes) == ["magnitude", "maintain", "decrease", "everywhere", "increase"]
+    assert lanes["everywhere"] == {
+        "colours": ["#c80078", "#ff78dc"],
+        "scale": "everywhere",
+        "signed": True,
+        "usual": True,
+    }
+    assert len(found) == 6
+    assert all(value is not None and value > 0 for value in found)
+
+
+@pytest.mark.parametrize(
+    ("reads", "map_of"), [("contribution", "contribution"), ("gradient", "gradient"), ("map", None)]
+)
+def test_what_a_named_case_reads_is_computed_only_where_it_is_named(
+    session: Session, reads: str, map_of: str | None
+) -> None:
+    """Every other case that reads a map of its own is out of the way."""
+    case = dataclasses.replace(ADDED, reads=reads, shown="named", lane=None)  # type: ignore[arg-type]
+    desk: Desk = session.desk
+    method = ExplainSettings(method="vargrad", options={"samples": 2})  # without a sign: nothing else reads one
+    with added(case):
+        bare = desk.told(View(method), 1, NOTHING, lambda *_: None)
+        named = desk.told(View(method, cases=("everywhere",)), 1, NOTHING, lambda *_: None)
+    assert list(bare.heats) == ["magnitude"]
+    assert list(named.heats) == ["magnitude", "everywhere"]
+    for name in ("gradient", "contribution"):
+        assert getattr(bare.explained, name) is None
+        assert (getattr(named.explained, name) is not None) == (name == map_of)
+
+
+def test_nothing_of_it_stays() -> None:
+    known = cases()
+    with added():
+        assert "everywhere" in without_asking(True)
+    assert cases() == known
