@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import posixpath
 import re
-from pathlib import Path
 
-from drivesal.review.server.page_files import PAGE, SCRIPTS, script
+from drivesal.review.server.page_files import PAGE, PANEL_INDEX, SCRIPTS, panel_index, script
 
 _RULES = "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; img-src blob: data:"
 _POLICY = f'<meta http-equiv="Content-Security-Policy" content="{_RULES}">'
@@ -40,16 +40,22 @@ def _source(address: str) -> str:
     return (PAGE / address).read_text(encoding="utf-8")
 
 
-def _modules(address: str) -> str:
+def _modules(first: str) -> str:
     """Every module under a name of its own, in a map: files from disk may not import one another."""
-    folder, _, first = address.rpartition("/")
-    modules = {f"review/{path.name}": _address(path) for path in sorted((PAGE / folder).glob("*.js"))}
-    start = f'import "review/offline.js";\nimport "review/{first}";'
+    files = [path for folder in ("js", "panels") for path in sorted((PAGE / folder).glob("*.js"))]
+    texts = {path.relative_to(PAGE).as_posix(): path.read_text(encoding="utf-8") for path in files}
+    texts[PANEL_INDEX] = panel_index()
+    modules = {f"review/{name}": _address(name, text) for name, text in texts.items()}
+    start = f'import "review/js/offline.js";\nimport "review/{first}";'
     found = json.dumps({"imports": modules})
     return f'<script type="importmap">{found}</script>\n<script type="module">\n{start}\n</script>'
 
 
-def _address(path: Path) -> str:
+def _address(name: str, text: str) -> str:
     """A module as a data: address, its imports by the names of the map."""
-    text = re.sub(r'(\b(?:from|import)\s*)"\./([^"]+)"', r'\1"review/\2"', path.read_text(encoding="utf-8"))
+
+    def named(found: re.Match[str]) -> str:
+        return f'{found[1]}"review/{posixpath.normpath(posixpath.join(posixpath.dirname(name), found[2]))}"'
+
+    text = re.sub(r'(\b(?:from|import)\s*)"(\.\.?/[^"]+)"', named, text)
     return f"data:text/javascript;base64,{base64.b64encode(text.encode()).decode('ascii')}"

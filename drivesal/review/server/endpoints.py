@@ -89,6 +89,7 @@ def app(session: Session) -> FastAPI:
     _frames(made, session)
     _notes(made, session)
     _charts(made)
+    _panels(made)
     made.mount("/", _Page(directory=assets.PAGE, html=True), name="page")
     return made
 
@@ -107,6 +108,13 @@ def _charts(made: FastAPI) -> None:
     def charts(name: Annotated[str, InPath(max_length=40)]) -> Response:
         headers = {"Cache-Control": "private, max-age=86400"}
         return FileResponse(assets.script(name), media_type="text/javascript", headers=headers)
+
+
+def _panels(made: FastAPI) -> None:
+    @made.get(f"/{assets.PANEL_INDEX}")
+    def panels() -> Response:
+        headers = {"Cache-Control": "no-cache"}
+        return Response(assets.panel_index(), media_type="text/javascript", headers=headers)
 
 
 def _errors(made: FastAPI) -> None:

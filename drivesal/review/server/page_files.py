@@ -10,6 +10,14 @@ from drivesal.errors import InputError
 PAGE = Path(__file__).parent.parent / "page"
 SCRIPTS = ("bokeh.min.js", "bokeh-api.min.js")
 """In the order in which they are loaded."""
+PANEL_INDEX = "js/panels.js"
+"""The address of the module that `panel_index` writes."""
+
+
+def panel_index() -> str:
+    """A JavaScript module that exports each panel of the side column under the name of its file."""
+    names = sorted(path.stem for path in (PAGE / "panels").glob("*.js"))
+    return "".join(f'export {{ default as {name} }} from "../panels/{name}.js";\n' for name in names)
 
 
 def script(name: str) -> Path:

@@ -3,7 +3,7 @@
 import { takesKeys } from "./dom.js";
 
 /** [keys as written in help, what it does, test, act]; the first that fits is taken. */
-export function keyTable(act, cases) {
+export function keyTable(act, cases, ofPanels) {
   const plain = (...keys) => (event) => !event.shiftKey && keys.includes(event.key);
   const shifted = (...keys) => (event) => event.shiftKey && keys.includes(event.key);
   const any = (...keys) => (event) => keys.includes(event.key);
@@ -13,7 +13,6 @@ export function keyTable(act, cases) {
       ["Shift + → ←", "ten frames", shifted("ArrowRight", "ArrowLeft"), (event) => act.step(event.key === "ArrowRight" ? 10 : -10)],
       ["Space", "play, pause", plain(" "), () => act.play()],
       ["Home End", "first, last frame", any("Home", "End"), (event) => act.go(event.key === "Home" ? 0 : Infinity)],
-      ["] [", "next, previous of the list", any("]", "["), (event) => act.list(event.key === "]" ? 1 : -1)],
       ["G", "type a frame's number", any("g", "G"), () => act.focus("frame-number")],
     ]],
     ["View", [
@@ -29,10 +28,7 @@ export function keyTable(act, cases) {
       ["Z", "the whole drive", any("z", "Z"), () => act.wholeDrive()],
     ]],
     ["Side column", [
-      ["L", "worst list", any("l", "L"), () => act.tab("list")],
-      ["W", "what if", any("w", "W"), () => act.tab("whatif")],
-      ["N", "write a note", any("n", "N"), () => act.note()],
-      ["V", "view settings", any("v", "V"), () => act.tab("view")],
+      ...ofPanels,
       ["Ctrl + Z", "undo the last edit; with Shift, or Ctrl + Y: redo", undoing, (event) => (event.shiftKey || /y/i.test(event.key) ? act.redo() : act.undo())],
       ["U", "undo the last edit (Shift: redo)", any("u", "U"), (event) => (event.shiftKey ? act.redo() : act.undo())],
     ]],

@@ -11,8 +11,6 @@ import { useKind } from "./format.js";
 import { startHelp } from "./help.js";
 import { keyTable, startKeys } from "./keys.js";
 import { knownState } from "./known.js";
-import { List } from "./list.js";
-import { Notes } from "./notes.js";
 import { notice } from "./notices.js";
 import { Numbers } from "./numbers.js";
 import { ALL, BOTH, casesOf } from "./plan.js";
@@ -20,14 +18,12 @@ import { Player } from "./player.js";
 import { Probe } from "./probe.js";
 import { Rows } from "./rows.js";
 import { Save } from "./save.js";
-import { Settings } from "./settings.js";
 import { Stage } from "./stage.js";
 import { Status } from "./status.js";
 import { Store } from "./store.js";
-import { openTab, startTabs } from "./tabs.js";
+import { panelKeys, startPanels, startTabs } from "./tabs.js";
 import { startTheme } from "./theme.js";
 import { Timeline } from "./timeline.js";
-import { WhatIf } from "./whatif.js";
 
 const AGAIN_MS = 1000;
 
@@ -80,15 +76,12 @@ async function start() {
   const stage = new Stage(drive, store);
   new Numbers(drive, store, stage, rows);
   const choices = new Choices(drive, store);
-  const settings = new Settings(drive, store);
   const timeline = new Timeline(drive, store, rows);
-  const list = new List(drive, store, rows);
   const edits = new Edits(store);
+  const panels = startPanels({ drive, store, rows, stage, timeline, edits });
   const player = new Player(drive, store, stage);
-  const notes = new Notes(drive, store, timeline);
   const probe = new Probe(drive, store, stage);
   const address = new Address(store, drive.name, (raw) => knownState(drive, raw));
-  if (!drive.exported) new WhatIf(drive, store, stage, edits);
   new Save(drive, store, address);
   startTheme(() => timeline.repaint());
   startBusy(stage);
@@ -98,7 +91,7 @@ async function start() {
   });
 
   const actions = {
-    step: (by) => player.step(by), go: (frame) => player.go(frame), play: () => player.toggle(), list: (by) => list.go(by),
+    step: (by) => player.step(by), go: (frame) => player.go(frame), play: () => player.toggle(),
     show: (one) => { if (casesOf(drive, store.now.method).some(({ name }) => name === one.name)) store.set({ case: one.name }); },
     all: () => store.set({ case: ALL }),
     toggleFrame: () => store.set({ showFrame: !store.now.showFrame }),
@@ -109,12 +102,10 @@ async function start() {
     },
     zoom: (closer) => timeline.zoom(closer ? 1.6 : 1 / 1.6), wholeDrive: () => timeline.all(),
     focus: (id) => { $(id).focus(); $(id).select?.(); },
-    tab: (name) => { document.body.classList.remove("no-side"); openTab(name, "panel"); },
-    note: () => { document.body.classList.remove("no-side"); openTab("notes"); $("note").focus(); },
     undo: () => edits.undo(), redo: () => edits.redo(), probe: ([right, down]) => probe.move(right, down),
     escape: () => { probe.clear(); document.activeElement?.blur?.(); }, help: () => $("help").showModal(),
   };
-  const table = keyTable(actions, drive.cases);
+  const table = keyTable(actions, drive.cases, panelKeys(panels));
   startKeys(table);
   startHelp(table);
 
@@ -127,12 +118,10 @@ async function start() {
     useKind(drive.kind);
     describe(drive);
     choices.describe();
-    settings.describe();
-    list.describe();
+    for (const panel of panels.values()) panel.describe?.();
     rows.follow(drive.models.length);
     await timeline.build();
     stage.forget();
-    notes.load();
   };
   const status = new Status(drive.frames);
   status.addEventListener("status", ({ detail: { now } }) => {

@@ -80,7 +80,6 @@ export class Numbers {
     const missed = found.filter((one) => one.completeness_error !== null)
       .map((one) => of(one) + angle(one.completeness_error, 1));
     say($("completeness"), missed.length ? `completeness error ${missed.join(" · ")}` : "");
-    $("caption").replaceChildren(...found.map((one) => make("span", { class: "caption-line", text: of(one) + one.caption })));
     say($("extras"), Object.entries(found[0].extras).map(([name, value]) => `${name} ${typeof value === "number" ? value.toFixed(1) : value}`).join(" · "));
     // the method's caution stands beside its name already
     const { caution } = this.#drive.methods.find((one) => one.name === state.method) ?? {};

@@ -2,19 +2,33 @@
 // the version that it was written upon, until the server has it; where another tab was there first, both texts
 // are shown and the person chooses.
 
-import * as api from "./api.js";
-import { $, make, say } from "./dom.js";
-import { clock } from "./format.js";
-import { failure } from "./notices.js";
+import * as api from "../js/api.js";
+import { $, make, say } from "../js/dom.js";
+import { clock } from "../js/format.js";
+import { failure } from "../js/notices.js";
 
 const REST_MS = 1200;
 
-export class Notes {
+export default class Notes {
+  static title = "Notes";
+  static order = 30;
+  static key = "N";
+  static help = "write a note";
+  static markup = `
+  <label class="note-field" data-live><span class="label">Note on <span id="note-frame"></span></span>
+    <textarea id="note" rows="4" maxlength="4000" placeholder="What is to be seen here?"></textarea></label>
+  <div class="actions" data-live><button type="button" id="save-note">Save</button> <span id="note-state" class="quiet" role="status"></span></div>
+  <h2>All notes</h2>
+  <ol id="notes" class="items"></ol>
+  <p id="notes-empty" class="quiet empty">None yet.</p>
+  <p class="quiet foot" data-live>Kept in <span id="notes-file"></span>. <a id="notes-csv" href="/api/notes.csv" download hidden>Download as CSV</a></p>
+  `;
+
   #store; #timeline; #notes = new Map(); #area = $("note"); #frame; #timer = 0; #saving = Promise.resolve();
   #drafts = new Map(); // by frame {text, base}, and `kept` where that is another note than the one changed
   #choice = make("div", { class: "conflict", hidden: true, role: "alert" });
 
-  constructor(drive, store, timeline) {
+  constructor({ drive, store, timeline }) {
     this.#store = store;
     this.#timeline = timeline;
     this.#frame = store.now.frame;
@@ -37,6 +51,11 @@ export class Notes {
     document.addEventListener("visibilitychange", () => { if (!document.hidden) this.load(); });
     this.load();
   }
+
+  /** The panel was opened by its key. */
+  opened() { this.#area.focus(); }
+
+  describe() { this.load(); }
 
   #text(frame) { return this.#drafts.get(frame)?.text ?? this.#notes.get(frame)?.text ?? ""; }
 

@@ -1,15 +1,34 @@
 // The list of frames worth a look, and the way through it: one stop of the Tab key, in which the arrows go.
 
-import { $, make, say } from "./dom.js";
-import { angle, clock, size } from "./format.js";
-import { BOTH } from "./plan.js";
-import { angleBands, largestApart, ordersOf } from "./ranking.js";
+import { $, make, say } from "../js/dom.js";
+import { angle, clock, size } from "../js/format.js";
+import { BOTH } from "../js/plan.js";
+import { angleBands, largestApart, ordersOf } from "../js/ranking.js";
 
-export class List {
+export default class List {
+  static title = "Worst";
+  static order = 10;
+  static key = "L";
+  static help = "worst list";
+  static markup = `
+  <div class="form">
+    <label class="row"><span>order</span> <select id="order"></select></label>
+    <label class="row"><span id="band-of">angle</span> <select id="band-preset"></select></label>
+    <div class="row"><span class="quiet">left positive</span>
+      <span class="pair"><input id="band-from" type="number" step="any" placeholder="from" aria-label="angle from, left positive"> to
+      <input id="band-to" type="number" step="any" placeholder="to" aria-label="angle to, left positive"></span></div>
+  </div>
+  <div class="list-head"><span id="list-place" class="quiet"></span>
+    <button type="button" id="list-previous" aria-label="Previous of the list"><kbd>[</kbd> previous</button>
+    <button type="button" id="list-next" aria-label="Next of the list">next <kbd>]</kbd></button></div>
+  <ol id="list" class="items" role="listbox" aria-label="Frames, worst first"></ol>
+  <p id="list-empty" class="quiet empty"></p>
+  `;
+
   #drive; #store; #rows; #order = $("order"); #preset = $("band-preset"); #from = $("band-from"); #to = $("band-to");
   #orders = []; #found = []; #jumped = -1; #stop = 0;
 
-  constructor(drive, store, rows) {
+  constructor({ drive, store, rows }) {
     this.#drive = drive;
     this.#store = store;
     this.#rows = rows;
@@ -25,6 +44,11 @@ export class List {
     $("list").addEventListener("keydown", (event) => this.#key(event));
     $("list-previous").addEventListener("click", () => this.go(-1));
     $("list-next").addEventListener("click", () => this.go(1));
+  }
+
+  /** Keys of its own, see keys.js. */
+  get keys() {
+    return [["] [", "next, previous of the list", (event) => ["]", "["].includes(event.key), (event) => this.go(event.key === "]" ? 1 : -1)]];
   }
 
   /** Offers what the drive and its models allow. */

@@ -1,8 +1,8 @@
 // What if the picture were another: its panel of fields.
 
-import { Boxes } from "./boxes.js";
-import { $, make, say } from "./dom.js";
-import { editOf, FILLS } from "./edits.js";
+import { Boxes } from "../js/boxes.js";
+import { $, make, say } from "../js/dom.js";
+import { editOf, FILLS } from "../js/edits.js";
 
 const SLIDERS = {
   brightness: (value) => `${value > 0 ? "+" : ""}${value} of 255`,
@@ -14,10 +14,37 @@ const SLIDERS = {
 const EDGES = ["left", "top", "right", "bottom"];
 const MOST = 50;
 
-export class WhatIf {
+export default class WhatIf {
+  static title = "What if";
+  static order = 20;
+  static live = true;
+  static key = "W";
+  static help = "what if";
+  static markup = `
+  <p class="quiet">Draw a box on a picture; the network answers at once.</p>
+  <div class="form">
+    <label class="row"><span>fill boxes with</span> <select id="fill"><option value="mean">the drive's mean</option><option value="blur">blurred</option><option value="black">black</option></select></label>
+  </div>
+  <div class="actions">
+    <button type="button" id="add-box">Add a box</button>
+    <button type="button" id="undo">Undo</button>
+    <button type="button" id="redo">Redo</button>
+    <button type="button" id="reset">Reset</button>
+  </div>
+  <ol id="boxes" class="boxes"></ol>
+  <h2>The whole frame</h2>
+  <div class="form">
+    <label class="slider"><span>brightness</span><output id="brightness-text"></output><input id="brightness" type="range" min="-150" max="150" step="1" value="0"></label>
+    <label class="slider"><span>contrast</span><output id="contrast-text"></output><input id="contrast" type="range" min="0" max="3" step="0.05" value="1"></label>
+    <label class="slider"><span>blur</span><output id="blur-text"></output><input id="blur" type="range" min="0" max="30" step="0.5" value="0"></label>
+    <label class="slider"><span>shift across</span><output id="shift-x-text"></output><input id="shift-x" type="range" min="-100" max="100" step="1" value="0"></label>
+    <label class="slider"><span>shift down</span><output id="shift-y-text"></output><input id="shift-y" type="range" min="-100" max="100" step="1" value="0"></label>
+  </div>
+  `;
+
   #drive; #store; #edits;
 
-  constructor(drive, store, stage, edits) {
+  constructor({ drive, store, stage, edits }) {
     this.#drive = drive;
     this.#store = store;
     this.#edits = edits;

@@ -1,22 +1,50 @@
 // How the heat is drawn, and the method's own options, as form fields built from what the server says.
 
-import { $, make, say } from "./dom.js";
-import { fields, isNumber, named, shown } from "./fields.js";
-import { short } from "./format.js";
-import { casesOf } from "./plan.js";
+import { $, make, say } from "../js/dom.js";
+import { fields, isNumber, named, shown } from "../js/fields.js";
+import { short } from "../js/format.js";
+import { casesOf } from "../js/plan.js";
 
 const TYPING_MS = 350;
 
-export class Settings {
+export default class View {
+  static title = "View";
+  static order = 40;
+  static live = true;
+  static key = "V";
+  static help = "view settings";
+  static markup = `
+  <h2 id="method-title">Method</h2>
+  <p class="quiet" id="method-kind"></p>
+  <p class="equation" id="method-equation"></p>
+  <div id="options" class="form"></div>
+  <p id="no-options" class="quiet">It has no options.</p>
+  <h2>Drawing</h2>
+  <div class="form">
+    <div id="drawing" class="form"></div>
+    <label class="check"><input id="show-frame" type="checkbox"> <span>the plain frame too</span></label>
+    <fieldset class="row"><legend>side by side</legend><div id="beside" class="checks"></div></fieldset>
+  </div>
+  <h2>This drive</h2>
+  <ul id="about" class="about"></ul>
+  <p id="caption" class="quiet"></p>
+  `;
+
   #drive; #store; #timer = 0; #built = "";
 
-  constructor(drive, store) {
+  constructor({ drive, store, stage }) {
     this.#drive = drive;
     this.#store = store;
     $("drawing").replaceChildren(...fields().map(([name, field]) => this.#control(name, field)));
     $("show-frame").addEventListener("change", () => store.set({ showFrame: $("show-frame").checked }));
     store.on([...fields().map(([name]) => name), "showFrame", "method", "options", "cases"], () => this.show());
+    stage.addEventListener("numbers", ({ detail }) => this.#captions(detail.found));
     this.describe();
+  }
+
+  #captions(found) {
+    const of = found.length > 1 ? (one) => `${"AB"[one.model]}: ` : () => "";
+    $("caption").replaceChildren(...found.map((one) => make("span", { class: "caption-line", text: of(one) + one.caption })));
   }
 
   describe() {

@@ -1,0 +1,86 @@
+"""A panel of the side column is one file: it is served and exported as soon as it lies in the folder."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from drivesal.review.server import bundle, page_files
+from tests.clips import make_clip
+from tests.review.pages import reviewed, visited
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from drivesal.model.steering_model import SteeringModel
+
+PANEL = """
+import { $, say } from "../js/dom.js";
+
+export default class Count {
+  static title = "Count";
+  static order = 15;
+  static key = "Y";
+  static help = "how many frames";
+  static markup = '<p id="counted"></p>';
+
+  constructor({ drive, store }) {
+    say($("counted"), `${drive.frames} frames`);
+    store.on(["frame"], (state) => say($("counted"), `frame ${state.frame}`));
+  }
+}
+"""
+
+
+@pytest.fixture
+def with_panel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page with one more file, and nothing else touched."""
+    folder = tmp_path / "page"
+    shutil.copytree(page_files.PAGE, folder)
+    (folder / "panels" / "count.js").write_text(PANEL)
+    for module in (page_files, bundle):
+        monkeypatch.setattr(module, "PAGE", folder)
+
+
+def test_every_panel_is_in_the_index() -> None:
+    exported = [line.split()[4] for line in page_files.panel_index().splitlines()]
+    assert exported == ["list", "notes", "view", "whatif"]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("with_panel")
+def test_a_file_in_the_folder_is_a_panel(
+    browser: Browser, drive: Path, model: SteeringModel, tmp_path: Path
+) -> None:
+    with reviewed(drive, tmp_path / "notes.json", [model]) as (address, _), visited(browser, address) as visit:
+        visit.shown(0)
+        tabs = visit.page.locator('[role="tab"]').all_inner_texts()
+        assert [tab.strip() for tab in tabs] == ["Worst", "Count", "What if", "Notes", "View"]
+        assert not visit.page.locator("#counted").is_visible()
+        visit.press("y")
+        assert visit.text("counted") == "120 frames"
+        visit.press("ArrowRight")
+        visit.shown(1)
+        assert visit.text("counted") == "frame 1"
+        visit.page.keyboard.press("?")
+        assert "how many frames" in visit.text("keys")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("with_panel")
+def test_it_is_in_an_exported_file_too(
+    browser: Browser, tmp_path: Path, inside: Callable[..., Any], model_path: Path
+) -> None:
+    clip = make_clip(tmp_path / "run.mp4", 6)
+    done = inside("review", clip, "--model", model_path, "--export", "out.html", "--every", 2)
+    assert done.code == 0, done
+    with visited(browser, (tmp_path / "out.html").as_uri()) as visit:
+        visit.shown(0)
+        visit.press("y")
+        assert visit.text("counted") == "6 frames"
+        tabs = visit.page.locator('[role="tab"]:visible').all_inner_texts()
+        assert [tab.strip() for tab in tabs] == ["Worst", "Count", "Notes"]
