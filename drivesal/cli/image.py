@@ -15,7 +15,7 @@ from drivesal.cli import _options as options
 from drivesal.cli._places import OUT, name_of, placed, to_make
 from drivesal.cli._progress import progress as bar
 from drivesal.errors import OptionError
-from drivesal.explanation.registry import contributors
+from drivesal.explanation.registry import choose, contributors
 
 
 @click.command(
@@ -101,7 +101,7 @@ def command(source: Path, **given: Any) -> None:
     click.echo(f"{place}: {kind.text(explained.angle)}{said}")
     if not model.explains_its_answer:
         click.echo(f"explained, {describe(model.target)}: {model.target.kind.text(explained.score)}")
-    named = f"{' and '.join(contributors(figure.totals))} "
+    named = f"{' and '.join(contributors(choose(figure.totals)))} "
     for who, what in zip(("", named), figure.against, strict=True):
         if what is not None:
             click.echo(f"{who}measured against {what}")

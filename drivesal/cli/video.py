@@ -18,7 +18,7 @@ from drivesal.cli._places import OUT, check_facts, names_of, placed, to_make
 from drivesal.cli._progress import expected
 from drivesal.cli._progress import progress as bar
 from drivesal.errors import DAMAGED, DrivesalError, ModelError, OptionError
-from drivesal.explanation.registry import contributors
+from drivesal.explanation.registry import choose, contributors
 
 if TYPE_CHECKING:
     from drivesal.model.steering_model import SteeringModel
@@ -254,7 +254,7 @@ def _completeness(missed: Mapping[str, float], facts: Mapping[str, Any]) -> str:
 
 def _named(names: Sequence[str]) -> str:
     """The cases that read contributions, as they begin a sentence."""
-    return f"{' and '.join(contributors(names))} "
+    return f"{' and '.join(contributors(choose(names)))} "
 
 
 def _count(number: int, thing: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from drivesal.attribution.registry import Option, method
 from drivesal.errors import OptionError
-from drivesal.explanation.registry import contributors
+from drivesal.explanation.registry import chosen, contributors
 
 if TYPE_CHECKING:
     from drivesal.attribution.registry import Method
@@ -68,11 +68,9 @@ def in_words(method: Method, options: Mapping[str, Any], mean_of: str, pictures:
 def _needs_mean(settings: ExplainSettings) -> bool:
     asked = method(settings.method)
     own = asked.settings(settings.options)
-    return asked.draws or "mean" in (own.get("baseline"), own.get("fill")) or bool(_contributors(settings))
-
-
-def _contributors(settings: ExplainSettings) -> list[str]:
-    return contributors(settings.cases or ())
+    return (
+        asked.draws or "mean" in (own.get("baseline"), own.get("fill")) or bool(contributors(chosen(settings)))
+    )
 
 
 def _ways_without(settings: ExplainSettings) -> str:
@@ -84,6 +82,6 @@ def _ways_without(settings: ExplainSettings) -> str:
     for option in asked.options:
         if option.name in ("baseline", "fill") and asked.settings(settings.options)[option.name] == "mean":
             ways.append(f"choose {option.flag_of(option.name)} blur or {option.flag_of(option.name)} black")
-    if names := _contributors(settings):
+    if names := contributors(chosen(settings)):
         ways.append(f"leave the {'case' if len(names) == 1 else 'cases'} {' and '.join(names)} out")
     return f"give its drive, as in `drivesal image run.mp4 --at 1:13`, or {' and '.join(ways)}"

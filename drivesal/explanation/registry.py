@@ -133,14 +133,14 @@ def without_asking(signed: bool) -> tuple[str, ...]:
     return tuple(one.name for one in known)
 
 
-def contributors(names: Iterable[str]) -> list[str]:
-    """Those of the cases that read contributions against the clip's mean."""
-    return [name for name in names if cases()[name].reads == "contribution"]
-
-
 def chosen(settings: ExplainSettings) -> tuple[Case, ...]:
     """The cases that the settings name; none where they name none. Raises OptionError."""
     return choose(settings.cases, settings.maintain) if settings.cases else ()
+
+
+def contributors(of: Iterable[Case]) -> list[str]:
+    """The names of those cases that read contributions against the clip's mean."""
+    return [case.name for case in of if case.reads == "contribution"]
 
 
 def choose(names: Iterable[str], maintain: str = "product") -> tuple[Case, ...]:

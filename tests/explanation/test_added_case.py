@@ -6,8 +6,9 @@ import dataclasses
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -122,6 +123,20 @@ def test_what_a_named_case_reads_is_computed_only_where_it_is_named(
     for name in ("gradient", "contribution"):
         assert getattr(bare.explained, name) is None
         assert (getattr(named.explained, name) is not None) == (name == map_of)
+
+
+def test_what_it_is_measured_against_is_said_under_its_name(
+    tmp_path: Path, model_path: Path, inside: Callable[..., Any]
+) -> None:
+    make_clip(tmp_path / "run.mp4", 4)
+    image = np.zeros((64, 96, 3), np.uint8)
+    with added(dataclasses.replace(ADDED, reads="contribution", shown="named", lane=None)):
+        given = ("--model", model_path, "--method", "gradient", "--cases", "everywhere,support", "--end", "#3")
+        done = inside("video", "run.mp4", *given)
+        with pytest.raises(drivesal.DrivesalError, match="leave the case everywhere out"):
+            drivesal.render(image, model_path, method="gradient", cases=["everywhere"])
+    assert done.code == 0, done
+    assert "everywhere and support measured against the mean of 3 frames of the clip" in done.out
 
 
 def test_nothing_of_it_stays() -> None:
