@@ -68,9 +68,8 @@ def in_words(method: Method, options: Mapping[str, Any], mean_of: str, pictures:
 def _needs_mean(settings: ExplainSettings) -> bool:
     asked = method(settings.method)
     own = asked.settings(settings.options)
-    return (
-        asked.draws or "mean" in (own.get("baseline"), own.get("fill")) or bool(contributors(chosen(settings)))
-    )
+    needs = asked.draws or "mean" in (own.get("baseline"), own.get("fill"))
+    return needs or any(contributors(chosen(settings)))
 
 
 def _ways_without(settings: ExplainSettings) -> str:
