@@ -12,10 +12,8 @@ from urllib.parse import quote
 
 import numpy as np
 from fastapi import Body, FastAPI, Request, Response
-from fastapi import Path as InPath
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
-from fastapi.staticfiles import StaticFiles
+from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 
 from drivesal.attribution.registry import method
@@ -27,7 +25,7 @@ from drivesal.review.compute.desk import Told
 from drivesal.review.compute.session import NotReadyError, Session
 from drivesal.review.compute.work import DroppedError, Tick
 from drivesal.review.notes import StaleNoteError
-from drivesal.review.server import page_files as assets
+from drivesal.review.server.page_serving import serve_page
 from drivesal.review.server.questions import (
     Ahead,
     AnEdit,
@@ -88,33 +86,8 @@ def app(session: Session) -> FastAPI:
     _drive(made, session)
     _frames(made, session)
     _notes(made, session)
-    _charts(made)
-    _panels(made)
-    made.mount("/", _Page(directory=assets.PAGE, html=True), name="page")
+    serve_page(made)
     return made
-
-
-class _Page(StaticFiles):
-    """The page's files; the browser asks whether they changed, as a new release may serve on the same port."""
-
-    def file_response(self, *given: Any, **named: Any) -> Response:
-        response = super().file_response(*given, **named)
-        response.headers["Cache-Control"] = "no-cache"
-        return response
-
-
-def _charts(made: FastAPI) -> None:
-    @made.get("/lib/{name}")
-    def charts(name: Annotated[str, InPath(max_length=40)]) -> Response:
-        headers = {"Cache-Control": "private, max-age=86400"}
-        return FileResponse(assets.script(name), media_type="text/javascript", headers=headers)
-
-
-def _panels(made: FastAPI) -> None:
-    @made.get(f"/{assets.PANEL_INDEX}")
-    def panels() -> Response:
-        headers = {"Cache-Control": "no-cache"}
-        return Response(assets.panel_index(), media_type="text/javascript", headers=headers)
 
 
 def _errors(made: FastAPI) -> None:
