@@ -13,7 +13,7 @@ from drivesal.api.drive import place
 from drivesal.api.inputs import answerable_by, model_of, recording_of
 from drivesal.api.keywords import explain_settings, takes
 from drivesal.errors import OptionError
-from drivesal.export.animation import KINDS, kind_of, suited
+from drivesal.export.exporter import result_paths, video_exporter, video_suffixes
 from drivesal.io.outputs import Outputs, encode_picture, writing
 from drivesal.model.card import card_path
 from drivesal.model.steering_model import SteeringModel
@@ -74,9 +74,10 @@ def render(
                 write_picture(Path(out), figure.canvas, overwrite, read)
             return figure.canvas.copy()
         paths = _video_paths(out)
-        kind = kind_of(paths["video"])
-        if kind is not None:
-            request = suited(request, recording.info, kind, every)
+        video = video_exporter(paths["video"])
+        assert video is not None
+        look, span = video.suited(paths["video"], request.look, request.span, recording.info, every)
+        request = replace(request, look=look, span=span)
         outputs = stack.enter_context(Outputs(list(paths.values()), overwrite=overwrite, inputs=read))
         return render_video(recording, steering, request, outputs, paths)
 
@@ -91,14 +92,14 @@ def _read(recording: types.Recording, model: SteeringModel, request: Request) ->
 
 
 def _video_paths(out: str | Path | None) -> dict[str, Path]:
-    if out is None or Path(out).suffix.lower() not in (".mp4", *KINDS):
+    if out is None or video_exporter(Path(out)) is None:
+        *first, last = video_suffixes()
         raise OptionError(
-            "out as the name of an .mp4, .gif or .webp, or at for one frame",
+            f"out as the name of an {', '.join(first)} or {last}, or at for one frame",
             f"out is {out}",
             "give one of them",
         )
-    video = Path(out)
-    return {"video": video, "table": video.with_suffix(".csv"), "facts": video.with_suffix(".json")}
+    return result_paths(Path(out), {})
 
 
 def write_picture(path: Path, canvas: Image, overwrite: bool, inputs: list[Path]) -> None:

@@ -12,7 +12,7 @@ from drivesal.cli._from_settings import FILE, Decorator, Number, all_of, options
 from drivesal.cli._sources import MODEL, RECORDING, expanded
 from drivesal.settings import ExplainSettings, LookSettings, ModelSettings, RecordingSettings, on_command_line
 
-__all__ = ["FILE", "MODEL", "RECORDING", "Number", "expanded"]
+__all__ = ["FILE", "MODEL", "RECORDING", "Number", "all_of", "expanded"]
 
 
 class Position(click.ParamType[float | int]):

@@ -19,11 +19,15 @@ from drivesal.cli._progress import expected
 from drivesal.cli._progress import progress as bar
 from drivesal.errors import DAMAGED, DrivesalError, ModelError, OptionError
 from drivesal.explanation.registry import choose, contributors
+from drivesal.export.exporter import optional, result_paths, video_exporter, video_suffixes, videos
 
 if TYPE_CHECKING:
     from drivesal.model.steering_model import SteeringModel
     from drivesal.types import Recording, RecordingInfo
 
+_RESULTS = {str(one.option): one for one in optional()}
+"""The kinds of result that an option asks for, by the option's name."""
+_VIDEOS = "; ".join(" ".join([" or ".join(one.suffixes), one.help]).strip() for one in videos())
 PRESETS = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
 
 
@@ -42,8 +46,7 @@ Examples:
 @click.option(
     "--out",
     type=OUT,
-    help="The video (.mp4; .gif or .webp of a short clip), or a folder; X.csv and X.json go beside it.  "
-    "[default: ./NAME.saliency.mp4]",
+    help=f"The video ({_VIDEOS}), or a folder; X.csv and X.json go beside it.  [default: ./NAME.saliency.mp4]",
 )
 @click.option("--overwrite", is_flag=True, help="Write over existing files.")
 @options.span_options
@@ -68,7 +71,17 @@ Examples:
     show_default=True,
     help="Of libx264; smaller is better and larger.",
 )
-@click.option("--save-maps", type=options.FILE, metavar="MAPS.npz", help="Keep the signed maps as float16.")
+@options.all_of(
+    *(
+        click.option(
+            f"--{name.replace('_', '-')}",
+            type=options.FILE,
+            metavar=f"{one.name.upper()}{one.suffixes[0]}",
+            help=one.help,
+        )
+        for name, one in _RESULTS.items()
+    )
+)
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, one line an input.")
 @click.pass_context
@@ -102,9 +115,9 @@ def command(context: click.Context, /, recordings: tuple[Path, ...], **given: An
 def _names(recordings: Sequence[Path], given: Mapping[str, Any]) -> list[str]:
     """What the results of each recording are named after. Raises UsageError where several make no sense."""
     if len(recordings) > 1:
-        if isinstance(given["out"], Path) or given["save_maps"] or given["labels"]:
-            named = "--out FILE, --save-maps and --labels"
-            raise click.UsageError(f"{named} go with one recording; --out DIR/ with several.")
+        if isinstance(given["out"], Path) or given["labels"] or any(given[name] for name in _RESULTS):
+            named = ", ".join(["--out FILE", *(f"--{name.replace('_', '-')}" for name in _RESULTS)])
+            raise click.UsageError(f"{named} and --labels go with one recording; --out DIR/ with several.")
         where = [path.resolve() for path in recordings]
         twice = [path for path, one in zip(recordings, where, strict=True) if where.count(one) > 1]
         if twice:
@@ -145,15 +158,17 @@ def _one(
     context: click.Context,
 ) -> int:
     """One input; returns its exit code."""
-    from drivesal.export.animation import kind_of, suited
+    from dataclasses import replace
+
+    from drivesal.export.exporter import Encoding
     from drivesal.io.outputs import Outputs
-    from drivesal.rendering.film import Encoding
     from drivesal.rendering.pipeline import render_video
     from drivesal.types import Span
 
     span = Span(given["start"], given["end"], given["every"])
     check_facts(paths["facts"], "video")
-    request, kind = _given.request(given, span), kind_of(paths["video"])
+    request, video = _given.request(given, span), video_exporter(paths["video"])
+    assert video is not None
     with (
         _opening.open_drive(path, given) as recording,
         Outputs(
@@ -163,14 +178,15 @@ def _one(
             make=to_make(given["out"]),
         ) as outputs,
     ):
-        if kind is not None:
-            request = suited(request, recording.info, kind, given["every"] if _said("every") else None)
+        every = given["every"] if _said("every") else None
+        look, span = video.suited(paths["video"], request.look, span, recording.info, every)
+        request = replace(request, look=look, span=span)
         steering = model(recording)
         _warned.say_enlarged([recording], steering)
         _warned.say_side(recording)
         total = expected([recording], request.span)
-        if kind is not None and total is not None:
-            total *= 1 + kind.passes
+        if total is not None:
+            total *= 1 + video.passes(paths["video"])
         with bar(total, path.name, given["quiet"]) as progress:
             encoding = Encoding(_last(given["presets"], PRESETS) or "veryfast", given["crf"])
             advise = _again(context, path, recording.info)
@@ -184,19 +200,14 @@ def _one(
 
 def _paths(name: str, given: Mapping[str, Any]) -> dict[str, Path]:
     """Where each result goes."""
-    from drivesal.export.animation import KINDS
-
     video = placed(given["out"], f"{name}.saliency.mp4")
-    if video.suffix.lower() not in (".mp4", *KINDS):
-        raise OptionError(f"--out to end in .mp4, {' or '.join(KINDS)}", f"it is {video}", "name it so")
-    if video.suffix.lower() in KINDS and (_said("crf") or _last(given["presets"], PRESETS)):
+    kind = video_exporter(video)
+    if kind is None:
+        *first, last = video_suffixes()
+        raise OptionError(f"--out to end in {', '.join(first)} or {last}", f"it is {video}", "name it so")
+    if not kind.encoded and (_said("crf") or _last(given["presets"], PRESETS)):
         raise OptionError("--crf and libx264's --preset for an .mp4", f"{video} is none", "leave them out")
-    paths = {"video": video, "table": video.with_suffix(".csv"), "facts": video.with_suffix(".json")}
-    if given["save_maps"] is not None:
-        if given["save_maps"].suffix.lower() != ".npz":
-            raise OptionError("--save-maps to end in .npz", f"it is {given['save_maps']}", "name it .npz")
-        paths["maps"] = given["save_maps"]
-    return paths
+    return result_paths(video, given)
 
 
 def _summary(path: Path, facts: Mapping[str, Any], paths: Mapping[str, Path], as_json: bool) -> None:
