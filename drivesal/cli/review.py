@@ -161,10 +161,10 @@ def _export(source: Path, recording: Recording, given: Mapping[str, Any]) -> int
 def _check_models(given: Mapping[str, Any]) -> None:
     """What can be known of the models without loading them. Raises ModelError, OptionError."""
     from drivesal.model.card import card_path, read_card
-    from drivesal.model.readers.detection import kind_of
+    from drivesal.model.readers.detection import format_of
 
     for path in given["model_paths"]:
-        kind_of(path)
+        format_of(path)
         card = card_path(path)
         _given.declared(given, card.is_file())
         if card.is_file():
