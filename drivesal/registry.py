@@ -6,7 +6,7 @@ import importlib
 import logging
 import pkgutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -25,10 +25,16 @@ class Registry(Generic[T]):
     `folder` is the package whose modules register drivesal's own items. `group` names the entry points of other
     packages; each is a module that registers its items on import. Everything is imported when the registry is
     first read. A plug-in that fails to import, or whose name is taken, is left out with one line of warning.
+    `check` is given a new item and those of before, and raises ValueError where they do not go together.
     """
 
-    def __init__(self, folder: str, group: str | None = None) -> None:
-        self._folder, self._group = folder, group
+    def __init__(
+        self,
+        folder: str,
+        group: str | None = None,
+        check: Callable[[T, Iterable[T]], object] = lambda item, others: None,
+    ) -> None:
+        self._folder, self._group, self._check = folder, group, check
         self._items: dict[str, T] = {}
         self._owners: dict[str, str] = {}
         self._own_imported = self._all_imported = False
@@ -37,13 +43,14 @@ class Registry(Generic[T]):
     def add(self, item: T, module: str, name: str, *aliases: str) -> None:
         """Register an item of a module; the same module may register it again, as notebooks do.
 
-        Raises ValueError where the name or an alias is taken.
+        Raises ValueError where the name or an alias is taken, or `check` does.
         """
         if not module.startswith(f"{self._folder}."):
             self._import_own()
         for word in (name, *aliases):
             if self._owners.get(word, module) != module:
                 raise ValueError(f"the name {word} is taken by {self._owners[word]}")
+        self._check(item, [other for known, other in self._items.items() if known != name])
         self._owners |= dict.fromkeys((name, *aliases), module)
         self._items[name] = item
 
@@ -77,7 +84,9 @@ class Registry(Generic[T]):
                 self._items, self._owners = before
                 reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
                 came = f"expected the plug-in {point.name} of {_package(point)} to load, but {reason}"
-                _log.warning("drivesal: %s", printable(f"{came}; it is left out: update or uninstall it"))
+                _log.warning(
+                    "drivesal: %s", printable(f"{came}; it is left out: update or uninstall the package")
+                )
 
 
 def _package(point: EntryPoint) -> str:

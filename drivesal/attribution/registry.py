@@ -254,13 +254,25 @@ class Method:
         return max(passes, 1)
 
 
-_registry: Registry[Method] = Registry("drivesal.attribution.methods", "drivesal.methods")
+def _check_options(method: Method, others: Iterable[Method]) -> None:
+    """Options of one name are one option of the command line: raises ValueError where their types differ."""
+    types = {option.name: (option.type, other.name) for other in others for option in other.options}
+    for option in method.options:
+        known, whose = types.get(option.name, (option.type, ""))
+        if known is not option.type:
+            raise ValueError(
+                f"the option {option.name} of {method.name} is {option.type.__name__}, "
+                f"that of {whose} {known.__name__}"
+            )
+
+
+_registry: Registry[Method] = Registry("drivesal.attribution.methods", "drivesal.methods", _check_options)
 
 
 def register(**declaration: Any) -> Callable[[Callable[..., Attributor]], Callable[..., Attributor]]:
     """Register the decorated builder as a method; the keywords are `Method`'s fields.
 
-    Raises ValueError where the name or an alias is taken.
+    Raises ValueError where the name or an alias is taken, or an option has another type elsewhere.
     """
 
     def enter(build: Callable[..., Attributor]) -> Callable[..., Attributor]:

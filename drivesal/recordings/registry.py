@@ -49,14 +49,17 @@ class Opener(Protocol):
 class Format:
     """A recording format: its name for the person, the test on content, the opener.
 
-    `looks_for` is what a path of the format has, as a person would look for it. `fallback` formats are asked
-    last: they take what nothing else knows and explain what is wrong with it. `cameras`: it has several.
+    `looks_for` is what a path of the format has, as a user would look for it. `suffixes` are what single files
+    of the format end in: in a folder of recordings only such files are taken for recordings. `fallback` formats
+    are asked last: they take what nothing else knows and explain what is wrong with it. `cameras`: it has
+    several.
     """
 
     name: str
     recognises: Callable[[Path], bool]
     open: Opener
     looks_for: str
+    suffixes: tuple[str, ...] = ()
     fallback: bool = False
     cameras: bool = False
 
@@ -69,6 +72,7 @@ def register(
     recognises: Callable[[Path], bool],
     *,
     looks_for: str,
+    suffixes: tuple[str, ...] = (),
     fallback: bool = False,
     cameras: bool = False,
 ) -> Callable[[Opener], Opener]:
@@ -78,7 +82,7 @@ def register(
     """
 
     def add(opener: Opener) -> Opener:
-        format = Format(name, recognises, opener, looks_for, fallback, cameras)
+        format = Format(name, recognises, opener, looks_for, suffixes, fallback, cameras)
         _registry.add(format, opener.__module__, name)
         return opener
 
@@ -88,6 +92,11 @@ def register(
 def formats() -> tuple[Format, ...]:
     """The registered formats in the order in which they are asked, those of other packages included."""
     return tuple(sorted(_registry.items().values(), key=lambda one: (one.fallback, one.name)))
+
+
+def file_suffixes() -> tuple[str, ...]:
+    """What single files that are recordings end in."""
+    return tuple(suffix for one in formats() for suffix in one.suffixes)
 
 
 def recognised(path: Path) -> Format | None:
