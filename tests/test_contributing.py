@@ -23,9 +23,11 @@ FOLDERS = {
     "drivesal/attribution/methods",
     "drivesal/recordings/formats",
     "drivesal/model/readers/formats",
+    "drivesal/explanation/cases",
     "drivesal/export/results",
     "drivesal/overlay/elements",
     "drivesal/cli",
+    "drivesal/review/page/panels",
 }
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -70,9 +72,19 @@ def run(checkout: Path) -> Run:
 
 @pytest.fixture(scope="module")
 def video(checkout: Path, run: Run) -> Path:
-    """A run with the method, the recording format, the model format and the exporter of the examples."""
+    """A run with the method, the recording format, the model format, the case and the exporter."""
     command = ("-m", "drivesal", "video", "run.npz", "--model", "steering.lin", "--out", "out.mp4")
-    run(*command, "--method", "power-gradient", "--power", 1.5, "--save-lines", "out.jsonl")
+    run(
+        *command,
+        "--method",
+        "power-gradient",
+        "--power",
+        1.5,
+        "--cases",
+        "increase,decrease,peaks",
+        "--save-lines",
+        "out.jsonl",
+    )
     return checkout / "out.mp4"
 
 
@@ -106,6 +118,13 @@ def test_the_model_format(video: Path, checkout: Path) -> None:
     assert [row["angle"] for row in rows] == pytest.approx(expected, rel=1e-4)
 
 
+def test_the_case(video: Path) -> None:
+    table = np.genfromtxt(video.with_suffix(".csv"), delimiter=",", names=True)
+    total = table["increase_total"] + table["decrease_total"]
+    assert (table["peaks_total"] > 0).all()
+    assert (table["peaks_total"] < total).all()
+
+
 def test_the_exporter(video: Path) -> None:
     rows = [json.loads(line) for line in video.with_suffix(".jsonl").read_text().splitlines()]
     table = np.genfromtxt(video.with_suffix(".csv"), delimiter=",", names=True)
@@ -129,6 +148,12 @@ def test_the_overlay_element(checkout: Path, run: Run) -> None:
     run("-c", ELEMENT)
     changed = cv2.imread(str(checkout / "with.png")) != cv2.imread(str(checkout / "without.png"))
     assert 0 < changed.mean() < 0.05
+
+
+def test_the_panel(run: Run) -> None:
+    """tests/review/test_page_panels.py uses it in a browser."""
+    code = "from drivesal.review.server.page_files import panel_index; print(panel_index())"
+    assert "count.js" in run("-c", code).stdout
 
 
 def test_the_command(checkout: Path, run: Run) -> None:
