@@ -68,7 +68,7 @@ class DrawnFrame:
     yuv: Image
 
 
-class Exporter(ABC):
+class ResultExporter(ABC):
     """One result of a run: made before its first frame, given every frame, closed after the last.
 
     `path` is where to write meanwhile; it becomes `final` once all results of the run are whole (`Outputs`). An
@@ -123,7 +123,7 @@ class VideoFile(Protocol):
     def __exit__(self, kind: type[BaseException] | None, *error: Any) -> None: ...
 
 
-class VideoExporter(Exporter):
+class VideoExporter(ResultExporter):
     """An overlay video, chosen by the suffix of its name; it begins with the first frame, its time 0."""
 
     encoded: ClassVar[bool] = False
@@ -176,8 +176,8 @@ class VideoExporter(Exporter):
         return self._file.notes if self._file is not None else ()
 
 
-E = TypeVar("E", bound=type[Exporter])
-_registry: Registry[type[Exporter]] = Registry("drivesal.export.results")
+E = TypeVar("E", bound=type[ResultExporter])
+_registry: Registry[type[ResultExporter]] = Registry("drivesal.export.results")
 
 
 def register(cls: E) -> E:
@@ -192,7 +192,7 @@ def videos() -> list[type[VideoExporter]]:
     return sorted(found, key=lambda one: not one.encoded)
 
 
-def optional() -> list[type[Exporter]]:
+def optional() -> list[type[ResultExporter]]:
     """The kinds of result that an option asks for."""
     return [one for one in _registry.items().values() if one.option is not None]
 
@@ -210,7 +210,7 @@ def video_exporter(path: Path) -> type[VideoExporter] | None:
 def result_paths(video: Path, asked: Mapping[str, Path | None]) -> dict[str, Path]:
     """The files of a run by kind of result: the video, what is written beside it, and what `asked` names.
 
-    `asked` has paths by `Exporter.option`. Raises OptionError for a path that does not end as its kind does.
+    `asked` has paths by `ResultExporter.option`. Raises OptionError for a path without a suffix of its kind.
     """
     paths = {"video": video}
     for one in _registry.items().values():
@@ -228,7 +228,7 @@ def result_paths(video: Path, asked: Mapping[str, Path | None]) -> dict[str, Pat
     return paths
 
 
-def exporter(name: str, path: Path, final: Path, run: ExportedRun) -> Exporter:
+def exporter(name: str, path: Path, final: Path, run: ExportedRun) -> ResultExporter:
     """The exporter of a kind of result of `result_paths`, open to write at `path`. Raises OutputError."""
     kind = video_exporter(final) if name == "video" else _registry.items()[name]
     assert kind is not None

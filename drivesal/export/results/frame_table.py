@@ -6,11 +6,11 @@ import contextlib
 from pathlib import Path
 from typing import ClassVar
 
-from drivesal.export.exporter import DrawnFrame, ExportedRun, Exporter, register
+from drivesal.export.exporter import DrawnFrame, ExportedRun, ResultExporter, register
 
 
 @register
-class FrameTable(Exporter):
+class FrameTable(ResultExporter):
     """The .csv beside a video."""
 
     name: ClassVar[str] = "table"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from drivesal.export.exporter import DrawnFrame, ExportedRun, Exporter, register
+from drivesal.export.exporter import DrawnFrame, ExportedRun, ResultExporter, register
 
 
 @register
-class SignedMaps(Exporter):
+class SignedMaps(ResultExporter):
     """Every frame's map over the channels, in the method's unit."""
 
     name: ClassVar[str] = "maps"

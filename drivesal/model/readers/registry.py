@@ -21,7 +21,7 @@ class ModelContents(NamedTuple):
     used: Set[str] = frozenset()
 
 
-class Reader(Protocol):
+class ModelReader(Protocol):
     """Reads a file that its format recognised."""
 
     def __call__(self, path: Path, lambdas: Mapping[str, str], *, unsafe: bool) -> ModelContents:
@@ -42,7 +42,7 @@ class ModelFormat:
     name: str
     suffixes: tuple[str, ...]
     recognises: Callable[[Path], bool]
-    read: Reader
+    read: ModelReader
     holds_code: bool = False
 
 
@@ -55,14 +55,14 @@ def register(
     *,
     suffixes: tuple[str, ...],
     holds_code: bool = False,
-) -> Callable[[Reader], Reader]:
+) -> Callable[[ModelReader], ModelReader]:
     """Register the decorated function as a format's reader; the rest are `ModelFormat`'s fields.
 
     `recognises` is given a file that is not empty; it must be quick and must not raise. Raises ValueError where
     the name is taken.
     """
 
-    def add(reader: Reader) -> Reader:
+    def add(reader: ModelReader) -> ModelReader:
         format = ModelFormat(name, suffixes, recognises, reader, holds_code)
         _registry.add(format, reader.__module__, name)
         return reader
