@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from drivesal.evaluation.measure import errors
+from drivesal.evaluation.metrics import errors
 from drivesal.training.batches import network_input
 from drivesal.training.fit import Draw, Reasons, Row, TrainingPlan, fit, seeded
 from drivesal.training.networks import pilotnet, scale_head

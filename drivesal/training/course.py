@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drivesal.errors import LabelError, Stopped
-from drivesal.evaluation.measure import errors
+from drivesal.evaluation.metrics import errors
 from drivesal.model.card import Card, encode_picture
 from drivesal.model.domain import MOST, TrainingImages, in_segments, training_images
 from drivesal.model.steering_model import SteeringModel

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from drivesal.evaluation.measure import errors
+from drivesal.evaluation.metrics import errors
 from drivesal.evaluation.significance import gain
 from drivesal.series.pulses import pulses
 from drivesal.training.batches import RECIPE, drawn_as_often
