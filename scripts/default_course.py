@@ -13,7 +13,7 @@ import numpy as np
 
 from drivesal.evaluation.metrics import errors
 from drivesal.training.batches import network_input
-from drivesal.training.fit import Draw, Reasons, Row, TrainingPlan, fit, seeded
+from drivesal.training.fit import Draw, EvidencePenalty, Row, TrainingPlan, fit, seeded
 from drivesal.training.networks import pilotnet, scale_head
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Lesson:
     key: str
     seed: int = 0
     start: Any = None
-    reasons: Reasons | None = None
+    penalty: EvidencePenalty | None = None
 
 
 def train(lesson: Lesson, checks: dict[str, Frames], work: Path) -> tuple[Any, list[Row]]:
@@ -80,7 +80,7 @@ def train(lesson: Lesson, checks: dict[str, Frames], work: Path) -> tuple[Any, l
         say(f"step {row['step']:6.0f}/{lesson.plan.steps}  {figures}")
 
     kept = work / f"{lesson.name.replace(' ', '-')}.npz"
-    history = fit(network, lesson.draw, lesson.plan, measure, report, kept, lesson.key, lesson.reasons)
+    history = fit(network, lesson.draw, lesson.plan, measure, report, kept, lesson.key, lesson.penalty)
     scale_head(network, lesson.scale)
     return network, history
 
@@ -136,7 +136,7 @@ class Course:
                 part,
                 start=start,
                 plan=dataclasses.replace(self.plan, steps=max(20, self.plan.steps // 2), learning_rate=1e-3),
-                reasons=Reasons(REASON_STRENGTH, PREPROCESS.colour_map()[0].T.sum(axis=1)),
+                penalty=EvidencePenalty(REASON_STRENGTH, PREPROCESS.colour_map()[0].T.sum(axis=1)),
             )
         return networks, curves
 
