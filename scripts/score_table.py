@@ -39,9 +39,9 @@ def table(scores: Mapping[str, Any]) -> str:
     head = [*CASES, *(f"{stage} random" for stage in STAGES)]
     lines = [f"| method | {' | '.join(head)} | |", f"| --- |{' --- |' * (len(head) + 1)}"]
     for name, entry in sorted(scores["methods"].items()):
-        cells = [both(entry, case) for case in CASES] + [
-            correlation(entry["sanity"][stage]) for stage in STAGES
-        ]
+        cells = [both(entry, case) for case in CASES]
+        cells += [correlation(entry["sanity"][stage]) for stage in STAGES]
+        warning = HEAD_INSENSITIVE if head_insensitive(entry) else ""
         lines.append(f"| `{name}` | {' | '.join(cells)} | {warning} |")
     for name, entry in scores["references"].items():
         cell = f"{percent(entry['share'])} · {percent(entry['hit'])}"
