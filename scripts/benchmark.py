@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Speed and memory as ratios taken in one run, because machines are noisy: a table, or JSON with --json.
+"""Benchmark speed and memory as ratios within one run, because machines are noisy: a table, or JSON with
+--json.
 
-Attribution is compared with one bare compiled batched gradient of the same network; `drivesal video` with its
-floor, decoding the same input and encoding the same output frames with nothing between. The cost a frame is
-the slope between a short and a long clip, so that starting up does not count.
+Attribution is compared with a bare compiled batched gradient of the same network; `drivesal video` with its
+floor, decoding the same input and encoding the same output frames without anything between. The cost per frame
+is the slope between a short and a long clip, so that startup does not count.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from benchmark_video import memory, video
 
 
 def starting(rounds: int) -> list[Row]:
-    """How soon the help is there."""
+    """The time to print the help."""
     times = [drivesal("--help")[0] for _ in range(rounds)]
     return [("drivesal --help", statistics.median(times), "s", "≤ 0.3")]
 
@@ -31,9 +32,9 @@ PARTS = ["start", "attribution", "methods", "video", "memory", "review", "world"
 
 
 @click.command()
-@click.option("--clip", type=click.Path(path_type=Path, exists=True), help="A drive for the video rows.")
+@click.option("--clip", type=click.Path(path_type=Path, exists=True), help="Use this drive for the video rows.")
 @click.option("--only", type=click.Choice(PARTS), multiple=True)
-@click.option("--rounds", default=3, show_default=True, help="Of the video rows; others take more.")
+@click.option("--rounds", default=3, show_default=True, help="Rounds for the video rows; others use more.")
 @click.option("--json", "as_json", is_flag=True)
 def main(clip: Path | None, only: tuple[str, ...], rounds: int, as_json: bool) -> None:
     """Measure drivesal on this machine."""

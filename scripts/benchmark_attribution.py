@@ -11,7 +11,7 @@ from benchmark_timing import Row, interleaved, ratio
 
 
 def attribution(rounds: int, batch: int = 32) -> list[Row]:
-    """Cases on pictures of the model's size against a bare gradient of the same network."""
+    """The cost of cases on model inputs against a bare gradient of the same network."""
     from drivesal.attribution.registry import Seen
     from drivesal.explanation.explainer import Explainer
     from drivesal.explanation.frame_batches import Batch
@@ -34,8 +34,8 @@ def attribution(rounds: int, batch: int = 32) -> list[Row]:
     def bare(x: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(x)
-            answer = model.network(x, training=False)
-        return tape.gradient(answer, x)
+            output = model.network(x, training=False)
+        return tape.gradient(output, x)
 
     def run(names: str) -> Callable[[], object]:
         cases = choose(names.split(","))
@@ -79,12 +79,12 @@ METHODS: tuple[tuple[str, dict[str, Any], str, float | None], ...] = (
     ("rise", {"masks": 1000}, "f", 1.2),
     ("lrp", {}, "g", None),
 )
-"""Every method: its options, whether its passes are gradients (g) or forward passes (f), and the most of
-them that a pass may cost."""
+"""Each method's options, the kind of its passes (g gradient, f forward), and the target cost of one in bare
+passes."""
 
 
 def by_method(rounds: int, batch: int = 32) -> list[Row]:
-    """Every method, a pass, against one bare compiled gradient or forward pass of the same pictures."""
+    """The cost per pass of every method against a bare compiled gradient or forward pass on the same images."""
     from drivesal.attribution.registry import Context, Seen, method
     from drivesal.model.backend import tensorflow
     from drivesal.model.readers import load_model
@@ -110,7 +110,7 @@ def by_method(rounds: int, batch: int = 32) -> list[Row]:
         settings = chosen.settings(options)
         attribute = chosen.build(model, context, **settings)
         passes = chosen.passes_of(settings, (height, width), model)
-        # some 256 passes of each, against four batches of bare ones, so that both take about as long
+        # about 256 passes of each against four bare batches, so that both take about as long
         few = slice(0, max(1, min(batch, 256 // passes)))
         some = Seen(seen.pictures[few], seen.indices[few], seen.others[few])
         bare = {"g": gradient, "f": forward}[base]

@@ -1,4 +1,4 @@
-"""How soon the review has a frame, and how fast synthetic drives are drawn."""
+"""The latency of frames in the review, and the rendering speed of synthetic drives."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmark_video import make_clip
 
 
 def review(source: Path, folder: Path, jumps: int = 100, steps: int = 150) -> list[Row]:
-    """How soon any frame of a 1920x1080 clip is there, and the next and the one before."""
+    """The latency of random, next and previous frames of a 1920x1080 clip."""
     from drivesal.recordings import open_recording
     from drivesal.review.compute.frames import FrameStore
 
@@ -29,13 +29,13 @@ def review(source: Path, folder: Path, jumps: int = 100, steps: int = 150) -> li
 
     def measured(store: FrameStore, length: int, of: str, jump: str, step: str) -> list[Row]:
         rng = np.random.default_rng(0)
-        places = {
+        requests = {
             f"a random frame, {of}": (rng.integers(0, length, jumps).tolist(), jump),
             f"a step forward, ten a second, {of}": (range(length // 3, length // 3 + steps), step),
             f"a step back, ten a second, {of}": (range(length - 1, length - 1 - steps, -1), ""),
         }
         rows: list[Row] = []
-        for what, (indices, target) in places.items():
+        for what, (indices, target) in requests.items():
             store.at(indices[0] - 1 if "forward" in what else indices[0])
             median, high = times(store, indices[1:], 0.1 if "step" in what else 0)
             rows += [(f"{what}: median", median, "ms", ""), (f"{what}: 95th percentile", high, "ms", target)]
@@ -73,7 +73,7 @@ def review(source: Path, folder: Path, jumps: int = 100, steps: int = 150) -> li
 
 
 def world(scenes: int = 12, seconds: float = 3.0) -> list[Row]:
-    """How fast worlds are drawn at 640x480: drives of many scenes, what is set up for a scene included."""
+    """The rendering speed of synthetic drives at 640x480 over many scenes, including each scene's setup."""
     from concurrent.futures import ThreadPoolExecutor
 
     from drivesal.synthetic.world import SyntheticDrive, SyntheticMoment
@@ -102,7 +102,7 @@ def world(scenes: int = 12, seconds: float = 3.0) -> list[Row]:
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        for one in drives():  # sprites and noise are drawn once for all
+        for one in drives():  # sprites and noise are drawn only once
             one.world.image(one.moments[0])
         both = [(rates(images), rates(pooled)) for _ in range(3)]
         scored = [rate / 10 for rate in rates(evidence)]

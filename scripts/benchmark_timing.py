@@ -1,4 +1,4 @@
-"""Times and memory of functions and commands, and the machine that they were taken on."""
+"""Time and memory measurements of functions and commands, and a description of the machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Row = tuple[str, float, str, str]
 
 
 def interleaved(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of every function, taken in turns so that a busy moment hits all of them."""
+    """Seconds per call of every function, in turns, so that other load affects all of them."""
     for function in functions.values():
         function()
     taken: dict[str, list[float]] = {name: [] for name in functions}
@@ -32,7 +32,7 @@ def interleaved(functions: dict[str, Callable[[], object]], rounds: int) -> dict
 
 
 def ratio(taken: dict[str, list[float]], name: str, base: str) -> float:
-    """Median over the rounds of one time over the other of the same round."""
+    """The median over the rounds of the ratio of two times within a round."""
     return statistics.median(a / b for a, b in zip(taken[name], taken[base], strict=True))
 
 
@@ -43,7 +43,7 @@ def drivesal(*arguments: str) -> tuple[float, float]:
     peak = 0.0
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
-            # not ru_maxrss, which begins with the size of the process that starts the command
+            # not ru_maxrss, which starts at the size of the parent process
             peak = max(peak, resident_peak(process.pid))
             time.sleep(0.01)
     if process.returncode:
@@ -52,7 +52,7 @@ def drivesal(*arguments: str) -> tuple[float, float]:
 
 
 def resident_peak(pid: int) -> float:
-    """The most memory [MB] that a running process has held so far; 0 where the system does not say."""
+    """The peak resident memory [MB] of a running process; 0 if the system does not report it."""
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     except OSError:
@@ -60,15 +60,15 @@ def resident_peak(pid: int) -> float:
     return next((int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM")), 0.0)
 
 
-def seconds_of(draw: Callable[[Any], object], one: Any) -> float:
+def seconds_of(function: Callable[[Any], object], argument: Any) -> float:
     """Seconds of one call."""
     start = time.perf_counter()
-    draw(one)
+    function(argument)
     return time.perf_counter() - start
 
 
 def machine() -> str:
-    """The machine and the versions in a line."""
+    """The machine and package versions in one line."""
     from importlib.metadata import version
 
     cpu = platform.processor() or platform.machine()

@@ -1,4 +1,4 @@
-"""The cost and the memory of `drivesal video`, against decoding and encoding alone."""
+"""Time and memory of `drivesal video` against decoding and encoding alone."""
 
 from __future__ import annotations
 
@@ -25,46 +25,46 @@ def make_clip(
     size: tuple[int, int] = (WIDTH, HEIGHT),
     gop: int = 2 * RATE,
 ) -> None:
-    """The source scaled and cropped to `size` at 20 fps, played again and again for `seconds`."""
+    """Write the source scaled and cropped to `size` at 20 fps, repeated for `seconds`."""
     width, height = size
     with av.open(str(source)) as drive:
-        pictures = []
+        images = []
         for frame in drive.decode(video=0):
             scale = max(width / frame.width, height / frame.height)
             scaled = (round(frame.width * scale), round(frame.height * scale))
             large = cv2.resize(frame.to_ndarray(format="rgb24"), scaled, interpolation=cv2.INTER_CUBIC)
             top = scaled[1] - height
-            pictures.append(cv2.cvtColor(large[top // 2 : top // 2 + height, :width], cv2.COLOR_RGB2YUV_I420))
-            if len(pictures) == SHORT_S * RATE:
+            images.append(cv2.cvtColor(large[top // 2 : top // 2 + height, :width], cv2.COLOR_RGB2YUV_I420))
+            if len(images) == SHORT_S * RATE:
                 break
-    encode(path, itertools.islice(itertools.cycle(pictures), round(seconds * RATE)), size, gop=gop)
+    encode(path, itertools.islice(itertools.cycle(images), round(seconds * RATE)), size, gop=gop)
 
 
 def encode(
     path: Path,
-    pictures: Iterable[Any],
+    images: Iterable[Any],
     size: tuple[int, int],
     form: str = "yuv420p",
     gop: int = 2 * RATE,
 ) -> None:
-    """Frames, I420 ("yuv420p") or "rgb24", as `drivesal video` encodes them by default."""
+    """Encode frames, I420 ("yuv420p") or "rgb24", with the defaults of `drivesal video`."""
     with av.open(str(path), "w", options={"movflags": "faststart"}) as out:
         stream = out.add_stream("libx264", rate=RATE, options={"preset": "veryfast", "crf": "23"})
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
         stream.codec_context.gop_size = gop
-        for i, picture in enumerate(pictures):
-            frame = av.VideoFrame.from_ndarray(picture, format=form)
+        for i, image in enumerate(images):
+            frame = av.VideoFrame.from_ndarray(image, format=form)
             frame.pts, frame.time_base = i, Fraction(1, RATE)
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
 
 
-def floor(clip: Path, pictures: list[Any], size: tuple[int, int], scratch: Path, form: str) -> float:
-    """Seconds to decode the clip and encode as many output frames, nothing between.
+def floor(clip: Path, images: list[Any], size: tuple[int, int], scratch: Path, form: str) -> float:
+    """Seconds to decode the clip and encode as many output frames, without anything between.
 
-    With "yuv420p" frames stay as the decoder gives and the encoder wants them, with "rgb24" they are arrays
-    of RGB on both sides, which is what anything that draws on them needs.
+    With "yuv420p" frames keep the codec's format; with "rgb24" they are RGB arrays on both sides, as drawing
+    needs.
     """
     start = time.perf_counter()
     with av.open(str(clip)) as drive:
@@ -72,18 +72,19 @@ def floor(clip: Path, pictures: list[Any], size: tuple[int, int], scratch: Path,
         decoded: Iterable[Any] = drive.decode(video=0)
         if form == "rgb24":
             decoded = (frame.to_ndarray(format="rgb24") for frame in decoded)
-        encode(scratch, (pictures[i % len(pictures)] for i, _ in enumerate(decoded)), size, form)
+        encode(scratch, (images[i % len(images)] for i, _ in enumerate(decoded)), size, form)
     return time.perf_counter() - start
 
 
-def output_pictures(video: Path, form: str, count: int = 100) -> list[Any]:
+def output_images(video: Path, form: str, count: int = 100) -> list[Any]:
     """The first frames of an overlay video as arrays."""
     with av.open(str(video)) as file:
         return [frame.to_ndarray(format=form) for frame in itertools.islice(file.decode(video=0), count)]
 
 
 def video(source: Path, folder: Path, layout: str, rounds: int) -> list[Row]:
-    """The cost a frame of `drivesal video` under the gradient against its floors, and of the usual picture."""
+    """The cost per frame of `drivesal video` with `gradient` against its floors, and with the default
+    method."""
     from drivesal.attribution.registry import USUAL
 
     clips = {seconds: folder / f"clip{seconds}.mp4" for seconds in (SHORT_S, LONG_S)}
@@ -97,7 +98,7 @@ def video(source: Path, folder: Path, layout: str, rounds: int) -> list[Row]:
         return drivesal("video", str(clips[seconds]), *given)[0]
 
     ours(SHORT_S)
-    height, width, _ = output_pictures(out, "rgb24", 1)[0].shape
+    height, width, _ = output_images(out, "rgb24", 1)[0].shape
     forms = ("yuv420p", "rgb24")
     costs: dict[str, list[float]] = {name: [] for name in ("ours", "usual", *forms)}
     frames = (LONG_S - SHORT_S) * RATE
@@ -105,8 +106,8 @@ def video(source: Path, folder: Path, layout: str, rounds: int) -> list[Row]:
         costs["usual"].append((ours(LONG_S, USUAL) - ours(SHORT_S, USUAL)) / frames)
         costs["ours"].append((ours(LONG_S) - ours(SHORT_S)) / frames)
         for form in forms:
-            pictures = output_pictures(out, form)
-            taken = [floor(clips[s], pictures, (width, height), scratch, form) for s in (LONG_S, SHORT_S)]
+            images = output_images(out, form)
+            taken = [floor(clips[s], images, (width, height), scratch, form) for s in (LONG_S, SHORT_S)]
             costs[form].append((taken[0] - taken[1]) / frames)
     name = f"video, {layout}, {width}x{height} out"
     rows: list[Row] = [
@@ -120,7 +121,7 @@ def video(source: Path, folder: Path, layout: str, rounds: int) -> list[Row]:
 
 
 def memory(source: Path, folder: Path) -> list[Row]:
-    """Peak memory for a clip and for one ten times as long."""
+    """Peak memory for a clip and for a clip ten times as long."""
     short, long = folder / "clip10.mp4", folder / "clip100.mp4"
     for clip, seconds in ((short, SHORT_S), (long, 10 * SHORT_S)):
         if not clip.exists():

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws docs/images/world.jpg: 24 frames of drawn worlds with their labels, and below each its evidence."""
+"""Write docs/images/world.jpg: 24 synthetic frames with their labels, each above its evidence."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def tile(number: int) -> Image:
     "--out", type=click.Path(path_type=Path), default=Path("docs/images/world.jpg"), show_default=True
 )
 def main(out: Path) -> None:
-    """Draws the contact sheet."""
+    """Write the contact sheet."""
     tiles = [tile(number) for number in range(24)]
     sheet = np.vstack([np.hstack(tiles[start : start + 6]) for start in range(0, 24, 6)])
     cv2.imwrite(str(out), sheet, [cv2.IMWRITE_JPEG_QUALITY, 82])

@@ -1,4 +1,4 @@
-"""Pictures of a training: its curves, and the frames with the largest errors."""
+"""Figures of a training: its curves, and the frames with the largest errors."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from drivesal.types import Floats, Image
 
 
-from default_course import Curves
 from default_frames import FRAME, WORLD_SIZE, Frames
+from default_training import Curves
 
 UNSEEN_SEED = 900_001
 
 
 def draw_learning(curves: Curves, out: Path) -> None:
-    """Loss and errors over the steps, a line a network."""
+    """Draw loss and errors over the steps, one line per network."""
     names = [name for name in next(iter(curves.values()))[0] if name == "loss" or name.endswith("[deg]")]
     panels = {}
     for name in names:
@@ -36,7 +36,7 @@ def draw_learning(curves: Curves, out: Path) -> None:
 
 
 def worst(predicted: Floats, frames: Frames, count: int = 10, apart_s: float = 1.0) -> list[int]:
-    """The frames with the largest errors, of a drive at least `apart_s` from one another."""
+    """Indices of the frames with the largest errors; in a drive at least `apart_s` apart."""
     chosen: list[int] = []
     for index in np.argsort(-np.abs(predicted - frames.angles)).tolist():
         times = frames.times
@@ -48,7 +48,7 @@ def worst(predicted: Floats, frames: Frames, count: int = 10, apart_s: float = 1
 
 
 def draw_frames(frames: list[tuple[Image, str]], out: Path) -> None:
-    """Pictures (h, w, 3) uint8 RGB in rows of five, each with a line of text above."""
+    """Write images (h, w, 3) uint8 RGB in rows of five, each below a line of text."""
     tiles = []
     for picture, text in frames:
         tile = cv2.resize(picture[..., ::-1], FRAME, interpolation=cv2.INTER_AREA)
@@ -60,10 +60,10 @@ def draw_frames(frames: list[tuple[Image, str]], out: Path) -> None:
 
 
 def draw_worst(model: SteeringModel, validation: Frames, unseen: Frames, work: Path) -> None:
-    """The ten worst frames of either as worst-real.jpg and worst-drawn.jpg, with both angles."""
+    """Write the ten worst frames of each as worst-real.jpg and worst-drawn.jpg, with both angles."""
 
     def text(frames: Frames, predicted: Floats, index: int) -> str:
-        return f"true {frames.angles[index]:+.0f} deg, answer {predicted[index]:+.0f} deg"
+        return f"true {frames.angles[index]:+.0f} deg, predicted {predicted[index]:+.0f} deg"
 
     predicted = model.predict(validation.pictures)
     if validation.wholes is not None:

@@ -1,4 +1,4 @@
-"""The frames that the default model learns from: one real drive, and scenes that are drawn."""
+"""The training frames of the default model: one real drive, and synthetic scenes."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from drivesal.synthetic.still_frames import STILLS_PER_SCENE, scene_stills
 if TYPE_CHECKING:
     from drivesal.types import Floats, Image
 
-# From just above the horizon to well in front of the car; the sky would only tell where the sun stood.
+# From just above the horizon to well in front of the car; the sky would only reveal the sun's position.
 SEEN = (0.42, 0.92)
 PREPROCESS = Preprocess((66, 200), Crop("fraction", rows=SEEN), "area", "YUV", 2 / 255, -1.0)
-FRAME = (320, 240)  # real frames are kept whole at this size, for views that look elsewhere
+FRAME = (320, 240)  # the size of the full real frames, which are kept for other views
 TRAIN_END_S, VALIDATION_START_S = 110.0, 130.0
 WORLD_SIZE = (400, 300)
 
 
 def say(line: str) -> None:
-    """Progress, on stderr."""
+    """Print progress to stderr."""
     click.echo(line, err=True)
 
 
@@ -44,9 +44,9 @@ def say(line: str) -> None:
 class Frames:
     """Labelled frames at the model's size.
 
-    `pictures` (N, h, w, 3) uint8 RGB; `angles` (N,) [deg at the wheel, left positive]; `times` (N,) [s], and
-    `wholes` (N, 240, 320, 3), of the real drive only; `seconds` that drawing took and, where asked
-    for, `evidence` (N, h, w), of drawn ones.
+    `pictures` (N, h, w, 3) uint8 RGB; `angles` (N,) [deg at the steering wheel, left positive]. Only of the
+    real drive: `times` (N,) [s] and the full frames `wholes` (N, 240, 320, 3). Only of synthetic frames: the
+    rendering time `seconds` and, if requested, `evidence` (N, h, w).
     """
 
     pictures: Image
@@ -57,7 +57,7 @@ class Frames:
     evidence: NDArray[np.bool_] | None = None
 
     def where(self, mask: NDArray[np.bool_]) -> Frames:
-        """Those of the frames for which `mask` (N,) is True."""
+        """The frames for which `mask` (N,) is True."""
         times = None if self.times is None else self.times[mask]
         wholes = None if self.wholes is None else self.wholes[mask]
         return Frames(self.pictures[mask], self.angles[mask], times, wholes)
@@ -67,14 +67,14 @@ class Frames:
         return self.where(self.between(start_s, end_s))
 
     def between(self, start_s: float, end_s: float) -> NDArray[np.bool_]:
-        """(N,) whether a frame lies from `start_s` inclusive to `end_s` exclusive."""
+        """(N,) bool: frames from `start_s` inclusive to `end_s` exclusive."""
         if self.times is None:
             raise ValueError("single frames have no times")
         return (self.times >= start_s) & (self.times < end_s)
 
 
 def read_drive(folder: Path) -> Frames:
-    """Reads run.mp4 and run.csv. Raises InputError or LabelError."""
+    """Read run.mp4 and run.csv. Raises InputError or LabelError."""
     pictures, angles, times, wholes = [], [], [], []
     labels = read_labels(folder / "run.csv")
     if labels.kind.unit != "deg" or labels.kind.turns == "road-wheels":
@@ -89,7 +89,7 @@ def read_drive(folder: Path) -> Frames:
             angles.append(frame.steering)
             times.append(frame.time_s)
     if not times:
-        raise LabelError("a label for a frame or more", f"{folder / 'run.csv'} has none", "mend it")
+        raise LabelError("a label for a frame or more", f"{folder / 'run.csv'} has none", "add labels")
     truth = np.array(angles, np.float32)
     drive = Frames(np.stack(pictures), truth, np.array(times, np.float32), np.stack(wholes))
     if not drive.between(0, TRAIN_END_S).any() or not drive.between(VALIDATION_START_S, math.inf).any():
@@ -102,8 +102,8 @@ def read_drive(folder: Path) -> Frames:
 
 
 def draw_scene(seed: int, number: int, evidence: bool) -> dict[str, NDArray[Any]]:
-    """The pictures and angles of one drawn scene and, where asked for, where its evidence is."""
-    cv2.setNumThreads(1)  # one process a core
+    """Images and angles of one synthetic scene and, if requested, the masks of its evidence."""
+    cv2.setNumThreads(1)  # one process per core
     pictures, angles, masks = [], [], []
     for world, moment in scene_stills(seed, number, WORLD_SIZE):
         pictures.append(PREPROCESS.prepare(world.image(moment)))
@@ -115,23 +115,23 @@ def draw_scene(seed: int, number: int, evidence: bool) -> dict[str, NDArray[Any]
 
 
 def draw_world(seed: int, scenes: int, work: Path, evidence: bool = False) -> Frames:
-    """Drawn frames of so many scenes, from the folder `work` where this code has put them there."""
+    """Synthetic frames of this many scenes, cached in the folder `work` for this version of the code."""
     digest = hashlib.sha256(repr((WORLD_SIZE, PREPROCESS)).encode())
     for source in sorted(Path(drivesal.synthetic.__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
-    kept = work / f"world-{seed}-{scenes}-{digest.hexdigest()[:12]}.npz"
-    if not kept.is_file():
+    cache = work / f"world-{seed}-{scenes}-{digest.hexdigest()[:12]}.npz"
+    if not cache.is_file():
         start, drawn = time.perf_counter(), []
         with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-            wanted = ([seed] * scenes, range(scenes), [evidence] * scenes)
-            for done, one in enumerate(pool.map(draw_scene, *wanted, chunksize=4), 1):
-                drawn.append(one)
+            arguments = ([seed] * scenes, range(scenes), [evidence] * scenes)
+            for done, scene in enumerate(pool.map(draw_scene, *arguments, chunksize=4), 1):
+                drawn.append(scene)
                 if done % 100 == 0 or done == scenes:
-                    say(f"drawn: {done * STILLS_PER_SCENE} frames of {done} scenes")
-        part = kept.with_suffix(".part.npz")
-        arrays = {name: np.concatenate([one[name] for one in drawn]) for name in drawn[0]}
-        np.savez(part, seconds=np.array(time.perf_counter() - start), **arrays)  # type: ignore[arg-type]
-        os.replace(part, kept)
-    with np.load(kept) as found:
-        masks = found["evidence"] if evidence else None
-        return Frames(found["pictures"], found["angles"], seconds=float(found["seconds"]), evidence=masks)
+                    say(f"rendered {done * STILLS_PER_SCENE} frames of {done} scenes")
+        partial = cache.with_suffix(".part.npz")
+        arrays = {name: np.concatenate([scene[name] for scene in drawn]) for name in drawn[0]}
+        np.savez(partial, seconds=np.array(time.perf_counter() - start), **arrays)  # type: ignore[arg-type]
+        os.replace(partial, cache)
+    with np.load(cache) as arrays:
+        masks = arrays["evidence"] if evidence else None
+        return Frames(arrays["pictures"], arrays["angles"], seconds=float(arrays["seconds"]), evidence=masks)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Draws the sample drive: data/run.mp4 and its steering, data/run.csv. The same pixels every time.
+"""Render the sample drive, data/run.mp4 and its labels data/run.csv, with the same pixels every time.
 
-A country road of drivesal.synthetic: a bend each way, shadows of trees, oncoming cars and one ahead, a cloud.
+A synthetic country road: a bend each way, shadows of trees, oncoming cars and one ahead, a cloud.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def sample() -> SyntheticDrive:
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), default=Path("data"), show_default=True)
 def main(out: Path) -> None:
-    """Draws run.mp4 and run.csv into the folder OUT."""
+    """Write run.mp4 and run.csv to the folder OUT."""
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out) as folder:
         drive = sample()

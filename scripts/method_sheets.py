@@ -1,4 +1,4 @@
-"""Pictures of all methods on one frame."""
+"""Figures of all methods on one frame."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WIDTH, COLUMNS, GAP, BAR = 1600, 3, 8, 30
 
 
 def say(line: str) -> None:
-    """Progress, on stderr."""
+    """Print progress to stderr."""
     click.echo(line, err=True)
 
 
@@ -41,8 +41,8 @@ def say(line: str) -> None:
 class Subject:
     """One frame for all methods.
 
-    `cut` (H, W, 3) is what the model sees of it and `evidence` (h, w) where its evidence is, both None of a
-    frame that may not be shown; `ratio` the height of what the model sees over its width.
+    `cut` (H, W, 3) is the model's crop and `evidence` (h, w) the mask of the evidence, both None for a frame
+    that may not be published; `ratio` is height over width of the crop.
     """
 
     frame: Frame
@@ -54,7 +54,7 @@ class Subject:
 
 
 def subject(model: SteeringModel, frame: Frame, context: Context, evidence: Mask | None) -> Subject:
-    """The frame with its answer and, where the evidence is known, its crop."""
+    """The frame with its prediction and, if the evidence is known, its crop."""
     left, top, right, bottom = model.preprocess.crop.box(frame.image.shape[1], frame.image.shape[0])
     answer = float(model.predict(model.prepare(frame.image)[None], model.others_of([frame]))[0])
     cut = np.ascontiguousarray(frame.image[top:bottom, left:right])
@@ -63,13 +63,13 @@ def subject(model: SteeringModel, frame: Frame, context: Context, evidence: Mask
 
 
 def legend(case: Case) -> Legend:
-    """As the overlay draws the case."""
+    """The case's legend as in the overlay."""
     title = case.title(True) if case.signed else f"{case.name} (no sign)"
     return Legend(case.name, title, "", "", case.colour)
 
 
 def heats_of(model: SteeringModel, method: Method, about: Subject) -> dict[str, Floats]:
-    """The method's heat on the frame by case, smoothed and on a scale of its own, 0..1."""
+    """The method's heat on the frame by case, smoothed and on its own scale, 0..1."""
     shown = choose(usual(method.signed, "single"))
     context = about.context
     settings = ExplainSettings(method=method.name, cases=tuple(case.name for case in shown))
@@ -82,7 +82,7 @@ def heats_of(model: SteeringModel, method: Method, about: Subject) -> dict[str, 
 
 
 class Sheet:
-    """A grid of labelled tiles under a line of text, drawn with the overlay's parts."""
+    """A grid of labelled tiles below a line of text, drawn with the overlay's elements."""
 
     def __init__(self, model: SteeringModel, about: Subject, count: int) -> None:
         self.about, self.kind = about, model.kind
@@ -95,7 +95,7 @@ class Sheet:
         self._next = 0
 
     def head(self, text: str, legends: Sequence[Legend]) -> None:
-        """What all tiles share: the text, and what the colours mean."""
+        """Draw what all tiles share: the text and the legend of the colours."""
         self.style.draw(self.canvas, text, GAP, BAR // 2 + 3, TEXT, 18)
         at = WIDTH - GAP
         for one in reversed(legends):
@@ -105,7 +105,7 @@ class Sheet:
             at -= 44
 
     def _place(self, title: str, note: str) -> Rect:
-        """The next tile's picture, its title and note written above."""
+        """The image area of the next tile, with its title and note drawn above."""
         row, column = divmod(self._next, COLUMNS)
         self._next += 1
         left, top = GAP + column * (self.width + GAP), BAR + GAP + row * (BAR + self.height + GAP)
@@ -130,7 +130,7 @@ class Sheet:
         view[:] = cv2.drawContours(view.copy(), lines, -1, cases()["maintain"].colour, 2, cv2.LINE_AA)
 
     def heat(self, title: str, note: str, heats: Mapping[str, Floats], legends: tuple[Legend, ...]) -> None:
-        """Heat 0..1 by case over the frame, or over nothing."""
+        """Draw heat 0..1 by case over the frame, or over a plain background."""
         rect, picture = self._place(title, note), self._beneath()
         scene = Scene((self.width, self.height), (0, 0, self.width, self.height), self.kind, legends, 1.0)
         element = Heat(scene, self.style, Area(rect, rect, rect, legends))
@@ -138,16 +138,16 @@ class Sheet:
         element.draw(self.canvas, Moment(shown, picture, cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)))
 
     def write(self, path: Path) -> None:
-        """As a JPEG."""
+        """Write the sheet as a JPEG."""
         path.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(path), self.canvas[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
         say(f"{path}: {path.stat().st_size / 1e3:.0f} kB")
 
 
 def draw_methods(model: SteeringModel, about: Subject, path: Path) -> None:
-    """All methods on one frame, each on its own scale; before them the frame where it may be shown."""
-    asked = methods()
-    sheet = Sheet(model, about, len(asked) + (about.cut is not None))
+    """Draw all methods on one frame, each on its own scale, after the frame itself if it may be published."""
+    registered = methods()
+    sheet = Sheet(model, about, len(registered) + (about.cut is not None))
     side = "left" if about.answer > 0 else "right"
     legends = tuple(legend(case) for case in choose((*usual(True, "single"), *usual(False))))
     what = "" if about.cut is not None else "a real frame, not shown: "
@@ -155,7 +155,7 @@ def draw_methods(model: SteeringModel, about: Subject, path: Path) -> None:
     sheet.head(f"{answer}; every method on a scale of its own; white: both ways", legends)
     if about.evidence is not None:
         sheet.plain("the frame", "outlined: the evidence", about.evidence)
-    for name, method in asked.items():
+    for name, method in registered.items():
         heats = heats_of(model, method, about)
         shown = tuple(one for one in legends if one.case in heats)
         sheet.heat(name, method.kind, heats, shown)

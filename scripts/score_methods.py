@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Scores all methods on the default model: is the map where the evidence is, does it follow from the network?
+"""Score all methods on the default model: is the map on the evidence, and does it depend on the network?
 
-Writes docs/method-scores.json, the table in docs/methods.md and pictures of all methods on one frame.
+Writes docs/method-scores.json, the table in docs/methods.md and figures of all methods on one frame.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 UNSEEN_SEED, SCENES, EVERY, WORLD_SIZE = 900_001, 24, 6, (400, 300)
 SANITY_SEEDS, SANITY_FRAMES = (1, 2, 3), 8
 FEWER = {"expected-gradients": 4, "occlusion": 4, "rise": 2}
-"""Frames of the sanity check for methods that take many passes."""
+"""The number of frames in the sanity check for methods with many passes."""
 RANDOM_MAPS = 20
 
 SHOWN_SCENE, SHOWN_STILL = 3, 9
@@ -48,19 +48,20 @@ SHOWN_HELD: dict[str, Any] = {"light": "day", "ground": "grass", "overcast": 0.2
 
 
 def rounded(value: float) -> float | None:
-    """Three digits behind the point; None for NaN."""
+    """The value with three decimals; None for NaN."""
     return None if math.isnan(value) else round(float(value), 3)
 
 
 def mean_of(values: Iterable[float]) -> float:
-    """The mean without NaN; NaN where nothing else is there."""
+    """The mean of the values that are not NaN; NaN if there are none."""
     kept = [value for value in values if not math.isnan(value)]
     return float(np.mean(kept)) if kept else math.nan
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """Frames (300, 400, 3) with where their evidence is, (h, w) at the model's size, and their context."""
+    """Synthetic frames (300, 400, 3), the masks (h, w) of their evidence at the model's size, and their
+    context."""
 
     frames: list[Frame]
     masks: list[Mask]
@@ -69,12 +70,12 @@ class Drawn:
 
     @property
     def clip(self) -> ClipStatistics:
-        """What cases may ask of it."""
+        """The clip statistics for the cases."""
         return ClipStatistics(self.context.mean)
 
 
 def draw(model: SteeringModel, scenes: int = SCENES) -> Drawn:
-    """Frames of scenes that no training has seen."""
+    """Frames of scenes that were never used for training."""
     frames: list[Frame] = []
     masks: list[Mask] = []
     for number in range(scenes):
@@ -89,12 +90,13 @@ def draw(model: SteeringModel, scenes: int = SCENES) -> Drawn:
 
 
 def cases_of(method: Method) -> tuple[Case, ...]:
-    """The cases that the method's map can answer."""
+    """The cases that are defined for the method's map."""
     return choose(CASES if method.signed else usual(False))
 
 
 def hit(heat: Floats, mask: Mask) -> float:
-    """Pointing game: 1 where the hottest pixel of heat, as it is drawn, is on the mask, else 0; NaN without."""
+    """Pointing game: 1 if the maximum of the heat, smoothed as in the overlay, is on the mask, else 0; NaN
+    without."""
     drawn = smooth(heat, SMOOTH)
     return float(mask.flat[int(drawn.argmax())]) if drawn.max() > 0 else math.nan
 
@@ -120,7 +122,7 @@ def on_evidence(
 
 
 def references(drawn: Drawn) -> dict[str, Any]:
-    """What maps score that know nothing: a uniform one, and noise."""
+    """The scores of uninformed maps: a uniform one, and noise."""
     noise = np.random.default_rng(0)
     uniform = mean_of(mask.mean() for mask in drawn.masks)
     pairs = [
@@ -138,31 +140,31 @@ def references(drawn: Drawn) -> dict[str, Any]:
 
 
 def some(drawn: Drawn, count: int) -> Seen:
-    """So many of the frames, spread over all of them."""
+    """`count` of the frames, evenly spread."""
     chosen = np.linspace(0, len(drawn.frames) - 1, count).round().astype(int)
     return Seen(drawn.seen.pictures[chosen], drawn.seen.indices[chosen], drawn.seen.others[chosen])
 
 
 def stages_of(model: SteeringModel) -> dict[str, str]:
-    """Which layer of the cascade ends each of STAGES."""
+    """The last layer of the cascade in each of STAGES."""
     top = from_the_top(model.network)
     dense = [layer for layer in top if type(layer).__name__ == "Dense"]
     return dict(zip(STAGES, (str(one.name) for one in (top[0], dense[-1], top[-1])), strict=True))
 
 
 def sanity(model: SteeringModel, asked: Mapping[str, Method], drawn: Drawn) -> dict[str, dict[str, Any]]:
-    """By method, how its map correlates with what it is after each further layer became random."""
+    """By method, the rank correlation of its map with the map after each further layer was randomised."""
     frames = {name: some(drawn, FEWER.get(name, SANITY_FRAMES)) for name in asked}
 
     def maps(of: SteeringModel, method: Method) -> Floats:
-        # built anew, since a builder may look at the network; what it compiled is kept by the model
+        # rebuilt, since a builder may inspect the network; compiled functions are cached by the model
         return method.build(of, drawn.context, **method.settings({}))(frames[method.name]).summed
 
     before = {name: maps(model, method) for name, method in asked.items()}
     found: dict[str, dict[str, list[float]]] = {name: {} for name in asked}
     copied: SteeringModel | None = None
     for seed, layer, network in cascade(model.network, SANITY_SEEDS):
-        say(f"seed {seed}: {layer} and what is behind it are random")
+        say(f"seed {seed}: {layer} and all later layers are random")
         copied = copied or SteeringModel(network, model.card)
         for name, method in asked.items():
             pairs = zip(before[name], maps(copied, method), strict=True)
@@ -181,7 +183,7 @@ def sanity(model: SteeringModel, asked: Mapping[str, Method], drawn: Drawn) -> d
 
 
 def measure(model: SteeringModel, drawn: Drawn) -> dict[str, Any]:
-    """Everything that goes into docs/method-scores.json."""
+    """The content of docs/method-scores.json."""
     asked = methods()
     scored: dict[str, dict[str, Any]] = {}
     for name, method in asked.items():
@@ -201,14 +203,14 @@ def measure(model: SteeringModel, drawn: Drawn) -> dict[str, Any]:
 
 
 def drawn_subject(model: SteeringModel, drawn: Drawn) -> Subject:
-    """A frame by day with lines, a bend and a car."""
+    """A daytime frame with lines, a bend and a car."""
     world, moment = list(scene_stills(UNSEEN_SEED, SHOWN_SCENE, (800, 600), **SHOWN_HELD))[SHOWN_STILL]
     evidence = evident(world.evidence(moment), model.preprocess)
     return subject(model, Frame(0, 0.0, world.image(moment)), drawn.context, evidence)
 
 
 def real_subject(model: SteeringModel, path: Path, at: float | int) -> Subject:
-    """A frame of a real drive, which is not shown: only what methods make of it."""
+    """A frame of a real drive, of which only the maps are published."""
     with open_recording(path) as recording:
         frame = recording.at(at)
         pictures = np.stack([model.prepare(one.image) for one in recording.sample(64)])
@@ -216,7 +218,7 @@ def real_subject(model: SteeringModel, path: Path, at: float | int) -> Subject:
 
 
 def setting(method: Method, text: str) -> tuple[str, Any]:
-    """ "name=value" to the method's option."""
+    """Parse "name=value" as an option of the method."""
     name, _, value = text.partition("=")
     kinds = {option.name: option.type for option in method.options}
     if name not in kinds:
@@ -226,13 +228,17 @@ def setting(method: Method, text: str) -> tuple[str, Any]:
 
 @click.command()
 @click.option("--docs", type=click.Path(path_type=Path, exists=True, file_okay=False), default=Path("docs"))
-@click.option("--real", type=click.Path(path_type=Path, exists=True), help="Only draw methods on a real drive.")
-@click.option("--at", type=Position(), default=73.0, help="Where in it: seconds, m:ss or #frame.")
-@click.option("--render", is_flag=True, help="Only write the table anew from the scores that are there.")
-@click.option("--picture", is_flag=True, help="Only draw methods on a drawn frame.")
-@click.option("--try", "tried", metavar="METHOD", help="Only print one method's scores on the evidence.")
+@click.option("--real", type=click.Path(path_type=Path, exists=True), help="Only draw maps on this real drive.")
+@click.option("--at", type=Position(), default=73.0, help="Position in --real: seconds, m:ss or #frame.")
+@click.option("--render", is_flag=True, help="Only rewrite the table from the existing scores.")
+@click.option("--picture", is_flag=True, help="Only draw the methods on a synthetic frame.")
+@click.option("--try", "tried", metavar="METHOD", help="Only print this method's scores on the evidence.")
 @click.option(
-    "--set", "given", multiple=True, metavar="NAME=VALUE", help="An option of --try; repeat for several."
+    "--set",
+    "given",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set an option of --try; repeat for several.",
 )
 def main(
     docs: Path,
@@ -243,7 +249,7 @@ def main(
     tried: str | None,
     given: tuple[str, ...],
 ) -> None:
-    """Scores all methods on the default model; writes scores, table and pictures under --docs."""
+    """Score all methods on the default model; write scores, table and figures to --docs."""
     scores = docs / "method-scores.json"
     if render:
         write_table(scores, docs / "methods.md")

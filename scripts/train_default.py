@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Trains the default steering model: PilotNet on a drawn world mixed with one real drive.
+"""Train the default steering model: PilotNet on synthetic frames mixed with one real drive.
 
-The drive is a folder with run.mp4 and run.csv (frames and steering angles at the wheel). What training makes on
-its way lies in a folder of its own: stopped, the same command goes on where it was.
+The drive is a folder with run.mp4 and run.csv (frames and steering-wheel angles). Checkpoints are in a separate
+folder; after an interruption the same command resumes there.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import click
 import default_batches
 import numpy as np
 from default_batches import WORLD_SHARE
-from default_course import DROPOUT, REASON_STRENGTH, Course, card_errors, leave_one_out
 from default_figures import UNSEEN_SEED, draw_learning, draw_worst
 from default_frames import (
     PREPROCESS,
@@ -30,6 +29,7 @@ from default_frames import (
     draw_world,
     read_drive,
 )
+from default_training import DROPOUT, PENALTY_STRENGTH, StudentTraining, card_errors, leave_one_out
 
 from drivesal.angle import AngleSpec
 from drivesal.attribution.registry import Context, Seen, method
@@ -46,22 +46,23 @@ from drivesal.training.networks import pilotnet
 from drivesal.training.training_notes import versions
 
 WORLD_SEED, WORLD_SCENES = 11, 3000
-IMAGE_SCENES, IMAGE_STEP = 180, 2  # of the drawn frames, those that the card's images are described from
+IMAGE_SCENES, IMAGE_STEP = 180, 2  # the synthetic frames that the card describes as training images
 UNSEEN_SCENES = 100
 EVIDENCE_SCENES = 25
-REASON_SEED, REASON_SCENES = 12, 250
+PENALTY_SEED, PENALTY_SCENES = 12, 250
 
 PLAN = TrainingPlan(steps=6_000, learning_rate=3e-3, weight_decay=1e-2, average=0.998, every=500)
 RECIPE = (
-    "seven tenths of every batch drawn, the rest real; frames taken by one over the root of how common their "
-    "angle is; half mirrored, the angle negated; most real ones seen from a car shifted and turned, on a road "
-    "bent otherwise, labels corrected; light, contrast, colour, shadows, blur, noise, a slightly moved camera; "
-    "dropout, weight decay, cosine schedule, running average of the weights; the shipped network is the "
-    "student of several such, taught by their mean answer to each picture and its mirror image, and then held "
-    "to the evidence of drawn frames: the share of its absolute gradient that lies off it counts into the loss"
+    "seven tenths of every batch synthetic, the rest real; frames sampled by one over the root of their "
+    "angle's frequency; half mirrored with the angle negated; most real ones from a shifted and turned "
+    "car on a differently bent road, with corrected labels; light, contrast, colour, shadows, blur, "
+    "noise, a slightly moved camera; dropout, weight decay, cosine schedule, running average of the "
+    "weights; the shipped network is the student of several such networks, distilled from their mean "
+    "prediction for each image and its mirror image, and then fine-tuned with a loss on the share of its "
+    "absolute gradient off the evidence of synthetic frames"
 )
 
-# What the card may say of a drive's origin, known by its run.mp4; of any other drive it says the folder's name.
+# Name and licence in the card of drives known by the digest of run.mp4; other drives are named by their folder.
 KNOWN_DRIVES = {
     "c3276782e727571b52a6a0d5ff9b3c147689f87271407ba9c3af973e0a027dfa": (
         "Udacity Self-Driving Car Challenge 2 drive, 170 s, frames as published with DeepXplore",
@@ -71,7 +72,8 @@ KNOWN_DRIVES = {
 
 
 def evidence_shares(model: SteeringModel) -> dict[str, float]:
-    """The share on evidence, on unseen seeds: of the absolute gradient, a uniform map, untrained networks."""
+    """The share on evidence, for unseen seeds: of the absolute gradient, a uniform map and untrained
+    networks."""
     models = {"gradient": [model], "random weights": []}
     for seed in range(3):
         seeded(seed)
@@ -80,7 +82,7 @@ def evidence_shares(model: SteeringModel) -> dict[str, float]:
     mean = np.zeros((*PREPROCESS.size, 3), np.float32)
     context = Context(mean, np.zeros((0, *mean.shape), np.uint8))
     gradients = {
-        name: [method("gradient").build(one, context) for one in ones] for name, ones in models.items()
+        name: [method("gradient").build(model, context) for model in group] for name, group in models.items()
     }
     index, others = np.zeros(1, np.int64), np.zeros((1, 0), np.float32)
     shares: dict[str, list[float]] = {"gradient": [], "uniform": [], "random weights": []}
@@ -91,13 +93,13 @@ def evidence_shares(model: SteeringModel) -> dict[str, float]:
                 continue
             seen = Seen(PREPROCESS.prepare(world.image(moment))[None], index, others)
             shares["uniform"].append(float(mask.mean()))
-            for name, ones in gradients.items():
-                shares[name] += [share_on(gradient(seen).summed[0], mask) for gradient in ones]
+            for name, group in gradients.items():
+                shares[name] += [share_on(gradient(seen).summed[0], mask) for gradient in group]
     return {name: round(float(np.nanmean(values)), 3) for name, values in shares.items()}
 
 
-def seen_images(folder: Path, training: Frames, world: Frames) -> TrainingImages | None:
-    """What the card compares a drive's images with: real and drawn ones in the shares of a batch."""
+def described_images(folder: Path, training: Frames, world: Frames) -> TrainingImages | None:
+    """The card's reference for the training images: real and synthetic ones in the shares of a batch."""
     with open_recording(folder / "run.mp4", labels=False) as recording:
         size = recording.info.width, recording.info.height
     drawn = world.pictures[: IMAGE_SCENES * STILLS_PER_SCENE : IMAGE_STEP]
@@ -114,14 +116,14 @@ def seen_images(folder: Path, training: Frames, world: Frames) -> TrainingImages
 def describe(
     folder: Path, drive: Frames, training: Frames, validation: Frames, world: Frames
 ) -> dict[str, Any]:
-    """What the card says of the data and how it was divided."""
+    """The card's notes on the data and its split."""
     with (folder / "run.mp4").open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     name, licence = KNOWN_DRIVES.get(digest, (folder.resolve().name, "not stated"))
     return {
         "data": {"name": name, "frames": len(drive.angles), "licence": licence, "video_sha256": digest},
         "world": {"seed": WORLD_SEED, "scenes": WORLD_SCENES, "frames": len(world.angles)},
-        "evidence": {"seed": REASON_SEED, "scenes": REASON_SCENES, "strength": REASON_STRENGTH},
+        "evidence": {"seed": PENALTY_SEED, "scenes": PENALTY_SCENES, "strength": PENALTY_STRENGTH},
         "split": {
             "training": f"0 to {TRAIN_END_S:g} s, {len(training.angles)} frames",
             "left out": f"{TRAIN_END_S:g} to {VALIDATION_START_S:g} s",
@@ -140,7 +142,7 @@ def describe(
     type=click.Path(path_type=Path),
     default=Path(".train"),
     show_default=True,
-    help="Kept on the way.",
+    help="Write checkpoints to this folder.",
 )
 @click.option(
     "--seed",
@@ -149,21 +151,27 @@ def describe(
     multiple=True,
     default=(1, 2, 3),
     show_default=True,
-    help="Repeat for several.",
+    help="Train a teacher from this seed; repeat for several.",
 )
-@click.option("--steps", type=click.IntRange(min=20), default=PLAN.steps, show_default=True, help="A seed.")
-@click.option("--leave-one-out", "stretches", is_flag=True, help="Only measure on stretches that are left out.")
-@click.option("--images", "images_only", is_flag=True, help="Only write what the card of --out says of images.")
+@click.option(
+    "--steps",
+    type=click.IntRange(min=20),
+    default=PLAN.steps,
+    show_default=True,
+    help="Steps per seed.",
+)
+@click.option("--leave-one-out", "segments_only", is_flag=True, help="Only evaluate on left-out segments.")
+@click.option("--images", "images_only", is_flag=True, help="Only update the images in the card of --out.")
 def main(
     folder: Path,
     out: Path,
     work: Path,
     seeds: tuple[int, ...],
     steps: int,
-    stretches: bool,
+    segments_only: bool,
     images_only: bool,
 ) -> None:
-    """Trains PilotNet on a drawn world and the drive in FOLDER (run.mp4, run.csv); saves it with its card."""
+    """Train PilotNet on synthetic frames and the drive in FOLDER (run.mp4, run.csv); save it with its card."""
     if not out.parent.is_dir() or out.suffix != ".keras":
         raise click.UsageError(f"--out must be a .keras file in a folder that exists, not {out}")
     work.mkdir(parents=True, exist_ok=True)
@@ -174,18 +182,18 @@ def main(
         sys.exit(error.exit_code)
     if images_only:
         world, path = draw_world(WORLD_SEED, IMAGE_SCENES, work), card_path(out)
-        images = seen_images(folder, drive.part(0, TRAIN_END_S), world)
+        images = described_images(folder, drive.part(0, TRAIN_END_S), world)
         path.write_text(card_text(dataclasses.replace(read_card(path), images=images)), encoding="utf-8")
         return
     world = draw_world(WORLD_SEED, WORLD_SCENES, work)
     plan = dataclasses.replace(PLAN, steps=steps)
-    if stretches:
-        click.echo(json.dumps(leave_one_out(drive, Course(drive, world, seeds, plan, work)), indent=2))
+    if segments_only:
+        click.echo(json.dumps(leave_one_out(drive, StudentTraining(drive, world, seeds, plan, work)), indent=2))
         return
     unseen = draw_world(UNSEEN_SEED, UNSEEN_SCENES, work)
-    known = draw_world(REASON_SEED, REASON_SCENES, work, evidence=True)
+    known = draw_world(PENALTY_SEED, PENALTY_SCENES, work, evidence=True)
     training, validation = drive.part(0, TRAIN_END_S), drive.part(VALIDATION_START_S, math.inf)
-    networks, curves = Course(training, world, seeds, plan, work, known).run(
+    networks, curves = StudentTraining(training, world, seeds, plan, work, known).run(
         "default", {"validation": validation, "unseen world": unseen}
     )
     seconds = (
@@ -213,7 +221,7 @@ def main(
         "share_on_evidence": evidence_shares(model),
     }
     draw_worst(model, validation, unseen, work)
-    seen = seen_images(folder, training, world)
+    seen = described_images(folder, training, world)
     model = SteeringModel(model.network, dataclasses.replace(card, training=notes, images=seen))
     model.save(out)
     click.echo(json.dumps({name: notes[name] for name in list(notes)[-6:]}, indent=2))

@@ -94,8 +94,8 @@ def inside(
 def quick_search(monkeypatch: pytest.MonkeyPatch) -> None:
     """A search of settings over fewer colours and frames, for what is not about how it finds them."""
     monkeypatch.setattr("drivesal.evaluation.candidates.COLOURS", ("RGB", "BGR", "YUV", "YUV-opencv3.0"))
-    monkeypatch.setattr("drivesal.evaluation.fitting.SCREENED", 32)
-    monkeypatch.setattr("drivesal.evaluation.gathered.MOST", 64)
+    monkeypatch.setattr("drivesal.evaluation.setting_search.SCREENED", 32)
+    monkeypatch.setattr("drivesal.evaluation.crop_views.MOST", 64)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The drawn sample drive: its files are what its script draws, and it shows what it should."""
+"""The synthetic sample drive: its files match its script, and its content is as described."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_shipped_video_plays_in_a_browser():
     assert data.index(b"moov") < data.index(b"mdat")  # faststart
 
 
-def test_shipped_files_are_what_the_script_draws(drive, labels, shipped):
+def test_shipped_files_match_the_script(drive, labels, shipped):
     angles = [moment.steering_deg for moment in drive.moments]
     np.testing.assert_allclose(labels["steering_angle_deg"], angles, atol=1e-4)
     for index in (0, 75, 250, 399):

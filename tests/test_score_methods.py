@@ -1,4 +1,4 @@
-"""The scores of the methods: how they are taken, and that documents and cautions say what they say."""
+"""The scores of the methods: how they are computed, and that docs and warnings agree with them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def script():
 
 @pytest.fixture(scope="module")
 def rendered(script):
-    """The module of the script's table, which the script has imported."""
+    """The script's module for the table."""
     return sys.modules["score_table"]
 
 
@@ -72,7 +72,7 @@ def test_spearman_of_a_map_that_is_the_same_all_over_is_undefined():
 
 
 @pytest.mark.parametrize("make", [convolutional, nested])
-def test_layers_forget_one_after_the_other_from_the_top(make):
+def test_layers_are_randomised_one_after_the_other_from_the_top(make):
     network = make()
     learnt = weights_of(network)
     order = list(learnt)
@@ -87,7 +87,7 @@ def test_layers_forget_one_after_the_other_from_the_top(make):
     assert layer == order[-1]
 
 
-def test_what_layers_become_follows_from_the_seed_and_from_their_own_initialisers():
+def test_random_weights_depend_on_the_seed_and_the_layers_initialisers():
     network = convolutional()
     first, dense = network.layers[0], network.layers[-2]
     first.trainable = False  # frozen layers forget as well
@@ -103,7 +103,7 @@ def test_what_layers_become_follows_from_the_seed_and_from_their_own_initialiser
     assert not bias.any()
 
 
-def test_the_hottest_pixel_is_that_of_the_heat_as_it_is_drawn(script):
+def test_the_hottest_pixel_is_of_the_smoothed_heat(script):
     heat = np.zeros((40, 60), np.float32)
     heat[5, 50] = 2.0  # a speck, which smoothing takes away
     heat[20:30, 10:20] = 1.0
@@ -114,7 +114,7 @@ def test_the_hottest_pixel_is_that_of_the_heat_as_it_is_drawn(script):
     assert np.isnan(script.hit(0 * heat, mask))
 
 
-def test_the_stages_are_told_by_the_kinds_of_layers(script):
+def test_the_stages_follow_from_the_kinds_of_layers(script):
     model = steering(convolutional())
     names = [layer.name for layer in from_the_top(model.network)]
     assert script.stages_of(model) == {
@@ -136,17 +136,17 @@ def test_the_scores_are_those_of_the_shipped_model(scores, script):
     assert scores["model"]["sha256"] == script.load_model(script.default_model()).sha256
 
 
-def test_what_looks_past_the_head_is_not_changed_by_it(scores):
+def test_methods_that_do_not_use_the_head_do_not_change_with_it(scores):
     for name, method in methods().items():
         kept = scores["methods"][name]["sanity"]["all dense layers"]
         assert (kept == 1.0) == (not method.uses_head), name
 
 
-def test_a_method_warns_of_the_head_exactly_where_its_map_stays_as_it_was(scores, rendered):
+def test_a_method_warns_of_the_head_exactly_if_its_map_hardly_changes(scores, rendered):
     warned = {name for name, method in methods().items() if "steering head" in method.caution}
-    assert warned == {name for name, one in scores["methods"].items() if rendered.blind(one)}
+    assert warned == {name for name, one in scores["methods"].items() if rendered.head_insensitive(one)}
 
 
-def test_the_table_in_the_document_is_that_of_the_scores(scores, rendered):
+def test_the_table_in_the_docs_matches_the_scores(scores, rendered):
     text = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
     assert rendered.with_table(text, scores) == text

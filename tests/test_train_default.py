@@ -1,4 +1,4 @@
-"""The script that trains the default model, on a drive and a world so small that it takes seconds."""
+"""The script that trains the default model, on so little data that it takes seconds."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(script, folder, tmp_path_factory):
-    """What a whole training leaves, and what it said."""
+    """The files and the output of a complete training."""
     work = tmp_path_factory.mktemp("trained")
     arguments = [str(folder), "--out", str(work / "net.keras"), "--work", str(work / "kept")]
     arguments += ["--seed", "1", "--seed", "2", "--steps", "20"]
@@ -65,7 +65,7 @@ def trained(script, folder, tmp_path_factory):
     return work, arguments, ran
 
 
-def test_it_leaves_a_model_with_its_card_curves_and_worst_frames(trained):
+def test_it_writes_a_model_with_its_card_curves_and_worst_frames(trained):
     work, _, ran = trained
     model = load_model(work / "net.keras")
     assert model.assumed == ()
@@ -82,7 +82,7 @@ def test_it_leaves_a_model_with_its_card_curves_and_worst_frames(trained):
     assert "student" in ran.stderr
 
 
-def test_called_again_it_takes_up_what_there_is_and_ends_the_same(script, trained):
+def test_a_second_call_resumes_and_gives_the_same_result(script, trained):
     work, arguments, _ = trained
     before = load_model(work / "net.keras").network.get_weights()
     (
@@ -96,7 +96,7 @@ def test_called_again_it_takes_up_what_there_is_and_ends_the_same(script, traine
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
-def test_a_batch_follows_from_seed_and_step(script, mixing, folder):
+def test_a_batch_is_determined_by_seed_and_step(script, mixing, folder):
     real = script.read_drive(folder)
     world = script.Frames(real.pictures[::3], real.angles[::3])
     draws = [mixing.batches(real, world, 10.0, seed) for seed in (1, 1, 2)]
@@ -110,7 +110,7 @@ def test_a_batch_follows_from_seed_and_step(script, mixing, folder):
     assert -1 <= inputs[..., 0].min() < inputs[..., 0].max() <= 1
 
 
-def test_what_teachers_say_is_odd_under_the_mirror(script, mixing, folder):
+def test_distilled_targets_are_antisymmetric_under_mirroring(script, mixing, folder):
     real = script.read_drive(folder)
     draw = mixing.batches(real, script.Frames(real.pictures, real.angles), 10.0, 1)
     teachers = [script.pilotnet((66, 200), 3, 0.0) for _ in range(2)]
@@ -119,9 +119,9 @@ def test_what_teachers_say_is_odd_under_the_mirror(script, mixing, folder):
         inputs, targets, _ = draw(step)
         return TrainingBatch(inputs[:, :, ::-1], -targets)
 
-    one, other = (mixing.taught(which, teachers, 10.0)(3)[1] for which in (draw, mirrored))
+    one, other = (mixing.distilled(which, teachers, 10.0)(3)[1] for which in (draw, mirrored))
     np.testing.assert_allclose(one, -other, atol=1e-5)
-    share = mixing.TRUTH_SHARE
+    share = mixing.LABEL_SHARE
     said = (one - share * draw(3)[1]) / (1 - share) * 10.0
     expected = np.mean([np.asarray(t(draw(3)[0]) - t(draw(3)[0][:, :, ::-1])) / 2 for t in teachers], axis=0)
     np.testing.assert_allclose(said, expected, atol=1e-3)
@@ -133,7 +133,7 @@ def test_frames_with_evidence_come_first_and_are_mirrored_with_it(script, mixing
     evidence = pictures[..., 0] > 0
     known = script.Frames(pictures, np.array([9.0], np.float32), evidence=evidence)
     usual = TrainingBatch(np.zeros((2, 66, 200, 3), np.float32), np.zeros((2, 1), np.float32))
-    batches = [mixing.with_reasons(lambda _: usual, known, 10.0)(step) for step in range(6)]
+    batches = [mixing.with_evidence(lambda _: usual, known, 10.0)(step) for step in range(6)]
     seen = set()
     for batch in batches:
         assert batch.inputs.shape == (6, 66, 200, 3)
@@ -163,7 +163,7 @@ def test_a_short_drive_is_refused_in_one_line(script, tmp_path):
     assert "longer than 130 s" in ran.stderr
 
 
-def test_figures_of_error_by_hand(script):
+def test_error_metrics_by_hand(script):
     found = script.card_errors(np.array([1.0, -1, 4]), np.array([0.0, 1, 2]))
     assert found["frames"] == 3
     assert found["rmse_deg"] == pytest.approx(np.sqrt(9 / 3), abs=0.005)
@@ -173,7 +173,7 @@ def test_figures_of_error_by_hand(script):
     assert found["correlation"] == pytest.approx(np.corrcoef([1, -1, 4], [0, 1, 2])[0, 1], abs=5e-4)
 
 
-def test_no_correlation_with_what_does_not_vary(script):
+def test_there_is_no_correlation_with_a_constant(script):
     assert script.card_errors(np.zeros(3), np.array([1.0, 2, 3]))["correlation"] is None
 
 

@@ -12,7 +12,7 @@ from drivesal.cli import _opening
 from drivesal.cli._places import name_of
 
 if TYPE_CHECKING:
-    from drivesal.training.sides import Correction
+    from drivesal.training.side_cameras import SideCorrection
     from drivesal.types import Recording
 
 
@@ -34,10 +34,10 @@ def with_sides(
 
     Raises OptionError for a correction that cannot be read or applied.
     """
-    from drivesal.training.sides import SIDES, USUAL, Correction
+    from drivesal.training.side_cameras import DEFAULT_CORRECTION, SIDES, SideCorrection
 
     text = given["side_correction"]
-    correction = Correction.parse(text or USUAL)
+    correction = SideCorrection.parse(text or DEFAULT_CORRECTION)
     found = Cameras([])
     for number, (path, one) in enumerate(zip(paths, opened, strict=True)):
         usable = correction if text is not None or (correction and correction.angle(one.info)) else None
@@ -71,9 +71,9 @@ def _joined(said: Sequence[str]) -> Iterator[str]:
         yield f"{of[0] if len(of) == 1 else f'{of[0]} to {of[-1]} ({len(of)} drives)'}: {rest}"
 
 
-def _alone(recording: Recording, correction: Correction | None, said: list[str]) -> Recording:
+def _alone(recording: Recording, correction: SideCorrection | None, said: list[str]) -> Recording:
     """The recording of a side camera that was asked for, corrected; any other as it is."""
-    from drivesal.training.sides import SIDES, corrected
+    from drivesal.training.side_cameras import SIDES, with_corrected_labels
 
     info = recording.info
     if info.camera not in SIDES or info.angle is None:
@@ -81,7 +81,7 @@ def _alone(recording: Recording, correction: Correction | None, said: list[str])
     if correction is None:
         said.append(f"{info.path.name}: the {info.camera} camera alone, its labels the centre's, not corrected")
         return recording
-    changed = corrected(recording, correction)
+    changed = with_corrected_labels(recording, correction)
     said.append(f"{info.path.name}: {changed.info.notes[-1]}")
     return changed
 
@@ -90,11 +90,11 @@ def _opened(
     stack: contextlib.ExitStack,
     path: Path,
     cameras: Sequence[str],
-    correction: Correction,
+    correction: SideCorrection,
     given: Mapping[str, Any],
 ) -> Iterator[Recording]:
-    from drivesal.training.sides import corrected
+    from drivesal.training.side_cameras import with_corrected_labels
 
     for camera in cameras:
         side = stack.enter_context(_opening.open_drive(path, {**given, "camera": camera}))
-        yield corrected(side, correction)
+        yield with_corrected_labels(side, correction)

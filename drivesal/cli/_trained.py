@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from drivesal.model.preprocess import Preprocess
     from drivesal.recordings.labels.labelled_drives import Drive
     from drivesal.series.pulses import Pulses
-    from drivesal.training.course import Recipe
     from drivesal.training.examples import Examples
+    from drivesal.training.training_run import Recipe
 
 
 def told_pulses(examples: Examples, quiet: bool) -> Pulses | None:
@@ -29,7 +29,7 @@ def told_pulses(examples: Examples, quiet: bool) -> Pulses | None:
 
     from drivesal.series.pulses import pulses
 
-    straight = examples.where(~examples.aside)
+    straight = examples.where(~examples.from_side_camera)
     found = pulses(straight.times, straight.angles.astype(np.float64))
     if found is not None and not quiet:
         say(f"{found.sentence}; --smooth-labels 1 takes their mean over a second")
@@ -85,7 +85,7 @@ def ending(
 ) -> dict[str, Any]:
     """What is wrong with the kept model, and what to try."""
     from drivesal.evaluation.significance import Gain
-    from drivesal.training.verdict import Circumstances, verdict
+    from drivesal.training.verdict import TrainingContext, verdict
 
     info, figures = drives[0].recording.info, said["validation"]
     names = ("rmse", "rmse_always_0", "better_low", "better_high", "correlation")
@@ -95,7 +95,7 @@ def ending(
         kind,
         said["best_epoch"],
         said["epochs"],
-        Circumstances(
+        TrainingContext(
             said["frames"]["training"],
             found,
             given["smooth_labels"] is not None,

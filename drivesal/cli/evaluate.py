@@ -24,7 +24,7 @@ from drivesal.errors import DAMAGED, LabelError, OptionError
 if TYPE_CHECKING:
     from drivesal.angle import AngleKind
     from drivesal.evaluation.run import Evaluation
-    from drivesal.evaluation.stretches import Stretch
+    from drivesal.evaluation.segments import Segment
     from drivesal.io.outputs import Outputs
     from drivesal.model.steering_model import SteeringModel
     from drivesal.types import Recording
@@ -153,10 +153,10 @@ def _evaluate(
 
 def _check_limit(opened: list[Recording], model: SteeringModel, given: Mapping[str, Any]) -> None:
     """Raises LabelError where a limit was given for errors that cannot be measured."""
-    from drivesal.evaluation.run import labels_apart
+    from drivesal.evaluation.run import incomparable_labels
     from drivesal.recordings.labels.comparing import ways
 
-    labels = labels_apart(opened, model, given["steering_ratio"])
+    labels = incomparable_labels(opened, model, given["steering_ratio"])
     if labels is not None and given["fail_above"] is not None:
         raise LabelError(
             f"labels of the model's kind of angle, {model.kind.phrase}, for --fail-above",
@@ -170,18 +170,18 @@ def _looked_into(found: Evaluation, quiet: bool) -> Evaluation:
 
     Of one that follows the labels to some degree, the setting that fits them much better is said.
     """
-    from drivesal.evaluation.blind import effort, looked_into, suspected
-    from drivesal.evaluation.doubts import says_the_crop
+    from drivesal.evaluation.diagnosis import diagnose, effort, low_correlation
+    from drivesal.evaluation.model_warnings import changes_crop
 
-    if suspected(found) is None:
+    if low_correlation(found) is None:
         if found.doubts.better is not None:
             click.echo(f"drivesal: {found.doubts.better.sentence}", err=True)
         return found
     with bar(effort(found), "other settings", quiet, unit=" passes") as progress:
-        blind = looked_into(found, progress)
+        blind = diagnose(found, progress)
     if blind is not None:
         click.echo(f"drivesal: {blind.sentence}", err=True)
-        unlike = None if says_the_crop(blind.words) else found.doubts.unlike
+        unlike = None if changes_crop(blind.words) else found.doubts.unlike
         doubts = dataclasses.replace(found.doubts, better=None, unlike=unlike)
         return dataclasses.replace(found, blind=blind, doubts=doubts)
     return found
@@ -189,7 +189,7 @@ def _looked_into(found: Evaluation, quiet: bool) -> Evaluation:
 
 def _advice(context: click.Context, found: Evaluation, paths: tuple[Path, ...]) -> str | None:
     """The command to go on with, where other settings fit or nothing says how the network is fed."""
-    from drivesal.evaluation.advice import going_on
+    from drivesal.evaluation.advice import next_command
     from drivesal.model.shipped import SHIPPED, default_model
 
     better = found.blind or found.doubts.better
@@ -205,11 +205,11 @@ def _advice(context: click.Context, found: Evaluation, paths: tuple[Path, ...]) 
         model = SHIPPED if path == default_model() else str(path)
         return shlex.join(["drivesal", "evaluate", model, *map(str, paths), *options, "--overwrite"])
 
-    return going_on(found.model, [info.format for info in infos], better or found.size, command)
+    return next_command(found.model, [info.format for info in infos], better or found.size, command)
 
 
 def _write(found: Evaluation, facts: Mapping[str, Any], outputs: Outputs, finals: Mapping[str, Path]) -> None:
-    from drivesal.evaluation.figure import picture
+    from drivesal.evaluation.figure import render_png
     from drivesal.evaluation.report import write_table
     from drivesal.export.table import Units
     from drivesal.io.outputs import writing
@@ -223,7 +223,7 @@ def _write(found: Evaluation, facts: Mapping[str, Any], outputs: Outputs, finals
         part.open("w", encoding="utf-8", newline="", errors="surrogateescape") as file,
     ):
         write_table(file, found.answers, Units(model.kind.unit, labels=found.labels))
-    drawn = picture(found.answers, model.kind, model.name, found.worst, found.labels)
+    drawn = render_png(found.answers, model.kind, model.name, found.worst, found.labels)
     with writing(finals[".png"]):
         outputs.part(finals[".png"]).write_bytes(drawn)
 
@@ -236,19 +236,19 @@ def _film(finals: Mapping[str, Path], number: int) -> Path:
 
 
 def _video(
-    context: click.Context, given: Mapping[str, Any], found: Evaluation, stretch: Stretch, out: Path
+    context: click.Context, given: Mapping[str, Any], found: Evaluation, stretch: Segment, out: Path
 ) -> str:
     """The command that shows a stretch, for a POSIX shell, with the options that were given here.
 
     Times are rounded outwards to tenths of a second.
     """
     from drivesal.cli.video import command as video
-    from drivesal.evaluation.report import outwards
+    from drivesal.evaluation.report import rounded_outwards
     from drivesal.model.shipped import default_model
 
     words = ["drivesal", "video", found.answers[stretch.recording].name]
     if given["model_path"] != default_model():
         words += ["--model", str(given["model_path"])]
     words += again(context, (), video, OF_EVALUATION) or []
-    start, end = outwards(stretch.start_s, stretch.end_s)
+    start, end = rounded_outwards(stretch.start_s, stretch.end_s)
     return shlex.join([*words, "--start", start, "--end", end, "--out", str(out)])

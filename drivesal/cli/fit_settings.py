@@ -19,8 +19,8 @@ from drivesal.errors import DAMAGED, IncompleteError, OptionError
 
 if TYPE_CHECKING:
     from drivesal.angle import AngleKind
-    from drivesal.evaluation.ranking import Ranking, Row
-    from drivesal.evaluation.search import FoundSettings
+    from drivesal.evaluation.drive_search import FoundSettings
+    from drivesal.evaluation.ranking import RankedSetting, Ranking
     from drivesal.model.steering_model import SteeringModel
     from drivesal.recordings.labels.labelled_drives import Drive
     from drivesal.types import Recording, RecordingInfo
@@ -83,8 +83,8 @@ def command(context: click.Context, /, model_path: Path, recordings: tuple[Path,
 
 def _searched(opened: Sequence[Recording], given: Mapping[str, Any]) -> FoundSettings:
     """What the search found. Raises ModelError, LabelError."""
+    from drivesal.evaluation.drive_search import effort, search
     from drivesal.evaluation.run import drives_for
-    from drivesal.evaluation.search import effort, search
     from drivesal.types import Span
 
     model, outputs = _loaded(given, opened[0])
@@ -96,7 +96,7 @@ def _searched(opened: Sequence[Recording], given: Mapping[str, Any]) -> FoundSet
 
 def _loaded(given: Mapping[str, Any], recording: Recording) -> tuple[SteeringModel, tuple[str | None, ...]]:
     """The model, and which of its outputs may steer: None where that is known."""
-    from drivesal.evaluation.search import outputs_of
+    from drivesal.evaluation.drive_search import outputs_of
 
     try:
         model = _given.load(given, recording)
@@ -120,12 +120,12 @@ def _commands(
     """What to go on with, paste-ready; none where nothing fits, or where options do not say it."""
     from drivesal.cli.evaluate import command as evaluate
     from drivesal.cli.video import command as video
-    from drivesal.evaluation.advice import without_labels
+    from drivesal.evaluation.advice import suggest_preset
     from drivesal.model.shipped import SHIPPED, default_model
 
     words = found.words
     if words is None:
-        likely = without_labels(found.model, [info.format for info in infos])
+        likely = suggest_preset(found.model, [info.format for info in infos])
         if likely is None:
             return []
         words = likely[1]
@@ -202,11 +202,11 @@ def _table(ranking: Ranking, count: int, kind: AngleKind) -> Iterator[str]:
     yield f"{'':>3} {'':>6}  {'':>14}  {f'{ranking.constant:.3g}{of}':>10}  (the best constant answer)"
 
 
-def _figures(row: Row, of: str) -> str:
+def _figures(row: RankedSetting, of: str) -> str:
     rmse = "-" if row.rmse is None else f"{row.rmse:.3g}{of}"
     return f"{row.r:>6.3f}  {f'{row.low:.2f} to {row.high:.2f}':>14}  {rmse:>10}"
 
 
-def _said(row: Row, ranking: Ranking) -> str:
+def _said(row: RankedSetting, ranking: Ranking) -> str:
     text = " ".join(row.options) or "as declared"
     return f"{text}  <- fits" if row is ranking.winner else text

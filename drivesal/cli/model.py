@@ -88,12 +88,12 @@ def _complete(context: click.Context, model: SteeringModel, given: Mapping[str, 
 
 def _say_families(model: SteeringModel) -> None:
     """Prints which presets take pictures of this size, and what tells which is right."""
-    from drivesal.evaluation.advice import undescribed
-    from drivesal.evaluation.families import families
+    from drivesal.evaluation.advice import input_undeclared
+    from drivesal.evaluation.preset_matching import matching_presets
 
-    if not undescribed(model) or not model.kind.sided:
+    if not input_undeclared(model) or not model.kind.sided:
         return
-    names = " or ".join(f"--preset {one.name}" for one in families(model))
+    names = " or ".join(f"--preset {one.name}" for one in matching_presets(model))
     usual = f"networks of this input size are fed by {names}; " if names else ""
     do = shlex.join(["drivesal", "fit-settings", str(model.path)])
     click.echo(f"{usual}with a labelled drive, {do} DRIVE finds how this one is fed")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from drivesal.model.preprocess import Preprocess
     from drivesal.model.steering_model import SteeringModel
     from drivesal.recordings.labels.labelled_drives import Drive
-    from drivesal.training.course import Recipe, Trained
+    from drivesal.training.training_run import Recipe, Trained
     from drivesal.types import Recording
 
 _OF_A_MODEL = {
@@ -186,10 +186,10 @@ def _trained(
 ) -> tuple[Trained, dict[str, Any]]:
     """The trained model, and what its card says of the training."""
     from drivesal.io.outputs import writing
-    from drivesal.training.beginnings import continued, fresh
-    from drivesal.training.course import train
     from drivesal.training.examples import read_examples, split_by_time
+    from drivesal.training.starting_network import from_architecture, from_model
     from drivesal.training.training_notes import notes
+    from drivesal.training.training_run import train
     from drivesal.types import Span
 
     quiet = given["quiet"]
@@ -208,9 +208,9 @@ def _trained(
     parts = split_by_time(examples, given["validation"])
     angles = parts.training.angles
     if model is None:
-        start = fresh(given["arch"] or "pilotnet", preprocess, kind, angles, given["seed"])
+        start = from_architecture(given["arch"] or "pilotnet", preprocess, kind, angles, given["seed"])
     else:
-        start = continued(model, angles, given["seed"])
+        start = from_model(model, angles, given["seed"])
     recipe = _recipe(given, model is not None)
     steps = recipe.epochs * recipe.steps(parts.training)
     with bar(steps, "training", quiet, unit=" steps") as progress:
@@ -237,9 +237,9 @@ def _preprocess(given: Mapping[str, Any]) -> Preprocess:
 
 
 def _recipe(given: Mapping[str, Any], goes_on: bool) -> Recipe:
-    from drivesal.training.course import GOING_ON_RATE, Recipe
+    from drivesal.training.training_run import FINE_TUNING_RATE, Recipe
 
-    rate = given["learning_rate"] or (GOING_ON_RATE if goes_on else None)
+    rate = given["learning_rate"] or (FINE_TUNING_RATE if goes_on else None)
     return Recipe(given["epochs"], given["batch"], given["patience"], given["seed"], rate)
 
 

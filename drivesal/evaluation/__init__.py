@@ -1,1 +1,1 @@
-"""How far a model's answers are from the labels of recordings, one file a subject; `run` joins them."""
+"""Prediction errors against recorded labels, and searches for better settings; `run` is the entry point."""

@@ -1,4 +1,4 @@
-"""What to say in place of what was declared, as options: a preset where one says it all."""
+"""The options that declare a better setting, as one preset where possible, and the next command to run."""
 
 from __future__ import annotations
 
@@ -8,112 +8,112 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drivesal.evaluation.candidates import Setting, declared
-from drivesal.evaluation.families import Family, family_of, likely
-from drivesal.evaluation.ranking import FURTHER
+from drivesal.evaluation.preset_matching import PresetMatch, preset_declaring, presets_for_format
+from drivesal.evaluation.ranking import MUCH_LARGER
 
 if TYPE_CHECKING:
-    from drivesal.evaluation.blind import Blind
-    from drivesal.evaluation.quick import Better
-    from drivesal.evaluation.sizing import Size
+    from drivesal.evaluation.diagnosis import Diagnosis
+    from drivesal.evaluation.magnitude import MagnitudeMismatch
+    from drivesal.evaluation.quick_check import BetterSetting
     from drivesal.model.steering_model import SteeringModel
     from drivesal.types import Doubles
 
 ASSUMED = ("input scaling", "colour")
-"""How one of `SteeringModel.assumed` begins where neither a card nor a preset says how the network is fed."""
+"""Prefixes of the `SteeringModel.assumed` entries for an input that no card, preset or option describes."""
 
 
-def undescribed(model: SteeringModel) -> bool:
-    """Whether nothing says how the network is fed: no card, no preset, no option."""
-    return any(one.startswith(ASSUMED) for one in model.assumed)
+def input_undeclared(model: SteeringModel) -> bool:
+    """Whether the network's input is undeclared: no card, no preset, no option describes it."""
+    return any(assumption.startswith(ASSUMED) for assumption in model.assumed)
 
 
 def preset_rmse(model: SteeringModel, setting: Setting, angles: Doubles, labels: Doubles) -> float | None:
-    """The RMSE of (n,) angles under the setting, once the preset that says it gives their unit.
+    """The RMSE of (n,) angles under the setting, in the unit of the preset that declares it.
 
-    None where no preset does, or where its angles are not in the unit of the declared ones.
+    None if there is no such preset, or if its unit is not that of the declared angles.
     """
-    family = family_of(model, setting) if undescribed(model) else None
-    if family is None:
+    match = preset_declaring(model, setting) if input_undeclared(model) else None
+    if match is None:
         return None
-    then, now = family.preset.angle, model.card.target.angle
-    if then.kind.unit != now.kind.unit:
+    of_preset, of_model = match.preset.angle, model.card.target.angle
+    if of_preset.kind.unit != of_model.kind.unit:
         return None
-    angles = angles * abs(then.factor / now.factor)
+    angles = angles * abs(of_preset.factor / of_model.factor)
     return float(np.sqrt(((angles - labels) ** 2).mean()))
 
 
 def preset_for(
     model: SteeringModel, setting: Setting, rmse: float | None = None, as_preset: float | None = None
-) -> Family | None:
-    """The preset that says a setting of the model; None where its unit makes the errors much larger.
+) -> PresetMatch | None:
+    """The preset that declares a setting of the model; None if its unit makes the errors much larger.
 
-    `rmse` is that under the declared unit, `as_preset` that under the preset's.
+    `rmse` is the error in the declared unit, `as_preset` the error in the preset's.
     """
-    family = family_of(model, setting) if undescribed(model) else None
-    worse = rmse is not None and as_preset is not None and as_preset > FURTHER * rmse
-    return None if worse else family
+    match = preset_declaring(model, setting) if input_undeclared(model) else None
+    worse = rmse is not None and as_preset is not None and as_preset > MUCH_LARGER * rmse
+    return None if worse else match
 
 
 def words_for(
     model: SteeringModel,
     setting: Setting,
-    size: Size | None = None,
+    mismatch: MagnitudeMismatch | None = None,
     rmse: float | None = None,
     as_preset: float | None = None,
 ) -> tuple[str, ...]:
-    """The options that say a setting of the model, an option and its value in turn.
+    """The options that declare a setting of the model, alternating with their values.
 
-    `size` is what is wrong with the size of the answers under it; for the others see `preset_for`.
+    `mismatch` is the wrong magnitude of the predictions under it; `rmse` and `as_preset` as in `preset_for`.
     """
-    family = preset_for(model, setting, rmse, as_preset)
-    if family is not None:
-        return "--preset", family.name
-    said = setting.words(declared(model))
-    if undescribed(model):  # a card that is written of it needs both
-        known = {kind: setting.said(kind) for kind in ("colour", "scaling")}
-        said += tuple(word for words in known.values() for word in words if words[0] not in said)
-    return said if size is None else said + size.words
+    match = preset_for(model, setting, rmse, as_preset)
+    if match is not None:
+        return "--preset", match.name
+    words = setting.words(declared(model))
+    if input_undeclared(model):  # a card written from these options needs both
+        required = {kind: setting.option(kind) for kind in ("colour", "scaling")}
+        words += tuple(word for option in required.values() for word in option if option[0] not in words)
+    return words if mismatch is None else words + mismatch.words
 
 
-def without_labels(model: SteeringModel, formats: Sequence[str]) -> tuple[str, tuple[str, ...]] | None:
-    """Which preset a network that nobody described is likely of, and why, in words and as options.
+def suggest_preset(model: SteeringModel, formats: Sequence[str]) -> tuple[str, tuple[str, ...]] | None:
+    """The likeliest preset of a network whose input is undeclared: the reason in words, and the options.
 
-    `formats` are those of the recordings. None where the network's input and the recordings say nothing.
+    `formats` are the recordings' formats. None if network and recordings give no indication.
     """
-    if not undescribed(model) or len(set(formats)) != 1:
+    if not input_undeclared(model) or len(set(formats)) != 1:
         return None
-    found = likely(model, formats[0])
-    if not found:
+    matches = presets_for_format(model, formats[0])
+    if not matches:
         return None
     height, width = model.preprocess.size
-    why = f"a network of {height}x{width}x{model.preprocess.channels} and a recording of {formats[0]}"
-    others = " or ".join(f"--preset {one.name}" for one in found[1:])
-    more = f" (or {others}: labels tell which)" if others else ""
+    pair = f"a network with {height}x{width}x{model.preprocess.channels} input and a {formats[0]} recording"
+    alternatives = " or ".join(f"--preset {match.name}" for match in matches[1:])
+    more = f" (or {alternatives}: labels can decide)" if alternatives else ""
     text = (
-        f"nothing says how the network is fed, and {model.preprocess.colour} "
-        f"{model.preprocess.scaling.text} of whole frames is assumed: {why} usually go with "
-        f"--preset {found[0].name}{more}"
+        f"the network's input is undeclared, and {model.preprocess.colour} "
+        f"{model.preprocess.scaling.text} of whole frames is assumed: {pair} usually go with "
+        f"--preset {matches[0].name}{more}"
     )
-    return text, ("--preset", found[0].name)
+    return text, ("--preset", matches[0].name)
 
 
-def going_on(
+def next_command(
     model: SteeringModel,
     formats: Sequence[str],
-    better: Better | Blind | Size | None,
+    better: BetterSetting | Diagnosis | MagnitudeMismatch | None,
     advise: Callable[[Sequence[str]], str | None],
 ) -> str | None:
-    """The command to go on with, in one line: of a setting that fits, or of a network that nobody described.
+    """The command to run next, in one line: with a setting that fits, or with a likely preset.
 
-    `advise` makes it of the options that should have been given, None where there is no command line. None
-    where there is nothing to say.
+    `advise` builds the command from the options to add; it gives None if there is no command line. None if
+    there is nothing to suggest.
     """
-    why, words = "go on with", () if better is None else better.words
+    why, words = "run next", () if better is None else better.words
     if not words:
-        likely = without_labels(model, formats)
-        if likely is None:
+        suggestion = suggest_preset(model, formats)
+        if suggestion is None:
             return None
-        why, words = f"{likely[0]}; try", likely[1]
+        why, words = f"{suggestion[0]}; try", suggestion[1]
     command = advise(words)
     if command is not None:
         return f"{why}: {command}"

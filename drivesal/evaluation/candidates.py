@@ -1,4 +1,4 @@
-"""What could have been declared of a model: crops, colours, scalings, outputs and signs, as options."""
+"""Candidate settings of a model: crops, colour formats, scalings, outputs and signs, and their options."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from drivesal.types import Recording
 
 COLOURS: tuple[Colour, ...] = ("RGB", "BGR", "YUV", "YUV-opencv3.0", "HSV", "HLS", "YCrCb", "Lab")
-"""What networks of three channels are fed."""
+"""The colour formats of networks with three input channels."""
 _SHARES = ("0.42:0.92", "0.375:0.84375", "0.33:1.0", "0.414:1.0", "0.5:1.0")
-"""Rows as shares of the height, whatever the camera's size: the default model's; 60:-25 of the simulator's 160
-rows; the lowest two thirds; the lowest 150 of SullyChen's 256 rows; the lower half."""
+"""Crops as shares of the height, for any camera: the default model's; 60:-25 of the simulator's 160 rows; the
+lowest two thirds; the lowest 150 of SullyChen's 256 rows; the lower half."""
 KINDS = {"crop": "crop", "colour": "colours", "scaling": "input scale", "output": "output", "positive": "sign"}
-"""What can be changed of a setting, and how that is called."""
+"""The fields of a setting and their display names."""
 
 
 def crops() -> list[Crop]:
-    """The crops that are usual: whole frames, those of the presets, and shares of the height."""
-    of_presets = [one.crop for one in PRESETS.values() if one.crop is not None]
+    """The usual crops: whole frames, the presets' crops, and shares of the height."""
+    of_presets = [preset.crop for preset in PRESETS.values() if preset.crop is not None]
     return list(dict.fromkeys([Crop(), *of_presets, *map(Crop.parse, _SHARES)]))
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One way to feed a model and to read its answer; `output` None is the declared one."""
+    """One way to feed a model and to read its output; `output` None is the declared one."""
 
     crop: Crop
     colour: Colour
@@ -43,17 +43,17 @@ class Setting:
     positive: Side
     output: str | None = None
 
-    def over(self, preprocess: Preprocess) -> Preprocess:
-        """The model's preprocess with this said over it."""
+    def applied_to(self, preprocess: Preprocess) -> Preprocess:
+        """The preprocess with this setting's crop, colour format and scaling."""
         scale, offset = self.scaling.scale, self.scaling.offset
         return dataclasses.replace(preprocess, crop=self.crop, colour=self.colour, scale=scale, offset=offset)
 
     def changes(self, declared: Setting) -> tuple[str, ...]:
-        """Of KINDS, what differs from `declared`."""
+        """The fields, named as in KINDS, that differ from `declared`."""
         return tuple(kind for kind in KINDS if getattr(self, kind) != getattr(declared, kind))
 
-    def said(self, kind: str) -> tuple[str, ...]:
-        """The options that say one kind, an option and its value in turn."""
+    def option(self, kind: str) -> tuple[str, ...]:
+        """The option and its value that declare one field; () for the declared output."""
         if kind == "crop":
             return "--crop", self.crop.text
         if kind == "colour":
@@ -65,64 +65,64 @@ class Setting:
         return "--model-positive", self.positive
 
     def words(self, declared: Setting) -> tuple[str, ...]:
-        """The options that say what differs from `declared`, an option and its value in turn."""
-        return tuple(word for kind in self.changes(declared) for word in self.said(kind))
+        """The options that declare what differs from `declared`, alternating with their values."""
+        return tuple(word for kind in self.changes(declared) for word in self.option(kind))
 
     def options(self, declared: Setting) -> tuple[str, ...]:
-        """The same, an option and its value in one; () where nothing differs."""
+        """Like `words`, with option and value as one string; () if nothing differs."""
         words = self.words(declared)
         return tuple(f"{flag} {value}" for flag, value in zip(words[::2], words[1::2], strict=True))
 
 
 def declared(model: SteeringModel) -> Setting:
-    """What is declared, or assumed, of a model that steers."""
+    """The declared, or assumed, setting of a steering model."""
     assert model.steering is not None
-    of, side = model.preprocess, model.steering.angle.positive
-    return Setting(of.crop, of.colour, of.scaling, side)
+    preprocess, side = model.preprocess, model.steering.angle.positive
+    return Setting(preprocess.crop, preprocess.colour, preprocess.scaling, side)
 
 
 def crops_for(model: SteeringModel, frame_sizes: Sequence[tuple[int, int]]) -> list[Crop]:
-    """The declared crop, then the usual ones that frames of these sizes (width, height) hold, each once."""
-    found: dict[tuple[tuple[int, int, int, int], ...], Crop] = {}
+    """The declared crop, then the usual ones that fit frames of these sizes (width, height), each once."""
+    by_boxes: dict[tuple[tuple[int, int, int, int], ...], Crop] = {}
     for crop in (model.preprocess.crop, *crops()):
         try:
-            found.setdefault(tuple(crop.box(*size) for size in frame_sizes), crop)
+            by_boxes.setdefault(tuple(crop.box(*size) for size in frame_sizes), crop)
         except InputError:
             continue
-    return list(found.values())
+    return list(by_boxes.values())
 
 
 def scalings(own: Scaling, colour: Colour) -> list[Scaling]:
-    """The declared scaling, then the usual others; means and deviations by channel for RGB and BGR alone."""
+    """The declared scaling, then the usual others; per-channel standardisation only for RGB and BGR."""
     usual = list(USUAL)
     if colour in ("RGB", "BGR"):
-        usual += STANDARDISED if colour == "RGB" else map(_turned, STANDARDISED)
-    return [own, *(one for one in usual if not one.same(own))]
+        usual += STANDARDISED if colour == "RGB" else map(_reversed_channels, STANDARDISED)
+    return [own, *(scaling for scaling in usual if not scaling.same(own))]
 
 
-def _turned(scaling: Scaling) -> Scaling:
-    """The same with its channels in the other order."""
+def _reversed_channels(scaling: Scaling) -> Scaling:
+    """The scaling with its channels in reverse order."""
     scale, offset = (numbers[::-1] for numbers in scaling.by_channel(3))
     return Scaling(scale, offset)
 
 
 def colours(model: SteeringModel) -> list[Colour]:
-    """The declared colours, then the usual others."""
+    """The declared colour format, then the usual others."""
     own = model.preprocess.colour
     return [own] if model.preprocess.channels == 1 else list(dict.fromkeys((own, *COLOURS)))
 
 
 def crops_of(model: SteeringModel, recordings: Sequence[Recording]) -> list[Crop]:
-    """`crops_for` the frames of these recordings."""
-    return crops_for(model, [(one.info.width, one.info.height) for one in recordings])
+    """`crops_for` with the frame sizes of these recordings."""
+    return crops_for(model, [(recording.info.width, recording.info.height) for recording in recordings])
 
 
 def settings(
     model: SteeringModel, crops: Sequence[Crop], outputs: Sequence[str | None] = (None,)
 ) -> Iterator[Setting]:
-    """The declared setting first, then every other of these crops and outputs, the colours and the scalings.
+    """The declared setting, then every other combination of these crops and outputs, the colours and scalings.
 
-    The sign is the declared one: the other's answers are the same, negated.
+    The sign is always the declared one: the other sign only negates the predictions.
     """
     own = declared(model)
     for output in outputs:
@@ -138,16 +138,16 @@ def neighbours(
     crops: Sequence[Crop],
     outputs: Sequence[str | None] = (None,),
 ) -> Iterator[Setting]:
-    """The setting, then every one with a single change of crop, colours, scaling or output."""
+    """The setting, then every one that differs from it in crop, colour format, scaling or output alone."""
     own = declared(model).scaling
     yield setting
-    others = {
+    alternatives = {
         "crop": crops,
         "colour": colours(model),
         "scaling": scalings(own, setting.colour),
         "output": outputs,
     }
-    for kind, values in others.items():
+    for kind, values in alternatives.items():
         for value in values:
             if value != getattr(setting, kind):
                 changed: dict[str, Any] = {kind: value}

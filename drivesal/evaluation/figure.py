@@ -1,4 +1,4 @@
-"""An evaluation as one picture: the angles over time, the answer against the truth, the errors' histogram."""
+"""An evaluation as one figure: angles over time, prediction against label, and the error histogram."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 from drivesal.angle import digits
-from drivesal.evaluation.measure import Errors, joined, measured, steering_limits
+from drivesal.evaluation.metrics import Errors, compare_with_baselines, joined, steering_limits
 from drivesal.evaluation.report import clock
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from drivesal.angle import AngleKind
-    from drivesal.evaluation.answers import Answers
-    from drivesal.evaluation.stretches import Stretch
+    from drivesal.evaluation.predictions import Predictions
+    from drivesal.evaluation.segments import Segment
     from drivesal.types import Doubles
 
 DPI = 110
@@ -34,13 +34,14 @@ ANGLES = ("predicted", "truth")
 _WIDTH_IN = 11.0
 _HEAD_IN, _BELOW_IN = 1.05, 4.4
 _ONE_ROW_IN, _ROW_IN, _LEAST_ROW_IN, _MOST_IN = 3.0, 1.9, 0.9, 60.0
-"""Heights of a recording's row, alone and among others, and about that of all rows."""
+"""Height of a recording's row if it is alone and if there are several, its minimum, and the most for all
+rows."""
 _LEFT_IN, _RIGHT_IN, _GAP_IN = 0.8, 0.3, 0.5
 _STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
 TRUTH, PREDICTED, WORST, FAINT = "#1f2a36", "#d55e00", "#f0e442", "#8b949e"
 _LABEL = Line2D([], [], color=TRUTH, lw=1.3, label="label")
-_ANSWER = Line2D([], [], color=PREDICTED, lw=1.0, label="predicted")
-_STRETCH = Patch(color=WORST, alpha=0.45, lw=0, label="worst stretches")
+_PREDICTION = Line2D([], [], color=PREDICTED, lw=1.0, label="predicted")
+_SEGMENT = Patch(color=WORST, alpha=0.45, lw=0, label="worst segments")
 _SETTINGS: Any = {
     "agg.path.chunksize": 20_000,
     "axes.edgecolor": "#57606a",
@@ -52,72 +53,78 @@ _SETTINGS: Any = {
 }
 
 
-def picture(
-    answers: Sequence[Answers],
+def render_png(
+    predictions: Sequence[Predictions],
     kind: AngleKind,
     model_name: str,
-    stretches: Sequence[Stretch],
+    segments: Sequence[Segment],
     labels: AngleKind | None = None,
 ) -> bytes:
-    """The figure as PNG; each recording has a row of its own, and the worst stretches marked and numbered.
+    """The figure as PNG: one row per recording, with the worst segments marked and numbered.
 
-    `labels` is the kind of the labels where they cannot be compared with the answers: they then have an axis of
-    their own, at the right, and there is no histogram of errors.
+    `labels` is the kind of the labels where they cannot be compared with the predictions: they then have their
+    own axis on the right, and there is no error histogram.
     """
     with matplotlib.rc_context(_SETTINGS), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a file's name may be in any script
-        figure = _drawn(answers, kind, model_name, stretches, labels)
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a file name may be in any script
+        figure = _draw(predictions, kind, model_name, segments, labels)
         data = BytesIO()
         FigureCanvasAgg(figure)
         figure.savefig(data, format="png", metadata={"Software": "drivesal"})
     return data.getvalue()
 
 
-def _drawn(
-    answers: Sequence[Answers],
+def _draw(
+    predictions: Sequence[Predictions],
     kind: AngleKind,
     model_name: str,
-    stretches: Sequence[Stretch],
+    segments: Sequence[Segment],
     labels: AngleKind | None = None,
 ) -> Figure:
-    count = len(answers)
+    count = len(predictions)
     row_in = max(min(_ROW_IN if count > 1 else _ONE_ROW_IN, _MOST_IN / count), _LEAST_ROW_IN)
     height_in = _HEAD_IN + count * row_in + _BELOW_IN
     figure = Figure(figsize=(_WIDTH_IN, height_in), dpi=DPI)
 
     def place(left_in: float, top_in: float, width_in: float, tall_in: float) -> Axes:
-        """Axes by their sizes in inches: a layout that is solved for takes minutes with many recordings."""
+        """Axes at a position in inches: an automatic layout takes minutes with many recordings."""
         bottom_in = height_in - top_in - tall_in
         return figure.add_axes(
             (left_in / _WIDTH_IN, bottom_in / height_in, width_in / _WIDTH_IN, tall_in / height_in)
         )
 
     figure.text(
-        0.5, 1 - 0.1 / height_in, _title(answers, kind, model_name, labels), fontsize=11, ha="center", va="top"
+        0.5,
+        1 - 0.1 / height_in,
+        _title(predictions, kind, model_name, labels),
+        fontsize=11,
+        ha="center",
+        va="top",
     )
-    size, true_size = (max(float(np.abs(getattr(one, name)).max()) for one in answers) for name in ANGLES)
+    size, true_size = (
+        max(float(np.abs(getattr(of_drive, name)).max()) for of_drive in predictions) for name in ANGLES
+    )
     size, true_size = (max(size, true_size, 1e-6),) * 2 if labels is None else (size or 1e-6, true_size or 1e-6)
     right_in = _RIGHT_IN if labels is None else _LEFT_IN
-    for number, one in enumerate(answers):
+    for number, of_drive in enumerate(predictions):
         axis = place(_LEFT_IN, _HEAD_IN + number * row_in, _WIDTH_IN - _LEFT_IN - right_in, row_in - _GAP_IN)
         right = _own_axis(axis, labels, true_size) if labels else axis
-        _over_time(
-            (axis, right), one, kind, [pair for pair in enumerate(stretches, 1) if pair[1].recording == number]
-        )
-        axis.set_ylim(-1.05 * size, 1.3 * size)  # room for the numbers of the stretches
+        ranked = [(rank, segment) for rank, segment in enumerate(segments, 1) if segment.recording == number]
+        _over_time((axis, right), of_drive, kind, ranked)
+        axis.set_ylim(-1.05 * size, 1.3 * size)  # room for the numbers of the segments
         if count > 1:
-            axis.set_title(_short(one.name, 80), loc="left", fontsize=9)
+            axis.set_title(_short(of_drive.name, 80), loc="left", fontsize=9)
         if number == 0:
-            _legend(axis, [_LABEL, _ANSWER, _STRETCH] if stretches else [_LABEL, _ANSWER])
+            _legend(axis, [_LABEL, _PREDICTION, _SEGMENT] if segments else [_LABEL, _PREDICTION])
     axis.set_xlabel("time in the recording [m:ss]")
-    truth, predicted = joined(answers, "truth"), joined(answers, "predicted")
+    truth, predicted = joined(predictions, "truth"), joined(predictions, "predicted")
     top_in, tall_in = height_in - _BELOW_IN + 0.35, _BELOW_IN - 0.85
     square = place(_LEFT_IN, top_in, tall_in, tall_in)
     _against(square, truth, predicted, (labels or kind, kind), (true_size, size))
     if labels is not None:
-        text = f"No errors: answers in {kind.unit} and labels in {labels.unit}\nhave no common scale here."
+        text = f"No errors: predictions in {kind.unit} and labels\nin {labels.unit} have no common scale."
         if kind.unit == labels.unit:
-            text = "No errors: nothing says how far the steering wheel\nturns for the road wheels."
+            text = "No errors: the ratio of steering-wheel to\nroad-wheel angle is unknown."
         figure.text(0.72, 1 - (top_in + tall_in / 2) / height_in, text, ha="center", va="center", color=FAINT)
         return figure
     left_in = _LEFT_IN + tall_in + 1.0
@@ -126,7 +133,7 @@ def _drawn(
 
 
 def _legend(axis: Axes, handles: list[Artist]) -> None:
-    """Above the axes on the right, where it covers nothing."""
+    """Add a legend above the axes on the right, where it covers nothing."""
     axis.legend(
         handles=handles,
         loc="lower right",
@@ -138,7 +145,7 @@ def _legend(axis: Axes, handles: list[Artist]) -> None:
 
 
 def _own_axis(axis: Axes, labels: AngleKind, size: float) -> Axes:
-    """An axis at the right edge for labels of this kind, which the zero lines share."""
+    """A second y axis at the right for labels of this kind, with its zero at the same height."""
     right = axis.twinx()
     right.set_ylim(-1.05 * size, 1.3 * size)
     right.set_ylabel(f"label {_unit(labels)}, left +")
@@ -146,40 +153,46 @@ def _own_axis(axis: Axes, labels: AngleKind, size: float) -> Axes:
     return right
 
 
-def _title(answers: Sequence[Answers], kind: AngleKind, model_name: str, labels: AngleKind | None) -> str:
-    found = measured(answers)
+def _title(
+    predictions: Sequence[Predictions], kind: AngleKind, model_name: str, labels: AngleKind | None
+) -> str:
+    comparison = compare_with_baselines(predictions)
 
-    def rmse(one: Errors) -> str:
-        return "unknown" if one.rmse is None else f"{one.rmse:.{_digits(kind)}f}{kind.symbol}"
+    def rmse(errors: Errors) -> str:
+        return "unknown" if errors.rmse is None else f"{errors.rmse:.{_digits(kind)}f}{kind.symbol}"
 
-    model = found.model
+    model = comparison.model
     correlation = "" if model.correlation is None else f"   r = {digits(model.correlation, '.3f')}"
     frames = f"{model.frames:,} frame{'s'[: model.frames != 1]}"
-    name = os.path.basename(answers[0].name) if len(answers) == 1 else f"{len(answers)} recordings"
+    count = len(predictions)
+    name = os.path.basename(predictions[0].name) if count == 1 else f"{count} recordings"
     head = f"{_short(model_name, 40)} on {_short(name, 60)}\n"
     if labels is not None:
         r = "unknown" if model.correlation is None else digits(model.correlation, ".3f")
-        kinds = f"answers in {kind.phrase}, labels in {labels.phrase}"
-        return f"{head}r = {r}   {frames}\n{kinds}: their sizes are not compared"
+        kinds = f"predictions in {kind.phrase}, labels in {labels.phrase}"
+        return f"{head}r = {r}   {frames}\n{kinds}: their magnitudes are not compared"
     return (
         f"{head}"
         f"RMSE {rmse(model)}   MAE {model.mean_absolute:.{_digits(kind)}f}{kind.symbol}   "
         f"bias {_signed(model.bias, kind)}{correlation}   {frames}\n"
-        f"always 0: RMSE {rmse(found.always_0)};   the label {found.step_s:.2g} s before: "
-        f"RMSE {rmse(found.last_label)}"
+        f"always 0: RMSE {rmse(comparison.always_0)};   the label {comparison.step_s:.2g} s before: "
+        f"RMSE {rmse(comparison.last_label)}"
     )
 
 
 def _over_time(
-    axes: tuple[Axes, Axes], answers: Answers, kind: AngleKind, stretches: Sequence[tuple[int, Stretch]]
+    axes: tuple[Axes, Axes],
+    predictions: Predictions,
+    kind: AngleKind,
+    segments: Sequence[tuple[int, Segment]],
 ) -> None:
-    """Both angles of one recording, on axes for answers and labels; lines end at gaps in time."""
+    """Plot both angles of one recording, on axes for predictions and labels; lines end at gaps in time."""
     axis, right = axes
-    for rank, one in stretches:
-        axis.axvspan(one.start_s, one.end_s, fc=WORST, ec="white", alpha=0.45, lw=2)
+    for rank, segment in segments:
+        axis.axvspan(segment.start_s, segment.end_s, fc=WORST, ec="white", alpha=0.45, lw=2)
         axis.annotate(
             str(rank),
-            ((one.start_s + one.end_s) / 2, 1),
+            ((segment.start_s + segment.end_s) / 2, 1),
             xycoords=("data", "axes fraction"),
             xytext=(0, -3),
             textcoords="offset points",
@@ -188,17 +201,18 @@ def _over_time(
             fontweight="bold",
         )
     axis.axhline(0, color=FAINT, lw=0.6, zorder=1)
-    places = [first for first, _ in answers.runs[1:]]
-    single = [first for first, end in answers.runs if end - first == 1]
-    times = np.insert(answers.time_s, places, np.nan)
-    for where, values, colour, width in (
-        (axis, answers.predicted, PREDICTED, 1.0),
-        (right, answers.truth, TRUTH, 1.3),
+    gaps = [first for first, _ in predictions.runs[1:]]
+    single = [first for first, end in predictions.runs if end - first == 1]
+    times = np.insert(predictions.time_s, gaps, np.nan)
+    for target, values, colour, width in (
+        (axis, predictions.predicted, PREDICTED, 1.0),
+        (right, predictions.truth, TRUTH, 1.3),
     ):
-        where.plot(times, np.insert(values, places, np.nan), color=colour, lw=width)
-        where.plot(answers.time_s[single], values[single], ".", color=colour, ms=4)
+        target.plot(times, np.insert(values, gaps, np.nan), color=colour, lw=width)
+        target.plot(predictions.time_s[single], values[single], ".", color=colour, ms=4)
     axis.set_ylabel(f"{'angle' if axis is right else 'predicted'} {_unit(kind)}, left +")
-    first_s, seconds = answers.time_s[0], max(np.ptp(answers.time_s) + answers.step_s, 1.0)
+    first_s = predictions.time_s[0]
+    seconds = max(np.ptp(predictions.time_s) + predictions.step_s, 1.0)
     axis.set_xlim(first_s - 0.002 * seconds, first_s + seconds)
     step_s = next((step for step in _STEPS_S if seconds / step <= 12), seconds / 6)
     axis.xaxis.set_major_locator(MultipleLocator(step_s))
@@ -214,20 +228,20 @@ def _against(
     kinds: tuple[AngleKind, AngleKind],
     largest: tuple[float, float],
 ) -> None:
-    """Answer over truth (their kinds and largest sizes: labels', answers'), and the limits of the bands.
+    """Plot prediction over label, the band limits, and the diagonal if both are of one kind.
 
-    With the diagonal where both are of one kind.
+    `kinds` and `largest` (absolute values) are given as (labels', predictions').
     """
-    wide, high = (1.05 * one for one in largest)
+    wide, high = (1.05 * size for size in largest)
     for limit in steering_limits(kinds[0]):
-        for side in (-limit, limit):
-            if abs(side) < wide:
-                axis.axvline(side, color=FAINT, lw=0.7, ls=":", zorder=1)
+        for signed in (-limit, limit):
+            if abs(signed) < wide:
+                axis.axvline(signed, color=FAINT, lw=0.7, ls=":", zorder=1)
     alpha = float(np.clip(20 / np.sqrt(len(truth)), 0.05, 0.8))
     axis.scatter(truth, predicted, s=7, color=PREDICTED, alpha=alpha, lw=0, zorder=2)
     axis.set(xlim=(-wide, wide), ylim=(-high, high), box_aspect=1)
-    for one in (axis.xaxis, axis.yaxis):
-        one.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
+    for direction in (axis.xaxis, axis.yaxis):
+        direction.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
     axis.set_xlabel(f"label {_unit(kinds[0])}, left +   (dotted: limits of the steering bands)")
     axis.set_ylabel(f"predicted {_unit(kinds[1])}, left +")
     if kinds[0] != kinds[1]:
@@ -237,11 +251,11 @@ def _against(
 
 
 def _errors(axis: Axes, error: Doubles, kind: AngleKind) -> None:
-    """How often each error occurs; a few that are far larger than the rest are counted at the ends."""
+    """Plot the error histogram; a few errors far larger than the rest are counted in the outermost bars."""
     size = np.abs(error)
     reach = max(min(float(size.max()), 2 * float(np.percentile(size, 99.5))), 1e-6)
     beyond = int(np.count_nonzero(size > reach))
-    bins = 2 * int(np.clip(np.sqrt(len(error)) / 2, 7, 30)) + 1  # odd: one bar stands around 0
+    bins = 2 * int(np.clip(np.sqrt(len(error)) / 2, 7, 30)) + 1  # an odd number: one bar is centred on 0
     axis.hist(np.clip(error, -reach, reach), bins=bins, range=(-reach, reach), color=PREDICTED, alpha=0.85)
     bias = float(error.mean())
     axis.axvline(0, color=TRUTH, lw=0.9, ls="--")
@@ -273,6 +287,6 @@ def _unit(kind: AngleKind) -> str:
 
 
 def _short(name: str, most: int) -> str:
-    """A name that fits and can be drawn, its end kept."""
+    """A drawable name of at most `most` characters, cut at the start."""
     name = os.fsencode(name).decode("utf-8", "replace")
     return name if len(name) <= most else f"…{name[1 - most :]}"

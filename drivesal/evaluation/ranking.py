@@ -1,4 +1,4 @@
-"""What a search for settings found: a table by correlation, the setting that fits, and what is undecided."""
+"""The result of a settings search: a ranking by correlation, the setting that fits, and what is undecided."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import TYPE_CHECKING, Any
 from drivesal.evaluation.candidates import KINDS, Setting
 
 if TYPE_CHECKING:
-    from drivesal.evaluation.sizing import Size
+    from drivesal.evaluation.magnitude import MagnitudeMismatch
     from drivesal.recordings.inspection.label_check import Fit
 
 NEAR = 0.02
-"""Correlations closer than this are one: the setting with the fewest changes goes first."""
+"""Correlations closer than this count as equal: the setting with the fewest changes is preferred."""
 
-FURTHER = 2.0
-"""A setting whose RMSE is more than this many times another's does not do as well, whatever its correlation,"""
+MUCH_LARGER = 2.0
+"""A setting whose RMSE exceeds another's by this factor is worse, whatever its correlation, unless CLOSE
+holds."""
 CLOSE = 0.3
-"""unless it is at most this share of the best constant answer's."""
+"""An RMSE of at most this share of the best constant prediction's is never much larger."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One setting: `r` of its answers with the labels, its 95 % interval `low` to `high`, and its RMSE.
+class RankedSetting:
+    """One setting: correlation `r` of its predictions with the labels, 95 % interval `low` to `high`, and RMSE.
 
-    `options` say what differs from what is declared. `behind` is the 95 % interval of how much less its r is
-    than that of the setting that fits, None where none does. `rmse` is None where the labels are of another
-    kind of angle than the answers. `as_preset` is the RMSE in the unit of the preset that says it, None
-    without one.
+    `options` declare what differs from the declared setting. `behind` is the 95 % interval of the winner's r
+    minus this one's, None without a winner. `rmse` is None if labels and predictions are of different kinds of
+    angle. `as_preset` is the RMSE in the unit of the preset that declares the setting, None without one.
     """
 
     setting: Setting
@@ -41,9 +41,9 @@ class Row:
     as_preset: float | None = None
 
     @property
-    def promised(self) -> float | None:
-        """The RMSE once the setting is said as advised: by its preset, unless that makes it much larger."""
-        if self.as_preset is None or (self.rmse is not None and self.as_preset > FURTHER * self.rmse):
+    def expected_rmse(self) -> float | None:
+        """The RMSE with the advised options: with the preset, unless that makes it much larger."""
+        if self.as_preset is None or (self.rmse is not None and self.as_preset > MUCH_LARGER * self.rmse):
             return self.rmse
         return self.as_preset
 
@@ -56,51 +56,51 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """What a search found.
+    """The result of a settings search.
 
-    `declared` is what was declared; `rows` the settings that were tried on all `frames`, the best first;
-    `tried` counts all combinations, each of which stands for both signs. `chance` is the share of searches with
-    shifted labels whose best was as good as the best here, None where the frames are too few. `winner` is the
-    setting that fits, None where none is better than chance; `best` the same where it is clearly better than
-    the declared one. `constant` is the RMSE of the best constant answer, in the labels' unit. `size` says that
-    the winner's answers are of the wrong size. All angles in the model's unit.
+    `declared` is the declared setting; `rows` are the settings tried on all `frames`, the best first; `tried`
+    counts all combinations, each with both signs. `chance` is the share of searches with shifted labels whose
+    best was as good, None if there are too few frames. `winner` is the setting that fits, None if none is
+    better than chance; `best` is the one that fits and is clearly better than the declared one. `constant` is
+    the RMSE of the best constant prediction, in the labels' unit. `size` reports that the winner's predictions
+    have the wrong magnitude. All angles are in the model's unit.
     """
 
-    declared: Row
-    rows: tuple[Row, ...]
+    declared: RankedSetting
+    rows: tuple[RankedSetting, ...]
     tried: int
     frames: int
     chance: float | None
-    winner: Row | None
-    best: Row | None
+    winner: RankedSetting | None
+    best: RankedSetting | None
     constant: float
     fit: Fit
-    size: Size | None = None
+    size: MagnitudeMismatch | None = None
 
     @property
-    def undecided(self) -> tuple[Row, ...]:
-        """The settings that fit as well as the winner, as far as these frames tell."""
+    def undecided(self) -> tuple[RankedSetting, ...]:
+        """The settings that these frames cannot distinguish from the winner."""
         return tuple(
             row for row in self.rows if row is not self.winner and _as_good(row, self.winner, self.constant)
         )
 
     def undecided_lines(self) -> Iterator[str]:
-        """What is undecided, a line for each thing that is: "colours: YUV, YCrCb or Lab"."""
+        """One line per undecided field: "colours: YUV, YCrCb or Lab"."""
         winner = self.winner
         if winner is None:
             return
-        together = 0
-        ways: dict[str, list[str]] = {}
+        several = 0
+        alternatives: dict[str, list[str]] = {}
         for row in self.undecided:
             changed = row.setting.changes(winner.setting)
             if len(changed) == 1:
-                ways.setdefault(changed[0], []).append(_value(row.setting, changed[0]))
+                alternatives.setdefault(changed[0], []).append(_value(row.setting, changed[0]))
             else:
-                together += 1
-        for kind, values in ways.items():
+                several += 1
+        for kind, values in alternatives.items():
             yield f"{KINDS[kind]}: {_either([_value(winner.setting, kind), *values])}"
-        if together:
-            yield f"{together} more that differ in several of these"
+        if several:
+            yield f"{several} more that differ in several of these"
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -118,15 +118,15 @@ class Ranking:
         }
 
 
-def as_close(row: Row, other: Row, constant: float) -> bool:
-    """Whether a setting's answers are about as close to the labels as another's; so where that is not known."""
+def as_close(row: RankedSetting, other: RankedSetting, constant: float) -> bool:
+    """Whether a setting's RMSE is not much larger than another's; True if one is unknown."""
     if row.rmse is None or other.rmse is None:
         return True
-    return row.rmse <= max(FURTHER * other.rmse, CLOSE * constant)
+    return row.rmse <= max(MUCH_LARGER * other.rmse, CLOSE * constant)
 
 
-def _as_good(row: Row, winner: Row | None, constant: float) -> bool:
-    """Whether the frames do not tell this setting from the winner."""
+def _as_good(row: RankedSetting, winner: RankedSetting | None, constant: float) -> bool:
+    """Whether the frames cannot distinguish this setting from the winner."""
     if row.behind is None or winner is None or not as_close(row, winner, constant):
         return False
     low, high = row.behind
@@ -138,7 +138,7 @@ def _value(setting: Setting, kind: str) -> str:
         return "whole frames"
     if kind == "positive":
         return f"positive {setting.positive}"
-    return " ".join(setting.said(kind)[1::2]) or "the declared one"
+    return " ".join(setting.option(kind)[1::2]) or "the declared one"
 
 
 def _either(values: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Some of the pictures of recordings that stream by, spread over all of them."""
+"""Bounded, evenly spread samples of streamed recordings."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
-from drivesal.evaluation.input_scaling import APART_S, LEAST_MOMENTS, scaling_doubt
-from drivesal.evaluation.scaling_findings import Doubt
+from drivesal.evaluation.input_scaling import APART_S, LEAST_MOMENTS, check_scaling
+from drivesal.evaluation.scaling_warning import ScalingWarning
 from drivesal.model.domain import Unlike, unlike_training
 
 if TYPE_CHECKING:
@@ -19,88 +19,88 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MOST = 256
-"""Pictures kept at most."""
+"""The most images in a sample."""
 MOST_BYTES = 64 * 2**20
-"""Their bytes at most, though LEAST_MOMENTS of them are kept whatever their size."""
+"""The most bytes of images in a sample; LEAST_MOMENTS images are kept whatever their size."""
 
 
-class Spread(Generic[T]):
-    """Every `stride`-th of what is added at first, and half as many whenever there are too many.
+class EvenSample(Generic[T]):
+    """Keeps every `stride`-th item, and doubles the stride whenever the sample exceeds its limit.
 
-    Memory is bounded however many there are, and what stays is spread evenly over all that came.
+    Memory stays bounded, and the kept items are spread evenly over the whole stream.
     """
 
     def __init__(self, stride: int = 1) -> None:
-        self._stride, self._came = stride, 0
+        self._stride, self._count = stride, 0
         self.kept: list[T] = []
 
     def add(self, make: Callable[[], T], most: int) -> None:
-        """The next thing, which is made only where it is kept; at most so many stay."""
-        if self._came % self._stride == 0:
+        """Count the next item; `make` builds it only if it is kept. At most `most` items remain."""
+        if self._count % self._stride == 0:
             self.kept.append(make())
-        self._came += 1
+        self._count += 1
         if len(self.kept) > most:
             self.kept = self.kept[::2]
             self._stride *= 2
 
 
-class JoinedClock:
-    """One clock for recordings one after another: no moment of one is another's, whatever their own say."""
+class ContinuousClock:
+    """One time axis for consecutive recordings, on which frames of different recordings never coincide."""
 
     def __init__(self) -> None:
         self._shift_s: float | None = None
         self._last_s = 0.0
 
     def begin(self) -> None:
-        """Another recording comes."""
+        """Start the next recording."""
         self._shift_s = None
 
     def __call__(self, time_s: float) -> float:
-        """The time [s] of the next frame of the recording."""
+        """The time [s] on the joint axis of the recording's next frame."""
         if self._shift_s is None:
             self._shift_s = self._last_s + APART_S - time_s
         self._last_s = time_s + self._shift_s
         return self._last_s
 
 
-class Sample:
-    """Pictures spread evenly over recordings that stream by, as `scaling_doubt` takes them.
+class ImageSample:
+    """Model inputs spread evenly over streamed recordings, in the form that `check_scaling` takes.
 
-    `labelled` False leaves the labels out: they cannot be compared with the answers.
+    `labelled` False ignores the labels, where they cannot be compared with the predictions.
     """
 
     def __init__(self, most: int = MOST, labelled: bool = True) -> None:
         self._most, self._labelled = most, labelled
-        self._spread: Spread[tuple[Image, Floats, float, float]] = Spread()
-        self._clock = JoinedClock()
+        self._sample: EvenSample[tuple[Image, Floats, float, float]] = EvenSample()
+        self._clock = ContinuousClock()
 
     def __len__(self) -> int:
-        return len(self._spread.kept)
+        return len(self._sample.kept)
 
     def begin(self) -> None:
-        """Another recording comes: none of its moments is one of those before, whatever its clock says."""
+        """Start the next recording."""
         self._clock.begin()
 
-    def add(self, pictures: Image, others: Floats, labels: Doubles, times_s: Doubles) -> None:
-        """The next pictures (N, h, w, 3) of a recording, N at least 1, as `scaling_doubt` takes them."""
-        most = min(self._most, max(MOST_BYTES // pictures[0].nbytes, LEAST_MOMENTS))
-        for picture, beside, label, time_s in zip(pictures, others, labels, times_s, strict=True):
-            kept = functools.partial(_copied, picture, beside, float(label), self._clock(float(time_s)))
-            self._spread.add(kept, most)
+    def add(self, images: Image, auxiliary_inputs: Floats, labels: Doubles, times_s: Doubles) -> None:
+        """Add the next images (N, h, w, 3) of a recording, N at least 1; arguments as of `check_scaling`."""
+        most = min(self._most, max(MOST_BYTES // images[0].nbytes, LEAST_MOMENTS))
+        for image, numbers, label, time_s in zip(images, auxiliary_inputs, labels, times_s, strict=True):
+            make = functools.partial(_copied, image, numbers, float(label), self._clock(float(time_s)))
+            self._sample.add(make, most)
 
-    def doubt(self, model: SteeringModel) -> Doubt | None:
-        """What `scaling_doubt` says of the pictures kept."""
-        if not self._spread.kept:
+    def scaling_warning(self, model: SteeringModel) -> ScalingWarning | None:
+        """The result of `check_scaling` on the sample; None without images."""
+        if not self._sample.kept:
             return None
-        pictures, others, labels, times_s = zip(*self._spread.kept, strict=True)
+        images, auxiliary_inputs, labels, times_s = zip(*self._sample.kept, strict=True)
         known = labels if self._labelled else None
-        return scaling_doubt(model, np.stack(pictures), known, np.stack(others), times_s)
+        return check_scaling(model, np.stack(images), known, np.stack(auxiliary_inputs), times_s)
 
     def unlike(self, model: SteeringModel, info: RecordingInfo) -> Unlike | None:
-        """What `unlike_training` says of them; `info` is that of a recording they are of."""
-        kept = self._spread.kept
-        return unlike_training(model.card, [one[0] for one in kept], [one[3] for one in kept], info)
+        """The result of `unlike_training` on the sample; `info` is of one of its recordings."""
+        kept = self._sample.kept
+        return unlike_training(model.card, [item[0] for item in kept], [item[3] for item in kept], info)
 
 
-def _copied(picture: Image, beside: Floats, label: float, time_s: float) -> tuple[Image, Floats, float, float]:
-    return picture.copy(), beside.copy(), label, time_s
+def _copied(image: Image, numbers: Floats, label: float, time_s: float) -> tuple[Image, Floats, float, float]:
+    return image.copy(), numbers.copy(), label, time_s

@@ -1,4 +1,4 @@
-"""Whether a model is better than one that always answers 0, as far as so many frames can tell."""
+"""Whether a model is significantly better than always predicting 0."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from drivesal.angle import AngleKind
 
 FAR, FOLLOWS = 0.6, 0.7
-"""An RMSE below this share of always 0's, with this correlation or more, is no chance, whatever the blocks say.
+"""An RMSE below FAR of always 0's with a correlation of at least FOLLOWS is significant despite the interval.
 
-Over half a minute a single bend may hold all that the labels vary, and many draws miss it. Of pieces of 20, 30
-and 60 s of a real drive this lets pass every one that a good model is right on, and no more of constants, noise
-and the answers to another time than before; shorter blocks let more of those pass (docs/evaluate.md).
+Within half a minute a single bend may hold all variation of the labels, and many resamples miss it. On segments
+of 20, 30 and 60 s of a real drive, this rule accepts all on which a good model is right, and no more constants,
+noise or predictions of another time than without it; shorter blocks would accept more (docs/evaluate.md).
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """The RMSE of a model and of always 0; `low` to `high` is the 95 % interval of the share of the latter's
-    squared error that the model takes away, below 0 where it adds to it. `correlation` is that of answers and
-    labels, None where either is constant.
+    """RMSE of a model and of always predicting 0. `low` to `high` is the 95 % interval of the share of always
+    0's squared error that the model removes, negative if it adds error. `correlation` is of predictions and
+    labels, None if either is constant.
     """
 
     rmse: float
@@ -39,43 +39,44 @@ class Gain:
 
     @property
     def clear(self) -> bool:
-        """Whether the model is better beyond chance."""
+        """Whether the model is significantly better."""
         far = self.rmse < FAR * self.always_0 and (self.correlation or 0.0) >= FOLLOWS
         return far or self.low > 0
 
     def sentence(self, kind: AngleKind) -> str | None:
-        """That the model is no better, in words with both figures; None where it clearly is better."""
+        """States that the model is not better, with both RMSEs; None if it is significantly better."""
         if self.clear:
             return None
         figures = f"RMSE {self.rmse:.3g}{kind.symbol} against {self.always_0:.3g}{kind.symbol}"
         if self.rmse >= self.always_0:
             return f"no better than always 0: {figures}"
-        return f"not clearly better than always 0: {figures}, which chance alone may give"
+        return f"not clearly better than always 0: {figures}, a difference that may be chance"
 
 
 def gain(predicted: ArrayLike, truth: ArrayLike, times_s: ArrayLike, drives: ArrayLike) -> Gain:
-    """The gain over always 0 of (n,) angles against labels, at times [s] of the drives of these numbers."""
-    answers, labels = np.asarray(predicted, np.float64), np.asarray(truth, np.float64)
-    own, still = (answers - labels) ** 2, labels**2
+    """The gain over always 0 of (n,) predictions against labels, at `times_s` [s] in `drives` (drive
+    numbers)."""
+    predictions, labels = np.asarray(predicted, np.float64), np.asarray(truth, np.float64)
+    of_model, of_zero = (predictions - labels) ** 2, labels**2
     block = _blocks(np.asarray(times_s, np.float64), np.asarray(drives))
     count = int(block.max()) + 1
-    sums = np.stack([np.bincount(block, one, count) for one in (own, still)])
+    sums = np.stack([np.bincount(block, squared, count) for squared in (of_model, of_zero)])
     draws = np.random.default_rng(SEED).integers(0, count, (RESAMPLED, count))
-    mine, zero = sums[:, draws].sum(axis=2)
-    shares = 1 - np.divide(mine, zero, out=np.full(RESAMPLED, np.inf), where=zero > 0)
+    model, zero = sums[:, draws].sum(axis=2)
+    shares = 1 - np.divide(model, zero, out=np.full(RESAMPLED, np.inf), where=zero > 0)
     low, high = np.quantile(shares, (0.025, 0.975), method="nearest").tolist()
-    varies = np.ptp(answers) > 0 and np.ptp(labels) > 0
-    r = float(np.corrcoef(answers, labels)[0, 1]) if varies else None
-    return Gain(math.sqrt(own.mean()), math.sqrt(still.mean()), low, high, r)
+    varies = np.ptp(predictions) > 0 and np.ptp(labels) > 0
+    r = float(np.corrcoef(predictions, labels)[0, 1]) if varies else None
+    return Gain(math.sqrt(of_model.mean()), math.sqrt(of_zero.mean()), low, high, r)
 
 
 def _blocks(times_s: NDArray[np.float64], drives: NDArray[np.generic]) -> NDArray[np.int64]:
-    """(n,) the number of each frame's block: BLOCK_S of one drive, less where there would be too few."""
-    numbers, number = np.unique(drives, return_inverse=True)
-    starts = np.array([times_s[number == one].min() for one in range(len(numbers))])
-    since = times_s - starts[number]
-    whole = sum(since[number == one].max() for one in range(len(numbers)))
-    length = block_length(float(whole))
-    pairs = np.stack([number, (since / length).astype(np.int64)], axis=1)
-    _, found = np.unique(pairs, axis=0, return_inverse=True)
-    return found.reshape(-1).astype(np.int64)
+    """(n,) the block number of each frame: BLOCK_S of one drive, shorter if there would be too few blocks."""
+    names, number = np.unique(drives, return_inverse=True)
+    starts = np.array([times_s[number == drive].min() for drive in range(len(names))])
+    since_s = times_s - starts[number]
+    total_s = sum(since_s[number == drive].max() for drive in range(len(names)))
+    length_s = block_length(float(total_s))
+    pairs = np.stack([number, (since_s / length_s).astype(np.int64)], axis=1)
+    _, block = np.unique(pairs, axis=0, return_inverse=True)
+    return block.reshape(-1).astype(np.int64)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from drivesal.evaluation.doubts import Doubts, told_apart
-from drivesal.evaluation.input_scaling import doubt_of_frames
+from drivesal.evaluation.input_scaling import check_scaling_of_frames
+from drivesal.evaluation.model_warnings import ModelWarnings, without_duplicates
 from drivesal.explanation.study import Study
 from drivesal.model.domain import unlike_training
 from drivesal.recordings.labels.comparing import truths
@@ -13,16 +13,20 @@ from drivesal.rendering.request import Request
 from drivesal.types import Recording
 
 if TYPE_CHECKING:
-    from drivesal.evaluation.quick import Better
+    from drivesal.evaluation.quick_check import BetterSetting
     from drivesal.model.steering_model import SteeringModel
 
 
 def doubts_of(
-    recording: Recording, model: SteeringModel, studied: Study, request: Request, better: Better | None = None
-) -> Doubts:
+    recording: Recording,
+    model: SteeringModel,
+    studied: Study,
+    request: Request,
+    better: BetterSetting | None = None,
+) -> ModelWarnings:
     """What the frames of the probe make doubtful; `better` is what their labels say of other settings."""
     frames = studied.frames
-    scaling = doubt_of_frames(model, truths(frames, recording, model.kind), request.explain.batch_size)
+    scaling = check_scaling_of_frames(model, truths(frames, recording, model.kind), request.explain.batch_size)
     images = [frame.image for frame in frames]
     times_s = [frame.time_s for frame in frames]
-    return told_apart(better, scaling, unlike_training(model.card, images, times_s, recording.info))
+    return without_duplicates(better, scaling, unlike_training(model.card, images, times_s, recording.info))

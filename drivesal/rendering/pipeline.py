@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from drivesal.evaluation.advice import going_on
-from drivesal.evaluation.gathered import views_of
-from drivesal.evaluation.quick import better_setting
-from drivesal.evaluation.sizing import labels_said
+from drivesal.evaluation.advice import next_command
+from drivesal.evaluation.crop_views import collector_for
+from drivesal.evaluation.magnitude import label_metadata
+from drivesal.evaluation.quick_check import better_setting
 from drivesal.explanation.explainer import Explainer
 from drivesal.explanation.frame_batches import Batch, batches, nothing_decoded
 from drivesal.explanation.study import study
@@ -81,19 +81,14 @@ def render_video(
     clock = StageTimes()
     started = time.perf_counter()
     with clock.measure("probe"):
-        views = views_of(model, recording)
-        studied = study(recording, model, request.explain, request.span, watch=views.look)
-        said = labels_said([recording.info], model)
-        doubts = doubts_of(
-            recording,
-            model,
-            studied,
-            request,
-            better_setting(model, views.gathered(unit=None if labels is None else labels.unit, said=said)),
-        )
+        collector = collector_for(model, recording)
+        studied = study(recording, model, request.explain, request.span, watch=collector.add_suitable)
+        metadata = label_metadata([recording.info], model)
+        views = collector.views(unit=None if labels is None else labels.unit, metadata=metadata)
+        doubts = doubts_of(recording, model, studied, request, better_setting(model, views))
         painter = Painter(recording, model, studied, request, warnings=doubts.shorts)
         explainer, contributions = studied.explainer, studied.probe[0].baseline_score is not None
-        del studied, views  # the probe's maps are not needed any more
+        del studied, collector, views  # the probe's maps are not needed any more
     parts = {name: outputs.part(path) for name, path in paths.items()}
     recording.losses.clear()
     summary = ErrorSummary(labels is None, contributions)
@@ -129,7 +124,7 @@ def render_video(
     clock.seconds["total"] = time.perf_counter() - started
     notes = [] if labels is None else [told(labels, model.kind, summary.correlation())]
     written = [note for one in exporters for note in one.notes]
-    next_step = going_on(model, [recording.info.format], doubts.better, advise)
+    next_step = next_command(model, [recording.info.format], doubts.better, advise)
     notes += [*doubts.sentences, *([next_step] if next_step else [])]
     facts = {
         **run_facts(model, explainer, request, painter.scale),

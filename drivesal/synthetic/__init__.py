@@ -1,1 +1,1 @@
-"""A procedural road: frames whose steering and whose evidence are known exactly."""
+"""Synthetic road: procedural frames whose steering angle and evidence are known exactly."""

@@ -1,7 +1,7 @@
-"""A pinhole camera on the car, and the flat ground it looks at.
+"""A pinhole camera on the car above flat ground.
 
-Points are in the camera's ground frame: origin on the ground under the camera, x ahead of the car, y to its
-left, z up, in metres. Pictures count columns `u` to the right and rows `v` down; a pixel's middle is at +0.5.
+Points are in the camera's ground frame: origin on the ground below the camera, x forward, y left and z up, in
+metres. Image columns `u` count to the right and rows `v` down; a pixel's centre is at +0.5.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ if TYPE_CHECKING:
     from drivesal.types import Doubles
 
 AHEAD_OF_AXLE_M = 1.8
-"""The camera stands behind the windscreen, so far ahead of the rear axle."""
+"""The distance of the camera, behind the windscreen, from the rear axle."""
 NEAR_M = 0.6
-"""Nothing nearer than this along the optical axis is drawn."""
+"""The near clipping distance along the optical axis."""
 
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera without roll. `size` is (width, height); angles in degrees, pitch down and yaw left."""
+    """A pinhole camera without roll. `size` is (width, height); pitch is positive down, yaw left, in
+    degrees."""
 
     size: tuple[int, int]
     height_m: float
@@ -37,7 +38,7 @@ class Camera:
 
     @classmethod
     def of(cls, scene: SceneParameters, size: tuple[int, int]) -> Camera:
-        """The scene's camera with pictures of this size."""
+        """The scene's camera with images of this size."""
         width, height = size
         focal_px = width / 2 / np.tan(np.radians(scene.field_of_view_deg) / 2)
         pitch_deg = float(np.degrees(np.arctan((0.5 - scene.horizon) * height / focal_px)))
@@ -45,12 +46,12 @@ class Camera:
 
     @functools.cached_property
     def focal_px(self) -> float:
-        """Focal length."""
+        """The focal length."""
         return float(self.size[0] / 2 / np.tan(np.radians(self.field_of_view_deg) / 2))
 
     @functools.cached_property
     def reach(self) -> float:
-        """How many times farther than with a view of 60 degrees things are seen in detail, 1 or more."""
+        """The factor, at least 1, by which drawing distances exceed those of a 60° field of view."""
         return float(max(1.0, self.focal_px / self.size[0] / 0.866))
 
     @functools.cached_property
@@ -68,7 +69,7 @@ class Camera:
 
     @functools.cached_property
     def horizon_px(self) -> float:
-        """The row of the horizon, the same in all columns; may lie outside of the picture."""
+        """The row of the horizon, the same in all columns; it may be outside the image."""
         return float(self.size[1] / 2 - self.focal_px * np.tan(np.radians(self.pitch_deg)))
 
     @functools.cached_property
@@ -87,22 +88,24 @@ class Camera:
 
     @functools.cached_property
     def from_ground(self) -> Doubles:
-        """(3, 3) homography from the ground (x, y, 1) to the picture."""
+        """(3, 3) homography from the ground (x, y, 1) to the image."""
         return self.matrix[:, [0, 1, 3]]
 
     @functools.cached_property
     def to_ground(self) -> Doubles:
-        """(3, 3) homography from the picture (u, v, 1) to the ground."""
+        """(3, 3) homography from the image (u, v, 1) to the ground."""
         return np.linalg.inv(self.from_ground).astype(np.float64)
 
     def project(self, points: Doubles) -> tuple[Doubles, Doubles]:
-        """(…, 3) or, on the ground, (…, 2) points [m] to (…, 2) columns and rows and (…,) depths [m]."""
+        """Project (…, 3) points, or (…, 2) on the ground, [m] to (…, 2) columns and rows and (…,) depths
+        [m]."""
         matrix = self.matrix if points.shape[-1] == 3 else self.from_ground
-        seen = points @ matrix[:, :-1].T + matrix[:, -1]
-        return seen[..., :2] / seen[..., 2:], seen[..., 2]
+        projected = points @ matrix[:, :-1].T + matrix[:, -1]
+        return projected[..., :2] / projected[..., 2:], projected[..., 2]
 
     def outline(self, points: Doubles) -> Doubles | None:
-        """(n, 2) or (n, 3) corners to (m, 2) in the picture, cut off at `NEAR_M`; None where none is left."""
+        """Project the polygon (n, 2) or (n, 3) to (m, 2) image points, clipped at `NEAR_M`; None if it
+        vanishes."""
         matrix = self.matrix if points.shape[-1] == 3 else self.from_ground
         depths = points @ matrix[2, :-1] + matrix[2, -1]
         if depths.max() <= NEAR_M:
@@ -113,7 +116,7 @@ class Camera:
 
 
 def _cut(points: Doubles, depths: Doubles) -> Doubles:
-    """The polygon's part at `NEAR_M` or beyond (Sutherland and Hodgman 1974, one plane)."""
+    """Clip the polygon to `NEAR_M` or beyond (Sutherland and Hodgman 1974, one plane)."""
     kept = []
     for index in range(len(points)):
         before = depths[index - 1]
@@ -127,14 +130,14 @@ def _cut(points: Doubles, depths: Doubles) -> Doubles:
 
 
 def camera_frame(pose: Pose, points: Doubles) -> Doubles:
-    """(…, 2) points of the world [m] in the camera's ground frame of a car with this pose."""
+    """(…, 2) world points [m] in the camera's ground frame of a car with this pose."""
     cos, sin = np.cos(pose.heading), np.sin(pose.heading)
     x, y = points[..., 0] - pose.x, points[..., 1] - pose.y
     return np.stack([cos * x + sin * y - AHEAD_OF_AXLE_M, cos * y - sin * x], axis=-1)
 
 
 def world_from_camera(pose: Pose) -> Doubles:
-    """(3, 3) from the camera's ground frame to the world, for (x, y, 1)."""
+    """(3, 3) transform of (x, y, 1) from the camera's ground frame to the world."""
     cos, sin = np.cos(pose.heading), np.sin(pose.heading)
     x, y = pose.x + AHEAD_OF_AXLE_M * cos, pose.y + AHEAD_OF_AXLE_M * sin
     return np.array([[cos, -sin, x], [sin, cos, y], [0, 0, 1]])

@@ -1,6 +1,6 @@
-"""How much of an attribution lies where a drawn road's evidence is, or on any other mask.
+"""The share of an attribution on the evidence of a synthetic road, or on any other mask.
 
-Everything is taken at the model's resolution, with two pixels of tolerance: masks are widened by so much.
+All is computed at the model's resolution, with masks dilated by a tolerance of two pixels.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 TOLERANCE_PX = 2
 EVIDENT = 4.0
-"""Levels of 0..255: a pixel whose evidence is less changes too little to be seen."""
+"""The least evidence of a visible change, in levels of 0..255."""
 
 
 def at_model(values: NDArray[np.floating] | Mask, preprocess: Preprocess) -> Floats:
-    """(H, W) values over a frame to (h, w) float32 over the model's picture, each the mean of its area."""
+    """Resample (H, W) values of a frame to (h, w) float32 at the model's input, by area."""
     left, top, right, bottom = preprocess.crop.box(values.shape[1], values.shape[0])
     height, width = preprocess.size
     seen = np.ascontiguousarray(values[top:bottom, left:right], np.float32)
@@ -30,20 +30,20 @@ def at_model(values: NDArray[np.floating] | Mask, preprocess: Preprocess) -> Flo
 
 
 def evident(evidence: Floats, preprocess: Preprocess) -> Mask:
-    """(H, W) evidence of a frame to (h, w): where the model could see it, tolerance included."""
+    """(h, w) mask at the model's input of the visible evidence (H, W) of a frame, including the tolerance."""
     return widened(at_model(evidence, preprocess) >= EVIDENT)
 
 
 def widened(mask: Mask, by_px: int = TOLERANCE_PX) -> Mask:
-    """(h, w) True also within `by_px` pixels of where `mask` is, in a square."""
+    """(h, w) `mask` dilated by `by_px` pixels with a square."""
     square = np.ones((2 * by_px + 1, 2 * by_px + 1), np.uint8)
     return cv2.dilate(mask.astype(np.uint8), square).astype(bool)  # type: ignore[no-any-return]
 
 
 def share_on(attribution: NDArray[np.floating], mask: Mask) -> float:
-    """The share of the absolute attribution (h, w), 0..1, that lies on `mask` (h, w).
+    """The share of the absolute attribution (h, w), 0..1, on `mask` (h, w).
 
-    NaN where the attribution is 0 all over. A uniform map's share is `mask.mean()`.
+    NaN if the attribution is 0 everywhere. A uniform map's share is `mask.mean()`.
     """
     absolute = np.abs(attribution)
     total = float(absolute.sum())

@@ -1,6 +1,6 @@
-"""The surfaces of the ground: land, gravel, asphalt, paint, shadows and headlights, as the camera sees it.
+"""The ground as seen by the camera: land, gravel, asphalt, paint, shadows and headlights.
 
-What belongs to the road moves where it is bent; the grain of every surface, shadows and repairs are fixed to
+The parts of the road move with it when it is bent; the grain of all surfaces, shadows and repairs are fixed in
 the world.
 """
 
@@ -21,19 +21,20 @@ from drivesal.synthetic.light import DARK, SHADE, Light, beam
 from drivesal.synthetic.road import STEP_M, Road
 from drivesal.synthetic.scene_parameters import SceneParameters
 from drivesal.synthetic.scenery import Scenery
-from drivesal.synthetic.textures import fill, fractal, lay, paint, ramp, threefold, tile
+from drivesal.synthetic.textures import blend, fill, fractal, paint, ramp, three_channels, tile
 
 if TYPE_CHECKING:
     from drivesal.types import Doubles, Image
 
 _SIGHT_M, _DETAIL_M = 260.0, 70.0
-"""With a view of 60 degrees the road is drawn so far ahead, and repairs and shadows on it."""
+"""The drawing distances with a field of view of 60 degrees: of the road, and of repairs and shadows on it."""
 _DASHES = {"short": (3.0, 9.0), "long": (6.0, 12.0)}  # painted length and period [m]
 _DAPPLE = np.clip(255 - np.clip(np.arange(256) - 150, 0, None) * 4.5, 60, 255).astype(np.uint8)
 
 
 class Masks(NamedTuple):
-    """What is where on the ground, (rows, width) uint8 each, 255 where it is; no paint of a colour is None.
+    """Masks of the ground, (rows, width) uint8, 255 inside; a paint mask is None if there is no paint of its
+    colour.
 
     `shadow` is the shadow map: see `light`.
     """
@@ -46,7 +47,7 @@ class Masks(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Ground:
-    """The ground of one scene through one camera: what does not change from frame to frame is kept."""
+    """The ground of one scene through one camera; data that is the same in all frames is cached."""
 
     scene: SceneParameters
     camera: Camera
@@ -55,29 +56,29 @@ class Ground:
     def draw(
         self, pose: Pose, road: Road, scenery: Scenery, under_cars: list[Doubles], light: Light
     ) -> tuple[Image, Masks]:
-        """(rows, width, 3) uint8 RGB from the camera's first row of ground on, and its masks.
+        """Render (rows, width, 3) uint8 RGB from the camera's first ground row on, and its masks.
 
-        `under_cars` are outlines on the ground in the camera's frame.
+        `under_cars` are the outlines of vehicles on the ground, in the camera's frame.
         """
         ahead = _thinned(road.between(pose.along - 12, pose.along + _SIGHT_M * self.camera.reach))
         fine, coarse = self._grain(pose)
-        land = cv2.multiply(paint(coarse, self._land_colours), threefold(fine), scale=1 / 128)
-        picture = self._gravel(land, fine, ahead, pose)
+        land = cv2.multiply(paint(coarse, self._land_colours), three_channels(fine), scale=1 / 128)
+        image = self._gravel(land, fine, ahead, pose)
         asphalt_mask = self._view.strip(ahead, pose, *self._asphalt)
-        picture = lay(picture, self._tarmac(fine, coarse, ahead, pose, scenery), asphalt_mask)
+        image = blend(image, self._tarmac(fine, coarse, ahead, pose, scenery), asphalt_mask)
         white, yellow = self._lines(ahead, pose)
         for paint_of, colour in ((white, self._paint_white), (yellow, self._paint_yellow)):
             if paint_of is not None:
-                picture = lay(picture, colour, cv2.multiply(paint_of, self._worn, scale=1 / 255))
+                image = blend(image, colour, cv2.multiply(paint_of, self._worn, scale=1 / 255))
         shadow = self._shadow(pose, scenery, under_cars, light)
         lit = paint(shadow, light.table())
         if light.headlights > 0:
             lit = cv2.add(lit, cv2.convertScaleAbs(self._beam, alpha=light.headlights))
-        picture = cv2.multiply(picture, lit, scale=1 / 128)
-        picture = self._air(picture, light)
-        return picture, Masks(asphalt_mask, white, yellow, shadow)
+        image = cv2.multiply(image, lit, scale=1 / 128)
+        image = self._air(image, light)
+        return image, Masks(asphalt_mask, white, yellow, shadow)
 
-    # ---- what is the same in every frame
+    # ---- the same in every frame
 
     @functools.cached_property
     def _view(self) -> GroundView:
@@ -119,14 +120,15 @@ class Ground:
 
     @functools.cached_property
     def _worn(self) -> Image:
-        """The most that paint covers, a row: thin lines far away are drawn wider than they are, so fainter."""
+        """The largest opacity of paint per row: thin distant lines are drawn too wide, so they are made
+        fainter."""
         line_px = self.scene.line_width_m * self.camera.focal_px / self.camera.row_depths
         cover = 235 * (1 - 0.75 * self.scene.wear) * line_px / (line_px + 0.8)
         return np.broadcast_to(np.round(cover), self._view.shape).astype(np.uint8)
 
     @functools.cached_property
     def _beam(self) -> Image:
-        """(rows, width, 3) what headlights add to the light map, 128 for 1."""
+        """(rows, width, 3) the headlights' contribution to the light map, 128 for 1."""
         rows, columns = self._view.shape
         u, v = np.meshgrid(np.arange(columns) + 0.5, np.arange(rows) + self.camera.first_row + 0.5)
         x, y, w = np.moveaxis(np.stack([u, v, np.ones_like(u)], axis=-1) @ self.camera.to_ground.T, -1, 0)
@@ -138,15 +140,15 @@ class Ground:
         left, right = edges(self.scene)
         return left + self.scene.shoulder_m + 0.12, right - self.scene.shoulder_m - 0.12
 
-    # ---- what is drawn anew
+    # ---- drawn for every frame
 
     def _grain(self, pose: Pose) -> tuple[Image, Image]:
-        """(rows, width) uint8 around 128 each: fine grain and coarse patches, fixed to the world."""
+        """(rows, width) uint8 around 128 each: fine grain and coarse patches, fixed in the world."""
         fine = self._view.textured(pose, tile(self.seed % 4, 0.25), FINE_M)
         return fine, self._view.textured(pose, tile(self.seed % 4 + 4, 1.1), COARSE_M, coarser=2)
 
     def _gravel(self, land: Image, fine: Image, road: Road, pose: Pose) -> Image:
-        """The land with the gravel beside the asphalt, its edge ragged."""
+        """The land with ragged strips of gravel beside the asphalt."""
         if self.scene.gravel_m < 0.1:
             return land
         left, right = self._asphalt
@@ -154,11 +156,11 @@ class Ground:
         index = np.round(road.along / STEP_M).astype(int) % 2048
         wide = self.scene.gravel_m * (1 + 0.22 * np.clip(rough[:2, index], -2, 2))
         mask = self._view.strip(road, pose, left + wide[0], right - wide[1])
-        gravel = cv2.multiply(self._gravel_colour, threefold(fine), scale=1 / 128)
-        return lay(land, gravel, mask)
+        gravel = cv2.multiply(self._gravel_colour, three_channels(fine), scale=1 / 128)
+        return blend(land, gravel, mask)
 
     def _tarmac(self, fine: Image, coarse: Image, road: Road, pose: Pose, scenery: Scenery) -> Image:
-        """(rows, width, 3) asphalt all over: grain, stains, the tracks of tyres, repairs, old lines."""
+        """(rows, width, 3) asphalt over the whole image: grain, stains, tyre tracks, repairs, old lines."""
         tone = cv2.addWeighted(fine, 0.2, coarse, 0.12, 128 * 0.68)
         tracks = np.zeros(self._view.shape, np.uint8)
         width = self.scene.lane_width_m
@@ -174,7 +176,7 @@ class Ground:
         return paint(tone, self._asphalt_colours)
 
     def _repair(self, tone: Image, pose: Pose, scenery: Scenery) -> Image:
-        """Patches, seams and old lines: made darker or brighter than the asphalt about them."""
+        """Draw patches, seams and old lines, darker or brighter than the surrounding asphalt."""
         darker, brighter = np.zeros(self._view.shape, np.uint8), np.zeros(self._view.shape, np.uint8)
         for outline, which in self._view.on_ground(scenery.repairs, pose, _DETAIL_M * self.camera.reach):
             level = scenery.repair_tones[which]
@@ -184,26 +186,26 @@ class Ground:
         return cv2.add(cv2.subtract(tone, darker), brighter)  # type: ignore[no-any-return]
 
     def _lines(self, road: Road, pose: Pose) -> tuple[Image | None, Image | None]:
-        """(rows, width) uint8 where there is white and yellow paint, however worn; None where there is none."""
+        """(rows, width) uint8 masks of white and yellow paint, however worn; None for an unused colour."""
         scene, side, width = self.scene, side_of(self.scene), self.scene.lane_width_m
-        wanted: dict[str, list[Doubles]] = {"white": [], "yellow": []}
+        outlines: dict[str, list[Doubles]] = {"white": [], "yellow": []}
         if scene.lanes_beyond and scene.centre_line != "none":
             offsets = (-0.16, 0.16) if scene.centre_line == "double" else (0.0,)
             for offset in offsets:
                 at = side * width / 2 + offset
-                wanted[scene.centre_colour] += self._line(road, pose, at, scene.centre_line == "dashed")
+                outlines[scene.centre_colour] += self._line(road, pose, at, scene.centre_line == "dashed")
         between = [side * width * (lane + 0.5) for lane in range(1, scene.lanes_beyond)]
         between += [-side * width * 0.5] * scene.lanes_outside
         for at in between:
-            wanted["white"] += self._line(road, pose, at, dashed=True)
+            outlines["white"] += self._line(road, pose, at, dashed=True)
         if scene.edge_line != "none":
             for at in edges(scene):
-                wanted[scene.edge_colour] += self._line(road, pose, at, scene.edge_line == "dashed")
-        white, yellow = (self._painted(wanted[colour]) for colour in ("white", "yellow"))
+                outlines[scene.edge_colour] += self._line(road, pose, at, scene.edge_line == "dashed")
+        white, yellow = (self._painted(outlines[colour]) for colour in ("white", "yellow"))
         return white, yellow
 
     def _line(self, road: Road, pose: Pose, at_m: float, dashed: bool) -> list[Doubles]:
-        """Outlines in the picture of a painted line so far left of the lane's centre."""
+        """Image outlines of a painted line `at_m` left of the lane's centre."""
         half = self.scene.line_width_m / 2
         if not dashed:
             outline = self._view.ribbon(road, pose, at_m + half, at_m - half)
@@ -228,13 +230,13 @@ class Ground:
         return mask
 
     def _shadow(self, pose: Pose, scenery: Scenery, under_cars: list[Doubles], light: Light) -> Image:
-        """(rows, width) uint8: 0 in the open, `SHADE` in the shade, more under vehicles."""
+        """(rows, width) uint8 shadow map: 0 unshaded, `SHADE` in the shade, more under vehicles."""
         mask = np.zeros(self._view.shape, np.uint8)
         if light.clear > 0.02:
             cast = self._view.on_ground(scenery.shadows, pose, _DETAIL_M * self.camera.reach)
             for outline, _ in cast:
                 fill(mask, [outline], SHADE)
-            if cast:  # light falls through leaves
+            if cast:  # light that falls through leaves
                 dapple = cv2.LUT(
                     self._view.textured(pose, tile(self.seed % 4 + 8, 0.8), LEAVES_M, coarser=2), _DAPPLE
                 )
@@ -245,19 +247,19 @@ class Ground:
                 fill(mask, [self._view.columns(below)], DARK)
         return cv2.GaussianBlur(mask, (3, 3), 0)  # type: ignore[no-any-return]
 
-    def _air(self, picture: Image, light: Light) -> Image:
-        """What lies far takes the colour of the air."""
-        left = np.round(255 * light.kept(self.camera.row_depths))  # (rows, 1)
-        share = np.broadcast_to(left[..., None], picture.shape).astype(np.uint8)
-        rest = np.clip((255 - left[..., None]) / 255 * light.air, 0, 255)
-        haze = np.broadcast_to(np.round(rest), picture.shape).astype(np.uint8)
-        return cv2.add(cv2.multiply(picture, share, scale=1 / 255), haze)  # type: ignore[no-any-return]
+    def _air(self, image: Image, light: Light) -> Image:
+        """Blend distant ground into the colour of the air."""
+        levels = np.round(255 * light.transmission(self.camera.row_depths))  # (rows, 1)
+        share = np.broadcast_to(levels[..., None], image.shape).astype(np.uint8)
+        air = np.clip((255 - levels[..., None]) / 255 * light.air, 0, 255)
+        haze = np.broadcast_to(np.round(air), image.shape).astype(np.uint8)
+        return cv2.add(cv2.multiply(image, share, scale=1 / 255), haze)  # type: ignore[no-any-return]
 
 
 def _thinned(road: Road) -> Road:
-    """Fewer points the farther they are: every one for 70 m, every fourth to 150 m, every eighth beyond.
+    """Thin out distant points: all within 70 m, every fourth up to 150 m, every eighth beyond.
 
-    Which ones goes by their place on the road, so that the same stay while the car moves.
+    The selection depends on the position along the road, so that it stays the same while the car moves.
     """
     number, ahead = np.round(road.along / STEP_M).astype(int), np.arange(len(road.along))
     kept = (ahead < 140) | ((ahead < 300) & (number % 4 == 0)) | (number % 8 == 0)

@@ -1,4 +1,4 @@
-"""What lies on the ground, as the camera sees it: outlines along the road and on the land, and textures."""
+"""Projection of the ground into the image: outlines along the road and on the land, and textures."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 FINE_M, COARSE_M, LEAVES_M = 7.0, 90.0, 9.0
-"""The side of a tile of grain, of patches, and of light through leaves."""
+"""The side length of a tile of grain, of patches, and of light through leaves."""
 
 
 @dataclass(frozen=True, eq=False)
 class GroundView:
-    """The ground through one camera, counted in rows from the first that shows it."""
+    """The ground through one camera; rows are counted from the first that shows the ground."""
 
     camera: Camera
 
@@ -35,11 +35,12 @@ class GroundView:
 
     @functools.cached_property
     def _fadings(self) -> dict[float, tuple[Image, Image, int]]:
-        """`_fading` of every texture's size."""
+        """`_fading` for every texture size."""
         return {size_m: self._fading(size_m) for size_m in (FINE_M, COARSE_M, LEAVES_M)}
 
     def _fading(self, size_m: float) -> tuple[Image, Image, int]:
-        """What is left of a texture that repeats every `size_m`, a row, the grey of the rest, its first row."""
+        """The weight per row of a texture that repeats every `size_m`, the complementary grey, its first
+        row."""
         depth = self.camera.row_depths
         row_m = np.hypot(depth**2 / (self.camera.focal_px * self.camera.height_m), depth / self.camera.focal_px)
         share = np.clip(1.3 - row_m / (size_m / 40), 0, 1)
@@ -52,9 +53,9 @@ class GroundView:
         )
 
     def textured(self, pose: Pose, texture: Image, size_m: float, coarser: int = 1) -> Image:
-        """(rows, width) uint8: a texture that repeats every `size_m` on the ground, grey where too far.
+        """(rows, width) uint8: a texture that repeats every `size_m` on the ground, grey where it is too far.
 
-        `coarser` pixels are drawn as one, for textures without fine detail.
+        Blocks of `coarser` pixels are rendered as one, for textures without fine detail.
         """
         left, rest, first = self._fadings[size_m]
         rows, columns = self.shape
@@ -80,7 +81,7 @@ class GroundView:
         return seen
 
     def _edge(self, road: Road, pose: Pose, left_m: Doubles | float) -> Doubles | None:
-        """(n, 2) in the picture: a line along the road, from where it comes into view."""
+        """(n, 2) image points of a line along the road, from where it comes into view."""
         points = camera_frame(pose, road.shifted(left_m))
         depths = points @ self.camera.matrix[2, :2] + self.camera.matrix[2, 3]
         seen = np.flatnonzero(depths >= NEAR_M)
@@ -99,12 +100,12 @@ class GroundView:
         return self.columns(self.camera.project(kept)[0])
 
     def columns(self, outline: Doubles) -> Doubles:
-        """Counts rows from the first of the ground; keeps numbers small enough for OpenCV."""
+        """Shift rows to the first ground row, and clip the coordinates to what OpenCV can draw."""
         limit = 40 * self.camera.size[0]
         return np.clip(outline - [0, self.camera.first_row], -limit, limit)
 
     def strip(self, road: Road, pose: Pose, left_m: Doubles | float, right_m: Doubles | float) -> Image:
-        """(rows, width) uint8: the strip along the road between two distances to the left."""
+        """(rows, width) uint8 mask of the strip along the road between two distances to the left."""
         mask = np.zeros(self.shape, np.uint8)
         outline = self.ribbon(road, pose, left_m, right_m)
         if outline is not None:
@@ -114,14 +115,14 @@ class GroundView:
     def ribbon(
         self, road: Road, pose: Pose, left_m: Doubles | float, right_m: Doubles | float
     ) -> Doubles | None:
-        """(n, 2): the outline of such a strip in the image, None where it is out of view."""
+        """(n, 2) image outline of such a strip; None if it is out of view."""
         sides = self._edge(road, pose, left_m), self._edge(road, pose, right_m)
         if sides[0] is None or sides[1] is None:
             return None
         return np.concatenate([sides[0], sides[1][::-1]])
 
     def on_ground(self, outlines: Doubles, pose: Pose, reach_m: float) -> list[tuple[Doubles, int]]:
-        """Those of the outlines (n, k, 2), in the world, that may be seen, in the picture; their numbers."""
+        """Image outlines of those of the world outlines (n, k, 2) that may be visible, with their indices."""
         if not len(outlines):
             return []
         near = np.flatnonzero(np.hypot(*(outlines[:, 0] - [pose.x, pose.y]).T) < reach_m)

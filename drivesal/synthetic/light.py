@@ -1,4 +1,4 @@
-"""What lights the scene: sun, sky, headlights, and the air between."""
+"""Illumination: sun, sky, headlights and haze."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from drivesal.types import Doubles
 
 SHADE, DARK = 200, 255
-"""Values of the shadow map: full shade of the sun, and under a car. 0 is the open."""
+"""Values of the shadow map: full shade, and under a car. 0 is unshaded."""
 
 
 class Skies(NamedTuple):
-    """Colours of the sky, (3,) RGB 0..255: `top`, `low` above the horizon, `glow` about the sun."""
+    """Colours of the sky, (3,) RGB 0..255: `top`, `low` above the horizon, `glow` around the sun."""
 
     top: Doubles
     low: Doubles
@@ -27,10 +27,11 @@ class Skies(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Light:
-    """One moment's light. `open` and `shade` (3,): what a white surface shows of 1 in the sun and in shade.
+    """The light of one frame. `open` and `shade` (3,): the relative brightness of a white surface in sun and
+    shade.
 
-    `clear` 0..1 is how much the sun casts shadows; `haze_m` the distance over which 63 % of a thing is lost in
-    the air's colour `air` (3,) 0..255; `headlights` how strong they are.
+    `clear` 0..1 is the strength of shadows; `haze_m` the distance over which 63 % of an object's colour is
+    replaced by the air's colour `air` (3,) 0..255; `headlights` their strength.
     """
 
     open: Doubles
@@ -42,7 +43,7 @@ class Light:
 
     @classmethod
     def of(cls, scene: SceneParameters, cloud: float = 0.0) -> Light:
-        """The scene's light where a passing cloud takes `cloud` 0..1 of the sun."""
+        """The scene's light with a passing cloud that covers `cloud` 0..1 of the sun."""
         gain = 2.0**scene.exposure_ev
         if scene.light == "night":
             tint = np.array([0.75, 0.85, 1.1]) * 0.07 * gain
@@ -61,25 +62,25 @@ class Light:
 
     @property
     def casts(self) -> bool:
-        """Whether the shade of a tree is to be seen: a sixth darker than the open, or more."""
+        """Whether a tree's shadow is visible: at least a sixth darker than the open."""
         return bool(self.shade.mean() < 5 / 6 * self.open.mean())
 
     def table(self) -> NDArray[np.uint8]:
-        """(256, 1, 3) uint8: light by value of the shadow map, 128 for 1."""
+        """(256, 1, 3) uint8: light per value of the shadow map, 128 for 1."""
         steps = np.array([0, SHADE, DARK])
         levels = np.stack([self.open, self.shade, self.shade * 0.25]) * 128
         table = np.stack([np.interp(np.arange(256), steps, channel) for channel in levels.T], axis=-1)
         rounded: NDArray[np.uint8] = np.clip(table, 0, 255).round().astype(np.uint8)
         return rounded[:, None]
 
-    def kept(self, distance_m: Doubles | NDArray[np.float32]) -> NDArray[np.floating]:
-        """What of a thing's own colour is left at a distance, 0..1."""
-        kept: NDArray[np.floating] = np.exp(-distance_m / self.haze_m)
-        return kept
+    def transmission(self, distance_m: Doubles | NDArray[np.float32]) -> NDArray[np.floating]:
+        """The share of an object's own colour that remains at a distance, 0..1."""
+        share: NDArray[np.floating] = np.exp(-distance_m / self.haze_m)
+        return share
 
 
 def beam(ahead_m: Doubles, left_m: Doubles) -> Doubles:
-    """How bright the headlights make a place on the ground, 0..1: two cones side by side that end at 70 m."""
+    """The brightness 0..1 from the headlights at points on the ground: two adjacent cones that end at 70 m."""
     ahead = np.maximum(ahead_m, 0.1)
     spread = 1.3 + 0.16 * ahead
     across = np.exp(-(((left_m + 0.4) / spread) ** 2))

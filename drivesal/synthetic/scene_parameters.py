@@ -1,7 +1,6 @@
-"""What a drawn drive looks like: every parameter of the world, its range, and how it is drawn at random.
+"""The parameters of a synthetic drive, with the range and the random distribution of each.
 
-Domain randomisation is a distribution over this one dataclass; an experiment replaces one field and keeps the
-rest.
+Domain randomisation is a distribution over this dataclass; an experiment replaces one field and keeps the rest.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ Shape = Literal["uniform", "middle", "low", "log"]
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A number's limits, both allowed, and how it is drawn: between `usual` where that is given, with a shape.
+    """The limits of a number, both inclusive, and its distribution, over `usual` if that is given.
 
-    "uniform"; "middle" has its peak half way; "low" prefers the lower end; "log" is uniform in the logarithm.
+    `shape` "uniform"; "middle" peaks half way; "low" prefers the lower end; "log" is uniform in the logarithm.
     """
 
     low: float
@@ -32,7 +31,7 @@ class Range:
     usual: tuple[float, float] | None = None
 
     def draw(self, rng: np.random.Generator) -> float:
-        """A number from the usual part of the range."""
+        """A random number from the usual range."""
         low, high = self.usual or (self.low, self.high)
         share = rng.random()
         if self.shape == "middle":
@@ -45,7 +44,7 @@ class Range:
         return int(value) if self.whole else float(value)
 
     def check(self, value: Any) -> str | None:
-        """What was expected, where `value` is not in the range."""
+        """What is expected if `value` is not in the range, else None."""
         kinds = (int,) if self.whole else (int, float)
         if isinstance(value, bool) or not isinstance(value, kinds) or not self.low <= value <= self.high:
             return f"{'a whole number' if self.whole else 'a number'} from {self.low:g} to {self.high:g}"
@@ -54,22 +53,22 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of a few words, each with how often it is drawn."""
+    """One of several words, each with its relative frequency."""
 
     weights: dict[str, float]
 
     def draw(self, rng: np.random.Generator) -> str:
-        """One of the words."""
+        """A random word."""
         shares = np.array(list(self.weights.values()))
         return str(rng.choice(list(self.weights), p=shares / shares.sum()))
 
     def check(self, value: Any) -> str | None:
-        """What was expected, where `value` is none of the words."""
+        """What is expected if `value` is none of the words, else None."""
         return None if value in self.weights else " or ".join(self.weights)
 
 
 _NOT_DRAWN = ("shortcut", "shortcut_strength")
-"""An experiment asks for these; nothing draws them."""
+"""Only experiments set these; they are never random."""
 
 
 def _number(
@@ -90,13 +89,13 @@ def _word(default: str, means: str, **weights: float) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneParameters:
-    """One drive's road, camera, light, scenery and lens. `SceneParameters()` is a clear day on a country road.
+    """A drive's road, camera, light, scenery and lens. `SceneParameters()` is a clear day on a country road.
 
-    Lengths in metres, angles in degrees, shares from 0 to 1.
+    Lengths are in metres, angles in degrees, shares from 0 to 1.
 
-    Focal length, camera height, yaw and lane width are drawn from a narrow part of their range: on a flat road
-    curvature in the picture goes with the square of the focal length, and a turned camera looks like a turned
-    car. No picture tells which it is, so where they vary no network can know the angle.
+    Focal length, camera height, yaw and lane width vary only in a narrow part of their range: on a flat road
+    the curvature in the image scales with the square of the focal length, and a turned camera looks like a
+    turned car. An image cannot distinguish them, so if they varied no network could know the angle.
 
     Raises `OptionError` for a value out of its range.
     """
@@ -211,21 +210,21 @@ class SceneParameters:
 
     @classmethod
     def drawn(cls, rng: np.random.Generator, **held: Any) -> SceneParameters:
-        """A scene drawn at random, but for what is given, which is held; without a shortcut unless given."""
+        """A random scene with the parameters in `held` fixed; without a shortcut unless one is given."""
         check_names(held)
-        # All are drawn, held or not: holding one does not change the others.
+        # draw all, also the fixed ones: fixing one does not change the others
         drawn = {name: values.draw(rng) for name, values in parameters().items() if name not in _NOT_DRAWN}
         return cls(**drawn | held)
 
 
 @functools.cache
 def parameters() -> dict[str, Range | Choice]:
-    """Every parameter of a `SceneParameters` by name, with its range or its words."""
+    """All parameters of `SceneParameters` by name, with their range or choice."""
     return {f.name: f.metadata["values"] for f in dataclasses.fields(SceneParameters)}
 
 
 def table() -> list[tuple[str, str, str, str]]:
-    """A row a parameter: name, default, values, meaning."""
+    """One row per parameter: name, default, values, meaning."""
     rows = []
     for f in dataclasses.fields(SceneParameters):
         values = f.metadata["values"]
@@ -237,15 +236,15 @@ def table() -> list[tuple[str, str, str, str]]:
 
 
 def check_names(names: Any) -> None:
-    """Raises `OptionError` where one of the names is no parameter of a `SceneParameters`."""
+    """Raises `OptionError` if one of the names is not a parameter of `SceneParameters`."""
     for name in names:
         if name not in parameters():
             near = nearest(name, parameters(), "see docs/world.md for them")
-            raise OptionError("a parameter of the world", f"{name!r} is none", near)
+            raise OptionError("a scene parameter", f"{name!r} is none", near)
 
 
 def parse(name: str, text: str) -> Any:
-    """A parameter's value from text. Raises `OptionError` for an unknown name or a value out of its range."""
+    """Parse a parameter's value. Raises `OptionError` for an unknown name or a value out of its range."""
     check_names([name])
     values = parameters()[name]
     value: Any = text

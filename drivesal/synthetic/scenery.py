@@ -1,6 +1,6 @@
-"""Everything along a road, fixed to the world: what stands beside it, repairs and old lines, other cars.
+"""Everything along a road, fixed in the world: roadside objects, repairs, old lines and other cars.
 
-All of it is laid out along the road as it is; a road bent for its evidence finds everything where it was.
+Positions follow the original road; they stay where they are when the road is bent for its evidence.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import numpy as np
 
 from drivesal.synthetic.cross_section import edges, side_of, verges
 from drivesal.synthetic.road import Road
+from drivesal.synthetic.roadside import RoadsideObjects, distance_to_road, objects_beside, shadows_of
 from drivesal.synthetic.scene_parameters import SceneParameters
-from drivesal.synthetic.standing import Standing, from_road, shadows_of, standing_beside
 from drivesal.synthetic.vehicles import KINDS, PAINTS, Placed
 
 if TYPE_CHECKING:
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 
 class Traffic(NamedTuple):
-    """A moving vehicle: from `along_m` at time 0 with `speed_m_s` (negative: towards us), `left_m` of our lane.
+    """A moving vehicle: at `along_m` at time 0, with `speed_m_s` (negative: oncoming), `left_m` of the car's
+    lane.
 
-    Where `leads`, `along_m` is how far it is ahead of the car instead, always.
+    If `leads`, `along_m` is its mean distance ahead of the car instead.
     """
 
     along_m: float
@@ -38,11 +39,11 @@ class Traffic(NamedTuple):
 class Scenery:
     """Everything beside and on a road.
 
-    `shadows` (n, 20, 2) and `repairs` (n, 4, 2) outlines on the ground [m]; `repair_tones` (n,) how much
-    brighter than the asphalt, in levels; `old_lines` (n, 4, 2).
+    `shadows` (n, 20, 2), `repairs` (n, 4, 2) and `old_lines` (n, 4, 2) are outlines on the ground [m];
+    `repair_tones` (n,) is the difference in brightness to the asphalt, in levels.
     """
 
-    standing: Standing
+    objects: RoadsideObjects
     shadows: Doubles
     repairs: Doubles
     repair_tones: Doubles
@@ -51,14 +52,14 @@ class Scenery:
     parked: tuple[Placed, ...]
 
     @classmethod
-    def laid_out(cls, scene: SceneParameters, road: Road, rng: np.random.Generator) -> Scenery:
-        """Everything for this road, drawn at random as the scene asks for."""
+    def generate(cls, scene: SceneParameters, road: Road, rng: np.random.Generator) -> Scenery:
+        """Random scenery for this road, with the scene's densities."""
         seeds = rng.integers(2**32, size=6)
-        standing = standing_beside(scene, road, np.random.default_rng(seeds[0]))
+        objects = objects_beside(scene, road, np.random.default_rng(seeds[0]))
         repairs, tones = _repairs(scene, road, np.random.default_rng(seeds[1]))
         return cls(
-            standing,
-            shadows_of(scene, standing, np.random.default_rng(seeds[2])),
+            objects,
+            shadows_of(scene, objects, np.random.default_rng(seeds[2])),
             repairs,
             tones,
             _old_lines(scene, road, np.random.default_rng(seeds[3])),
@@ -67,22 +68,22 @@ class Scenery:
         )
 
     def vehicles(self, road: Road, time_s: float, along_m: float) -> list[Placed]:
-        """Where all vehicles are at a time, with the car at `along_m`; `road` is the road as laid out."""
+        """All vehicles at a time, with the car at `along_m`; `road` is the original road."""
         placed = list(self.parked)
-        for one in self.traffic:
-            if one.leads:
-                along = along_m + one.along_m + 4 * np.sin(0.3 * time_s + one.along_m)
+        for vehicle in self.traffic:
+            if vehicle.leads:
+                along = along_m + vehicle.along_m + 4 * np.sin(0.3 * time_s + vehicle.along_m)
             else:
-                along = one.along_m + one.speed_m_s * time_s
+                along = vehicle.along_m + vehicle.speed_m_s * time_s
             if 0 < along < road.length_m and abs(along - along_m) < 500:
-                x, y = road.beside(along, one.left_m)
-                heading = road.at(along).heading + (np.pi if one.speed_m_s < 0 else 0.0)
-                placed.append(Placed(float(x), float(y), heading, one.kind, one.paint))
+                x, y = road.beside(along, vehicle.left_m)
+                heading = road.at(along).heading + (np.pi if vehicle.speed_m_s < 0 else 0.0)
+                placed.append(Placed(float(x), float(y), heading, vehicle.kind, vehicle.paint))
         return placed
 
 
 def _repairs(scene: SceneParameters, road: Road, rng: np.random.Generator) -> tuple[Doubles, Doubles]:
-    """(n, 4, 2) patches and tar seams on the asphalt, (n,) their tones."""
+    """(n, 4, 2) outlines of patches and tar seams on the asphalt, and (n,) their tones."""
     left, right = edges(scene)
     count = rng.poisson(scene.patches * road.length_m / 7)
     start = rng.uniform(0, road.length_m - 12, count)
@@ -100,7 +101,7 @@ def _repairs(scene: SceneParameters, road: Road, rng: np.random.Generator) -> tu
 
 
 def _old_lines(scene: SceneParameters, road: Road, rng: np.random.Generator) -> Doubles:
-    """(n, 4, 2) pieces of lines that were painted over, beside and across today's."""
+    """(n, 4, 2) outlines of painted-over lines, beside and across the current ones."""
     left, right = edges(scene)
     outlines = []
     for _ in range(rng.poisson(scene.old_markings * road.length_m / 45)):
@@ -141,9 +142,9 @@ def _parked(scene: SceneParameters, road: Road, rng: np.random.Generator) -> tup
         on_left = rng.random() < 0.5
         lateral = left + 0.9 if on_left else right - 0.9
         x, y = road.beside(along, lateral)
-        if from_road(road, np.array([along]), np.array([[x, y]]))[0] > abs(lateral) - 0.5:
+        if distance_to_road(road, np.array([along]), np.array([[x, y]]))[0] > abs(lateral) - 0.5:
             heading = road.at(along).heading + rng.normal(0, 0.04)
-            heading += np.pi * (on_left == (side_of(scene) > 0))  # beyond the centre line they face us
+            heading += np.pi * (on_left == (side_of(scene) > 0))  # beyond the centre line they face the car
             placed.append(Placed(float(x), float(y), heading, *_model(rng)))
     return tuple(placed)
 

@@ -1,4 +1,4 @@
-"""What never comes nearer: sky, clouds, sun, hills and woods, a panorama that turns with the car."""
+"""The distant panorama, which only turns with the car: sky, clouds, sun, hills and woods."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ if TYPE_CHECKING:
     from drivesal.types import Floats, Image
 
 _TURNS_DEG = 82.0
-"""The road turns from its general direction by 75 degrees at most, and the car by some more."""
+"""The most that the car turns from the road's general direction; the road itself turns by 75 degrees at
+most."""
 _BELOW_DEG = 3.0
 _NOISE = (512, 4096)
 _HILLS_DEG = 16.0
-"""No hill is higher."""
+"""The largest elevation of a hill."""
 
 
 class Panorama:
-    """The sky and the far land all about the road, drawn once; `view` cuts out what is seen."""
+    """Sky and distant land all around the road, drawn once; `view` cuts out the visible part."""
 
     def __init__(self, scene: SceneParameters, camera: Camera, seed: int) -> None:
         self._camera = camera
         top_deg = float(np.degrees(np.arctan(max(camera.horizon_px, 1.0) / camera.focal_px))) + 3
         around_deg = min(_TURNS_DEG + camera.field_of_view_deg / 2, 180.0)
-        # half as fine as the camera sees, but no larger than the noise
+        # half the camera's resolution, but no larger than the noise
         self._per_deg = min(0.55 * np.radians(camera.focal_px), _NOISE[1] / (2 * around_deg))
         self._per_deg = min(self._per_deg, _NOISE[0] / (top_deg + _BELOW_DEG))
         rows, columns = int((top_deg + _BELOW_DEG) * self._per_deg), int(2 * around_deg * self._per_deg)
@@ -40,14 +41,14 @@ class Panorama:
             np.float32
         )
         azimuth = around_deg - (np.arange(columns, dtype=np.float32)[None] + 0.5) / np.float32(self._per_deg)
-        picture = _sky(scene, elevation, azimuth, seed)
-        self._land = _land(scene, picture, elevation, self._per_deg, seed)
-        self._picture = np.clip(picture * 2.0**scene.exposure_ev, 0, 255).astype(np.uint8)
+        image = _sky(scene, elevation, azimuth, seed)
+        self._land = _land(scene, image, elevation, self._per_deg, seed)
+        self._picture = np.clip(image * 2.0**scene.exposure_ev, 0, 255).astype(np.uint8)
 
     def view(self, heading: float, *, land: bool = False) -> Image:
-        """(rows, width, 3) uint8 RGB above the horizon for a car heading there [rad].
+        """(rows, width, 3) uint8 RGB above the horizon for a car with this heading [rad].
 
-        With `land`, (rows, width): 255 where hills and woods are and not sky.
+        With `land`, the (rows, width) mask of hills and woods, 255 inside.
         """
         across, rows = self._rays
         columns = across + np.float32((self._around_deg - np.degrees(heading)) * self._per_deg)
@@ -56,7 +57,7 @@ class Panorama:
 
     @functools.cached_property
     def _rays(self) -> tuple[Floats, Floats]:
-        """(rows, width) each: the columns, from straight ahead, and the rows that the pixels see."""
+        """(rows, width) each: the panorama's columns, relative to straight ahead, and rows for each pixel."""
         camera = self._camera
         v, u = np.mgrid[: camera.first_row, : camera.size[0]] + 0.5
         turn = np.linalg.inv(camera.matrix[:, :3])
@@ -67,33 +68,34 @@ class Panorama:
 
 
 def _sky(scene: SceneParameters, elevation: Floats, azimuth: Floats, seed: int) -> Floats:
-    """(rows, columns, 3) the sky, clouds and sun."""
+    """(rows, columns, 3) sky, clouds and sun."""
     top, low, glow = (colour.astype(np.float32) for colour in skies(scene))
     size = len(elevation), azimuth.shape[1]
     share = np.clip(elevation / 35, 0, 1)[..., None] ** 0.6
     clouds = fractal(seed % 4, 1.5, _NOISE, 0.35)[: size[0], : size[1]]
     cover = np.clip((clouds - 1.1 + 2.2 * scene.overcast) * 0.8, 0, 1) * np.clip(elevation / 8, 0.25, 1)
     bright = glow * np.float32(0.45) + low * np.float32(0.55) - np.float32(14 * scene.overcast)
-    picture = np.empty((*size, 3), np.float32)
-    picture[...] = low + (top - low) * share
+    image = np.empty((*size, 3), np.float32)
+    image[...] = low + (top - low) * share
     texture = (1 + np.float32(0.05 * scene.overcast) * clouds)[..., None]
-    picture += (bright * texture - picture) * (np.float32(0.75) * cover)[..., None]
+    image += (bright * texture - image) * (np.float32(0.75) * cover)[..., None]
     if scene.light == "night":
-        return picture
+        return image
     off = np.abs((azimuth - scene.sun_azimuth_deg + 180) % 360 - 180)
     sun_deg = scene.sun_elevation_deg if scene.light == "day" else 1.0
     away = np.hypot(off, elevation - sun_deg)
     clear = 1 - scene.overcast
     halo = 0.75 * clear * np.exp(-away / 9) + clear**2 * np.clip(1.6 - away, 0, 1)
-    picture += (glow * np.float32(1.1) - picture) * np.clip(halo, 0, 1).astype(np.float32)[..., None]
-    return picture
+    image += (glow * np.float32(1.1) - image) * np.clip(halo, 0, 1).astype(np.float32)[..., None]
+    return image
 
 
-def _land(scene: SceneParameters, picture: Floats, elevation: Floats, per_deg: float, seed: int) -> Image:
-    """Draws ridges and woods into the panorama, far ones first; (rows, columns) uint8 of where they are."""
-    land = np.zeros(picture.shape[:2], np.uint8)
+def _land(scene: SceneParameters, image: Floats, elevation: Floats, per_deg: float, seed: int) -> Image:
+    """Draw ridges and woods into the panorama, from far to near; the result is their (rows, columns) uint8
+    mask."""
+    land = np.zeros(image.shape[:2], np.uint8)
     low = int(np.count_nonzero(elevation >= _HILLS_DEG))
-    part, elevation = picture[low:], elevation[low:]
+    part, elevation = image[low:], elevation[low:]
     columns = part.shape[1]
     air = skies(scene).low.astype(np.float32)
     brightness = {"day": 1.0 - 0.3 * scene.overcast, "dusk": 0.35, "night": 0.05}[scene.light]

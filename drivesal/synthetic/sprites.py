@@ -1,7 +1,7 @@
-"""Plants and signs as flat pictures that face the camera, drawn once from noise.
+"""Plants and signs as flat sprites that face the camera, drawn once from noise.
 
-A sprite is (rows, columns, 4) uint8, RGB multiplied by alpha and alpha, its bottom edge on the ground, at
-several sizes.
+A sprite is (rows, columns, 4) uint8, premultiplied RGB and alpha, at several sizes, with its bottom edge on the
+ground.
 """
 
 from __future__ import annotations
@@ -25,25 +25,26 @@ VARIANTS = 6
 
 @dataclass(frozen=True, slots=True)
 class Sprite:
-    """`levels[i]` is 2^i times smaller than the first. `aspect` is width over height. `plant`: vegetation."""
+    """`levels[i]` is 2^i times smaller than the first; `aspect` is width over height; `plant` means
+    vegetation."""
 
     levels: tuple[Image, ...]
     aspect: float
     plant: bool
 
     def near(self, height_px: float) -> Image:
-        """The level nearest above this height."""
+        """The smallest level at or above this height."""
         index = int(np.clip(np.floor(np.log2(max(_TALL / max(height_px, 1), 1))), 0, len(self.levels) - 1))
         return self.levels[index]
 
 
 @functools.cache
 def sprite(kind: str, variant: int) -> Sprite:
-    """One of the sprites by kind (see `KINDS`) and variant 0..`VARIANTS` - 1."""
+    """The sprite of a kind (see `KINDS`) and a variant 0..`VARIANTS` - 1."""
     draw, plant = KINDS[kind]
     colour, alpha = draw(np.random.default_rng([variant, sum(kind.encode())]))
     alpha = np.clip(alpha, 0, 1)
-    if plant:  # nothing that grows ends in a straight line
+    if plant:  # plants have no straight lower edge
         rough = 5 + 4 * np.interp(
             np.arange(alpha.shape[1]), np.arange(256) * 3, fractal(variant, 0.3, (4, 256))[0]
         )
@@ -61,8 +62,8 @@ def sprite(kind: str, variant: int) -> Sprite:
 def _leaves(
     rng: np.random.Generator, centres: Floats, sizes: Floats, colour: tuple[float, float, float], width: int
 ) -> tuple[Floats, Floats]:
-    """Clumps of leaves: each centre (n, 2) a ragged disc, lit from above; later ones cover earlier ones."""
-    picture = np.zeros((_TALL, width, 3), np.float32)
+    """Clumps of leaves: a ragged disc at each centre (n, 2), lit from above; later ones cover earlier ones."""
+    image = np.zeros((_TALL, width, 3), np.float32)
     alpha = np.zeros((_TALL, width), np.float32)
     top, bottom = centres[:, 1].min(), centres[:, 1].max() + 1
     for (x, y), size in zip(centres, sizes, strict=True):
@@ -72,20 +73,20 @@ def _leaves(
         outline = [np.round(corners * 16).astype(np.int32)]
         lit = 0.55 + 0.55 * (1 - (y - top) / (bottom - top)) + rng.normal(0, 0.16)
         shade = np.array(colour) * max(lit, 0.15) * (1 + rng.normal(0, 0.05, 3))
-        cv2.fillPoly(picture, outline, shade.tolist(), cv2.LINE_AA, shift=4)
+        cv2.fillPoly(image, outline, shade.tolist(), cv2.LINE_AA, shift=4)
         cv2.fillPoly(alpha, outline, 1.0, cv2.LINE_AA, shift=4)
-    return picture, alpha
+    return image, alpha
 
 
-def _trunk(picture: Floats, alpha: Floats, top: float, width_px: float, colour: tuple[float, ...]) -> None:
-    """A trunk from the ground to the row `top`, under what is there already."""
+def _trunk(image: Floats, alpha: Floats, top: float, width_px: float, colour: tuple[float, ...]) -> None:
+    """Draw a trunk from the ground to the row `top`, behind what is already drawn."""
     trunk = np.zeros_like(alpha)
     middle = alpha.shape[1] / 2
     corners = [[middle - width_px, _TALL], [middle + width_px, _TALL], [middle + width_px / 3, top]]
     corners.append([middle - width_px / 3, top])
     cv2.fillPoly(trunk, [np.round(np.array(corners) * 16).astype(np.int32)], 1.0, cv2.LINE_AA, shift=4)
     bare = trunk * (1 - alpha)
-    picture += bare[..., None] * np.array(colour, np.float32)
+    image += bare[..., None] * np.array(colour, np.float32)
     alpha += bare
 
 
@@ -100,9 +101,9 @@ def _broadleaf(rng: np.random.Generator) -> tuple[Floats, Floats]:
     centres = np.stack([x, np.clip(y, 12, None)], axis=1)[order].astype(np.float32)
     green = rng.uniform(0, 1)
     colour = (58 + 34 * green, 78 + 14 * green, 36 + 6 * green)
-    picture, alpha = _leaves(rng, centres, rng.uniform(2.5, 8, count).astype(np.float32), colour, width)
-    _trunk(picture, alpha, _TALL * 0.4, rng.uniform(5, 9), (62, 52, 42))
-    return picture, alpha
+    image, alpha = _leaves(rng, centres, rng.uniform(2.5, 8, count).astype(np.float32), colour, width)
+    _trunk(image, alpha, _TALL * 0.4, rng.uniform(5, 9), (62, 52, 42))
+    return image, alpha
 
 
 def _conifer(rng: np.random.Generator) -> tuple[Floats, Floats]:
@@ -116,9 +117,9 @@ def _conifer(rng: np.random.Generator) -> tuple[Floats, Floats]:
     green = rng.uniform(0, 1)
     colour = (36 + 18 * green, 54 + 18 * green, 36 + 8 * green)
     sizes = (1.5 + 4.5 * down * rng.uniform(0.5, 1.2, count)).astype(np.float32)
-    picture, alpha = _leaves(rng, np.stack([x, y], axis=1).astype(np.float32), sizes, colour, width)
-    _trunk(picture, alpha, _TALL * 0.7, rng.uniform(3, 5), (52, 44, 38))
-    return picture, alpha
+    image, alpha = _leaves(rng, np.stack([x, y], axis=1).astype(np.float32), sizes, colour, width)
+    _trunk(image, alpha, _TALL * 0.7, rng.uniform(3, 5), (52, 44, 38))
+    return image, alpha
 
 
 def _bush(rng: np.random.Generator) -> tuple[Floats, Floats]:
@@ -135,7 +136,7 @@ def _bush(rng: np.random.Generator) -> tuple[Floats, Floats]:
 
 
 def _thicket(rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Trees and undergrowth so dense that they are one wall."""
+    """A dense wall of trees and undergrowth."""
     width = int(rng.uniform(480, 620))
     count = 2600
     x = rng.uniform(0.02, 0.98, count) * width
@@ -150,9 +151,9 @@ def _thicket(rng: np.random.Generator) -> tuple[Floats, Floats]:
 
 
 def _board(rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """A road sign without words: a disc, a triangle, a diamond or a plate on a post."""
+    """A road sign without text: a disc, a triangle, a diamond or a plate on a post."""
     width = 96
-    picture, alpha = np.zeros((_TALL, width, 3), np.float32), np.zeros((_TALL, width), np.float32)
+    image, alpha = np.zeros((_TALL, width, 3), np.float32), np.zeros((_TALL, width), np.float32)
     faces = [
         ("disc", (188, 30, 34), (232, 232, 230)),
         ("triangle", (188, 30, 34), (232, 230, 224)),
@@ -168,32 +169,32 @@ def _board(rng: np.random.Generator) -> tuple[Floats, Floats]:
     for size, colour in ((44.0, rim), (35.0, face), (12.0, rim)):
         corners = np.stack([48 + size * np.cos(turn), 52 - size * np.sin(turn)], axis=1)
         outline = [np.round(corners * 16).astype(np.int32)]
-        cv2.fillPoly(picture, outline, colour, cv2.LINE_AA, shift=4)
+        cv2.fillPoly(image, outline, colour, cv2.LINE_AA, shift=4)
         cv2.fillPoly(alpha, outline, 1.0, cv2.LINE_AA, shift=4)
-    _trunk(picture, alpha, 50, 4, (138, 140, 142))
-    return picture, alpha
+    _trunk(image, alpha, 50, 4, (138, 140, 142))
+    return image, alpha
 
 
 def _pole(rng: np.random.Generator) -> tuple[Floats, Floats]:
     """A wooden pole with a cross-arm."""
     width = 56
-    picture, alpha = np.zeros((_TALL, width, 3), np.float32), np.zeros((_TALL, width), np.float32)
+    image, alpha = np.zeros((_TALL, width, 3), np.float32), np.zeros((_TALL, width), np.float32)
     wood = np.array([96, 84, 72]) * rng.uniform(0.6, 1.2)
     if rng.random() < 0.8:
-        picture[16:20, 6:50], alpha[16:20, 6:50] = wood * 0.8, 1.0
-    _trunk(picture, alpha, 0, 3.4, tuple(wood))
-    return picture, alpha
+        image[16:20, 6:50], alpha[16:20, 6:50] = wood * 0.8, 1.0
+    _trunk(image, alpha, 0, 3.4, tuple(wood))
+    return image, alpha
 
 
 def _post(rng: np.random.Generator) -> tuple[Floats, Floats]:
     """A white marker post with a dark band."""
     width = 34
-    picture, alpha = np.zeros((_TALL, width, 3), np.float32), np.zeros((_TALL, width), np.float32)
-    picture[4:, 3:31], alpha[4:, 3:31] = (226, 226, 222), 1.0
-    picture[44:96, 3:31] = (30, 30, 32)
+    image, alpha = np.zeros((_TALL, width, 3), np.float32), np.zeros((_TALL, width), np.float32)
+    image[4:, 3:31], alpha[4:, 3:31] = (226, 226, 222), 1.0
+    image[44:96, 3:31] = (30, 30, 32)
     if rng.random() < 0.5:
-        picture[54:86, 9:25] = (240, 120, 40)
-    return picture, alpha
+        image[54:86, 9:25] = (240, 120, 40)
+    return image, alpha
 
 
 KINDS: dict[str, tuple[Callable[[np.random.Generator], tuple[Floats, Floats]], bool]] = {
@@ -205,4 +206,4 @@ KINDS: dict[str, tuple[Callable[[np.random.Generator], tuple[Floats, Floats]], b
     "pole": (_pole, False),
     "post": (_post, False),
 }
-"""Every kind of sprite: how it is drawn, and whether it is a plant."""
+"""All kinds of sprites: the drawing function, and whether it is a plant."""

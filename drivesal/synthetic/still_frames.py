@@ -1,4 +1,4 @@
-"""Single frames of many drawn worlds, for training."""
+"""Single frames of many random scenes, for training."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _MOST_STILLS = 10_000_000
 def stills(
     seed: int, count: int, size: tuple[int, int] = (640, 480), **held: Any
 ) -> Iterator[tuple[World, SyntheticMoment]]:
-    """`count` single frames for training: `STILLS_PER_SCENE` of every scene drawn, one scene after another.
+    """`count` single frames for training: `STILLS_PER_SCENE` of each random scene, scene after scene.
 
-    Their `index` is their place in a shuffled order. The car stands up to a metre off the lane's centre,
-    turned by some degrees. `held` are parameters of the scene that are not drawn. Raises `OptionError` for a
-    count below 1 or above ten million, and for an unknown parameter.
+    Their `index` is a position in a shuffled order. The car is up to a metre off the lane's centre and turned
+    by a few degrees. `held` are scene parameters with fixed values. Raises `OptionError` for a count below 1
+    or above ten million, and for an unknown parameter.
     """
     if not 1 <= count <= _MOST_STILLS:
         raise OptionError(f"one frame or more, up to {_MOST_STILLS}", f"{count}", "choose another number")
@@ -38,7 +38,7 @@ def stills(
 def scene_stills(
     seed: int, number: int, size: tuple[int, int] = (640, 480), **held: Any
 ) -> Iterator[tuple[World, SyntheticMoment]]:
-    """The `STILLS_PER_SCENE` frames of scene `number` of `stills`, for whoever draws many scenes at once."""
+    """The `STILLS_PER_SCENE` frames of scene `number` of `stills`, to draw many scenes in parallel."""
     world = _still_world(seed, number, size, held)
     first = number * STILLS_PER_SCENE
     for frame in range(first, first + STILLS_PER_SCENE):
@@ -54,12 +54,12 @@ def _still_world(seed: int, number: int, size: tuple[int, int], held: dict[str, 
 
 def _still(world: World, seed: int, index: int, frame: int) -> tuple[World, SyntheticMoment]:
     rng = np.random.default_rng([seed, 6, frame])
-    # with a smaller chance in bends than on the straight, most frames would be straight ones
+    # prefer bends: at a uniform position, most frames would be on straight road
     along = rng.uniform(10, world.road.length_m - BEYOND_M, 2)
-    bends = [abs(world.road.at(place + 15).curvature) for place in along]
-    place = float(along[int(np.argmax(bends))])
+    bends = [abs(world.road.at(position + 15).curvature) for position in along]
+    position = float(along[int(np.argmax(bends))])
     left = float(np.clip(rng.normal(0, 0.3), -1.0, 1.0))
-    pose = pose_beside(world.road, place, left, float(np.radians(np.clip(rng.normal(0, 1.5), -6, 6))))
+    pose = pose_beside(world.road, position, left, float(np.radians(np.clip(rng.normal(0, 1.5), -6, 6))))
     cloud = float(rng.random()) if rng.random() < world.scene.passing_clouds else 0.0
     chance, time_s = float(rng.uniform(-1, 1)), float(rng.uniform(0, 30))
     moment = world.moment(index, time_s, pose, cloud=cloud, chance=chance, seed=frame)

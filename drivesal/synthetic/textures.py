@@ -1,4 +1,4 @@
-"""Noise that repeats at its edges: what surfaces, clouds and leaves are made of."""
+"""Tileable noise for surfaces, clouds and leaves, and helpers to draw with masks."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def fractal(seed: int, slope: float, size: tuple[int, int] = (TILE, TILE), stret
 
 @functools.cache
 def tile(seed: int, slope: float, contrast: float = 40.0) -> Image:
-    """`fractal` as (512, 512) uint8 around 128, `contrast` levels to a standard deviation."""
+    """`fractal` as (512, 512) uint8 around 128; `contrast` is the standard deviation in levels."""
     levels: Image = np.clip(128 + contrast * fractal(seed, slope), 0, 255).astype(np.uint8)
     return levels
 
 
 def ramp(colours: Sequence[tuple[float, float, float]]) -> Image:
-    """(256, 1, 3) uint8 table through these colours at even steps, for `paint`."""
+    """(256, 1, 3) uint8 lookup table that interpolates these colours at even steps, for `paint`."""
     steps = np.linspace(0, 255, len(colours))
     table = np.stack([np.interp(np.arange(256), steps, channel) for channel in np.array(colours).T], axis=-1)
     rounded: Image = np.clip(table, 0, 255).round().astype(np.uint8)
@@ -48,24 +48,24 @@ def ramp(colours: Sequence[tuple[float, float, float]]) -> Image:
 
 
 def paint(levels: Image, table: Image) -> Image:
-    """(h, w) uint8 to (h, w, 3) by a table of colours."""
+    """Map (h, w) uint8 to (h, w, 3) through a table of colours."""
     return cv2.applyColorMap(levels, table)  # type: ignore[no-any-return]
 
 
-def threefold(mask: Image) -> Image:
-    """(h, w) to (h, w, 3)."""
+def three_channels(mask: Image) -> Image:
+    """Repeat (h, w) to (h, w, 3)."""
     return cv2.merge((mask, mask, mask))  # type: ignore[no-any-return]
 
 
-def lay(below: Image, above: Image, mask: Image) -> Image:
-    """`above` over `below`, both (h, w, 3), where `mask` (h, w) is 255; in between, between."""
-    share = threefold(mask)
+def blend(below: Image, above: Image, mask: Image) -> Image:
+    """Blend `above` over `below`, both (h, w, 3), with the opacity `mask` (h, w), 255 for opaque."""
+    share = three_channels(mask)
     kept = cv2.multiply(below, cv2.bitwise_not(share), scale=1 / 255)
     return cv2.add(kept, cv2.multiply(above, share, scale=1 / 255))  # type: ignore[no-any-return]
 
 
 def fill(mask: Image, outlines: list[NDArray[np.float64]], value: int = 255) -> None:
-    """Draws polygons, (n, 2) columns and rows each, into (h, w) with smooth edges."""
+    """Draw polygons, (n, 2) columns and rows each, into (h, w) with antialiased edges."""
     if outlines:
         corners = [np.round((outline - 0.5) * 16).astype(np.int32) for outline in outlines]
         cv2.fillPoly(mask, corners, value, cv2.LINE_AA, shift=4)

@@ -1,4 +1,4 @@
-"""Other cars: a few convex boxes each, with windows, lights and wheels, drawn in perspective."""
+"""Other vehicles: a few convex boxes each, with windows, lights and wheels, drawn in perspective."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _GLASS, _TYRE, _RED, _LAMP, _PLATE = (38, 44, 50), (20, 20, 22), (176, 24, 22), 
 
 
 class Face:
-    """A flat piece: `corners` (n, 3) [m] counter-clockwise from outside, `colour` RGB; `glow` for lamps."""
+    """A flat polygon: `corners` (n, 3) [m] counter-clockwise from outside, `colour` RGB; `glow` for lamps."""
 
     def __init__(self, corners: Doubles, colour: tuple[float, float, float], glow: bool = False) -> None:
         self.corners, self.colour, self.glow = corners, np.array(colour, float), glow
@@ -34,7 +34,7 @@ class Face:
 
 
 class Placed(NamedTuple):
-    """A vehicle at a place: middle of its ground (x, y) [m], `heading` [rad], `kind` and `paint` as indices."""
+    """A vehicle's pose: centre (x, y) on the ground [m] and `heading` [rad]; `kind` and `paint` are indices."""
 
     x: float
     y: float
@@ -44,22 +44,22 @@ class Placed(NamedTuple):
 
 
 def draw(
-    picture: Image,
-    what: Image | None,
+    image: Image,
+    classes: Image | None,
     vehicle: Placed,
     camera: Camera,
     light: Light,
     shine: Doubles,
     value: int,
 ) -> None:
-    """Draws a vehicle into (H, W, 3); into `what` (H, W), where given, its outline with `value`.
+    """Draw a vehicle into `image` (H, W, 3) and, if given, its silhouette with `value` into `classes` (H, W).
 
-    `vehicle` is in the camera's ground frame, `shine` (3,) the light that falls on it.
+    `vehicle` is in the camera's ground frame; `shine` (3,) is the light on it.
     """
     cos, sin = np.cos(vehicle.heading), np.sin(vehicle.heading)
     turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
     middle = np.array([vehicle.x, vehicle.y, 0.0])
-    kept = float(light.kept(np.hypot(vehicle.x, vehicle.y)))
+    transmission = float(light.transmission(np.hypot(vehicle.x, vehicle.y)))
     eye = (np.array([0, 0, camera.height_m]) - middle) @ turn  # in the vehicle's frame
     night = light.headlights > 0
     model = _model(KINDS[vehicle.kind], PAINTS[vehicle.paint], bool(eye[0] > 0))
@@ -72,7 +72,7 @@ def draw(
     if night:
         glow = np.minimum(1.0, 1.3 * light.headlights + 0.3)
         colours[model.glows] = np.maximum(colours, model.colours * glow)[model.glows]
-    colours = np.clip(colours * kept + light.air * (1 - kept), 0, 255)
+    colours = np.clip(colours * transmission + light.air * (1 - transmission), 0, 255)
     whole = depths.min() >= NEAR_M
     for face in facing.tolist():
         part = slice(model.first[face], model.first[face] + model.sizes[face])
@@ -80,15 +80,15 @@ def draw(
         if outline is None:
             continue
         corners = np.round(np.clip(outline - 0.5, -3000, 3000) * 16).astype(np.int32)
-        cv2.fillConvexPoly(picture, corners, colours[face].tolist(), cv2.LINE_AA, shift=4)
-        if what is not None:
-            cv2.fillConvexPoly(what, corners, value, cv2.LINE_8, shift=4)
+        cv2.fillConvexPoly(image, corners, colours[face].tolist(), cv2.LINE_AA, shift=4)
+        if classes is not None:
+            cv2.fillConvexPoly(classes, corners, value, cv2.LINE_8, shift=4)
     if night:
-        _glare(picture, camera, turn, middle, eye, light)
+        _glare(image, camera, turn, middle, eye, light)
 
 
 def footprint(vehicle: Placed) -> Doubles:
-    """(4, 2) the ground under a vehicle, a little more than its length and width."""
+    """(4, 2) outline of the ground under a vehicle, slightly larger than its length and width."""
     length, width = _size(KINDS[vehicle.kind])[:2]
     cos, sin = np.cos(vehicle.heading), np.sin(vehicle.heading)
     corners = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) * [length / 2 + 0.05, width / 2 + 0.08]
@@ -96,7 +96,7 @@ def footprint(vehicle: Placed) -> Doubles:
     return outline
 
 
-def _glare(picture: Image, camera: Camera, turn: Doubles, middle: Doubles, eye: Doubles, light: Light) -> None:
+def _glare(image: Image, camera: Camera, turn: Doubles, middle: Doubles, eye: Doubles, light: Light) -> None:
     """The glow around head or tail lamps that face the camera."""
     front = eye[0] > 0
     place = np.array([[2.3, side * 0.65, 0.72] for side in (1, -1)]) * [1 if front else -1, 1, 1]
@@ -104,13 +104,13 @@ def _glare(picture: Image, camera: Camera, turn: Doubles, middle: Doubles, eye: 
     for (u, v), depth in zip(columns, depths, strict=True):
         radius = int(min(camera.focal_px * (1.2 if front else 0.5) / max(depth, 4.0), 90)) + 2
         left, top = int(u) - radius, int(v) - radius
-        rows = slice(max(top, 0), min(top + 2 * radius + 1, picture.shape[0]))
-        cols = slice(max(left, 0), min(left + 2 * radius + 1, picture.shape[1]))
+        rows = slice(max(top, 0), min(top + 2 * radius + 1, image.shape[0]))
+        cols = slice(max(left, 0), min(left + 2 * radius + 1, image.shape[1]))
         if depth < 2 or rows.stop <= rows.start or cols.stop <= cols.start:
             continue
         spot = _spot(radius)[rows.start - top : rows.stop - top, cols.start - left : cols.stop - left, None]
         colour = np.array([255, 244, 220] if front else [170, 20, 16]) * min(1.0, light.headlights)
-        picture[rows, cols] = np.minimum(picture[rows, cols] + spot * colour, 255).astype(np.uint8)
+        image[rows, cols] = np.minimum(image[rows, cols] + spot * colour, 255).astype(np.uint8)
 
 
 @functools.lru_cache(maxsize=128)
@@ -134,7 +134,7 @@ def _size(kind: str) -> tuple[float, float, float]:
 
 
 class Model(NamedTuple):
-    """All faces of a vehicle in the order to draw them: face f has `sizes[f]` corners from `first[f]` on."""
+    """All faces of a vehicle in drawing order: face f has `sizes[f]` corners from `first[f]` on."""
 
     corners: Doubles
     first: NDArray[np.int64]
@@ -161,9 +161,9 @@ def _model(kind: str, paint: tuple[float, float, float], front: bool) -> Model:
 
 
 def _parts(kind: str, paint: tuple[float, float, float], front: bool) -> tuple[tuple[Face, ...], ...]:
-    """The vehicle's convex parts, to be drawn in this order where its front, or else its rear, is seen.
+    """The vehicle's convex parts in drawing order if its front, or else its rear, is visible.
 
-    x forward, the middle at the origin.
+    x points forward; the vehicle's centre is the origin.
     """
     length, width, height = _size(kind)
     half, side = length / 2, width / 2
@@ -217,7 +217,7 @@ def _hexahedron(
 def _windows(
     base: tuple[float, float], roof: tuple[float, float], side: float, roof_side: float, low: float, high: float
 ) -> tuple[Face, ...]:
-    """Glass on the four sides of a cabin, inset."""
+    """Inset windows on the four sides of a cabin."""
     faces = _hexahedron(base, roof, side, roof_side, low, high, _GLASS)[1:]
     panes = []
     for face in faces:
@@ -237,7 +237,7 @@ def _pane(
     *,
     rear: bool = False,
 ) -> Face:
-    """An upright plate across the vehicle that faces forward, or to the rear."""
+    """A transverse upright plate that faces forward, or to the rear."""
     corners = np.array([(x_low, -side, low), (x_low, side, low), (x_high, side, high), (x_high, -side, high)])
     return Face(corners[::-1].copy() if rear else corners, colour)
 
@@ -245,7 +245,7 @@ def _pane(
 def _lamps(
     x: float, y: float, z: float, wide: float, tall: float, colour: tuple[float, float, float]
 ) -> tuple[Face, ...]:
-    """Two lamps that face away from the vehicle's middle."""
+    """Two lamps that face away from the vehicle's centre."""
     lamps = []
     for middle in (y, -y):
         corners = np.array(

@@ -1,4 +1,4 @@
-"""Drawn drives as files: a video with its labels, or single frames, and the evidence beside them."""
+"""Synthetic drives as files: a video with labels or single frames, and optionally their evidence."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from drivesal.types import Floats
 
 Item = TypeVar("Item")
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 EVIDENCE_SCALE = 256
-"""Evidence is kept as 16-bit grey: so many to one level of 0..255."""
+"""Evidence is stored as 16-bit grey with this many steps per level of 0..255."""
 
 
 def write_drive(
@@ -42,10 +42,10 @@ def write_drive(
     preset: str = "medium",
     progress: Callable[[int], object] = lambda _: None,
 ) -> None:
-    """Writes run.mp4, run.csv, scene.json and, where asked for, evidence/000000.png … into a new folder.
+    """Write run.mp4, run.csv, scene.json and, with `evidence`, evidence/000000.png … into a new folder.
 
-    run.csv has a row a frame: frame, time_s, steering_angle_deg (at the steering wheel, left positive).
-    `progress` is called with 1 for every frame. Raises `OutputError` where `out` exists or cannot be written,
+    run.csv has one row per frame: frame, time_s, steering_angle_deg (at the steering wheel, left positive).
+    `progress` is called with 1 for every frame. Raises `OutputError` if `out` exists or cannot be written,
     `OptionError` for an odd size.
     """
     width, height = drive.world.size
@@ -89,12 +89,12 @@ def write_stills(
     evidence: bool = False,
     progress: Callable[[int], object] = lambda _: None,
 ) -> None:
-    """Writes frames/000000.jpg …, labels.csv, scene.json and, where asked for, evidence/ into a new folder.
+    """Write frames/000000.jpg …, labels.csv, scene.json and, with `evidence`, evidence/ into a new folder.
 
-    labels.csv has a row a frame: image, steering_angle_deg (at the steering wheel, left positive), scene (the
-    number that the frames of one scene share, to keep them together in a split; scene.json says what it is).
+    labels.csv has one row per frame: image, steering_angle_deg (at the steering wheel, left positive), scene
+    (the seed that the frames of one scene share, to keep them together in a split; scene.json describes it).
 
-    Raises as `write_drive` and `stills` do.
+    Raises like `write_drive` and `stills`.
     """
     with new_folder(out) as folder:
         (folder / "frames").mkdir()
@@ -104,7 +104,7 @@ def write_stills(
         def draw(still: tuple[World, SyntheticMoment]) -> tuple[int, str]:
             world, moment = still
             name = f"frames/{moment.index:06d}.jpg"
-            _write_picture(folder / name, world.image(moment)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
+            _write_image(folder / name, world.image(moment)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
             if evidence:
                 _write_evidence(folder, moment.index, world.evidence(moment))
             return moment.index, f"{name},{round(moment.steering_deg, 4) + 0.0:.4f},{world.seed}"
@@ -112,12 +112,12 @@ def write_stills(
         rows: list[tuple[int, str]] = []
         scenes: dict[str, Any] = {}
 
-        def noted() -> Iterator[tuple[World, SyntheticMoment]]:
+        def recorded() -> Iterator[tuple[World, SyntheticMoment]]:
             for world, moment in stills(seed, count, size, **held):
                 scenes[str(world.seed)] = dataclasses.asdict(world.scene)
                 yield world, moment
 
-        with _drawing(draw, noted()) as drawn:
+        with _drawing(draw, recorded()) as drawn:
             for row in drawn:
                 rows.append(row)
                 progress(1)
@@ -127,8 +127,9 @@ def write_stills(
 
 
 @contextmanager
-def _drawing(draw: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Iterator[Made]]:
-    """What `draw` makes of the items, on all cores; OpenCV starts no threads of its own beside them."""
+def _drawing(draw: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Iterator[Result]]:
+    """The results of `draw` for the items, computed on all cores; OpenCV's own threads are disabled
+    meanwhile."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
@@ -139,11 +140,11 @@ def _drawing(draw: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[It
 
 
 def read_evidence(path: Path) -> Floats:
-    """(height, width) float32 0..255: the evidence that was kept as a picture. Raises `InputError`."""
+    """Read evidence from a PNG file as (height, width) float32 0..255. Raises `InputError`."""
     packed = np.fromfile(path, np.uint8) if path.is_file() else np.zeros(0, np.uint8)
     levels = cv2.imdecode(packed, cv2.IMREAD_UNCHANGED) if packed.size else None
     if levels is None or levels.dtype != np.uint16 or levels.ndim != 2:
-        raise InputError("evidence as 16-bit grey PNG", f"{path} is none", "draw it again with --evidence")
+        raise InputError("evidence as 16-bit grey PNG", f"{path} is none", "write it again with --evidence")
     return levels.astype(np.float32) / EVIDENCE_SCALE  # type: ignore[no-any-return]
 
 
@@ -168,11 +169,11 @@ def _facts(seed: int, size: tuple[int, int], evidence: bool) -> dict[str, Any]:
 
 def _write_evidence(folder: Path, index: int, evidence: Floats) -> None:
     levels = np.clip(np.round(evidence * EVIDENCE_SCALE), 0, 65535).astype(np.uint16)
-    _write_picture(folder / "evidence" / f"{index:06d}.png", levels, [])
+    _write_image(folder / "evidence" / f"{index:06d}.png", levels, [])
 
 
-def _write_picture(path: Path, picture: NDArray[Any], options: list[int]) -> None:
-    _, packed = cv2.imencode(path.suffix, picture, options)
+def _write_image(path: Path, image: NDArray[Any], options: list[int]) -> None:
+    _, packed = cv2.imencode(path.suffix, image, options)
     with writing(path):
         path.write_bytes(packed.tobytes())
 

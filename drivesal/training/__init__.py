@@ -1,1 +1,1 @@
-"""Fitting a steering network and measuring how far it is off."""
+"""Training of steering networks."""

@@ -1,4 +1,4 @@
-"""Batches to learn from: labelled pictures, mirrored, moved and in another light."""
+"""Training batches: labelled images, mirrored, moved and in other light."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from drivesal.series.pulses import pulses
 from drivesal.series.smoothing import smoothed
-from drivesal.training.augment import balanced, change_look, move_camera
+from drivesal.training.augment import balancing_weights, change_look, move_camera
 from drivesal.training.fit import Draw, TrainingBatch
 
 if TYPE_CHECKING:
@@ -18,63 +18,65 @@ if TYPE_CHECKING:
     from drivesal.types import Floats, Image
 
 MOVED_SHARE, LOOK_SHARE = 0.5, 0.8
-"""The shares of pictures whose camera is moved a little, and whose look is changed."""
+"""The shares of images whose camera is moved slightly and whose look is changed."""
 _USUAL_DEG = 12.0
 PULSES_OVER_S = 1.0
 RECIPE = (
-    "frames drawn by one over the root of how common their angle is, that of keys over a second; half of them "
-    "mirrored, the angle negated; half seen by a slightly moved camera; most in another light, with shadows, "
-    "blur or noise; dropout, weight decay, cosine schedule, running average of the weights, taken where the "
-    "validation error was smallest"
+    "frames sampled by one over the root of their angle's frequency, keyboard labels averaged over a "
+    "second; half of them mirrored with the angle negated; half with a slightly moved camera; most in "
+    "other light, with shadows, blur or noise; dropout, weight decay, cosine schedule, running average of "
+    "the weights, taken at the smallest validation error"
 )
 
 
-def network_input(pictures: Image, preprocess: Preprocess) -> Floats:
-    """(N, h, w, 3) uint8 RGB to the (N, h, w, C) float32 that the network is fed, by drivesal's colour map."""
+def network_input(images: Image, preprocess: Preprocess) -> Floats:
+    """Convert images (N, h, w, 3) uint8 RGB to network input (N, h, w, C) float32 with drivesal's colour
+    map."""
     matrix, shift = preprocess.colour_map()
-    values: Floats = preprocess.coloured(pictures).astype(np.float32) @ matrix + shift
+    values: Floats = preprocess.coloured(images).astype(np.float32) @ matrix + shift
     return values
 
 
 def usual_angle(angles: NDArray[np.floating]) -> float:
-    """The root mean square of angles (N,), in their unit; 1 where all are 0."""
+    """The root mean square of angles (N,), in their unit; 1 if all are 0."""
     return float(np.sqrt(np.mean(np.square(angles, dtype=np.float64)))) or 1.0
 
 
-def drawn_as_often(examples: Examples) -> NDArray[np.float64]:
-    """(n,) how often each picture is drawn, summing to 1: see `balanced`.
+def sampling_weights(examples: Examples) -> NDArray[np.float64]:
+    """(n,) sampling probabilities of the images, summing to 1; see `balancing_weights`.
 
-    Pulses of keys say little of the road apart: drawing those that are not 0 more often would teach too large
-    angles. How common their mean over a second is decides.
+    A single keyboard pulse says little about the road, and sampling nonzero ones more often would teach too
+    large angles. For keyboard labels the frequency of their mean over a second counts.
     """
     angles = examples.angles.astype(np.float64)
-    straight = examples.where(~examples.aside)
-    if pulses(straight.times, straight.angles.astype(np.float64)) is not None:
+    centre = examples.where(~examples.from_side_camera)
+    if pulses(centre.times, centre.angles.astype(np.float64)) is not None:
         angles = smoothed(examples.times, angles, PULSES_OVER_S)
-    return balanced(angles * (_USUAL_DEG / usual_angle(angles)))  # whose bins are made for degrees at the wheel
+    # scaled because the bins are made for degrees at the steering wheel
+    return balancing_weights(angles * (_USUAL_DEG / usual_angle(angles)))
 
 
 def batches(examples: Examples, preprocess: Preprocess, scale: float, size: int, seed: int) -> Draw:
-    """What draws a step's batch of `size` (network input, angle / scale), which follows from seed and step."""
-    often = drawn_as_often(examples)
+    """A function from step to a batch of `size` (network input, angle / scale), determined by seed and step."""
+    weights = sampling_weights(examples)
 
     def draw(step: int) -> TrainingBatch:
         rng = np.random.default_rng([seed, step])
-        chosen = rng.choice(len(examples), size, p=often)
-        pictures = examples.take(chosen)
+        chosen = rng.choice(len(examples), size, p=weights)
+        images = examples.take(chosen)
         targets = examples.angles[chosen, None] / np.float32(scale)
         for i in range(size):
-            pictures[i], side = _changed(pictures[i], rng)
-            targets[i] *= side
-        return TrainingBatch(network_input(pictures, preprocess), targets)
+            images[i], sign = _augmented(images[i], rng)
+            targets[i] *= sign
+        return TrainingBatch(network_input(images, preprocess), targets)
 
     return draw
 
 
-def _changed(picture: Image, rng: np.random.Generator) -> tuple[Image, int]:
-    """The picture as it might have been, and -1 where it is mirrored."""
-    side = -1 if rng.random() < 0.5 else 1
-    picture = np.ascontiguousarray(picture[:, ::side])
+def _augmented(image: Image, rng: np.random.Generator) -> tuple[Image, int]:
+    """The augmented image, and the sign of its label: -1 if it is mirrored."""
+    sign = -1 if rng.random() < 0.5 else 1
+    image = np.ascontiguousarray(image[:, ::sign])
     if rng.random() < MOVED_SHARE:
-        picture = move_camera(picture, rng)
-    return (change_look(picture, rng) if rng.random() < LOOK_SHARE else picture), side
+        image = move_camera(image, rng)
+    return (change_look(image, rng) if rng.random() < LOOK_SHARE else image), sign

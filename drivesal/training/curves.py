@@ -1,4 +1,4 @@
-"""Learning curves as a picture."""
+"""Learning curves as a figure."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Line = tuple[Sequence[float], Sequence[float]]
 def draw_curves(
     panels: Mapping[str, Mapping[str, Line]], x: str, out: Path, marked: float | None = None
 ) -> None:
-    """Writes one panel a title side by side; each has lines by name, (x values, figures).
+    """Write the panels, by title, side by side to `out`; each has lines by name, as (x values, y values).
 
-    `x` names the x axis, `marked` is a place on it: where the best was.
+    `x` is the label of the x axis, `marked` the x value of the best result.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -23,8 +23,8 @@ def draw_curves(
     FigureCanvasAgg(figure)
     for number, (title, lines) in enumerate(panels.items(), 1):
         axis = figure.add_subplot(1, len(panels), number)
-        for name, (places, figures) in lines.items():
-            axis.plot(places, figures, label=name, marker="." if len(places) < 3 else None)
+        for name, (positions, values) in lines.items():
+            axis.plot(positions, values, label=name, marker="." if len(positions) < 3 else None)
         if marked is not None:
             axis.axvline(marked, color="0.5", linewidth=1, linestyle=":", label=f"best, {x} {marked:g}")
         axis.set(title=title, xlabel=x, ylim=(0, None))

@@ -1,4 +1,4 @@
-"""Labelled pictures at the model's size, on disk where a recording is larger than memory."""
+"""Labelled model inputs, stored on disk because a recording may be larger than memory."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from drivesal.types import Floats, Image
 
 LONGEST_GAP_S = 5.0
-"""What is left out between training and validation: neighbouring frames are all but the same picture."""
+"""The longest gap [s] between training and validation: neighbouring frames are almost the same image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """N labelled pictures.
+    """N labelled images.
 
-    `pictures` (M, h, w, 3) uint8 RGB, in memory or the map of a file, of which `rows` (N,) are these; `angles`
-    (N,) float32, left positive; `times` (N,) float64 [s] and `drives` (N,), the number of the recording;
-    `aside` (N,) tells pictures of cameras at the side, which are learnt from and never measured on.
+    `pictures` (M, h, w, 3) uint8 RGB, in memory or memory-mapped; `rows` (N,) are the indices of the N images
+    in it; `angles` (N,) float32, left positive; `times` (N,) float64 [s]; `drives` (N,) the number of the
+    recording; `from_side_camera` (N,) bool: these are used for training and never for validation.
     """
 
     pictures: Image
@@ -37,22 +37,22 @@ class Examples:
     angles: Floats
     times: NDArray[np.float64]
     drives: NDArray[np.intp]
-    aside: NDArray[np.bool_]
+    from_side_camera: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def take(self, which: NDArray[np.intp] | slice) -> Image:
-        """(n, h, w, 3) uint8: a copy of some of the pictures."""
+        """(n, h, w, 3) uint8: a copy of some of the images."""
         return np.asarray(self.pictures[self.rows[which]])
 
     def where(self, mask: NDArray[np.bool_]) -> Examples:
-        """Those for which `mask` (N,) is True; their pictures stay where they are."""
-        times, drives, aside = self.times[mask], self.drives[mask], self.aside[mask]
-        return Examples(self.pictures, self.rows[mask], self.angles[mask], times, drives, aside)
+        """The examples for which `mask` (N,) is True; they share the stored images."""
+        times, drives, side = self.times[mask], self.drives[mask], self.from_side_camera[mask]
+        return Examples(self.pictures, self.rows[mask], self.angles[mask], times, drives, side)
 
-    def mean_picture(self) -> Image:
-        """(h, w, 3) uint8: the mean of the pictures."""
+    def mean_image(self) -> Image:
+        """(h, w, 3) uint8: the mean of the images."""
         total = np.zeros(self.pictures.shape[1:], np.float64)
         for start in range(0, len(self), 256):
             total += self.take(slice(start, start + 256)).sum(axis=0, dtype=np.float64)
@@ -68,70 +68,72 @@ def read_examples(
     progress: Callable[[int], object] = lambda _: None,
     sides: Sequence[tuple[int, Drive]] = (),
 ) -> Examples:
-    """Reads every labelled frame of the drives' spans; the pictures go to a file in `folder`, (66, 200) ones
-    40 kB each, which must stay as long as the examples are used. `sides` are what cameras at the side saw of
-    the drives of these numbers.
+    """Read every labelled frame of the drives' spans. The images go to a file in `folder`, 40 kB per image of
+    (66, 200), which must exist as long as the examples are used. `sides` are the side cameras' recordings, each
+    with the number of its drive.
 
-    Raises `LabelError` where a drive has no labelled frame there, `OutputError` where the disk is full.
+    Raises `LabelError` if a drive has no labelled frame there, `OutputError` if the disk is full.
     """
     height, width = preprocess.size
     path = folder / "pictures.uint8"
     angles: list[float] = []
     times: list[float] = []
     numbers: list[int] = []
-    aside: list[bool] = []
+    from_side_camera: list[bool] = []
     with writing(path), path.open("wb") as file:
-        for place, (number, drive) in enumerate([*enumerate(drives), *sides]):
+        for position, (number, drive) in enumerate([*enumerate(drives), *sides]):
             before = len(angles)
             for frame in drive.frames(span, progress):
-                assert frame.steering is not None  # a drive gives labelled frames alone
+                assert frame.steering is not None  # a drive yields only labelled frames
                 file.write(preprocess.prepare(frame.image).tobytes())
                 angles.append(frame.steering)
                 times.append(frame.time_s)
                 numbers.append(number)
-                aside.append(place >= len(drives))
+                from_side_camera.append(position >= len(drives))
             if len(angles) == before:
                 came = f"{drive.recording.info.path} has none there"
                 raise LabelError("a labelled frame or more", came, "choose another --start and --end")
     pictures: Image = np.memmap(path, np.uint8, "r", shape=(len(angles), height, width, 3))
     rows, truth = np.arange(len(angles)), np.array(angles, np.float32)
-    return Examples(pictures, rows, truth, np.array(times), np.array(numbers, np.intp), np.array(aside))
+    return Examples(
+        pictures, rows, truth, np.array(times), np.array(numbers, np.intp), np.array(from_side_camera)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Examples to learn from, and later ones of the same drives to measure on."""
+    """Training examples, and later validation examples of the same drives."""
 
     training: Examples
     validation: Examples
     starts_s: tuple[float, ...]
-    """Where each drive's validation starts [s]."""
+    """The start [s] of each drive's validation."""
     gaps_s: tuple[float, ...]
-    """What lies between, left out, of each drive [s]."""
+    """The gap [s] before it in each drive, which is left out."""
 
 
 def split_by_time(examples: Examples, share: float) -> Split:
-    """The last `share` of each drive's time is for validation, and what comes up to LONGEST_GAP_S before it is
-    left out.
+    """Split off the last `share` of each drive's time for validation; up to LONGEST_GAP_S before it are left
+    out.
 
-    Raises `LabelError` where nothing is left to learn from or to measure on.
+    Raises `LabelError` if no training or no validation examples remain.
     """
     training = np.zeros(len(examples), np.bool_)
     validation = np.zeros(len(examples), np.bool_)
     starts, gaps = [], []
     for number in np.unique(examples.drives):
-        its = examples.drives == number
-        measured = its & ~examples.aside
-        first, last = examples.times[measured].min(), examples.times[measured].max()
+        of_drive = examples.drives == number
+        centre = of_drive & ~examples.from_side_camera
+        first, last = examples.times[centre].min(), examples.times[centre].max()
         start = last - share * (last - first)
         gap = min(LONGEST_GAP_S, (last - start) / 4)
-        training |= its & (examples.times < start - gap)
-        validation |= measured & (examples.times >= start)
+        training |= of_drive & (examples.times < start - gap)
+        validation |= centre & (examples.times >= start)
         starts.append(float(start))
         gaps.append(float(gap))
     if not training.any() or not validation.any():
         came = (
             f"{'there is 1' if len(examples) == 1 else f'there are {len(examples)}'}, too few to divide by time"
         )
-        raise LabelError("labelled frames to learn from and later ones to measure on", came, "give more")
+        raise LabelError("labelled frames for training and later ones for validation", came, "give more")
     return Split(examples.where(training), examples.where(validation), tuple(starts), tuple(gaps))

@@ -1,4 +1,4 @@
-"""The training loop: averaged weights, a cosine schedule, and a stop that can be taken up again."""
+"""The training loop: averaged weights, a cosine schedule, and checkpoints to resume from."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Measure = Callable[[Any], Row]
 
 
 class TrainingBatch(NamedTuple):
-    """Inputs (B, h, w, C) and targets (B, 1) float32; `evidence` (R, h, w) bool of the first R of them."""
+    """Inputs (B, h, w, C) and targets (B, 1) float32; `evidence` (R, h, w) bool for the first R inputs."""
 
     inputs: Floats
     targets: Floats
@@ -37,16 +37,17 @@ class TrainingBatch(NamedTuple):
 Draw = Callable[[int], TrainingBatch]
 
 MOST_AT_ONCE = 8
-"""Batches drawn at the same time at most: each takes memory, and drawing holds one core for the most part."""
+"""The most batches prepared at the same time: each takes memory and mostly keeps one core busy."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Reasons:
-    """Holds the network to evidence: the share of the absolute gradient that lies off it, `strength` times, is
-    added to the loss (after Ross, Hughes and Doshi-Velez 2017, arXiv:1703.03717, who take squares, no share).
+class EvidencePenalty:
+    """A loss term against attribution off the evidence: `strength` times the share of the absolute gradient
+    there (after Ross, Hughes and Doshi-Velez 2017, arXiv:1703.03717, who use squares instead of a share).
 
-    The gradient is that of the answer at the inputs, summed over the channels with `channels` (C,).
+    The gradient is of the output with respect to the inputs, summed over the channels with weights `channels`
+    (C,).
     """
 
     strength: float
@@ -55,14 +56,14 @@ class Reasons:
 
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
-    """How long and how fast: `steps` of one batch each, measured `every` so many steps.
+    """Length and rate of a training: `steps` of one batch each, with a measurement `every` this many steps.
 
-    Adam with decoupled weight decay, the rate warmed up and then falling to 0 as a cosine. The weights that
-    come out are a running average, so that the last batches do not decide.
+    AdamW with a warm-up and a cosine decay to 0. The result is a running average (EMA) of the weights, so that
+    the last batches do not dominate it.
 
-    With `watch`, the name of a measured figure, those weights come out under which it was smallest, and
-    training ends early where it has not become smaller in `patience` measurements. With `start_counts` the
-    weights of the beginning are measured too, as step 0: a network that has learnt already may get no better.
+    With `watch`, the name of a metric, the result is the weights with its smallest value, and training stops
+    early if it has not decreased for `patience` measurements. With `start_counts` the initial weights are
+    measured too, as step 0: fine-tuning may not improve a pretrained network.
     """
 
     steps: int
@@ -81,30 +82,31 @@ def fit(
     plan: TrainingPlan,
     measure: Measure,
     report: Callable[[Row], object],
-    kept: Path | None,
+    checkpoint: Path | None,
     key: str,
-    reasons: Reasons | None = None,
+    penalty: EvidencePenalty | None = None,
     progress: Callable[[int], object] = lambda _: None,
 ) -> list[Row]:
-    """Trains `network` in place; returns what was measured, a row every `plan.every` steps and at the last.
+    """Train `network` in place; the result is a row of metrics every `plan.every` steps and after the last.
 
-    `draw(step)` gives the step's batch and must depend on the step alone; tf.data runs it ahead of its use.
-    With `reasons` every batch brings evidence. `measure` gets the network with the averaged weights and gives
-    figures, which go to `report` with the step, the loss since the last one and the seconds that all of it
-    took; `progress` is called with 1 for every step.
+    `draw(step)` gives the step's batch and must depend on the step alone; tf.data runs it ahead of use. With
+    `penalty` every batch must have evidence. `measure` is called with the network under the averaged weights
+    and returns metrics, which go to `report` with the step, the mean loss since the last row and the total
+    seconds; `progress` is called with 1 for every step.
 
-    What there is to go on from is kept in the file `kept` at every measurement, beside the plan and `key`,
-    which must tell apart whatever else the result follows from. Called again with the same, training goes on
-    there, to the same end. Where a figure is watched, Ctrl+C or SIGTERM after the first measurement ends it as
-    patience does, and so does a figure that is no number any more. Raises OptionError where it never was one.
+    The state is saved to `checkpoint` at every measurement, with the plan and `key`, which must identify
+    everything else that determines the result. A second call with the same arguments resumes there and ends
+    with the same weights. If a metric is watched, Ctrl+C or SIGTERM after the first measurement ends training
+    like exhausted patience, and so does a metric that is no longer finite. Raises OptionError if it never was
+    finite.
     """
     state = TrainingState(network, _optimizer(plan), plan)
-    state.take_up(kept, _facts(plan, key))
+    state.restore(checkpoint, _facts(plan, key))
     start = time.perf_counter() - (state.history[-1]["seconds"] if state.history else 0.0)
-    learn = _learn(network, state.optimizer, reasons)
+    train_step = _train_step(network, state.optimizer, penalty)
     losses: list[float] = []
 
-    def measured(row: Row) -> None:
+    def add_row(row: Row) -> None:
         with state.averaged():
             row |= measure(network)
         row["seconds"] = round(time.perf_counter() - start, 1)
@@ -112,44 +114,45 @@ def fit(
         report(row)
 
     if plan.start_counts and not state.history:
-        measured({"step": 0})
-    with contextlib.closing(_stream(draw, state.step, plan.steps, reasons is not None)) as batches:
+        add_row({"step": 0})
+    with contextlib.closing(_stream(draw, state.step, plan.steps, penalty is not None)) as batches:
         try:
             for batch in batches:
                 Stopped.check()
-                losses.append(float(learn(*batch)))
-                state.follow()
+                losses.append(float(train_step(*batch)))
+                state.update_average()
                 progress(1)
                 if state.step % plan.every and state.step != plan.steps:
                     continue
-                measured({"step": state.step, "loss": float(np.mean(losses))})
+                add_row({"step": state.step, "loss": float(np.mean(losses))})
                 losses.clear()
-                if state.lost:
+                if state.diverged:
                     _warn_or_raise(state)
                     break
-                state.keep(kept, _facts(plan, key))
+                state.save(checkpoint, _facts(plan, key))
                 if state.waited >= plan.patience and plan.watch is not None:
                     break
         except (KeyboardInterrupt, Stopped) as stop:
-            asked = isinstance(stop, KeyboardInterrupt) or stop.args[0] in (signal.SIGINT, signal.SIGTERM)
-            if not asked or state.best is None or state.step < plan.every:
+            by_user = isinstance(stop, KeyboardInterrupt) or stop.args[0] in (signal.SIGINT, signal.SIGTERM)
+            if not by_user or state.best is None or state.step < plan.every:
                 raise
-            Stopped.received = None  # a second one is heeded
-            _log.warning("stopped; the best weights so far are taken")
+            Stopped.received = None  # so that a second signal stops the run
+            _log.warning("stopped; the best weights so far are used")
     state.end()
     return state.history
 
 
 def _warn_or_raise(state: TrainingState) -> None:
-    """What is said of weights that have become infinite."""
-    came = f"after {state.step} steps the error is no number"
+    """Warn about diverged weights. Raises OptionError if there are no earlier ones."""
+    came = f"after {state.step} steps the error is not a finite number"
     if state.best is None:
-        raise OptionError("a training whose error stays a number", came, "choose a smaller --learning-rate")
-    _log.warning("%s; the best weights so far are taken", came)
+        raise OptionError("a training whose error stays finite", came, "choose a smaller --learning-rate")
+    _log.warning("%s; the best weights so far are used", came)
 
 
 def _stream(draw: Draw, start: int, stop: int, evidence: bool) -> Generator[tuple[Any, ...]]:
-    """The steps' batches as tensors, in order, drawn ahead in threads; what `draw` raises is raised here."""
+    """The steps' batches as tensors, in order, prepared ahead in threads; exceptions of `draw` are
+    re-raised."""
     tf = tensorflow()
     types = (tf.float32, tf.float32, tf.bool) if evidence else (tf.float32, tf.float32)
     raised: list[BaseException] = []
@@ -164,11 +167,11 @@ def _stream(draw: Draw, start: int, stop: int, evidence: bool) -> Generator[tupl
             raised.append(error)
             raise
 
-    def asked(step: Any) -> Any:
+    def as_tensors(step: Any) -> Any:
         return tf.numpy_function(drawn, [step], types)
 
     at_once = min(os.cpu_count() or 1, MOST_AT_ONCE)
-    batches = tf.data.Dataset.range(start, stop).map(asked, at_once, deterministic=True).prefetch(2)
+    batches = tf.data.Dataset.range(start, stop).map(as_tensors, at_once, deterministic=True).prefetch(2)
     try:
         yield from batches
     except tf.errors.OpError:
@@ -177,34 +180,34 @@ def _stream(draw: Draw, start: int, stop: int, evidence: bool) -> Generator[tupl
         raise
 
 
-def _learn(network: Any, optimizer: Any, reasons: Reasons | None) -> Callable[..., Any]:
-    """What learns one batch and, with `reasons`, holds the gradient to its evidence.
+def _train_step(network: Any, optimizer: Any, penalty: EvidencePenalty | None) -> Callable[..., Any]:
+    """A function that trains on one batch, with the penalty if there is one.
 
-    Gives the squared error alone, as a tensor. The network is never compiled: its file holds no optimizer.
+    It returns the squared error alone, as a tensor. The network is never compiled: its file holds no optimizer.
     """
     tf = tensorflow()
 
-    def off_evidence(inputs: Any, evidence: Any, held_to: Reasons) -> Any:
-        held = inputs[: tf.shape(evidence)[0]]
+    def off_evidence(inputs: Any, evidence: Any, channels: Floats) -> Any:
+        watched = inputs[: tf.shape(evidence)[0]]
         with tf.GradientTape() as inner:
-            inner.watch(held)
-            answer = network(held, training=False)
-        absolute = tf.abs(tf.reduce_sum(inner.gradient(answer, held) * held_to.channels, -1))
+            inner.watch(watched)
+            output = network(watched, training=False)
+        absolute = tf.abs(tf.reduce_sum(inner.gradient(output, watched) * channels, -1))
         off = tf.cast(~evidence, tf.float32)
         return tf.reduce_sum(absolute * off, (1, 2)) / (tf.reduce_sum(absolute, (1, 2)) + 1e-9)
 
     @tf.function  # type: ignore[untyped-decorator]
-    def learn(inputs: Any, targets: Any, evidence: Any = None) -> Any:
+    def train_step(inputs: Any, targets: Any, evidence: Any = None) -> Any:
         with tf.GradientTape() as tape:
             error = tf.reduce_mean((network(inputs, training=True) - targets) ** 2)
             loss = tf.add_n([error, *network.losses])
-            if reasons is not None:
-                loss += reasons.strength * tf.reduce_mean(off_evidence(inputs, evidence, reasons))
+            if penalty is not None:
+                loss += penalty.strength * tf.reduce_mean(off_evidence(inputs, evidence, penalty.channels))
         variables = network.trainable_variables
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         return error
 
-    return learn  # type: ignore[no-any-return]
+    return train_step  # type: ignore[no-any-return]
 
 
 def _optimizer(plan: TrainingPlan) -> Any:
@@ -219,6 +222,6 @@ def _facts(plan: TrainingPlan, key: str) -> dict[str, Any]:
 
 
 def seeded(seed: int) -> None:
-    """Makes what follows repeatable on one machine: weights, dropout, and the order of sums."""
+    """Make the following training reproducible on one machine: weights, dropout, and the order of sums."""
     tensorflow().config.experimental.enable_op_determinism()
     keras().utils.set_random_seed(seed)

@@ -1,4 +1,4 @@
-"""Networks to train."""
+"""Network architectures to train."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from drivesal.model.colours import Colour
 def pilotnet(size: tuple[int, int], channels: int, dropout: float) -> Any:
     """PilotNet (Bojarski et al. 2016, arXiv:1604.07316): five convolutions, dense layers of 100, 50, 10 and 1.
 
-    ELU, as its Keras descendants have it, and in training dropout before the two wide dense layers. Input
-    (`size`, `channels`), one linear output named steering. Built for 66x200.
+    ELU, as in its Keras descendants, and dropout before the two wide dense layers in training. Input (`size`,
+    `channels`), one linear output named steering. Designed for 66x200.
     """
     layers = keras().layers
     convolutions = [
@@ -26,33 +26,34 @@ def pilotnet(size: tuple[int, int], channels: int, dropout: float) -> Any:
         if units > 10:
             dense.append(layers.Dropout(dropout))
         dense.append(layers.Dense(units, activation="elu"))
-    picture = layers.Input((*size, channels), name="picture")
+    image = layers.Input((*size, channels), name="picture")
     head = layers.Dense(1, name="steering")
-    return keras().Sequential([picture, *convolutions, layers.Flatten(), *dense, head], name="pilotnet")
+    return keras().Sequential([image, *convolutions, layers.Flatten(), *dense, head], name="pilotnet")
 
 
 def toy_car(size: tuple[int, int], channels: int, dropout: float) -> Any:
     """The small network of a toy car: three convolutions with pooling, a dense layer of 128, tanh.
 
-    Of the shape that keras-vis's self-driving example has, built for 70x180. Input (`size`, `channels`), one
-    output in -1..1 named steering, for angles as shares of a full lock.
+    The architecture of keras-vis's self-driving example, designed for 70x180. Input (`size`, `channels`), one
+    output in -1..1 named steering, for angles as shares of full lock.
     """
     layers = keras().layers
     convolutions: list[Any] = []
     for filters in (8, 16, 32):
         convolutions += [layers.Conv2D(filters, 5, activation="relu"), layers.MaxPooling2D()]
     dense = [layers.Dropout(dropout), layers.Dense(128, activation="relu"), layers.Dropout(dropout)]
-    picture = layers.Input((*size, channels), name="picture")
+    image = layers.Input((*size, channels), name="picture")
     head = layers.Dense(1, activation="tanh", name="steering")
-    return keras().Sequential([picture, *convolutions, layers.Flatten(), *dense, head], name="toy_car")
+    return keras().Sequential([image, *convolutions, layers.Flatten(), *dense, head], name="toy_car")
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """A network that can be trained from nothing.
+    """An architecture to train from scratch.
 
-    `build(size, channels, dropout)`; `size` (height, width) [px], `colour` and `dropout` are what it is usually
-    given; `bounded` says that it answers -1..1, so that angles are shares of a full lock; `paper` its source.
+    `build(size, channels, dropout)` makes the network; `size` (height, width) [px], `colour` and `dropout` are
+    the defaults; `bounded` is whether its output is limited to -1..1, so that angles are shares of full lock;
+    `paper` is its source.
     """
 
     build: Callable[[tuple[int, int], int, float], Any]
@@ -70,9 +71,9 @@ ARCHITECTURES = {
 
 
 def has_linear_head(network: Any) -> bool:
-    """Whether the answer is a dense layer without an activation, which `scale_head` can scale.
+    """Whether the output layer is dense without an activation, so that `scale_head` can scale it.
 
-    Of a subclassed network nothing says which layer answers.
+    False for a subclassed network, whose output layer is unknown.
     """
     last = network.layers[-1] if getattr(network, "outputs", None) else None
     keras_module = keras()
@@ -80,6 +81,6 @@ def has_linear_head(network: Any) -> bool:
 
 
 def scale_head(network: Any, scale: float) -> None:
-    """Multiplies the answer by `scale`, in the weights of the last layer, which must be linear."""
+    """Multiply the output by `scale` through the weights of the last layer, which must be linear."""
     head = network.layers[-1]
     head.set_weights([weight * scale for weight in head.get_weights()])

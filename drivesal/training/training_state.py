@@ -1,4 +1,4 @@
-"""Where a training stands, and keeping it in a file to go on from."""
+"""The state of a training run, and its checkpoints."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class TrainingState:
-    """Where a training stands: weights, their running average, the best so far, the optimizer, the history."""
+    """The state of a training run: weights, their running average, the best so far, optimizer and history."""
 
     def __init__(self, network: Any, optimizer: Any, plan: TrainingPlan) -> None:
         self.network, self.optimizer, self._plan = network, optimizer, plan
@@ -28,85 +28,85 @@ class TrainingState:
         self.step = 0
         self.history: list[Row] = []
 
-    def follow(self) -> None:
-        """Moves the average a little towards the weights; faster at first, when there is little to average."""
+    def update_average(self) -> None:
+        """Count a step and move the average towards the weights; faster in the first steps."""
         self.step += 1
-        share = min(self._plan.average, (1 + self.step) / (10 + self.step))
-        for kept, variable in zip(self.average, self.network.trainable_variables, strict=True):
-            kept += (1 - share) * (variable.numpy() - kept)
+        decay = min(self._plan.average, (1 + self.step) / (10 + self.step))
+        for mean, variable in zip(self.average, self.network.trainable_variables, strict=True):
+            mean += (1 - decay) * (variable.numpy() - mean)
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
-        """The network with the averaged weights, for as long as the block lasts."""
+        """Use the averaged weights in the network within the block."""
         own = [variable.numpy() for variable in self.network.trainable_variables]
-        _put(self.network.trainable_variables, self.average)
+        _assign(self.network.trainable_variables, self.average)
         try:
             yield
         finally:
-            _put(self.network.trainable_variables, own)
+            _assign(self.network.trainable_variables, own)
 
     def add(self, row: Row) -> None:
-        """Takes in what was measured, and the weights where they are the best so far."""
+        """Add a row of metrics, and keep the weights if they are the best so far."""
         self.history.append(row)
         if self._plan.watch is None:
             return
         self.waited += 1
-        if not self.lost and best_row(self.history, self._plan.watch) is row:
+        if not self.diverged and best_row(self.history, self._plan.watch) is row:
             self.waited = 0
             with self.averaged():
                 self.best = [variable.numpy() for variable in self.network.variables]
 
     @property
-    def lost(self) -> bool:
-        """Whether the watched figure is no number any more: these weights never come back."""
+    def diverged(self) -> bool:
+        """Whether the watched metric is no longer finite: such weights do not recover."""
         return self._plan.watch is not None and not np.isfinite(self.history[-1][self._plan.watch])
 
     def end(self) -> None:
-        """Gives the network the weights that come out."""
+        """Set the network to the resulting weights: the best, or the average if nothing is watched."""
         if self.best is None:
-            _put(self.network.trainable_variables, self.average)
+            _assign(self.network.trainable_variables, self.average)
         else:
-            _put(self.network.variables, self.best)
+            _assign(self.network.variables, self.best)
 
-    def take_up(self, kept: Path | None, wanted: dict[str, Any]) -> None:
-        """Restores what was kept, if it is of what is wanted."""
-        if kept is None or not kept.is_file():
+    def restore(self, checkpoint: Path | None, identity: dict[str, Any]) -> None:
+        """Restore the checkpoint if it exists and its facts match `identity`."""
+        if checkpoint is None or not checkpoint.is_file():
             return
-        with np.load(kept) as found:
-            facts = json.loads(str(found["facts"]))
-            if {name: facts.get(name) for name in wanted} != wanted:
+        with np.load(checkpoint) as arrays:
+            facts = json.loads(str(arrays["facts"]))
+            if {name: facts.get(name) for name in identity} != identity:
                 return
             for name, variables in (
                 ("network", self.network.variables),
                 ("optimizer", self.optimizer.variables),
             ):
                 for number, variable in enumerate(variables):
-                    variable.assign(found[f"{name}{number}"])
+                    variable.assign(arrays[f"{name}{number}"])
             for number, value in enumerate(self.average):
-                value[...] = found[f"average{number}"]
-            if "best0" in found:
-                self.best = [found[f"best{number}"] for number in range(len(self.network.variables))]
+                value[...] = arrays[f"average{number}"]
+            if "best0" in arrays:
+                self.best = [arrays[f"best{number}"] for number in range(len(self.network.variables))]
         self.step, self.history, self.waited = int(facts["step"]), list(facts["history"]), int(facts["waited"])
 
-    def keep(self, kept: Path | None, wanted: dict[str, Any]) -> None:
-        """Keeps what there is to go on from."""
-        if kept is None:
+    def save(self, checkpoint: Path | None, identity: dict[str, Any]) -> None:
+        """Write a checkpoint to resume from; it replaces an older one only when complete."""
+        if checkpoint is None:
             return
         arrays = {f"network{i}": variable.numpy() for i, variable in enumerate(self.network.variables)}
         arrays |= {f"optimizer{i}": variable.numpy() for i, variable in enumerate(self.optimizer.variables)}
         arrays |= {f"average{i}": value for i, value in enumerate(self.average)}
         arrays |= {f"best{i}": value for i, value in enumerate(self.best or ())}
-        facts = json.dumps({**wanted, "step": self.step, "history": self.history, "waited": self.waited})
-        part = kept.with_name(f"{kept.name}.part.npz")
-        np.savez(part, facts=np.array(facts), **arrays)
-        os.replace(part, kept)
+        facts = json.dumps({**identity, "step": self.step, "history": self.history, "waited": self.waited})
+        partial = checkpoint.with_name(f"{checkpoint.name}.part.npz")
+        np.savez(partial, facts=np.array(facts), **arrays)
+        os.replace(partial, checkpoint)
 
 
 def best_row(history: Sequence[Row], watch: str) -> Row:
-    """The row of the smallest figure `watch` that is a number, the first of equals."""
+    """The row with the smallest finite value of the metric `watch`, the first of equal ones."""
     return min((row for row in history if np.isfinite(row[watch])), key=lambda row: row[watch])
 
 
-def _put(variables: Sequence[Any], values: Sequence[Floats]) -> None:
+def _assign(variables: Sequence[Any], values: Sequence[Floats]) -> None:
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

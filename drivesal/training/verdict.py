@@ -1,4 +1,4 @@
-"""What to say at the end of a training that did not come to much, and what to try then."""
+"""The verdict on a training with a poor result, and suggestions to improve it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from drivesal.evaluation.significance import Gain
 from drivesal.series.pulses import Pulses
 
 FEW_FRAMES = 4000
-"""Frames to learn from below which more drives are the first thing to try."""
-MOST_TRIES = 3
+"""With fewer training frames, more drives are suggested first."""
+MOST_SUGGESTIONS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What was trained with: `frames` learnt from, the `pulses` of its labels or None, whether they were
-    `smoothed`, whether rows were `cropped`, whether side cameras were used (None where there are none), the
-    `rate` asked for, the name of the first recording and whether an own model was gone on from.
+class TrainingContext:
+    """The data and options of a training: `frames` is the number of training frames, `pulses` those of the
+    labels or None, `smoothed` and `cropped` whether labels were smoothed and rows cropped, `sides` whether
+    side cameras were used (None if there are none), `rate` the learning rate that was given, `name` the first
+    recording's, and `goes_on` whether a model was fine-tuned.
     """
 
     frames: int
@@ -32,38 +33,38 @@ class Circumstances:
 
 
 def verdict(
-    gain: Gain, kind: AngleKind, best: int, epochs: int, given: Circumstances
+    gain: Gain, kind: AngleKind, best: int, epochs: int, given: TrainingContext
 ) -> tuple[list[str], list[str]]:
-    """What is wrong with the kept model, a sentence each, and up to three things to try; none where it is good.
+    """The problems of the kept model, a sentence each, and up to three suggestions; both empty if it is good.
 
-    `best` of `epochs` is the epoch that was kept; 0 the model as it came.
+    `best` of `epochs` is the epoch that was kept; 0 is the model before fine-tuning.
     """
-    wrong = []
-    still = gain.sentence(kind)
-    if still is not None:
-        wrong.append(f"the kept model is {still}")
+    problems = []
+    not_better = gain.sentence(kind)
+    if not_better is not None:
+        problems.append(f"the kept model is {not_better}")
     if best == 1 and epochs > 1:
-        wrong.append("the best epoch is the first: what was learnt later does not carry over to later frames")
-    if not wrong:
+        problems.append("the best epoch is the first: later epochs did not generalise to the validation frames")
+    if not problems:
         return [], []
-    return wrong, list(_tries(given, early=best <= 1))[:MOST_TRIES]
+    return problems, list(_suggestions(given, early=best <= 1))[:MOST_SUGGESTIONS]
 
 
-def _tries(given: Circumstances, early: bool) -> Iterator[str]:
-    """Things to try, the likeliest to help first; there are always three."""
+def _suggestions(given: TrainingContext, early: bool) -> Iterator[str]:
+    """Suggestions, the likeliest to help first; there are always at least three."""
     if given.pulses is not None and not given.smoothed:
-        yield f"--smooth-labels 1: {given.pulses.share:.0%} of the labels are exactly 0, as keys steer"
+        yield f"--smooth-labels 1: {given.pulses.share:.0%} of the labels are exactly 0, as with a keyboard"
     if given.sides is False:
-        yield "--side-correction 0.2: its left and right cameras are left out"
+        yield "--side-correction 0.2: to use the left and right cameras as well"
     if given.frames < FEW_FRAMES:
-        yield f"more recordings or laps: {given.frames} frames are few to learn from"
+        yield f"more recordings or laps: {given.frames} training frames are few"
     if early:
         rate = (given.rate or (5e-4 if given.goes_on else 2e-3)) / 4
         yield f"--learning-rate {rate:g}, a quarter of this one"
     if not given.cropped and not given.goes_on:
-        yield "--crop 0.4:0.9, say: what lies above the horizon and the car's own bonnet mislead"
+        yield "a crop such as --crop 0.4:0.9: the sky and the car's own hood mislead the network"
     if given.sides:
         yield "--side-correction 0.1 or none: another correction of the left and right cameras' labels"
-    yield f"`drivesal info {given.name}`: whether the labels fit the picture"
+    yield f"`drivesal info {given.name}`: to check whether the labels fit the images"
     yield "more epochs, with --epochs and --patience"
     yield "another --seed"

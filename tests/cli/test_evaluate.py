@@ -74,8 +74,8 @@ def test_the_installed_command_writes_three_files_that_agree(drivesal, model_pat
     done = drivesal("evaluate", model_path, clip)
     assert done.returncode == 0, done.stderr
     (line,) = done.stderr.splitlines()  # its labels are made up, and no road is on its frames
-    assert line.startswith("drivesal: the model steers against the labels: r -0.26 over 120 labels")
-    assert "if they fit the picture cannot be told" in line
+    assert line.startswith("drivesal: the model steers opposite to the labels: r -0.26 over 120 labels")
+    assert "whether they fit the images is undecided" in line
     assert sorted(done.stdout.splitlines()[-3:]) == NAMES
     assert there(tmp_path) == sorted([*NAMES, "run.csv", "run.mp4"])
     table = rows(tmp_path / NAMES[0])
@@ -370,7 +370,7 @@ def test_a_model_that_does_not_see_a_real_road(inside, shared, more, options):
         return
     (said,) = [note for note in facts["notes"] if note.startswith("the model ")]
     assert f"; with {options} r is 0." in said
-    assert "which fit the picture (r 0." in said
+    assert "which fit the images (r 0." in said
     assert said in ran.out.splitlines()
     assert f"drivesal: {said}\n" in ran.err
     search = facts["blind"]["search"]

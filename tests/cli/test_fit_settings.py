@@ -13,7 +13,7 @@ from drivesal.model.backend import keras
 from drivesal.model.card import card_path, read_card
 from drivesal.model.readers import load_model
 from tests.cli.once import once
-from tests.evaluation.test_fitting import road
+from tests.evaluation.test_setting_search import road
 
 SIZE = (66, 200)
 COUNT = 150
@@ -112,7 +112,7 @@ def test_as_json_and_the_card_that_it_writes(drive):
     assert ran.code == 1
     assert "--overwrite" in ran.err
     ran = once(drive, *given(drive, "my.keras"))
-    assert "what is declared fits" in ran.out
+    assert "the declared setting fits" in ran.out
     card.unlink()
 
 
@@ -144,11 +144,11 @@ def test_where_nothing_fits_no_card_is_written(drive):
     said[said.index("--labels") + 1] = noise
     ran = once(drive, *said)
     assert ran.code == 0, ran
-    assert "nothing to go by: the labels hardly match the images" in ran.out
+    assert "no result: the labels hardly match the images" in ran.out
     assert "drivesal video" not in ran.out
     ran = once(drive, *said, "--write-card")
     assert ran.code == 1
-    assert "expected a setting that clearly fits, for --write-card, but nothing to go by" in ran.err
+    assert "expected a setting that clearly fits, for --write-card, but no result" in ran.err
     assert not card_path(drive / "my.keras").exists()
 
 
@@ -222,7 +222,7 @@ def test_video_says_it_too_and_without_labels_names_the_preset_and_why(first):
     assert ran.code == 0, ran
     (line,) = [one for one in json.loads(ran.out)["notes"] if "drivesal video" in one]
     assert "--preset pilotnet-udacity-2017" in line
-    assert "another setting fits much better" in ran.err or "steers against the labels" in ran.err
+    assert "another setting fits much better" in ran.err or "steers opposite to the labels" in ran.err
     ran = once(first, *common, "--no-labels", "--end", "1")
     (line,) = [one for one in json.loads(ran.out)["notes"] if "drivesal video" in one]
     assert "a network of 66x200x3 and a recording of udacity-simulator" in line
@@ -276,13 +276,13 @@ def test_what_was_silent_on_a_real_drive_is_said(shared, tmp_path, said, words):
 def test_the_row_that_fits_is_always_listed():
     from drivesal.angle import AngleKind
     from drivesal.cli.fit_settings import _table
-    from drivesal.evaluation.ranking import Ranking, Row
+    from drivesal.evaluation.ranking import RankedSetting, Ranking
     from drivesal.recordings.inspection.label_check import Fit
-    from tests.evaluation.test_fitting import seeing
+    from tests.evaluation.test_setting_search import red_follower
 
-    own = declared(seeing())
+    own = declared(red_follower())
     rows = tuple(
-        Row(dataclasses.replace(own, output=f"out[{i}]"), (f"--output out[{i}]",), 0.9, 0.8, 1.0, 1.0)
+        RankedSetting(dataclasses.replace(own, output=f"out[{i}]"), (f"--output out[{i}]",), 0.9, 0.8, 1.0, 1.0)
         for i in range(6)
     )
     found = Ranking(rows[2], rows, 6, 64, 0.0, rows[4], None, 3.0, Fit(None, 0, None))
@@ -294,7 +294,7 @@ def test_the_row_that_fits_is_always_listed():
 @pytest.mark.parametrize("sure", [True, False])
 def test_labels_are_said_to_fit_only_where_that_is_sure(sure):
     from drivesal.angle import AngleKind
-    from drivesal.evaluation.search import FoundSettings
+    from drivesal.evaluation.drive_search import FoundSettings
     from drivesal.recordings.inspection.label_check import Fit
 
     found = FoundSettings(None, 9, Fit(0.1, 99, None, (-0.2, 0.4), 0.9, sure), None, AngleKind("deg"), False)
@@ -340,6 +340,6 @@ def test_where_positive_turned_the_labels_it_is_said(drive):
     said = list(given(drive))
     said[said.index("left")] = "right"
     ran = once(drive, *said)
-    assert "mend the labels first" in ran.out
+    assert "correct the labels first" in ran.out
     assert "--positive right says the labels' side: leave it out, or say the other" in ran.err
     assert "--positive" not in once(drive, *given(drive)).err

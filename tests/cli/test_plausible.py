@@ -45,7 +45,7 @@ def test_the_installed_command_doubts_what_was_assumed(drivesal, inside, drive, 
     assert said.startswith(
         "input scaling 0..255, which was assumed, looks wrong: against 40 labels its RMSE is "
     )
-    assert "say --input-scale -1..1 (" in said
+    assert "use --input-scale -1..1 (" in said
     facts = json.loads((tmp_path / "images.saliency.json").read_text())
     assert said in facts["notes"]
     assert facts["scaling_doubt"]["reason"] == "labels"
@@ -79,8 +79,8 @@ def test_an_image_of_a_video(inside, sample, tmp_path):
     ran = inside("image", sample, "--at", "3.0", *QUICK, "--input-scale", "0..255", "--out", "wrong.png")
     assert ran.code == 0, ran
     (said,) = doubts(ran.out)
-    assert "say --input-scale -1..1, " in said  # of a probe that is spread over the clip
-    assert said.endswith("or mend the model's card where it has 0..255")
+    assert "use --input-scale -1..1, " in said  # of a probe that is spread over the clip
+    assert said.endswith("or correct 0..255 in the model card")
     ran = inside(
         "image", sample, "--at", "3.0", *QUICK, "--input-scale", "0..255", "--out", "again.png", "--json"
     )
@@ -151,7 +151,7 @@ def test_evaluate_says_it_of_the_sample(inside, sample):
     facts = evaluated(inside, sample, "--input-scale", "0..1")
     (said,) = facts["notes"]
     assert said.startswith("input scaling 0..1 looks wrong: against 40 labels its RMSE is ")
-    assert "say --input-scale -1..1, or mend" in said
+    assert "use --input-scale -1..1, or correct" in said
     doubt = facts["scaling_doubt"]
     assert doubt["reason"] == "labels"
     assert doubt["declared"]["rmse"] == pytest.approx(facts["errors"]["rmse"], rel=0.1)

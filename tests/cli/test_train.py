@@ -209,7 +209,7 @@ def test_the_card_is_printed_in_words(trained: tuple[Path, Any], inside: Callabl
     assert "{" not in done.out
     assert "name barred, format sullychen, frames (training 120, validation 32)" in done.out
     assert "\nvalidation   frames 32, rmse " in done.out
-    assert "\nmean_picture the mean of the 120 frames learnt from" in done.out
+    assert "\nmean_picture the mean of the 120 training frames" in done.out
 
 
 def test_several_recordings_of_one_kind_and_not_of_two(

@@ -1,4 +1,4 @@
-"""Whether a model beats always 0, with what chance may give."""
+"""Whether a model is significantly better than always predicting 0."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_a_model_that_follows_the_labels_is_clearly_better() -> None:
     assert found.sentence(DEG) is None
 
 
-def test_one_that_does_not_is_told_with_both_figures() -> None:
+def test_a_model_that_does_not_is_reported_with_both_figures() -> None:
     worse = gain(-0.1 * LABELS, LABELS, TIMES, DRIVES)
     assert worse.sentence(DEG).startswith("no better than always 0: RMSE 7.")
     assert gain(np.zeros(1000), LABELS, TIMES, DRIVES).sentence(DEG).startswith("no better than always 0")
@@ -30,8 +30,8 @@ def test_one_that_does_not_is_told_with_both_figures() -> None:
     assert chance.sentence(DEG).startswith("not clearly better than always 0: RMSE 1.1")
 
 
-def test_one_that_is_far_better_in_the_only_bend_of_a_short_piece_is() -> None:
-    """Draws of blocks miss the bend, but chance hardly follows it so closely; a constant is no such model."""
+def test_a_model_that_follows_the_only_bend_of_a_short_segment_is_clearly_better() -> None:
+    """Block resamples miss the bend, but chance hardly follows it so closely; a constant does not either."""
     times, drive = TIMES[:300], DRIVES[:300]
     bend = np.where((times > 5) & (times < 7), 20 * np.sin((times - 5) * np.pi / 2), 0.0)
     found = gain(0.8 * bend + 0.5, bend, times, drive)
@@ -43,7 +43,7 @@ def test_one_that_is_far_better_in_the_only_bend_of_a_short_piece_is() -> None:
         assert gain(other, bend, times, drive).sentence(DEG) is not None
 
 
-def test_it_takes_few_frames_and_drives_of_one_clock() -> None:
+def test_few_frames_and_drives_with_equal_times_are_accepted() -> None:
     assert not gain([1.0], [2.0], [0.0], [0]).clear or gain([1.0], [2.0], [0.0], [0]).low > 0
     both = gain(LABELS, LABELS + 1, np.tile(TIMES[:500], 2), DRIVES)
     assert both.low < both.high

@@ -1,4 +1,4 @@
-"""The camera against the pinhole's closed forms."""
+"""The camera against closed forms of the pinhole model."""
 
 import math
 
@@ -15,9 +15,9 @@ LEVEL = Camera((640, 480), 1.25, 0.0, 0.0, 60.0)
 CAMERAS = [LEVEL, Camera((320, 160), 1.1, 4.0, -2.5, 24.0), Camera((160, 120), 2.5, -3.0, 3.0, 100.0)]
 
 
-def test_the_focal_length_is_the_field_of_views():
+def test_the_focal_length_follows_from_the_field_of_view():
     assert LEVEL.focal_px == pytest.approx(320 / math.tan(math.radians(30)))
-    # what lies on the edge of the field of view is on the edge of the picture
+    # a point on the edge of the field of view is on the edge of the image
     points = np.array([[10.0, side * 10 * math.tan(math.radians(30)), 1.25] for side in (1, -1)])
     np.testing.assert_allclose(LEVEL.project(points)[0], [[0, 240], [640, 240]], atol=1e-9)
 
@@ -31,7 +31,7 @@ def test_a_point_of_the_ground_seen_by_a_level_camera(depth, left):
     assert away == pytest.approx(depth)
 
 
-def test_pitch_and_yaw_turn_the_camera_the_way_they_say():
+def test_the_signs_of_pitch_and_yaw():
     far = np.array([1e7, 0.0, 1.25])
     (u, v), _ = Camera((640, 480), 1.25, 2.0, 0.0, 60.0).project(far)  # down: the horizon rises
     assert (u, v) == pytest.approx((320, 240 - LEVEL.focal_px * math.tan(math.radians(2))), abs=1e-3)
@@ -41,7 +41,7 @@ def test_pitch_and_yaw_turn_the_camera_the_way_they_say():
 
 @pytest.mark.parametrize("horizon", [0.2, 0.44, 0.6])
 @pytest.mark.parametrize("yaw", [0.0, 3.0])
-def test_the_horizon_is_where_the_scene_wants_it(horizon, yaw):
+def test_the_horizon_is_where_the_scene_sets_it(horizon, yaw):
     camera = Camera.of(SceneParameters(horizon=horizon, yaw_deg=yaw, field_of_view_deg=50.0), (320, 240))
     assert camera.horizon_px == pytest.approx(horizon * 240)
     far = np.array([[1e8, 0.0], [1e8, 4e7], [1e8, -4e7]])
@@ -63,7 +63,7 @@ def test_every_row_of_the_ground_has_its_depth(camera):
 
 
 @given(st.sampled_from(CAMERAS), st.floats(1, 150), st.floats(-20, 20))
-def test_there_and_back(camera, ahead, left):
+def test_projection_to_the_ground_and_back(camera, ahead, left):
     (u, v), _ = camera.project(np.array([ahead, left]))
     x, y, w = camera.to_ground @ [u, v, 1]
     assert (x / w, y / w) == pytest.approx((ahead, left), rel=1e-5, abs=1e-5)
@@ -72,7 +72,7 @@ def test_there_and_back(camera, ahead, left):
 
 
 @pytest.mark.parametrize("camera", CAMERAS)
-def test_a_polygon_behind_the_camera_is_cut_off(camera):
+def test_a_polygon_behind_the_camera_is_clipped(camera):
     square = np.array([[-5.0, -2.0], [-5.0, 2.0], [20.0, 2.0], [20.0, -2.0]])
     outline = camera.outline(square)
     assert np.isfinite(outline).all()
@@ -92,7 +92,7 @@ def test_a_polygon_in_front_is_whole():
 
 
 @given(st.floats(-100, 100), st.floats(-100, 100), st.floats(-3, 3))
-def test_the_cameras_frame_is_the_cars_a_bit_ahead(x, y, heading):
+def test_the_cameras_frame_is_ahead_of_the_rear_axle(x, y, heading):
     pose = Pose(x, y, heading, 0.0)
     ahead = np.array(
         [x + (AHEAD_OF_AXLE_M + 7) * math.cos(heading), y + (AHEAD_OF_AXLE_M + 7) * math.sin(heading)]

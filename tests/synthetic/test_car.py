@@ -28,7 +28,7 @@ def circle(radius):
 
 
 def offsets(road, motion):
-    """How far left of the lane's centre every pose is [m]."""
+    """(n,) offsets of the poses to the left of the lane's centre [m]."""
     left = []
     for pose in motion.poses:
         place = road.at(pose.along)
@@ -38,7 +38,7 @@ def offsets(road, motion):
     return np.array(left)
 
 
-def test_straight_on_is_no_steering():
+def test_straight_ahead_needs_no_steering():
     for along in (0.0, 17.3, 150.0):
         assert steering_deg(STRAIGHT, pose_beside(STRAIGHT, along)) == pytest.approx(0, abs=1e-9)
 
@@ -62,7 +62,7 @@ def test_the_label_is_continuous_along_the_road():
 
 
 @pytest.mark.parametrize("left", [-2.0, -0.5, 0.3, 1.0])
-def test_beside_the_lanes_centre_it_steers_back(left):
+def test_off_the_lanes_centre_it_steers_back(left):
     pose = pose_beside(STRAIGHT, 40.0, left)
     sine = -left / LOOK_AHEAD_M  # of the angle to a point on the centre, 25 m away
     assert steering_deg(STRAIGHT, pose) == pytest.approx(wheel_deg(2 * sine / LOOK_AHEAD_M), abs=1e-6)
@@ -98,7 +98,7 @@ def test_the_mirror_image_has_the_negated_label(pieces, left, turned, share):
 
 @given(st.floats(-500, 500), st.floats(-500, 500), st.floats(-3, 3))
 @settings(max_examples=30, deadline=None)
-def test_the_label_does_not_depend_on_where_the_road_lies(x, y, turn):
+def test_the_label_does_not_depend_on_the_roads_position(x, y, turn):
     road = Road.from_pieces([(20.0, 0.0), (30.0, 1 / 60), (80.0, 1 / 60)])
     pose = pose_beside(road, 15.0, 0.4, -0.03)
     cos, sin = math.cos(turn), math.sin(turn)
@@ -115,7 +115,7 @@ def test_the_label_does_not_depend_on_where_the_road_lies(x, y, turn):
     assert steering_deg(moved, there) == pytest.approx(steering_deg(road, pose), abs=1e-6)
 
 
-def test_where_the_road_ends_there_is_no_label():
+def test_there_is_no_label_at_the_end_of_the_road():
     with pytest.raises(ValueError, match="the road ends within 25 m"):
         steering_deg(STRAIGHT, pose_beside(STRAIGHT, STRAIGHT.length_m - LOOK_AHEAD_M + 1))
     assert steering_deg(STRAIGHT, pose_beside(STRAIGHT, STRAIGHT.length_m - LOOK_AHEAD_M - 1)) == 0
@@ -126,7 +126,7 @@ def test_wheel_and_curvature_are_inverse(curvature):
     assert curvature_of(wheel_deg(curvature)) == pytest.approx(curvature, abs=1e-12)
 
 
-def test_the_nearest_place_of_the_road():
+def test_the_nearest_point_of_the_road():
     road = circle(80.0)
     for along, left in ((40.0, 0.0), (55.3, 1.2), (90.1, -3.0)):
         x, y = road.beside(along, left)
@@ -140,13 +140,13 @@ def test_a_drive_stays_in_its_lane(seed):
     assert len(motion.poses) == len(motion.speeds) == 400
     left = offsets(road, motion)
     assert np.abs(left).max() < 1.2  # 60 seeds: 1.1 m at the most
-    assert np.abs(left).max() > 0.05  # pushed about, though
+    assert np.abs(left).max() > 0.05  # disturbances move it
     away = np.degrees([pose.heading - road.at(pose.along).heading for pose in motion.poses])
     assert np.abs(away).max() < 12
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_whatever_scene_is_drawn_the_car_never_leaves_its_lane(seed):
+def test_the_car_stays_in_its_lane_in_any_scene(seed):
     scene = SceneParameters.drawn(np.random.default_rng([seed, 0]))
     road = Road.drawn(scene, 1800.0, np.random.default_rng(seed))
     motion = drive(road, scene, 400, 20.0, np.random.default_rng([seed, 1]))
@@ -163,7 +163,7 @@ def test_after_a_swerve_of_the_road_the_car_is_back_on_it():
     assert left[after].max() < 0.05
 
 
-def test_how_fast_it_goes():
+def test_the_speed():
     road = Road.from_pieces([(150.0, 0.0), (40.0, 1 / 40), (80.0, 1 / 40), (40.0, 0.0), (400.0, 0.0)])
     scene = SceneParameters(speed_m_s=16.0, wander=0.0)
     motion = drive(road, scene, 500, 20.0, np.random.default_rng(0))
@@ -176,13 +176,13 @@ def test_how_fast_it_goes():
     np.testing.assert_allclose(np.diff(along), motion.speeds[:-1] / 20, rtol=0.08)  # it cuts the bend
 
 
-def test_a_drive_without_pushes_on_a_straight_road_is_straight():
+def test_a_drive_without_disturbances_on_a_straight_road_is_straight():
     motion = drive(STRAIGHT, SceneParameters(wander=0.0), 100, 20.0, np.random.default_rng(0))
     np.testing.assert_allclose([(pose.y, pose.heading) for pose in motion.poses], 0, atol=1e-9)
     np.testing.assert_allclose([pose.x for pose in motion.poses], 8 + 0.8 * np.arange(100), atol=1e-6)
 
 
-def test_more_wander_more_off_the_centre():
+def test_more_wander_means_larger_offsets():
     spread = [
         np.std(
             offsets(STRAIGHT, drive(STRAIGHT, SceneParameters(wander=w), 150, 20.0, np.random.default_rng(3)))
@@ -192,7 +192,7 @@ def test_more_wander_more_off_the_centre():
     assert spread[1] > 3 * spread[0] > 0
 
 
-def test_a_seed_is_a_way():
+def test_a_seed_determines_the_trajectory():
     one, same, other = (
         drive(STRAIGHT, SceneParameters(), 60, 20.0, np.random.default_rng(seed)).poses for seed in (1, 1, 2)
     )

@@ -1,4 +1,4 @@
-"""Shares of an attribution on masks, by hand."""
+"""Shares of an attribution on masks, against values computed by hand."""
 
 import numpy as np
 import pytest
@@ -9,9 +9,9 @@ from drivesal.synthetic.evidence import at_model, evident, share_on, widened
 PREPROCESS = Preprocess((20, 40), Crop("fraction", rows=(0.5, 1.0)))
 
 
-def test_a_map_is_cropped_and_averaged_as_the_model_sees_it():
+def test_a_map_is_cropped_and_averaged_like_the_models_input():
     values = np.zeros((80, 80), np.float32)
-    values[:40] = 9  # cut off
+    values[:40] = 9  # outside the crop
     values[40:42, 0:2] = [[4, 0], [0, 0]]
     seen = at_model(values, PREPROCESS)
     assert seen.shape == (20, 40)
@@ -19,7 +19,7 @@ def test_a_map_is_cropped_and_averaged_as_the_model_sees_it():
     assert seen.sum() == pytest.approx(1.0)
 
 
-def test_widened_reaches_two_pixels_every_way():
+def test_widened_dilates_by_two_pixels_in_all_directions():
     mask = np.zeros((9, 9), bool)
     mask[4, 4] = True
     assert widened(mask).sum() == 25
@@ -27,7 +27,7 @@ def test_widened_reaches_two_pixels_every_way():
     assert widened(mask, 0).sum() == 1
 
 
-def test_evident_is_four_levels_or_more_where_the_model_sees_it():
+def test_evident_is_four_levels_or_more_at_the_models_input():
     evidence = np.zeros((80, 80), np.float32)
     evidence[60:62, 40:42] = 4.0
     evidence[70:72, 10:12] = 3.9
@@ -35,7 +35,7 @@ def test_evident_is_four_levels_or_more_where_the_model_sees_it():
     assert evident(evidence, PREPROCESS)[10, 20]
 
 
-def test_share_counts_both_signs_and_a_uniform_map_has_the_masks_size():
+def test_the_share_counts_both_signs_and_of_a_uniform_map_is_the_masks_area():
     mask = np.zeros((4, 5), bool)
     mask[1, :2] = True
     attribution = np.zeros((4, 5))

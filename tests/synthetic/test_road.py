@@ -1,4 +1,4 @@
-"""The road against closed forms, and what a drawn road may not do."""
+"""The road against closed forms, and the limits of random roads."""
 
 import math
 
@@ -10,7 +10,7 @@ from drivesal.synthetic.scene_parameters import SceneParameters
 
 
 def direction(road):
-    """The heading from the points alone, at the middle of every step but the outer ones."""
+    """The heading computed from the points, at the middle of every step but the outer ones."""
     return np.arctan2(np.gradient(road.y)[1:-1], np.gradient(road.x)[1:-1])
 
 
@@ -69,7 +69,7 @@ def test_pieces_join_without_a_jump():
     assert road.heading[-1] == pytest.approx(15 / 50 + 40 / 50 + 15 / 50 - 15 / 80 - 12.5 / 80)
 
 
-def test_places_beside_the_road_are_so_far_from_it():
+def test_positions_beside_the_road_have_their_distance():
     radius = 80.0
     road = Road.from_pieces([(150.0, 1 / radius)], curvature=1 / radius)
     beside = road.beside(np.array([20.0, 60.0, 120.0]), np.array([0.0, 5.0, -7.0]))
@@ -80,7 +80,7 @@ def test_places_beside_the_road_are_so_far_from_it():
     assert (place.heading, place.curvature) == pytest.approx((60 / radius, 1 / radius))
 
 
-def test_a_part_of_the_road_covers_what_was_asked_for():
+def test_a_segment_of_the_road_covers_its_range():
     road = Road.from_pieces([(100.0, 1 / 90)])
     part = road.between(20.2, 40.3)
     assert part.along[0] <= 20.2
@@ -91,7 +91,7 @@ def test_a_part_of_the_road_covers_what_was_asked_for():
     assert len(road.between(-10.0, 500.0).along) == len(road.along)
 
 
-def test_drawn_roads_are_as_long_as_asked_and_smooth():
+def test_random_roads_are_long_enough_and_smooth():
     for scene, road in drawn_roads(80):
         assert road.length_m >= 1500
         assert np.abs(road.curvature).max() * scene.tightest_radius_m <= 1 + 1e-9
@@ -118,19 +118,19 @@ def test_bends_go_both_ways_and_there_are_roads_of_only_bends_and_of_none():
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5])
-def test_so_much_of_the_road_is_straight(share):
+def test_the_share_of_straight_road(share):
     assert straight(share) == pytest.approx(share, abs=0.12)
 
 
 @pytest.mark.parametrize("tightest", [30.0, 90.0, 400.0])
-def test_a_drawn_road_never_turns_back_and_so_never_meets_itself(tightest):
+def test_a_random_road_never_turns_back_and_so_never_meets_itself(tightest):
     for seed in range(300):
         scene = SceneParameters(tightest_radius_m=tightest, straight_share=0.0)
         road = Road.drawn(scene, 3000.0, np.random.default_rng(seed))
         assert np.degrees(np.abs(road.heading).max()) < 75.5, seed
 
 
-def test_a_seed_is_a_road():
+def test_a_seed_determines_the_road():
     one, same, other = (
         Road.drawn(SceneParameters(), 800.0, np.random.default_rng(seed)) for seed in (5, 5, 6)
     )  # fmt: skip
@@ -148,7 +148,7 @@ PATHS = {
 
 @pytest.mark.parametrize("name", PATHS)
 @pytest.mark.parametrize("push", [1.5, -0.4])
-def test_a_bent_road_is_pushed_in_the_middle_and_nowhere_else(name, push):
+def test_a_bent_road_is_displaced_in_the_middle_and_nowhere_else(name, push):
     road = PATHS[name]
     bent = road.bent(40.0, 25.0, push)
     outside = (road.along <= 40) | (road.along >= 90)

@@ -1,4 +1,4 @@
-"""The parameters of the world: their ranges, how they are drawn, what is refused."""
+"""The scene parameters: their ranges, their distributions, and what is refused."""
 
 import dataclasses
 import math
@@ -36,7 +36,7 @@ def test_a_number_out_of_its_range_is_refused_in_one_line(name):
 
 
 @pytest.mark.parametrize("name", WORDS)
-def test_a_word_that_is_none_is_refused_with_those_there_are(name):
+def test_an_unknown_word_is_refused_with_the_choices(name):
     for word in parameters()[name].weights:
         assert getattr(SceneParameters(**{name: word}), name) == word
     with pytest.raises(OptionError, match="'purple'") as caught:
@@ -60,7 +60,7 @@ def test_unknown_names_are_refused():
     check_names(parameters())
 
 
-def test_a_seed_is_a_scene():
+def test_a_seed_determines_the_scene():
     assert drawn(3) == drawn(3)
     assert len({drawn(seed).camera_height_m for seed in range(10)}) == 10
 
@@ -82,7 +82,7 @@ def test_held_values_are_checked_too():
         drawn(1, trees=2)
 
 
-def test_what_is_drawn():
+def test_random_scenes_cover_the_ranges():
     scenes = [drawn(seed) for seed in range(300)]
     for name in NUMBERS:
         values = parameters()[name]
@@ -97,11 +97,11 @@ def test_what_is_drawn():
     for name in WORDS:
         wanted = {word for word, weight in parameters()[name].weights.items() if weight}
         assert {getattr(scene, name) for scene in scenes} == wanted
-    # a shortcut is only there where it is asked for, and then whole
+    # there is a shortcut only if it is set, and then at full strength
     assert {(scene.shortcut, scene.shortcut_strength) for scene in scenes} == {("none", 1.0)}
 
 
-def test_the_shapes_of_the_draws():
+def test_the_shapes_of_the_distributions():
     def draws(shape, usual=None):
         rng = np.random.default_rng(0)
         return np.array([Range(1.0, 9.0, shape, usual=usual).draw(rng) for _ in range(2000)])
@@ -134,6 +134,6 @@ def test_a_parameter_as_text(name):
         ("lanes_beyond", "3", "whole number"),
     ],
 )
-def test_text_that_is_no_value(name, text, says):
+def test_text_that_is_no_value_is_refused(name, text, says):
     with pytest.raises(OptionError, match=says):
         parse(name, text)

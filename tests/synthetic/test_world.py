@@ -1,4 +1,4 @@
-"""Drawn frames, what their pixels show, and their evidence, against closed forms and by what may not change."""
+"""Synthetic frames, their masks and their evidence, against closed forms and invariances."""
 
 import dataclasses
 import itertools
@@ -12,14 +12,14 @@ from drivesal.errors import OptionError
 from drivesal.synthetic.camera import Camera, camera_frame
 from drivesal.synthetic.car import LOOK_AHEAD_M, pose_beside, steering_deg
 from drivesal.synthetic.road import Road
+from drivesal.synthetic.roadside import OBJECTS
 from drivesal.synthetic.scene_parameters import Range, SceneParameters, parameters
-from drivesal.synthetic.standing import STANDING
 from drivesal.synthetic.still_frames import STILLS_PER_SCENE, scene_stills, stills
 from drivesal.synthetic.world import SyntheticDrive, World
 
 SMALL, TINY = (160, 120), (96, 72)
 BARE = {"trees": 0.0, "vehicles": 0.0, "posts": 0.0, "poles": 0.0, "signs": 0.0, "patches": 0.0}
-"""Nothing stands or lies on or beside the road."""
+"""A scene without any objects on or beside the road."""
 PARTS = ("sky", "land", "road", "vegetation", "vehicles", "furniture", "hood")
 
 
@@ -39,14 +39,14 @@ def place(world, along, left=0.0, turned=0.0, **more):
 
 
 def interior(mask):
-    """Without its outermost pixels, which its neighbours shine into."""
+    """The mask without its outermost pixels, which blend with their neighbours."""
     return cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1) > 0
 
 
 # ---- images
 
 
-def test_a_drive_is_its_seed_size_and_parameters():
+def test_a_drive_is_determined_by_seed_size_and_parameters():
     one, same, other = (SyntheticDrive(seed, 1.0, 10, SMALL) for seed in (7, 7, 8))
     assert [m.steering_deg for m in one.moments] == [m.steering_deg for m in same.moments]
     for index in (0, 9):
@@ -87,7 +87,7 @@ def test_a_drives_moments():
 
 
 @pytest.mark.parametrize("name", parameters())
-def test_every_parameter_at_both_ends_of_its_range_makes_a_picture_and_a_difference(name):
+def test_every_parameter_renders_and_differs_at_both_ends_of_its_range(name):
     more = {
         "shortcut_strength": {"shortcut": "lamp"},
         "passing_clouds": {"trees": 1.0},
@@ -139,7 +139,7 @@ def test_rates_that_are_refused(rate):
         SyntheticDrive(1, 1.0, rate)
 
 
-def test_the_picture_is_the_clean_one_and_the_lens():
+def test_the_image_is_the_clean_one_with_the_lens_applied():
     quiet = World.drawn(SceneParameters(noise=0.0, jpeg_quality=100), 1, 600, SMALL)
     moment = place(quiet, 50)
     np.testing.assert_array_equal(quiet.image(moment), quiet.clean(moment))
@@ -167,7 +167,7 @@ def test_compression_keeps_the_colours():
 
 @pytest.mark.parametrize("traffic", ["right", "left"])
 @pytest.mark.parametrize(("left", "turned_deg"), [(0.0, 0.0), (0.6, 1.0), (-0.5, -1.5)])
-def test_the_lines_are_where_the_camera_must_see_them(traffic, left, turned_deg):
+def test_the_lines_are_at_their_projected_positions(traffic, left, turned_deg):
     scene = SceneParameters(traffic=traffic, straight_share=1.0, wear=0.0, centre_line="solid", **BARE)
     world = World.drawn(scene, 1, 600, (320, 240))
     moment = place(world, 40, left, np.radians(turned_deg))
@@ -193,7 +193,7 @@ def test_the_lines_are_where_the_camera_must_see_them(traffic, left, turned_deg)
     assert found >= 4
 
 
-def test_a_lines_width_in_the_picture_is_its_own():
+def test_a_line_has_its_projected_width_in_the_image():
     world = World.drawn(
         SceneParameters(straight_share=1.0, wear=0.0, centre_line="none", line_width_m=0.25, **BARE),
         1,
@@ -210,7 +210,7 @@ def test_a_lines_width_in_the_picture_is_its_own():
 
 
 @pytest.mark.parametrize("light", ["day", "night"])
-def test_the_road_reaches_up_to_the_car(light):
+def test_the_road_extends_to_the_car(light):
     # a wide camera sees the ground three metres ahead; the road's width there is the pinhole's
     scene = SceneParameters(
         field_of_view_deg=100.0, horizon=0.2, camera_height_m=2.5, light=light, straight_share=1.0
@@ -260,12 +260,12 @@ def test_a_road_that_is_too_short_is_refused():
         SyntheticDrive(1, 60.0, 5, TINY, road=Road.from_pieces([(200.0, 0.0)]))
 
 
-# ---- what the pixels show
+# ---- masks
 
 
 @pytest.fixture(scope="module", params=[0, 2, 4])
 def seen(request):
-    """A world full of things, a moment in it, its masks."""
+    """A densely filled scene, a moment in it, and its masks."""
     scene = SceneParameters(trees=0.9, vehicles=0.9, posts=0.8, signs=0.8, hood=0.1)
     world = World.drawn(scene, request.param, 700, SMALL)
     moment = place(world, 100 + 20 * request.param, time_s=3.0)
@@ -278,7 +278,7 @@ def evidence(seen):
     return world.evidence(moment)
 
 
-def test_every_pixel_is_one_thing(seen):
+def test_every_pixel_has_one_class(seen):
     _, _, masks = seen
     assert set(masks) == {*PARTS, "markings", "shadow"}
     assert all((mask.shape, mask.dtype) == ((120, 160), np.bool_) for mask in masks.values())
@@ -289,7 +289,7 @@ def test_every_pixel_is_one_thing(seen):
         assert not (masks[name] & ~(masks["road"] | masks["land"])).any()
 
 
-def test_what_lies_where(seen):
+def test_the_position_of_classes(seen):
     world, _, masks = seen
     horizon = Camera.of(world.scene, world.size).horizon_px
     rows = {name: np.flatnonzero(mask.any(axis=1)) for name, mask in masks.items()}
@@ -311,7 +311,7 @@ def test_what_lies_where(seen):
         ({"light": "night", "vehicles": 0.0}, "shadow"),
     ],
 )
-def test_what_a_scene_does_not_have_is_nowhere(held, gone):
+def test_masks_of_absent_objects_are_empty(held, gone):
     full = {"trees": 0.9, "vehicles": 0.9, "posts": 0.8, "signs": 0.8, "hood": 0.1}
     world = World.drawn(SceneParameters(**full | held), 0, 700, SMALL)
     masks = world.masks(place(world, 100, time_s=3.0))
@@ -319,7 +319,7 @@ def test_what_a_scene_does_not_have_is_nowhere(held, gone):
     assert all(masks[name].any() for name in ("road", "land", "sky"))
 
 
-def test_masks_show_what_the_colours_show():
+def test_masks_match_the_colours():
     world = World.drawn(
         SceneParameters(wear=0.0, edge_line="solid", centre_line="none", straight_share=1.0, **BARE),
         1,
@@ -339,7 +339,7 @@ def test_masks_show_what_the_colours_show():
 # ---- evidence
 
 
-def test_evidence_is_nothing_where_the_label_does_not_come_from(seen, evidence):
+def test_evidence_is_zero_where_the_label_does_not_come_from(seen, evidence):
     _, _, masks = seen
     assert (evidence.shape, evidence.dtype) == ((120, 160), np.float32)
     for name in ("sky", "vegetation"):
@@ -365,13 +365,13 @@ def test_evidence_is_the_change_where_the_road_is_bent():
     expected = np.zeros(here.shape[:2])
     for change in (3.0, -3.0):
         low, high = sorted((0.0, np.sign(change) * 4.0))
-        for _ in range(60):  # by halves, the push that moves the label so far
+        for _ in range(60):  # bisection for the displacement that changes the label this far
             push = (low + high) / 2
             road = world.road.bent(moment.pose.along, LOOK_AHEAD_M, push)
             moved = steering_deg(road, moment.pose) - moment.steering_deg
             low, high = (push, high) if moved < change else (low, push)
         assert moved == pytest.approx(change, abs=1e-6)
-        # with nothing beside the road, a world on the bent one is all the rest
+        # without objects, a scene on the bent road is the same image
         other = World(scene, 6, road, SMALL)
         expected += np.abs(other.clean(moment) - here).mean(axis=2) / 2
     np.testing.assert_allclose(world.evidence(moment, "road", 3.0), expected, atol=1e-3)
@@ -388,11 +388,11 @@ def test_a_larger_change_makes_more_evidence(seen, evidence):
 def test_the_readings_differ(seen, evidence):
     world, moment, _ = seen
     car = world.evidence(moment, "car")
-    assert np.corrcoef(evidence.ravel(), car.ravel())[0, 1] < 0.7  # 0.3 to 0.6 in six worlds
+    assert np.corrcoef(evidence.ravel(), car.ravel())[0, 1] < 0.7  # 0.3 to 0.6 in six scenes
     assert car.mean() > evidence.mean()
 
 
-def test_evidence_is_the_same_whatever_the_sensor_does():
+def test_evidence_does_not_depend_on_the_sensor():
     pictures = [
         World.drawn(SceneParameters(noise=noise, jpeg_quality=quality), 5, 600, TINY)
         for noise, quality in ((0.0, 100), (20.0, 25))
@@ -405,14 +405,14 @@ def test_evidence_is_the_same_whatever_the_sensor_does():
 
 @pytest.mark.parametrize("delta", [0, -2.0, float("nan"), float("inf"), 300.0, 1e4, 1e9])
 @pytest.mark.parametrize("reading", ["road", "car"])
-def test_changes_that_cannot_be(reading, delta):
+def test_impossible_changes_are_refused(reading, delta):
     world = World.drawn(SceneParameters(**BARE), 1, 600, TINY)
     with pytest.raises(OptionError, match="a change of the label") as caught:
         world.evidence(place(world, 60), reading, delta)
     assert "\n" not in str(caught.value)
 
 
-def test_a_reading_that_is_none():
+def test_an_unknown_reading_is_refused():
     world = World.drawn(SceneParameters(**BARE), 1, 600, TINY)
     with pytest.raises(OptionError, match="road or car, but 'raod'"):
         world.evidence(place(world, 60), "raod")
@@ -422,7 +422,7 @@ def test_a_reading_that_is_none():
 
 
 def ties(name, strength=1.0):
-    """(n, 2) labels, and how bright the nuisance is, along a winding road."""
+    """(n, 2) labels and brightness of the nuisance along a winding road."""
     scene = SceneParameters(shortcut=name, shortcut_strength=strength, straight_share=0.0, **BARE)
     world = World.drawn(scene, 3, 900, TINY)
     chances = np.random.default_rng(0).uniform(-1, 1, 40)
@@ -436,7 +436,7 @@ def ties(name, strength=1.0):
 
 
 @pytest.mark.parametrize("name", ["lamp", "sky"])
-def test_a_nuisance_tells_the_label_as_strongly_as_asked(name):
+def test_a_nuisance_correlates_with_the_label_as_strongly_as_set(name):
     tied, half, chance = (ties(name, strength) for strength in (1.0, 0.5, 0.0))
     assert tied[:, 0].std() > 5
     assert np.corrcoef(tied.T)[0, 1] > 0.9
@@ -465,15 +465,15 @@ def test_a_tie_shows_on_the_nuisance_and_nowhere_else(name):
 
 
 def inside_of_bends(strength):
-    """The share of the plants in bends that stand on their inside."""
+    """The share of plants in bends that are on the inside."""
     shares = []
     for seed in range(6):
         scene = SceneParameters(
             shortcut="trees", shortcut_strength=strength, straight_share=0.0, **BARE | {"trees": 1.0}
         )
         world = World.drawn(scene, seed, 900, TINY)
-        places, road = world.scenery.standing.place, world.road
-        assert {STANDING[kind] for kind in world.scenery.standing.kind} <= {
+        places, road = world.scenery.objects.position, world.road
+        assert {OBJECTS[kind] for kind in world.scenery.objects.kind} <= {
             "broadleaf",
             "conifer",
             "bush",
@@ -488,20 +488,20 @@ def inside_of_bends(strength):
     return np.mean(shares)
 
 
-def test_trees_stand_inside_of_the_bends():
+def test_trees_are_on_the_inside_of_bends():
     assert inside_of_bends(1.0) > 0.97
     assert 0.6 < inside_of_bends(0.5) < 0.92
     assert 0.35 < inside_of_bends(0.0) < 0.65
 
 
-# ---- what stands about
+# ---- objects
 
 
-def test_nothing_stands_on_the_road():
+def test_no_object_is_on_the_road():
     for seed in range(6):
         scene = SceneParameters.drawn(np.random.default_rng(seed), trees=1.0, posts=1.0, poles=1.0, signs=1.0)
         world = World.drawn(scene, seed, 900, TINY)
-        places, road = world.scenery.standing.place, world.road
+        places, road = world.scenery.objects.position, world.road
         away = np.hypot(places[:, :1] - road.x, places[:, 1:] - road.y).min(axis=1)
         assert len(away) > 100
         assert away.min() > scene.lane_width_m / 2
@@ -514,13 +514,13 @@ def test_traffic_moves_and_keeps_to_its_lanes():
     moved = {key: after[key].x - before[key].x for key in before.keys() & after.keys()}
     oncoming = [far for key, far in moved.items() if key[2] == 3.5]
     assert oncoming
-    assert max(oncoming) < 0  # towards us on the left
+    assert max(oncoming) < 0  # oncoming on the left
     same_way = [v for v in vehicles[0] if abs(v.heading) < 1 and v.y < 1]
     assert same_way
     assert all(np.cos(v.heading) < 0 for v in vehicles[0] if round(v.y, 3) == 3.5)
 
 
-def test_a_vehicle_is_drawn_where_it_is():
+def test_a_vehicle_is_drawn_at_its_position():
     world = World.drawn(
         SceneParameters(**BARE | {"vehicles": 1.0}, straight_share=1.0, lanes_beyond=1), 3, 900, SMALL
     )
@@ -539,7 +539,7 @@ def test_a_vehicle_is_drawn_where_it_is():
     assert found >= 8
 
 
-def test_vehicles_are_where_they_are_at_the_moments_time():
+def test_vehicles_are_at_their_position_of_the_moments_time():
     world = World.drawn(SceneParameters(**BARE | {"vehicles": 1.0}, straight_share=1.0), 3, 900, SMALL)
     now, later = (world.masks(place(world, 100, time_s=time_s)) for time_s in (0.0, 1.0))
     assert now["vehicles"].sum() > 30
@@ -547,7 +547,7 @@ def test_vehicles_are_where_they_are_at_the_moments_time():
     np.testing.assert_array_equal(now["sky"] & ~later["vehicles"], later["sky"] & ~now["vehicles"])
 
 
-def test_a_passing_cloud_takes_the_shadows():
+def test_a_passing_cloud_removes_the_shadows():
     world = World.drawn(SceneParameters(trees=1.0, overcast=0.0), 1, 600, SMALL)
     moment = place(world, 100)
     masks = world.masks(moment)
@@ -600,7 +600,7 @@ def test_the_labels_of_stills_are_spread(shuffled):
         assert moment.steering_deg == steering_deg(world.road, moment.pose)
 
 
-def test_stills_are_their_seed(shuffled):
+def test_stills_are_determined_by_their_seed(shuffled):
     for (world, moment), (same_world, same) in zip(shuffled[:12], stills(3, 120, TINY), strict=False):
         assert moment == same
         assert world.scene == same_world.scene
@@ -619,7 +619,7 @@ def test_the_frames_of_one_scene_are_those_of_the_stills(shuffled):
         assert dataclasses.replace(moment, index=same.index) == same
 
 
-def test_held_parameters_are_held():
+def test_held_parameters_are_fixed():
     for world, _ in stills(1, 30, TINY, light="night", trees=0.25):
         assert (world.scene.light, world.scene.trees) == ("night", 0.25)
 
@@ -636,7 +636,7 @@ def test_unknown_parameters_are_refused():
 
 
 def test_a_step_along_the_road_changes_little():
-    """No line or edge jumps where the road's points are taken from another place of it."""
+    """No line or edge jumps when the selection of the road's points changes."""
     scene = SceneParameters(straight_share=0.0, tightest_radius_m=60.0, **BARE)
     world = World.drawn(scene, 6, 600, (320, 240))
     for along in (30.0, 47.5, 61.0):
@@ -644,14 +644,14 @@ def test_a_step_along_the_road_changes_little():
         assert (np.abs(before - after).max(axis=2) > 4).sum() < 60
 
 
-def test_evidence_goes_with_the_change_of_the_label():
+def test_evidence_grows_with_the_change_of_the_label():
     world = World.drawn(SceneParameters(), 3, 600, (320, 240))
     moment = place(world, 60.0)
     for reading in ("road", "car"):
         assert (world.evidence(moment, reading, 1e-4) > 4).sum() < 60
 
 
-def test_evidence_stays_off_what_hides_the_road_however_soft_the_lens():
+def test_evidence_is_never_on_occluders_however_soft_the_lens():
     world = World.drawn(
         SceneParameters(hood=0.15, vehicles=1.0, blur_px=3.0, motion_blur_px=8.0), 4, 700, (640, 480)
     )
@@ -663,7 +663,7 @@ def test_evidence_stays_off_what_hides_the_road_however_soft_the_lens():
 
 
 @pytest.mark.parametrize("wear", [0.0, 0.9])
-def test_worn_paint_is_paint(wear):
+def test_worn_paint_is_in_the_markings_mask(wear):
     masks = [
         World.drawn(SceneParameters(wear=value, **BARE), 6, 600, SMALL).masks(
             place(World.drawn(SceneParameters(), 6, 600, SMALL), 40.0)
@@ -673,7 +673,7 @@ def test_worn_paint_is_paint(wear):
     np.testing.assert_array_equal(masks[0]["markings"], masks[1]["markings"])
 
 
-def test_there_is_no_shadow_where_nothing_casts_one():
+def test_there_is_no_shadow_without_an_object():
     scene = SceneParameters(
         trees=1.0, vehicles=0.0, sun_azimuth_deg=-80.0, sun_elevation_deg=20.0, overcast=0.0
     )
@@ -683,7 +683,7 @@ def test_there_is_no_shadow_where_nothing_casts_one():
     assert max(grey) == 0
 
 
-def test_driving_fast_streaks_what_is_near_more_than_what_is_far():
+def test_motion_blur_is_stronger_nearby_than_far_away():
     still, moving = (
         World.drawn(
             SceneParameters(noise=0.0, jpeg_quality=100, blur_px=0.0, motion_blur_px=value), 3, 600, (640, 480)
@@ -697,14 +697,14 @@ def test_driving_fast_streaks_what_is_near_more_than_what_is_far():
     assert change[-60:].mean() > 1
 
 
-def test_where_traffic_keeps_left_signs_and_cars_change_sides():
+def test_with_left_hand_traffic_signs_and_cars_change_sides():
     counts = []
     for traffic in ("right", "left"):
         scene = SceneParameters(
             traffic=traffic, signs=1.0, vehicles=1.0, trees=0.0, posts=0.0, poles=0.0, straight_share=1.0
         )
         scenery = World.drawn(scene, 5, 4000, TINY).scenery
-        signs = scenery.standing.place[scenery.standing.kind == 4]
+        signs = scenery.objects.position[scenery.objects.kind == 4]
         counts.append(
             (np.mean(signs[:, 1] > 0), np.mean([t.left_m > 0 for t in scenery.traffic if t.speed_m_s < 0]))
         )

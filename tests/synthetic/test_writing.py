@@ -1,4 +1,4 @@
-"""Drawn drives and frames as files: that they hold what was drawn, and all of it or nothing."""
+"""Synthetic drives and frames as files: their content, and that they are written completely or not at all."""
 
 import csv
 import json
@@ -24,7 +24,7 @@ def rows(path):
 
 
 def recreated(facts):
-    """The drive, from what its scene.json holds."""
+    """The drive recreated from its scene.json."""
     seconds, size = facts["frames"] / facts["rate"], tuple(facts["size"])
     return SyntheticDrive(facts["seed"], seconds, facts["rate"], size, SceneParameters(**facts["scene"]))
 
@@ -63,7 +63,7 @@ def test_the_table_is_the_drives_label(written):
     assert angles == pytest.approx([moment.steering_deg for moment in drive.moments], abs=6e-5)
 
 
-def test_the_evidence_is_kept_to_a_quantum(written):
+def test_the_evidence_is_stored_to_one_step(written):
     drive, out, _ = written
     names = sorted(path.name for path in (out / "evidence").iterdir())
     assert names == [f"{index:06d}.png" for index in range(12)]
@@ -97,7 +97,7 @@ def test_the_facts_re_create_the_drive(written):
 
 
 @pytest.mark.parametrize("seed", [0, 13])
-def test_the_facts_re_create_a_drive_whose_length_is_no_whole_number_of_frames(seed, tmp_path):
+def test_the_facts_recreate_a_drive_whose_length_is_not_a_multiple_of_the_frame_time(seed, tmp_path):
     drive = SyntheticDrive(seed, 1.4, 1, (64, 64))
     write_drive(drive, tmp_path / "drive")
     again = recreated(json.loads((tmp_path / "drive" / "scene.json").read_text()))
@@ -120,7 +120,7 @@ def test_rates(rate, tmp_path):
 
 
 @pytest.mark.parametrize("size", [(65, 64), (64, 65)])
-def test_an_odd_size_is_no_video(size, tmp_path):
+def test_an_odd_size_is_refused_for_a_video(size, tmp_path):
     with pytest.raises(OptionError, match=f"an even width and height for a video, but {size[0]}x{size[1]}"):
         write_drive(SyntheticDrive(1, 0.5, 4, size), tmp_path / "drive")
     assert list(tmp_path.iterdir()) == []
@@ -190,7 +190,7 @@ def test_a_failure_half_way_leaves_nothing(kind, dies, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_who_listens_to_the_progress_may_stop_it(tmp_path):
+def test_an_exception_in_the_progress_callback_stops_it(tmp_path):
     def stop(_):
         raise KeyboardInterrupt
 
@@ -199,7 +199,7 @@ def test_who_listens_to_the_progress_may_stop_it(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_exists_is_left_as_it_is(tmp_path):
+def test_an_existing_folder_is_not_changed(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "note").write_text("mine")
     with pytest.raises(OutputError, match=r"the folder .*mine exists"):
@@ -210,7 +210,7 @@ def test_a_folder_that_exists_is_left_as_it_is(tmp_path):
     assert [path.read_text() for path in (tmp_path / "mine").iterdir()] == ["mine"]
 
 
-def test_evidence_that_is_no_picture(tmp_path):
+def test_evidence_that_is_not_an_image_is_refused(tmp_path):
     (tmp_path / "a.png").write_text("no picture")
     for name in ("a.png", "gone.png"):
         with pytest.raises(InputError, match=name):

@@ -1,4 +1,4 @@
-"""What people plausibly give, and what once went wrong in silence."""
+"""Plausible wrong arguments of the Python API, and inputs that once failed silently."""
 
 import numpy as np
 import pytest
@@ -29,21 +29,23 @@ def model():
         ("interpolation", "bilinear", "linear"),
     ],
 )
-def test_words_that_mean_nothing(word, value, near):
+def test_a_misspelled_choice_suggests_the_nearest(word, value, near):
     with pytest.raises(DrivesalError, match=f"{word} among") as error:
         drivesal.load_model(linear(), **{word: value})
     assert near in str(error.value)
 
 
 def test_a_range_as_two_numbers_is_the_range_as_text():
-    found = [drivesal.load_model(linear(), input_scale=one).preprocess for one in ((-1, 1), "-1..1")]
-    assert found[0] == found[1]
-    assert found[0].offset == -1
+    numbers, text = (
+        drivesal.load_model(linear(), input_scale=scale).preprocess for scale in ((-1, 1), "-1..1")
+    )
+    assert numbers == text
+    assert numbers.offset == -1
     with pytest.raises(DrivesalError, match="an input scale"):
         drivesal.load_model(linear(), input_scale=(1, 1))
 
 
-def test_whole_numbers_as_input_pass_no_gradient():
+def test_integer_inputs_are_refused_for_lack_of_a_gradient():
     layers = keras().layers
     network = keras().Sequential(
         [layers.Input((*SMALL, 3), dtype="uint8"), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(1)]
@@ -62,7 +64,7 @@ def branched():
 
 
 @pytest.mark.parametrize("name", ["grad-cam", "score-cam"])
-def test_maps_come_from_a_convolution_that_counts(name):
+def test_maps_come_from_a_convolution_that_the_score_depends_on(name):
     model = drivesal.load_model(branched(), output="steer")
     images = pictures(2, SMALL)
     assert drivesal.attribute(model, images, name).any()
@@ -70,8 +72,8 @@ def test_maps_come_from_a_convolution_that_counts(name):
         drivesal.attribute(model, images, name, conv="depth_conv")
 
 
-def test_relevance_is_at_the_rgb_picture():
-    weights = linear_weights() * np.array([1, 0, 0], np.float32)  # of a network that sees BGR: blue alone
+def test_relevance_is_at_the_rgb_image():
+    weights = linear_weights() * np.array([1, 0, 0], np.float32)  # blue alone, as the network takes BGR
     bgr = steering(linear(weights, bias=0.0), colour="BGR")
     images = pictures(1, (6, 8))
     relevance = drivesal.attribute(bgr, images, "lrp", rule="epsilon", epsilon=1e-6)
@@ -88,7 +90,7 @@ def test_bins_need_a_distribution_and_no_tanh():
         drivesal.load_model(logits, bins=(-1, 1), pre_activation=True)
 
 
-def test_a_relu_by_hand_beside_a_real_one_is_not_passed_over():
+def test_a_relu_written_as_maximum_is_not_overlooked_next_to_a_relu_layer():
     layers, ops = keras().layers, keras().ops
     inputs = layers.Input((*SMALL, 3))
     x = ops.maximum(layers.Conv2D(3, 3)(inputs), 0.0)
@@ -99,11 +101,11 @@ def test_a_relu_by_hand_beside_a_real_one_is_not_passed_over():
     assert drivesal.attribute(bounded, pictures(1, SMALL) // 100, "guided").shape == (1, *SMALL, 3)
 
 
-def test_an_index_of_numpys_is_an_index(model):
+def test_a_numpy_integer_is_an_index(model):
     frames = [Frame(i, i / 30, image) for i, image in enumerate(pictures(12, (48, 64)))]
-    asked, same = (drivesal.render(frames, model, at=at) for at in (np.int64(5), 5))
-    assert np.array_equal(asked, same)
-    assert not np.array_equal(asked, drivesal.render(frames, model, at=6))
+    from_numpy, from_int = (drivesal.render(frames, model, at=at) for at in (np.int64(5), 5))
+    assert np.array_equal(from_numpy, from_int)
+    assert not np.array_equal(from_numpy, drivesal.render(frames, model, at=6))
 
 
 def test_frames_in_memory_keep_their_own_rate(model, tmp_path):
@@ -117,14 +119,14 @@ def test_frames_in_memory_keep_their_own_rate(model, tmp_path):
         drivesal.attribute(model, frames[::-1])
 
 
-def test_a_reduction_is_heeded_without_a_case(model):
+def test_a_reduction_applies_without_a_case(model):
     images = pictures(2, SMALL)
     assert drivesal.attribute(model, images, reduce="sum-abs") == pytest.approx(
         np.abs(drivesal.attribute(model, images)).sum(axis=3), rel=1e-5
     )
 
 
-def test_render_never_writes_over_what_it_reads(model, tmp_path):
+def test_render_never_overwrites_its_inputs(model, tmp_path):
     make_clip(tmp_path / "run.mkv", 6)
     (tmp_path / "run.csv").write_text("frame,angle_deg\n0,1\n1,2\n")
     with pytest.raises(DrivesalError, match="not an input"):
@@ -132,7 +134,7 @@ def test_render_never_writes_over_what_it_reads(model, tmp_path):
     assert (tmp_path / "run.csv").read_text().startswith("frame,angle_deg")
 
 
-def test_a_scale_is_not_taken_from_another_method(model, tmp_path):
+def test_a_scale_of_another_method_is_refused(model, tmp_path):
     from drivesal.explanation.scale import Scale
 
     facts = {"scale": {"increase": {"full": 1.0, "unit": "relative (grad-cam)"}}}
@@ -140,7 +142,7 @@ def test_a_scale_is_not_taken_from_another_method(model, tmp_path):
         Scale.from_json(facts, {"increase": "relative (guided)"})
 
 
-def test_subclassed_models_load_with_size_and_colour():
+def test_subclassed_models_load_with_size_and_colour_format():
     class Net(keras().Model):
         def __init__(self):
             super().__init__()
@@ -153,7 +155,7 @@ def test_subclassed_models_load_with_size_and_colour():
     assert drivesal.attribute(model, pictures(1, SMALL)).any()
 
 
-def test_a_class_is_no_angle_even_where_it_is_one_number():
+def test_a_class_score_is_no_angle_even_if_it_is_a_single_number():
     layers = keras().layers
     network = keras().Sequential(
         [layers.Input((*SMALL, 3)), layers.Flatten(), layers.Dense(1, activation="sigmoid")]
@@ -164,7 +166,7 @@ def test_a_class_is_no_angle_even_where_it_is_one_number():
 
 
 @pytest.mark.parametrize(
-    ("call", "says"),
+    ("call", "message"),
     [
         (
             lambda m, s: drivesal.attribute(m, s, "integrated-gradients", steps="50"),
@@ -184,24 +186,24 @@ def test_a_class_is_no_angle_even_where_it_is_one_number():
         (lambda m, s: m.explaining(Filters("nothing")), "the name of one layer (conv2d"),
     ],
 )
-def test_mistakes_are_one_line(model, call, says):
+def test_mistakes_are_reported_in_one_line(model, call, message):
     with pytest.raises(DrivesalError) as error:
         call(model, pictures(3, SMALL))
-    assert says in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_tensors_are_frames_too(model):
+def test_tensors_are_accepted_as_frames(model):
     from drivesal.model.backend import tensorflow
 
     images = pictures(2, SMALL)
     expected = drivesal.attribute(model, images)
     assert np.array_equal(drivesal.attribute(model, tensorflow().constant(images)), expected)
-    given = [tensorflow().constant(one) for one in images]
-    assert np.array_equal(drivesal.attribute(model, given), expected)
+    tensors = [tensorflow().constant(image) for image in images]
+    assert np.array_equal(drivesal.attribute(model, tensors), expected)
 
 
-def test_heat_in_hardly_a_pixel_still_has_a_scale():
+def test_heat_in_a_single_pixel_still_has_a_scale():
     from drivesal.explanation.scale import fit
 
     heat = np.zeros((40, 50), np.float32)

@@ -1,8 +1,8 @@
-"""The left and the right camera of a drive: what they see asks for other steering than the label says.
+"""Label correction for the left and right cameras of a drive.
 
-A camera at the left sees the car as if it stood too far left, so its label is corrected to the right, and the
-other way round (section 3 of Bojarski et al. 2016). A share of 0.2 of full lock is what networks for Udacity's
-simulator are trained with.
+A left camera sees the road as if the car were too far left, so its label is corrected to the right, and vice
+versa (section 3 of Bojarski et al. 2016). Networks for Udacity's simulator are usually trained with 0.2 of full
+lock.
 """
 
 from __future__ import annotations
@@ -18,39 +18,39 @@ if TYPE_CHECKING:
     from drivesal.angle import AngleKind
     from drivesal.types import Recording, RecordingInfo
 
-USUAL = "0.2"
+DEFAULT_CORRECTION = "0.2"
 SIDES = ("left", "right")
 
 
 @dataclass(frozen=True, slots=True)
-class Correction:
-    """By how much labels of the side cameras are corrected: a share of full lock, or degrees of the labels."""
+class SideCorrection:
+    """The correction of side cameras' labels: `amount` as a share of full lock, or in degrees of the labels."""
 
     amount: float
     degrees: bool
 
     @classmethod
-    def parse(cls, text: str) -> Correction | None:
-        """0.2, 5deg, or none (0) for no correction. Raises OptionError."""
+    def parse(cls, text: str) -> SideCorrection | None:
+        """Parse 0.2, 5deg or none; None for no correction (also 0). Raises OptionError."""
         plain = text.strip().lower()
-        found = re.fullmatch(r"(\d+\.?\d*|\.\d+)\s*(deg|°)?", plain)
-        if plain != "none" and found is None:
+        match = re.fullmatch(r"(\d+\.?\d*|\.\d+)\s*(deg|°)?", plain)
+        if plain != "none" and match is None:
             raise OptionError(
                 "--side-correction as a share of full lock (0.2), degrees (5deg) or none",
                 f"it is {text!r}",
-                "mend it",
+                "write one of these",
             )
-        amount = 0.0 if found is None else float(found[1])
-        if found is not None and not found[2] and amount > 1:
+        amount = 0.0 if match is None else float(match[1])
+        if match is not None and not match[2] and amount > 1:
             raise OptionError(
                 "--side-correction as a share of full lock, up to 1",
                 f"it is {text}",
                 f"write {text}deg for degrees",
             )
-        return cls(amount, bool(found and found[2])) if amount else None
+        return cls(amount, bool(match and match[2])) if amount else None
 
     def angle(self, info: RecordingInfo) -> float | None:
-        """The correction in the unit of the recording's labels; None where nothing says what full lock is."""
+        """The correction in the unit of the recording's labels; None if their full lock is unknown."""
         lock = info.norm_deg if info.own_labels else info.full_lock_deg
         if info.angle is None or (info.angle.unit == "norm" and self.degrees and lock is None):
             return None
@@ -61,7 +61,7 @@ class Correction:
         return None if lock is None else self.amount * lock
 
     def text(self, info: RecordingInfo) -> str:
-        """The correction in words, in both units where both are known."""
+        """The correction in words, in both units if both are known."""
         angle, kind = self.angle(info), info.angle
         if self.degrees or angle is None or kind is None:
             return f"{self.amount:g}°{_at(kind)}"
@@ -72,10 +72,10 @@ def _at(kind: AngleKind | None) -> str:
     return "" if kind is None or kind.turns == "unknown" else f" at the {kind.turns.replace('-', ' ')}"
 
 
-def corrected(recording: Recording, correction: Correction) -> Recording:
-    """The recording of a side camera with its labels corrected; that of the centre as it is.
+def with_corrected_labels(recording: Recording, correction: SideCorrection) -> Recording:
+    """The recording with its labels corrected if it is from a side camera, else unchanged.
 
-    Raises OptionError where nothing says what full lock is in the unit of its labels.
+    Raises OptionError if full lock is unknown in the unit of its labels.
     """
     info = recording.info
     if info.camera not in SIDES or info.angle is None:
