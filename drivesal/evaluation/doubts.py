@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from drivesal.evaluation.quick import Better
     from drivesal.evaluation.scaling_findings import Doubt
-    from drivesal.model.domain import Unlike
+    from drivesal.model.domain_shift import Unlike
 
 
 @dataclass(frozen=True, slots=True)

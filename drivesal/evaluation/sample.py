@@ -10,7 +10,7 @@ import numpy as np
 
 from drivesal.evaluation.input_scaling import APART_S, LEAST_MOMENTS, scaling_doubt
 from drivesal.evaluation.scaling_findings import Doubt
-from drivesal.model.domain import Unlike, unlike_training
+from drivesal.model.domain_shift import Unlike, unlike_training
 
 if TYPE_CHECKING:
     from drivesal.model.steering_model import SteeringModel

@@ -205,7 +205,7 @@ def effort(model: SteeringModel, drives: Sequence[Drive], outputs: Sequence[str 
 
 def outputs_of(network: Any) -> tuple[str, ...]:
     """The numbers of a network that may steer, as `--output` takes them: MOST_OUTPUTS at most, no softmax."""
-    from drivesal.model.readers.usual import ends_in_softmax
+    from drivesal.model.readers.steering_output import ends_in_softmax
 
     found: list[str] = []
     for name, shape in signature(network).outputs:

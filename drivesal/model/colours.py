@@ -1,6 +1,6 @@
 """The colours that networks are fed, by OpenCV's names and conventions for uint8 pictures.
 
-Most are a linear map of RGB; HSV, HLS and Lab are not, and `conversion` has them as expressions.
+Most are a linear map of RGB; HSV, HLS and Lab are not, and `colour_conversion` has them as expressions.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def is_linear(colour: Colour) -> bool:
 def linear_map(colour: Colour) -> tuple[Floats, Floats]:
     """(3, C) matrix and (C,) vector: RGB 0..255 · matrix + vector is the colour, OpenCV's without its rounding.
 
-    The identity for a colour that is no linear map, which `conversion` makes first.
+    The identity for a colour that is no linear map, which `colour_conversion` makes first.
     """
     import numpy as np
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drivesal.angle import AngleKind
-from drivesal.model.agreement import check_finite, check_input, output_name, steering_of
+from drivesal.model.auxiliary_inputs import checked_feed, fed
 from drivesal.model.backend import tensorflow
 from drivesal.model.card import Card, card_path, card_text
-from drivesal.model.conversion import converted, mapped
-from drivesal.model.feeding import checked_feed, fed
+from drivesal.model.colour_conversion import converted, mapped
+from drivesal.model.compatibility import check_finite, check_input, output_name, steering_of
 from drivesal.model.network import Call, Signature, forward, signature
 from drivesal.model.preprocess import Enlarged, Preprocess
 from drivesal.model.score import check, express, looked_at
@@ -274,7 +274,7 @@ class SteeringModel:
         a tanh or atan head (N,), which is the angles themselves where the network does not end in one. For a
         model that steers.
         """
-        from drivesal.model.recoloured import predicted_as
+        from drivesal.model.preprocess_override import predicted_as
 
         return predicted_as(self, pictures, others, preprocess)
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from drivesal.overlay.backdrop import Preparer
 from drivesal.overlay.element import Area
+from drivesal.overlay.elements.empty_heat import Silence
 from drivesal.overlay.elements.heat import Heat
-from drivesal.overlay.elements.silence import Silence
 from drivesal.overlay.geometry import Rect, scaled_box
 from drivesal.overlay.style import Style
 

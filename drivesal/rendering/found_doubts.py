@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from drivesal.evaluation.doubts import Doubts, told_apart
 from drivesal.evaluation.input_scaling import doubt_of_frames
 from drivesal.explanation.study import Study
-from drivesal.model.domain import unlike_training
+from drivesal.model.domain_shift import unlike_training
 from drivesal.recordings.labels.comparing import truths
 from drivesal.rendering.request import Request
 from drivesal.types import Recording

@@ -11,8 +11,8 @@ from drivesal.attribution.registry import methods
 from drivesal.errors import ModelError
 from drivesal.model.backend import keras, tensorflow
 from drivesal.model.card import card_path, read_card
+from drivesal.model.colour_conversion import converted
 from drivesal.model.colours import COLOURS, colour_named, is_linear, limits, linear_map
-from drivesal.model.conversion import converted
 from drivesal.model.preprocess import Preprocess
 from drivesal.training.batches import network_input
 from tests.models import context, convolutional, pictures, seen, steering

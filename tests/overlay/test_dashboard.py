@@ -15,7 +15,7 @@ from drivesal.overlay.elements.wheel import turn_factor
 from drivesal.overlay.palette import PREDICTED, TRUTH
 from drivesal.overlay.renderer import Renderer
 
-from .drawn import make_scene, make_shown
+from .scenes import make_scene, make_shown
 
 DEG, NORM = AngleKind("deg", "steering-wheel"), AngleKind("norm")
 

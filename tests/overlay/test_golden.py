@@ -11,7 +11,7 @@ import pytest
 from drivesal.angle import AngleKind
 from drivesal.overlay.renderer import Renderer
 
-from .drawn import STEERING_WHEEL, make_scene, make_shown
+from .scenes import STEERING_WHEEL, make_scene, make_shown
 
 FOLDER = Path(__file__).parent / "golden"
 TILE = 16

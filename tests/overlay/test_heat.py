@@ -11,7 +11,7 @@ from drivesal.overlay.geometry import Rect, scaled_box
 from drivesal.overlay.palette import own_ramp
 from drivesal.overlay.renderer import Renderer
 
-from .drawn import make_scene, make_shown, none, road, spot
+from .scenes import make_scene, make_shown, none, road, spot
 
 CASES = {case.name: case.colour for case in cases().values()}
 

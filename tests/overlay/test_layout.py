@@ -17,7 +17,7 @@ from drivesal.overlay.palette import BACKGROUND
 from drivesal.overlay.renderer import Renderer
 from drivesal.overlay.style import Style
 
-from .drawn import WORDS, make_scene, make_shown, none
+from .scenes import WORDS, make_scene, make_shown, none
 
 SIZES = st.tuples(st.integers(16, 4096), st.integers(16, 4096))
 LAYOUTS = st.sampled_from(["grid", "row", "single"])

@@ -20,9 +20,9 @@ from drivesal.errors import DrivesalError, ModelError
 from drivesal.model.backend import keras
 from drivesal.model.readers.building import build
 from drivesal.model.readers.checking import check, cleaned
-from drivesal.model.readers.contained import check_contained
 from drivesal.model.readers.detection import EXPECTED, UNREADABLE
-from drivesal.model.readers.stand_in import register
+from drivesal.model.readers.hdf5_checks import check_contained
+from drivesal.model.readers.replacement_layers import register
 
 _LONGEST_CONFIG = 16 * 2**20
 _MOST_UNPACKED = 16

@@ -1,6 +1,6 @@
 """A network built of Keras 3 layers after a configuration of any generation.
 
-Only what stands in `table`, and classes that the user registered, is made; the graph is joined here, so that
+Only what stands in `allowlist`, and classes that the user registered, is made; the graph is joined here, so that
 nothing in the configuration is looked up or run.
 """
 
@@ -12,14 +12,13 @@ from typing import Any
 from drivesal.errors import DrivesalError, ModelError
 from drivesal.model.backend import keras
 from drivesal.model.network import refuse_several_pictures
-from drivesal.model.readers import allowed as table
-from drivesal.model.readers import arguments
+from drivesal.model.readers import allowlist, arguments
 from drivesal.model.readers.checking import bounded
-from drivesal.model.readers.imports import registered_by
+from drivesal.model.readers.custom_objects import registered_by
+from drivesal.model.readers.graph import Reference, Taken, in_order, structure, taken
+from drivesal.model.readers.layer_factory import Rebuilt, half_padded, make, without_types
 from drivesal.model.readers.legacy.renaming import channels_first, written_by_keras_1
-from drivesal.model.readers.nodes import Reference, Taken, in_order, structure, taken
-from drivesal.model.readers.parts import Rebuilt, half_padded, make, without_types
-from drivesal.model.readers.sizes import check_call, check_layers, check_outputs, count, numbers
+from drivesal.model.readers.memory_limits import check_call, check_layers, check_outputs, count, numbers
 
 
 def build(
@@ -38,7 +37,7 @@ def build(
     """
     own = registered_by(architecture) if isinstance(architecture, dict) else None
     if own is None and (
-        not isinstance(architecture, dict) or architecture.get("class_name") not in table.MODELS
+        not isinstance(architecture, dict) or architecture.get("class_name") not in allowlist.MODELS
     ):
         kind = architecture.get("class_name") if isinstance(architecture, dict) else None
         raise ModelError(
@@ -137,7 +136,7 @@ def _sequential(made: Rebuilt, config: Any, given: Any) -> None:
     if not listed:
         raise ModelError("a model with layers", "it has none", "save it again")
     shape = _shape(listed[0]["config"])
-    if shape is None and listed[0]["class_name"] in table.MODELS:
+    if shape is None and listed[0]["class_name"] in allowlist.MODELS:
         inner = listed[0]["config"]
         start = inner[0] if isinstance(inner, list) else inner["layers"][0]
         shape = _shape(start["config"])
@@ -221,7 +220,7 @@ def _call(made: Rebuilt, entry: Any, takes: Taken, values: list[Any], fallback: 
     if name in made.halves:
         given = half_padded(layer, values[0])
     elif takes.loose:
-        merges = type(layer).__name__ in table.MERGES or len(values) > 1
+        merges = type(layer).__name__ in allowlist.MERGES or len(values) > 1
         given = layer(values if merges else values[0], **_keywords(entry, name, takes.kwargs))
     else:
         given = layer(*takes.args, **{key: one for key, one in takes.kwargs.items() if one is not None})
@@ -232,7 +231,7 @@ def _call(made: Rebuilt, entry: Any, takes: Taken, values: list[Any], fallback: 
 
 def _keywords(entry: Any, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """What a call of older generations says beside its tensors. Raises ModelError for what would be lost."""
-    if entry["class_name"] in table.CODE:
+    if entry["class_name"] in allowlist.CODE:
         return {}
     unknown = [key for key, value in given.items() if value and key not in ("name", "training")]
     if unknown:
@@ -251,7 +250,7 @@ def _part(
     inner = entry["config"]
     name = _name(entry, fallback)
     if name not in made.layers:
-        if entry["class_name"] in table.MODELS and registered_by(entry) is None:
+        if entry["class_name"] in allowlist.MODELS and registered_by(entry) is None:
             part = _model(entry, made, tuple(value.shape))
             made.inner[name], made.layers[name] = part, part.network
             made.used |= part.used

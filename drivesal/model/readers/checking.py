@@ -1,4 +1,4 @@
-"""Checks a configuration against the list of `table` before anything is made of it.
+"""Checks a configuration against the list of `allowlist` before anything is made of it.
 
 Nothing here looks anything up in Keras: a class is known by its exact module and name or it is refused.
 """
@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from drivesal.errors import LambdaError, ModelError
-from drivesal.model.readers import allowed as table
-from drivesal.model.readers import arguments
-from drivesal.model.readers.allowed_operations import OPERATIONS
-from drivesal.model.readers.imports import registered, registered_by
+from drivesal.model.readers import allowlist, arguments
+from drivesal.model.readers.allowlist_operations import OPERATIONS
+from drivesal.model.readers.common_arguments import Arguments
+from drivesal.model.readers.custom_objects import registered, registered_by
 from drivesal.model.readers.legacy.renaming import CLASSES, renamed
-from drivesal.model.readers.usual_arguments import Arguments
 
 DEEPEST = 100
 """How deep dictionaries and lists may stand in one another."""
@@ -99,7 +98,7 @@ def _visit(part: Any, place: str, lambdas: Mapping[str, str], left: list[str]) -
     elif isinstance(part, dict):
         if "class_name" in part:
             place = _named(part, place)
-            if part["class_name"] in table.CODE:
+            if part["class_name"] in allowlist.CODE:
                 if part["class_name"] == "Lambda" and place not in lambdas:
                     left.append(place)
                 return  # nothing of it is read but what it takes
@@ -120,7 +119,7 @@ def _named(part: dict[str, Any], place: str) -> str:
     place = f"layer {name}" if own else place
     if kind in _TENSORS and module is None:
         return name
-    if registered_by(part) is not None or known_as in table.OWN:
+    if registered_by(part) is not None or known_as in allowlist.OWN:
         return name
     if not isinstance(config, dict) or not isinstance(module, str):
         raise _unknown(place, _described(part), module, _IMPORT if module is None else _REBUILD)
@@ -128,12 +127,14 @@ def _named(part: dict[str, Any], place: str) -> str:
         raise _unknown(place, kind, f"{module}, registered as {str(known_as)[:80]}", _IMPORT)
     if module in OPERATIONS and kind in OPERATIONS[module]:
         plain(OPERATIONS[module][kind], config, name)
-    elif module == "keras.layers" and (CLASSES.get(kind, kind) in table.LAYERS or kind in table.ONLY_TRAINING):
+    elif module == "keras.layers" and (
+        CLASSES.get(kind, kind) in allowlist.LAYERS or kind in allowlist.ONLY_TRAINING
+    ):
         arguments_of(kind, config)
     elif not (
         (module == "keras.layers" and kind == "InputLayer")
-        or module in {**table.MODELS, **table.CODE}.get(kind, ())
-        or kind in table.UNUSED.get(module, ())
+        or module in {**allowlist.MODELS, **allowlist.CODE}.get(kind, ())
+        or kind in allowlist.UNUSED.get(module, ())
     ):
         raise _unknown(place, kind, module, _REBUILD if _is_keras(module) else _IMPORT)
     return name
@@ -156,23 +157,23 @@ def _unknown(place: str, kind: Any, module: Any, do: str) -> ModelError:
 
 
 def arguments_of(kind: str, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """A layer's class and configuration, of any generation, to one of `table.LAYERS` and its plain arguments.
+    """A layer's class and configuration, of any generation, to one of `allowlist.LAYERS` and its plain arguments.
 
     Raises ModelError where the class is not on the list, or an argument not of its type or beyond its bounds.
     """
     name = str(config.get("name"))
-    if kind in table.ONLY_TRAINING:
+    if kind in allowlist.ONLY_TRAINING:
         return "Identity", {"name": name}
     new, given = renamed(kind, config)
-    if new not in table.LAYERS:
+    if new not in allowlist.LAYERS:
         raise _unknown(f"layer {name}", kind, None, _IMPORT)
-    if new not in table.SPATIAL and new != "Flatten" and config.get("data_format") == "channels_first":
+    if new not in allowlist.SPATIAL and new != "Flatten" and config.get("data_format") == "channels_first":
         raise ModelError(
             "channels behind what they stand for (channels_last)",
             f"layer {name} ({kind}) has channels_first",
             "rebuild the model with channels last",
         )
-    return new, plain(table.LAYERS[new], given, name)
+    return new, plain(allowlist.LAYERS[new], given, name)
 
 
 def plain(known: Arguments, given: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -202,4 +203,4 @@ def plain(known: Arguments, given: Mapping[str, Any], name: str) -> dict[str, An
 
 def known_activation(value: str) -> bool:
     """Whether this is the name of an activation of Keras's or of the user's own."""
-    return value in table.ACTIVATIONS or registered(value) is not None
+    return value in allowlist.ACTIVATIONS or registered(value) is not None

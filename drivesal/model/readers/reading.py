@@ -18,8 +18,8 @@ from drivesal.model.readers import archive, presets
 from drivesal.model.readers.detection import kind_of
 from drivesal.model.readers.lambdas import formula
 from drivesal.model.readers.legacy import hdf5
-from drivesal.model.readers.sizes import check_layers, weights_within
-from drivesal.model.readers.usual import takes_bytes, with_usual
+from drivesal.model.readers.memory_limits import check_layers, weights_within
+from drivesal.model.readers.steering_output import takes_bytes, with_usual
 from drivesal.model.scaling import Numbers, Scaling
 from drivesal.model.steering_model import SteeringModel
 from drivesal.model.target import Bins, Class, Explainable, Target

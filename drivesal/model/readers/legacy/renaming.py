@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from drivesal.errors import ModelError
-from drivesal.model.readers.allowed import SPATIAL
+from drivesal.model.readers.allowlist import SPATIAL
 
 CLASSES = {
     "Convolution1D": "Conv1D",

@@ -5,7 +5,7 @@ import pytest
 
 from drivesal.errors import ModelError
 from drivesal.model.backend import keras
-from drivesal.model.readers.allowed import LAYERS
+from drivesal.model.readers.allowlist import LAYERS
 from drivesal.model.readers.building import build
 from tests.model.readers.legacy.files import plain
 

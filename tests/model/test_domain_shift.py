@@ -10,7 +10,7 @@ import pytest
 import drivesal
 from drivesal.errors import ModelError
 from drivesal.model.card import Card, card_text, read_card
-from drivesal.model.domain import (
+from drivesal.model.domain_shift import (
     SEGMENT_S,
     TrainingImages,
     described,

@@ -14,9 +14,8 @@ import pytest
 from drivesal.errors import ModelError
 from drivesal.model.backend import keras
 from drivesal.model.network import signature
-from drivesal.model.readers import allowed as table
-from drivesal.model.readers import archive
-from drivesal.model.readers.allowed_operations import OPERATIONS
+from drivesal.model.readers import allowlist, archive
+from drivesal.model.readers.allowlist_operations import OPERATIONS
 
 SHAPE = (8, 12, 3)
 
@@ -122,7 +121,7 @@ def built(kind):
     inputs = layers.Input(SHAPE)
     x = layers.Reshape((8, 36))(inputs) if kind in SEQUENCE else inputs
     make = getattr(layers, kind)
-    if kind in table.MERGES:
+    if kind in allowlist.MERGES:
         x = make()([x, layers.Activation("tanh")(x)]) if kind != "Dot" else make(axes=(3, 3))([x, x])
     elif kind in ("Attention", "AdditiveAttention"):
         x = layers.Reshape((8, 36))(x)
@@ -143,13 +142,13 @@ def built(kind):
     return keras().Model(inputs, layers.Dense(2, name="steering")(layers.Flatten()(x)))
 
 
-@pytest.mark.parametrize("kind", sorted(table.LAYERS))
+@pytest.mark.parametrize("kind", sorted(allowlist.LAYERS))
 def test_every_layer_of_the_list_opens_and_computes_the_same(tmp_path, kind):
     same(built(kind), tmp_path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", sorted(table.ONLY_TRAINING))
+@pytest.mark.parametrize("kind", sorted(allowlist.ONLY_TRAINING))
 def test_layers_that_only_train_pass_their_input_on(tmp_path, kind):
     layers = keras().layers
     given = inspect.signature(getattr(layers, kind)).parameters
@@ -235,7 +234,7 @@ def test_every_operation_of_the_list_opens_and_computes_the_same(tmp_path, kind)
 
 
 def test_the_arguments_of_the_list_are_those_of_keras():
-    for kind, known in table.LAYERS.items():
+    for kind, known in allowlist.LAYERS.items():
         given = set(inspect.signature(getattr(keras().layers, kind).__init__).parameters)
         assert set(known) <= given | {"zero_output_for_mask"}, kind  # which goes on to the base class
     for module, operations in OPERATIONS.items():
@@ -247,19 +246,19 @@ def test_the_arguments_of_the_list_are_those_of_keras():
 def test_the_documentation_counts_the_list():
     text = (Path(__file__).parents[3] / "docs" / "models.md").read_text()
     rows = dict(re.findall(r"^\| ([^|]+?) \| (\d+) \|", text, re.MULTILINE))
-    both = (OPERATIONS, table.UNUSED)
+    both = (OPERATIONS, allowlist.UNUSED)
     operations, unused = ({one for known in each.values() for one in known} for each in both)
-    assert int(rows["layers of `keras.layers`"]) == len(table.LAYERS)
-    assert int(rows["layers that are active only in training"]) == len(table.ONLY_TRAINING)
+    assert int(rows["layers of `keras.layers`"]) == len(allowlist.LAYERS)
+    assert int(rows["layers that are active only in training"]) == len(allowlist.ONLY_TRAINING)
     assert int(rows["operations of `keras.ops` in a functional graph"]) == len(operations)
-    assert int(rows["activations"]) == len(table.ACTIVATIONS)
-    assert int(rows["models"]) == len(table.MODELS)
+    assert int(rows["activations"]) == len(allowlist.ACTIVATIONS)
+    assert int(rows["models"]) == len(allowlist.MODELS)
     assert int(rows["initialisers, regularisers, constraints, the float type"]) == len(unused)
-    assert int(rows["drivesal's own"]) == len(table.OWN)
+    assert int(rows["drivesal's own"]) == len(allowlist.OWN)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(table.ACTIVATIONS))
+@pytest.mark.parametrize("name", sorted(allowlist.ACTIVATIONS))
 def test_every_activation_opens_and_computes_the_same(tmp_path, name):
     layers = keras().layers
     x = layers.Conv2D(4, 3, activation=getattr(keras().activations, name))

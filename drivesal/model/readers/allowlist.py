@@ -20,7 +20,7 @@ from drivesal.model.readers.arguments import (
     whole,
     word,
 )
-from drivesal.model.readers.usual_arguments import (
+from drivesal.model.readers.common_arguments import (
     AXES,
     AXIS,
     COUNT,

@@ -10,13 +10,12 @@ from typing import Any
 
 from drivesal.errors import LambdaError, ModelError
 from drivesal.model.backend import keras
-from drivesal.model.readers import allowed as table
-from drivesal.model.readers import allowed_operations, arguments
+from drivesal.model.readers import allowlist, allowlist_operations, arguments
 from drivesal.model.readers.checking import arguments_of, known_activation, plain
-from drivesal.model.readers.imports import registered, registered_by
+from drivesal.model.readers.custom_objects import registered, registered_by
 from drivesal.model.readers.legacy.renaming import CLASSES
-from drivesal.model.readers.stand_in import hard_sigmoid, head
-from drivesal.model.readers.stand_in import layer as stand_in
+from drivesal.model.readers.replacement_layers import hard_sigmoid, head
+from drivesal.model.readers.replacement_layers import layer as stand_in
 
 OPERATIONS = {
     "math.truediv": "x/{}",
@@ -73,13 +72,13 @@ class Rebuilt:
 def make(made: Rebuilt, entry: Any, name: str, value: Any, keywords: Mapping[str, Any]) -> Any:
     """The layer or operation of one entry; `value` is the tensor that it takes first. Raises ModelError."""
     kind, config = entry["class_name"], {**entry["config"], "name": name}
-    if kind in table.CODE:
+    if kind in allowlist.CODE:
         return _scaled(made, kind, config, keywords)
     if (own := registered_by(entry)) is not None:
         return own.from_config(without_types(config) | {"name": arguments.name(name.replace("/", "_"))})
     if entry.get("registered_name") == "drivesal>Head":
         return head(config.get("formula_of_x"), name)
-    if entry.get("module") in allowed_operations.OPERATIONS:
+    if entry.get("module") in allowlist_operations.OPERATIONS:
         return _operation(made, entry, name, value)
     return _layer(made, kind, config, value)
 
@@ -87,7 +86,7 @@ def make(made: Rebuilt, entry: Any, name: str, value: Any, keywords: Mapping[str
 def _operation(made: Rebuilt, entry: Any, name: str, value: Any) -> Any:
     """An operation of `keras.ops`, which stands in a graph like a layer."""
     module, kind = entry["module"], entry["class_name"]
-    if kind not in allowed_operations.OPERATIONS[module]:
+    if kind not in allowlist_operations.OPERATIONS[module]:
         raise _not_rebuilt(kind, name)
     if made.first and len(value.shape) > 2:
         raise ModelError(
@@ -95,7 +94,7 @@ def _operation(made: Rebuilt, entry: Any, name: str, value: Any) -> Any:
             f"{name} ({kind}) works on pictures with channels first",
             "rebuild the model with channels last",
         )
-    given = plain(allowed_operations.OPERATIONS[module][kind], entry["config"], name)
+    given = plain(allowlist_operations.OPERATIONS[module][kind], entry["config"], name)
     operation = getattr(importlib.import_module(module), kind)(
         **{key: value for key, value in given.items() if key != "name"}
     )
@@ -105,7 +104,7 @@ def _operation(made: Rebuilt, entry: Any, name: str, value: Any) -> Any:
 
 def _layer(made: Rebuilt, kind: str, config: dict[str, Any], value: Any) -> Any:
     name = str(config["name"])
-    if kind in GONE or (kind not in table.ONLY_TRAINING and not _on_the_list(kind)):
+    if kind in GONE or (kind not in allowlist.ONLY_TRAINING and not _on_the_list(kind)):
         raise _not_rebuilt(kind, name)
     new, given = arguments_of(kind, config)
     if made.theano and given.get("padding") == "same":
@@ -115,7 +114,7 @@ def _layer(made: Rebuilt, kind: str, config: dict[str, Any], value: Any) -> Any:
         given = _last(new, name, given, len(value.shape))
     for which in {"activation", "recurrent_activation"} & set(given):
         given[which] = activation(made, name, given[which], len(value.shape))
-    for which in {"layer", "backward_layer"} & set(given) if new in table.WRAPPERS else ():
+    for which in {"layer", "backward_layer"} & set(given) if new in allowlist.WRAPPERS else ():
         given[which] = _wrapped(made, name, given[which], value)
     return _made(new, given)
 
@@ -130,11 +129,11 @@ def _made(kind: str, given: Mapping[str, Any]) -> Any:
 
 
 def _on_the_list(kind: str) -> bool:
-    return kind == "Merge" or CLASSES.get(kind.split(">")[-1], kind) in table.LAYERS
+    return kind == "Merge" or CLASSES.get(kind.split(">")[-1], kind) in allowlist.LAYERS
 
 
 def _not_rebuilt(kind: str, name: str) -> ModelError:
-    if any(kind in known for known in allowed_operations.OPERATIONS.values()):
+    if any(kind in known for known in allowlist_operations.OPERATIONS.values()):
         return ModelError(
             "layers alone in an HDF5 file",
             f"{name} is the operation {kind}, which HDF5 does not keep whole",
@@ -160,7 +159,7 @@ def without_types(config: dict[str, Any]) -> dict[str, Any]:
 
 def _wrapped(made: Rebuilt, wrapper: str, entry: Any, value: Any) -> Any:
     """The layer inside another one."""
-    if made.first or entry["class_name"] in {*table.MODELS, *table.WRAPPERS}:
+    if made.first or entry["class_name"] in {*allowlist.MODELS, *allowlist.WRAPPERS}:
         what = "a picture with channels first" if made.first else f"a {entry['class_name']}"
         raise ModelError(
             "a single layer inside another one",
@@ -199,11 +198,11 @@ def half_padded(layer: Any, value: Any) -> Any:
 
 def _last(kind: str, name: str, given: dict[str, Any], rank: int) -> dict[str, Any]:
     """Arguments of a layer whose channels came first, for channels that come last."""
-    if rank != 4 or kind in {*table.SPATIAL, *table.ELEMENTWISE, "Flatten"}:
+    if rank != 4 or kind in {*allowlist.SPATIAL, *allowlist.ELEMENTWISE, "Flatten"}:
         return given
     if kind in ("BatchNormalization", "Concatenate"):
         return given | {"axis": {1: 3, 2: 1, 3: 2}[given.get("axis", -1) % 4]}
-    if kind in table.MERGES and kind != "Dot":
+    if kind in allowlist.MERGES and kind != "Dot":
         return given
     raise ModelError(
         "channels behind rows and columns",
@@ -255,7 +254,7 @@ def activation(made: Rebuilt, layer: str, value: Any, rank: int) -> Any:
     if value == "hard_sigmoid" and not made.new:
         return hard_sigmoid()
     if isinstance(value, str) and known_activation(value):
-        return getattr(keras().activations, value) if value in table.ACTIVATIONS else registered(value)
+        return getattr(keras().activations, value) if value in allowlist.ACTIVATIONS else registered(value)
     do = "give the file that defines it with --import my_layers.py"
     if isinstance(named, str) and (hasattr(keras().activations, named) or hasattr(keras().layers, named)):
         do = "build it of what docs/models.md lists"

@@ -14,7 +14,7 @@ from drivesal.model.backend import keras
 from drivesal.model.network import layers
 
 if TYPE_CHECKING:
-    from drivesal.model.readers.parts import Rebuilt
+    from drivesal.model.readers.layer_factory import Rebuilt
 
 _NUMBERS_A_BYTE = 4
 """A weight takes four bytes of a file; compressed, or as half floats, fewer."""

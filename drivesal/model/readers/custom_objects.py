@@ -10,7 +10,7 @@ from typing import Any
 
 from drivesal.errors import ModelError
 from drivesal.model.backend import keras
-from drivesal.model.readers.allowed import LAYERS
+from drivesal.model.readers.allowlist import LAYERS
 
 
 def import_file(path: Path) -> None:
