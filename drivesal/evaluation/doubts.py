@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from drivesal.evaluation.quick import Better
     from drivesal.evaluation.scaling_findings import Doubt
-    from drivesal.model.domain_shift import Unlike
+    from drivesal.model.domain_shift import DomainShift
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Doubts:
 
     better: Better | None = None
     scaling: Doubt | None = None
-    unlike: Unlike | None = None
+    unlike: DomainShift | None = None
 
     @property
     def shorts(self) -> list[str]:
@@ -38,7 +38,7 @@ class Doubts:
         return {name: one.as_json() if one else None for name, one in named.items()}
 
 
-def told_apart(better: Better | None, scaling: Doubt | None, unlike: Unlike | None) -> Doubts:
+def told_apart(better: Better | None, scaling: Doubt | None, unlike: DomainShift | None) -> Doubts:
     """Those that say more where several speak of the same mistake: a wrong crop makes images unlike too."""
     if better is None:
         return Doubts(None, scaling, unlike)

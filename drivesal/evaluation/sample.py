@@ -10,7 +10,7 @@ import numpy as np
 
 from drivesal.evaluation.input_scaling import APART_S, LEAST_MOMENTS, scaling_doubt
 from drivesal.evaluation.scaling_findings import Doubt
-from drivesal.model.domain_shift import Unlike, unlike_training
+from drivesal.model.domain_shift import DomainShift, detect_domain_shift
 
 if TYPE_CHECKING:
     from drivesal.model.steering_model import SteeringModel
@@ -96,10 +96,10 @@ class Sample:
         known = labels if self._labelled else None
         return scaling_doubt(model, np.stack(pictures), known, np.stack(others), times_s)
 
-    def unlike(self, model: SteeringModel, info: RecordingInfo) -> Unlike | None:
-        """What `unlike_training` says of them; `info` is that of a recording they are of."""
+    def unlike(self, model: SteeringModel, info: RecordingInfo) -> DomainShift | None:
+        """What `detect_domain_shift` says of them; `info` is that of a recording they are of."""
         kept = self._spread.kept
-        return unlike_training(model.card, [one[0] for one in kept], [one[3] for one in kept], info)
+        return detect_domain_shift(model.card, [one[0] for one in kept], [one[3] for one in kept], info)
 
 
 def _copied(picture: Image, beside: Floats, label: float, time_s: float) -> tuple[Image, Floats, float, float]:

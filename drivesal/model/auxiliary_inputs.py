@@ -1,4 +1,4 @@
-"""The numbers that a network takes beside the image: where they come from, and those of some frames."""
+"""Auxiliary inputs: the numbers that a network takes in addition to the image, and their sources."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ if TYPE_CHECKING:
     from drivesal.types import Floats
 
 Feed = Mapping[str, float | str]
-"""By the input's name, the number that is held or the name of a value that the recording carries."""
+"""Source of each auxiliary input, by the input's name: a constant, or the name of a recorded value."""
 
 
 def checked_feed(signature: Signature, feed: Feed) -> dict[str, float | str]:
-    """The feed as it is. Raises ModelError where it names no auxiliary input of the network."""
+    """The feed as a dict. Raises ModelError if it names an input that the network does not have."""
     known = [name for name, _ in signature.others]
     for name in feed:
         if name not in known:
             raise ModelError(
-                f"one of the model's inputs beside the picture ({', '.join(known) or 'it has none'})",
+                f"one of the model's auxiliary inputs ({', '.join(known) or 'it has none'})",
                 f"a value for {name!r} was given",
                 "leave it out",
             )
     return dict(feed)
 
 
-def fed(frames: Sequence[Frame], signature: Signature, feed: Feed) -> Floats:
-    """The auxiliary inputs of these frames, (N, numbers) float32, in the network's order.
+def auxiliary_values(frames: Sequence[Frame], signature: Signature, feed: Feed) -> Floats:
+    """The auxiliary inputs of these frames, (N, K) float32, in the network's order.
 
-    Raises InputError where a frame does not carry a value that an input needs.
+    Raises InputError if a frame lacks a value that an input needs.
     """
     import numpy as np
 
@@ -46,10 +46,10 @@ def _value(source: float | str, name: str, frame: Frame) -> float:
         return source
     value = frame.extras.get(source)
     if value is None:
-        carried = ", ".join(frame.extras) or "nothing beside the picture"
+        available = ", ".join(frame.extras) or "no values other than the image"
         raise InputError(
             f"a value for the model's input {name}",
-            f"frame {frame.index} carries {carried}",
-            f"name a column of the labels with --feed {name}=COLUMN or hold it with --feed {name}=NUMBER",
+            f"frame {frame.index} has {available}",
+            f"take a column of the labels with --feed {name}=COLUMN or a constant with --feed {name}=NUMBER",
         )
     return float(value)

@@ -1,10 +1,9 @@
-"""Colours of a network's input, as differentiable TensorFlow expressions.
+"""Conversion of RGB to a network's input colour space, as differentiable TensorFlow expressions.
 
-Those that are no linear map of RGB are OpenCV's conversions of uint8 pictures without the rounding of their
-result: a hue is half its degrees, of HSV -0.5 to 179.5 (OpenCV's 0 is all that rounds to it), of HLS 0 to 180,
-everything else 0..255. What they are divided by is at least one grey level, which changes nothing of a picture
-of whole numbers and keeps gradients bounded between them. A grey has no hue: it is 0 there, and so is its
-gradient.
+The nonlinear colour spaces follow OpenCV's conversions of uint8 images without rounding the result: hue is in
+half degrees, -0.5 to 179.5 for HSV (OpenCV's 0 is everything that rounds to it) and 0 to 180 for HLS; all other
+channels are 0..255. Denominators are clamped to at least one grey level, which leaves integer images unchanged
+and bounds the gradients in between. The hue of a grey pixel is undefined; it and its gradient are set to 0.
 """
 
 from __future__ import annotations
@@ -22,65 +21,65 @@ _XYZ = (
     (0.357580 / 0.950456, 0.715160, 0.119193 / 1.088754),
     (0.180423 / 0.950456, 0.072169, 0.950227 / 1.088754),
 )
-"""Linear RGB to X, Y, Z over those of white (D65)."""
-_DARK = 0.008856
-"""Below this share of white Lab's cube root is a line."""
+"""Linear RGB to X, Y, Z relative to the white point (D65)."""
+_LAB_THRESHOLD = 0.008856
+"""Below this fraction of white, Lab replaces the cube root by a line."""
 
 
-def converted(pictures: Any, colour: Colour) -> Any:
-    """(N, h, w, 3) float tensor, RGB 0..255, in HSV, HLS or Lab; as it came for any other colour.
+def converted(images: Any, colour: Colour) -> Any:
+    """(N, h, w, 3) float tensor, RGB 0..255, in HSV, HLS or Lab; unchanged for any other colour space.
 
-    What lies beyond 0..255, as a noisy copy may, has the colour of the nearest that does not.
+    Values outside 0..255 (noisy copies have them) are clipped first.
     """
     tf = tensorflow()
     make = {"HSV": _hsv, "HLS": _hls, "Lab": _lab}.get(colour)
     if make is None:
-        return pictures
-    # tf.where and reductions, not tf.maximum: methods that look for rectifiers by hand must find none here
-    within = tf.where(pictures < 0.0, tf.zeros_like(pictures), pictures)
-    return make(tf.where(within > 255.0, 255.0 * tf.ones_like(within), within))
+        return images
+    # tf.where and reductions, not tf.maximum: methods that search the graph for rectifiers must find none here
+    clipped = tf.where(images < 0.0, tf.zeros_like(images), images)
+    return make(tf.where(clipped > 255.0, 255.0 * tf.ones_like(clipped), clipped))
 
 
-def _extremes(pictures: Any, lowest: float) -> tuple[Any, Any, Any]:
-    """Hue `lowest`..180+`lowest`, the largest channel and the smallest, (N, h, w) each."""
+def _hue_and_extremes(images: Any, lowest: float) -> tuple[Any, Any, Any]:
+    """Hue in `lowest`..180+`lowest`, and the largest and the smallest channel, (N, h, w) each."""
     tf = tensorflow()
-    red, green, blue = tf.unstack(pictures, axis=-1)
-    most, least = tf.reduce_max(pictures, axis=-1), tf.reduce_min(pictures, axis=-1)
-    span = _at_least_one(most - least)
+    red, green, blue = tf.unstack(images, axis=-1)
+    largest, smallest = tf.reduce_max(images, axis=-1), tf.reduce_min(images, axis=-1)
+    span = _at_least_one(largest - smallest)
     sixth = tf.where(
-        most == red,
+        largest == red,
         (green - blue) / span,
-        tf.where(most == green, 2.0 + (blue - red) / span, 4.0 + (red - green) / span),
+        tf.where(largest == green, 2.0 + (blue - red) / span, 4.0 + (red - green) / span),
     )
-    sixth = tf.where(most == least, tf.zeros_like(sixth), sixth)
+    sixth = tf.where(largest == smallest, tf.zeros_like(sixth), sixth)
     hue = 30.0 * sixth
     hue = tf.where(hue < lowest, hue + 180.0, hue)
-    return hue, most, least
+    return hue, largest, smallest
 
 
-def _hsv(pictures: Any) -> Any:
+def _hsv(images: Any) -> Any:
     tf = tensorflow()
-    hue, most, least = _extremes(pictures, -0.5)
-    return tf.stack([hue, 255.0 * (most - least) / _at_least_one(most), most], axis=-1)
+    hue, largest, smallest = _hue_and_extremes(images, -0.5)
+    return tf.stack([hue, 255.0 * (largest - smallest) / _at_least_one(largest), largest], axis=-1)
 
 
-def _hls(pictures: Any) -> Any:
+def _hls(images: Any) -> Any:
     tf = tensorflow()
-    hue, most, least = _extremes(pictures, 0.0)
-    both = most + least
-    room = tf.where(both < 255.0, both, 510.0 - both)
-    return tf.stack([hue, both / 2.0, 255.0 * (most - least) / _at_least_one(room)], axis=-1)
+    hue, largest, smallest = _hue_and_extremes(images, 0.0)
+    total = largest + smallest
+    denominator = tf.where(total < 255.0, total, 510.0 - total)
+    return tf.stack([hue, total / 2.0, 255.0 * (largest - smallest) / _at_least_one(denominator)], axis=-1)
 
 
-def _lab(pictures: Any) -> Any:
+def _lab(images: Any) -> Any:
     tf = tensorflow()
-    share = pictures / 255.0
-    bright = share > 0.04045
-    # each branch is asked only where it holds: the other's gradient may be infinite
-    curve = (tf.where(bright, share, tf.ones_like(share)) + 0.055) / 1.055
-    linear = tf.where(bright, curve**2.4, share / 12.92)
+    encoded = images / 255.0
+    bright = encoded > 0.04045
+    # each branch is evaluated only where it applies: the other's gradient may be infinite
+    curve = (tf.where(bright, encoded, tf.ones_like(encoded)) + 0.055) / 1.055
+    linear = tf.where(bright, curve**2.4, encoded / 12.92)
     xyz = tf.tensordot(linear, tf.constant(_XYZ, tf.float32), 1)
-    light = xyz > _DARK
+    light = xyz > _LAB_THRESHOLD
     roots = tf.where(light, tf.where(light, xyz, tf.ones_like(xyz)) ** (1 / 3), 7.787 * xyz + 16.0 / 116.0)
     x, y, z = tf.unstack(roots, axis=-1)
     return tf.stack(
@@ -94,10 +93,10 @@ def _at_least_one(values: Any) -> Any:
     return tf.where(values > 1.0, values, tf.ones_like(values))
 
 
-def mapped(pictures: Any, preprocess: Preprocess) -> Any:
-    """(N, h, w, 3) float tensor, RGB 0..255 or what was made of it, to the network's input (N, h, w, C)."""
+def mapped(images: Any, preprocess: Preprocess) -> Any:
+    """(N, h, w, 3) float tensor, RGB 0..255 or `converted`'s result, to the network's input (N, h, w, C)."""
     matrix, shift = preprocess.colour_map()
-    if preprocess.colour == "RGB" or not preprocess.linear:  # each channel its own
-        return pictures * matrix.diagonal() + shift
-    # a 1x1 convolution costs half of what a matrix product costs
-    return tensorflow().nn.conv2d(pictures, matrix[None, None], 1, "VALID") + shift
+    if preprocess.colour == "RGB" or not preprocess.linear:  # the matrix is diagonal
+        return images * matrix.diagonal() + shift
+    # a 1x1 convolution takes half the time of a matrix product
+    return tensorflow().nn.conv2d(images, matrix[None, None], 1, "VALID") + shift

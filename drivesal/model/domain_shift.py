@@ -1,8 +1,8 @@
-"""Whether a drive's images are like those that a model was trained on: another camera, lens or mounting shows.
+"""Domain shift: whether a drive's images differ from the training images, by camera, lens or mounting.
 
-The card keeps a small model of the training images: of how strong edges are in each cell of a coarse grid, the
-principal components and what is left of them. A drive is compared by the median of its images' distances, which
-is held against that of training's own segments, each measured without itself.
+The card stores a small statistical model of the training images: the principal components, and the residual
+variance, of edge strength in each cell of a coarse grid. The median distance of a drive's images is compared
+with that of the training drives' own segments, each measured by a model fitted without it.
 """
 
 from __future__ import annotations
@@ -22,38 +22,39 @@ if TYPE_CHECKING:
     from drivesal.types import Doubles, Image, RecordingInfo
 
 GRID = (4, 10)
-"""Cells of the grid, rows and columns. Of 4x4 to 8x16 it sets another camera apart best (docs/models.md)."""
+"""Rows and columns of the grid. Of the sizes 4x4 to 8x16 it separates cameras best (docs/models.md)."""
 CELLS = 2 * GRID[0] * GRID[1]
-"""Numbers that describe an image."""
+"""Length of an image's descriptor."""
 COMPONENTS = 20
-_LEAST_VARIANCE = 1e-6
+_MIN_VARIANCE = 1e-6
 FLOOR = 4.0
-"""Grey levels a pixel that are added before the logarithm: less is noise of the camera."""
-LEAST = 8
-"""Fewer images of a drive say nothing."""
-LEAST_SEGMENTS, LEAST_IMAGES = 5, 100
-"""Fewer segments or images of training do not tell how much a drive may differ."""
+"""Grey levels per pixel that are added before the logarithm: weaker edges are camera noise."""
+MIN_DRIVE_IMAGES = 8
+"""A drive with fewer images is not judged by its distance."""
+MIN_SEGMENTS, MIN_TRAINING_IMAGES = 5, 100
+"""Fewer training segments or images cannot establish the usual spread of distances."""
 SEGMENT_S = 10.0
 MOST = 1600
-"""Images of training that are looked at, spread evenly."""
-MOST_SEGMENTS = 200
-"""Segments that are measured without themselves."""
-USUAL, BEYOND = 0.95, 1.2
-"""The limit is BEYOND times the distance that this share of the segments stays below."""
-LEAST_S, SHORT = 6.0, 1.1
-"""A shorter part of a drive [s] says nothing; under SEGMENT_S the limit is SHORT times as high: a moment may
-look like no other. Of pieces of the real drive of 5 s 5 % are beyond the limit itself, of 15 s none."""
-SQUEEZED = 1.15
-"""What the model sees is of another shape where its width over height differs by more than this factor."""
+"""Largest number of training images that are used, spread evenly."""
+MAX_SEGMENTS = 200
+"""Largest number of segments that are measured leave-one-out."""
+LIMIT_QUANTILE, LIMIT_FACTOR = 0.95, 1.2
+"""The limit is LIMIT_FACTOR times this quantile of the segments' distances."""
+MIN_DRIVE_S, SHORT_FACTOR = 6.0, 1.1
+"""A drive shorter than this [s] is not judged by its distance; below SEGMENT_S the limit is SHORT_FACTOR times
+as high, since a short clip may look unusual. Of 5 s clips of the real drive 5 % exceed the limit itself, of 15
+s clips none."""
+MAX_ASPECT_FACTOR = 1.15
+"""The model's view has another aspect ratio if its width over height differs by more than this factor."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingImages:
-    """What a card says of the images that a model was trained on.
+    """A card's description of the images that a model was trained on.
 
-    `frames` are the sizes (width, height) [px] of the recordings' frames, `shapes` the width over height of
-    what the model saw of each; a drive with a median distance above `limit` is unlike them; `model` is a
-    `_Model` as base64 of little-endian float32. Raises ValueError where it is none.
+    `frames` are the frame sizes (width, height) [px] of the recordings, and `shapes` the aspect ratio (width
+    over height) of the model's view of each. A drive whose median distance exceeds `limit` has shifted. `model`
+    is an `_ImageModel` as base64 of little-endian float32. Raises ValueError if any of them is invalid.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -64,19 +65,23 @@ class TrainingImages:
     model: str
 
     def __post_init__(self) -> None:
-        numbers = [self.limit, *self.shapes, *(size for one in self.frames for size in one)]
+        numbers = [self.limit, *self.shapes, *(side for size in self.frames for side in size)]
         if not (np.isfinite(numbers).all() and min(numbers) > 0 and len(self.shapes) == len(self.frames)):
-            raise ValueError("expected sizes, as many shapes and a limit above 0")
-        _Model.read(self.model)
+            raise ValueError("expected frame sizes, a shape for each, and a limit above 0")
+        _ImageModel.read(self.model)
 
     def distances(self, images: Sequence[Image] | Image) -> Doubles:
-        """(N,) of images (N, h, w, 3) uint8 RGB of the model's size; 1 is usual in training."""
-        return _Model.read(self.model).distances(described(images))
+        """(N,) distances of images (N, h, w, 3) uint8 RGB of the model's size; training images average 1."""
+        return _ImageModel.read(self.model).distances(descriptors(images))
 
 
 @dataclass(frozen=True, slots=True)
-class _Model:
-    """`mean` (D,), `components` (COMPONENTS, D), their `variances` and the `residual` one of all others."""
+class _ImageModel:
+    """Gaussian model of descriptors of length D.
+
+    `mean` (D,), `components` (COMPONENTS, D), their `variances`, and `residual`, the variance in every other
+    direction.
+    """
 
     mean: Doubles
     components: Doubles
@@ -84,18 +89,18 @@ class _Model:
     residual: float
 
     @classmethod
-    def of(cls, values: Doubles) -> _Model:
-        """Of descriptions (N, D), N at least K."""
+    def fit(cls, values: Doubles) -> _ImageModel:
+        """Fit to descriptors (N, D), N at least COMPONENTS."""
         mean = values.mean(axis=0)
         _, sizes, directions = np.linalg.svd(values - mean, full_matrices=False)
         variances = sizes**2 / len(values)
-        others = values.shape[1] - COMPONENTS
-        residual = max(float(variances[COMPONENTS:].sum()) / others, _LEAST_VARIANCE)
+        remaining = values.shape[1] - COMPONENTS
+        residual = max(float(variances[COMPONENTS:].sum()) / remaining, _MIN_VARIANCE)
         return cls(mean, directions[:COMPONENTS], np.maximum(variances[:COMPONENTS], residual), residual)
 
     @classmethod
-    def read(cls, text: str) -> _Model:
-        """Of what `text` gave. Raises ValueError."""
+    def read(cls, text: str) -> _ImageModel:
+        """Decode the value of `text`. Raises ValueError."""
         data = base64.b64decode(text, validate=True)
         if len(data) != 4 * ((COMPONENTS + 1) * CELLS + COMPONENTS + 1):
             raise ValueError(f"expected {COMPONENTS} components of {CELLS} numbers")
@@ -107,26 +112,27 @@ class _Model:
 
     @property
     def text(self) -> str:
-        """For a card."""
+        """Base64 encoding for a card."""
         numbers = (self.mean, self.components.ravel(), self.variances, np.array([self.residual]))
         return base64.b64encode(np.concatenate(numbers).astype("<f4").tobytes()).decode("ascii")
 
     def distances(self, values: Doubles) -> Doubles:
-        """(N,) the squared Mahalanobis distances of descriptions (N, D) over D."""
-        away = values - self.mean
-        along = away @ self.components.T
-        left = np.maximum((away**2).sum(axis=1) - (along**2).sum(axis=1), 0)
-        found: Doubles = ((along**2 / self.variances).sum(axis=1) + left / self.residual) / CELLS
-        return found
+        """(N,) squared Mahalanobis distances of descriptors (N, D), divided by D."""
+        centred = values - self.mean
+        projected = centred @ self.components.T
+        rest = np.maximum((centred**2).sum(axis=1) - (projected**2).sum(axis=1), 0)
+        distances: Doubles = ((projected**2 / self.variances).sum(axis=1) + rest / self.residual) / CELLS
+        return distances
 
 
 @dataclass(frozen=True, slots=True)
-class Unlike:
-    """A drive whose images are unlike the training's: in what is seen, in shape, or both.
+class DomainShift:
+    """A drive whose images differ from the training images in content, aspect ratio, or both.
 
-    `distance` is their median distance, above `limit`, None where it is not or nothing can be told; `squeezed`
-    how many times narrower or wider what the model sees is squeezed than in training, 1 where it is not.
-    `frame` is the size of the drive's frames and `frames` those of training, (width, height) [px].
+    `distance` is the images' median distance if it exceeds `limit`, None if it does not or was not measured.
+    `squeezed` is the factor by which the model's view is horizontally stretched or compressed compared with
+    training, 1 if it is not. `frame` is the drive's frame size and `frames` those of training, (width, height)
+    [px].
     """
 
     distance: float | None
@@ -137,28 +143,30 @@ class Unlike:
 
     @property
     def short(self) -> str:
-        """For the picture."""
+        """Short form for the overlay."""
         if self.distance is None:
-            return f"the model was trained on frames of another shape: {self._sizes}"
-        return "these images are unlike those that the model was trained on"
+            return f"the model was trained on frames of another aspect ratio: {self._sizes}"
+        return "these images differ from the model's training images"
 
     @property
     def sentence(self) -> str:
-        """What was compared, by how much it differs and what that means, in one line."""
-        little = "its angles and maps may mean little here"
-        squeezed = f"{self._sizes}: what it sees is squeezed {self.squeezed:.2g} times against training"
+        """What was compared, by how much it differs and what follows, in one line."""
+        consequence = "its angles and maps may be unreliable here"
+        squeezed = (
+            f"{self._sizes}: its view is squeezed by a factor of {self.squeezed:.2g} compared with training"
+        )
         if self.distance is None:
-            return f"the model was trained on frames of another shape, {squeezed}; {little}"
-        sizes = f"; {squeezed}" if self.squeezed > SQUEEZED else ""
+            return f"the model was trained on frames of another aspect ratio, {squeezed}; {consequence}"
+        sizes = f"; {squeezed}" if self.squeezed > MAX_ASPECT_FACTOR else ""
         return (
-            "the images of this drive are unlike those that the model was trained on "
-            f"(distance {self.distance:.2f}, the limit is {self.limit:.2f}{sizes}): "
-            f"another camera, mounting or crop? {little}"
+            "the images of this drive differ from the model's training images "
+            f"(distance {self.distance:.2f}, limit {self.limit:.2f}{sizes}): "
+            f"another camera, mounting or crop? {consequence}"
         )
 
     def as_json(self) -> dict[str, Any]:
-        """All figures as plain values."""
-        sizes = {"frame": list(self.frame), "training_frames": [list(one) for one in self.frames]}
+        """All figures as plain JSON values."""
+        sizes = {"frame": list(self.frame), "training_frames": [list(size) for size in self.frames]}
         return {"distance": self.distance, "limit": self.limit, "squeezed": self.squeezed, **sizes}
 
     @property
@@ -167,74 +175,75 @@ class Unlike:
         return f"{trained}, these are {self.frame[0]}x{self.frame[1]}"
 
 
-def unlike_training(
+def detect_domain_shift(
     card: Card, images: Sequence[Image] | Image, times_s: Sequence[float], info: RecordingInfo
-) -> Unlike | None:
-    """Whether a drive's N images (h, w, 3) uint8 RGB of the model's size, at `times_s`, are unlike training's.
+) -> DomainShift | None:
+    """Compare a drive's N images (h, w, 3) uint8 RGB of the model's size, at `times_s`, with training.
 
-    None where they are not and where the card does not say. Of fewer than LEAST images, or of less than
-    LEAST_S, only the shape of what the model sees is compared.
+    None if they do not differ, or if the card has no training images. With fewer than MIN_DRIVE_IMAGES images,
+    or less than MIN_DRIVE_S, only the aspect ratio of the model's view is compared.
     """
-    known = card.images
-    if known is None:
+    training = card.images
+    if training is None:
         return None
     frame = (info.width, info.height)
-    own = _shape(card.preprocess.crop, frame)
-    squeezed = min((max(own / one, one / own) for one in known.shapes), default=1.0)
-    distance, limit = None, known.limit
-    reach_s = max(times_s) - min(times_s) if len(images) >= LEAST else 0.0
-    if reach_s >= LEAST_S:
-        limit *= 1.0 if reach_s >= SEGMENT_S else SHORT
-        distance = float(np.median(known.distances(images)))
+    aspect = _aspect_ratio(card.preprocess.crop, frame)
+    squeezed = min((max(aspect / other, other / aspect) for other in training.shapes), default=1.0)
+    distance, limit = None, training.limit
+    duration_s = max(times_s) - min(times_s) if len(images) >= MIN_DRIVE_IMAGES else 0.0
+    if duration_s >= MIN_DRIVE_S:
+        limit *= 1.0 if duration_s >= SEGMENT_S else SHORT_FACTOR
+        distance = float(np.median(training.distances(images)))
     if distance is not None and distance <= limit:
         distance = None
-    if distance is None and squeezed <= SQUEEZED:
+    if distance is None and squeezed <= MAX_ASPECT_FACTOR:
         return None
-    return Unlike(distance, limit, squeezed, frame, known.frames)
+    return DomainShift(distance, limit, squeezed, frame, training.frames)
 
 
-def _shape(crop: Crop, frame: tuple[int, int]) -> float:
-    """Width over height of what the model sees of frames of this size (width, height)."""
+def _aspect_ratio(crop: Crop, frame: tuple[int, int]) -> float:
+    """Width over height of the model's view of frames of this size (width, height)."""
     left, top, right, bottom = crop.box(*frame)
     return (right - left) / (bottom - top)
 
 
-def described(images: Sequence[Image] | Image) -> Doubles:
+def descriptors(images: Sequence[Image] | Image) -> Doubles:
     """(N, D): the logarithm of the mean |horizontal| and |vertical| gradient of grey in each cell of GRID."""
     import cv2
 
-    found = np.empty((len(images), CELLS))
-    for at, image in enumerate(images):
+    values = np.empty((len(images), CELLS))
+    for index, image in enumerate(images):
         grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
-        edges = [np.abs(cv2.Sobel(grey, cv2.CV_32F, *along)) for along in ((1, 0), (0, 1))]
+        edges = [np.abs(cv2.Sobel(grey, cv2.CV_32F, *order)) for order in ((1, 0), (0, 1))]
         cells = cv2.resize(np.dstack(edges), GRID[::-1], interpolation=cv2.INTER_AREA)
-        found[at] = np.log(cells + FLOOR).ravel()
-    return found
+        values[index] = np.log(cells + FLOOR).ravel()
+    return values
 
 
 def training_images(
     images: Image, segments: NDArray[np.intp], frames: Sequence[tuple[int, int]], crop: Crop
 ) -> TrainingImages | None:
-    """What a card says of training images (N, h, w, 3) uint8 RGB; `segments` (N,) says what goes together.
+    """Summarise training images (N, h, w, 3) uint8 RGB for a card; `segments` (N,) is each image's segment.
 
-    `frames` are the sizes of the recordings' frames, `crop` what the model sees of them. None where there is
-    too little to tell.
+    `frames` are the recordings' frame sizes, `crop` the model's view of them. None with fewer than MIN_SEGMENTS
+    segments or MIN_TRAINING_IMAGES images.
     """
     chosen = np.unique(np.linspace(0, len(images) - 1, MOST).round().astype(np.intp))
     segments = segments[chosen]
     numbers = np.unique(segments)
-    if len(numbers) < LEAST_SEGMENTS or len(chosen) < LEAST_IMAGES:
+    if len(numbers) < MIN_SEGMENTS or len(chosen) < MIN_TRAINING_IMAGES:
         return None
-    values = np.concatenate([described(images[part]) for part in np.array_split(chosen, 16)])
-    tried = numbers[np.unique(np.linspace(0, len(numbers) - 1, MOST_SEGMENTS).round().astype(np.intp))]
-    apart = [(values[segments == one], values[segments != one]) for one in tried]
-    distances = [float(np.median(_Model.of(others).distances(own))) for own, others in apart]
-    limit = BEYOND * float(np.quantile(distances, USUAL))
+    values = np.concatenate([descriptors(images[chunk]) for chunk in np.array_split(chosen, 16)])
+    held_out = numbers[np.unique(np.linspace(0, len(numbers) - 1, MAX_SEGMENTS).round().astype(np.intp))]
+    splits = [(values[segments == number], values[segments != number]) for number in held_out]
+    distances = [float(np.median(_ImageModel.fit(rest).distances(segment))) for segment, rest in splits]
+    limit = LIMIT_FACTOR * float(np.quantile(distances, LIMIT_QUANTILE))
     sizes = tuple(dict.fromkeys(frames))
-    return TrainingImages(sizes, tuple(_shape(crop, one) for one in sizes), limit, _Model.of(values).text)
+    aspects = tuple(_aspect_ratio(crop, size) for size in sizes)
+    return TrainingImages(sizes, aspects, limit, _ImageModel.fit(values).text)
 
 
 def in_segments(times_s: Doubles, drives: NDArray[np.intp]) -> NDArray[np.intp]:
-    """(N,) the number of each image's segment of SEGMENT_S, from its time [s] and its drive's number."""
+    """(N,) index of each image's segment of SEGMENT_S, from its time [s] and its drive's index."""
     pairs = np.stack([drives, (times_s // SEGMENT_S).astype(np.intp)], axis=1)
     return np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)

@@ -232,7 +232,7 @@ def test_commas_network_answers_in_tenths_of_a_degree_to_the_right(inside, tmp_p
 
 @pytest.mark.parametrize(
     ("units", "says"),
-    [(2**20, "no more weights than m.h5 can hold"), (10**30, "a whole number from 1 to 1048576")],
+    [(2**20, "no more weights than m.h5 can hold"), (10**30, "an integer from 1 to 1048576")],
 )
 def test_a_layer_that_the_file_cannot_fill(inside, tmp_path, units, says):
     config = files.sequential("2.4.0")

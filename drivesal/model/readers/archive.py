@@ -30,7 +30,7 @@ _MOST_UNPACKED = 16
 _MOST_MEMBERS = 10_000
 _WEIGHTS = "model.weights.h5"
 _AGAIN = "save it again with model.save('name.keras')"
-_MADE_UP = "the file is damaged or made up: take it from where it was written"
+_MADE_UP = "the file is damaged or was tampered with: get it again from its source"
 
 
 def read(path: Path, lambdas: Mapping[str, str], *, unsafe: bool = False) -> tuple[Any, set[str]]:

@@ -1,4 +1,4 @@
-"""What one call of a layer takes, as the configuration of a network of any generation says it."""
+"""The graph of a network: the arguments of each layer call, parsed from any Keras version's configuration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from drivesal.model.readers import arguments
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """One tensor: the layer that gives it, which of the layer's calls, and which of its tensors."""
+    """One tensor: the layer that outputs it, the index of the layer's call, and the index of the tensor."""
 
     layer: str
     call: int
@@ -21,10 +21,10 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """The arguments of a call, with a `Reference` for every tensor.
+class CallArguments:
+    """The arguments of a layer call, with a `Reference` for every tensor.
 
-    `loose` where the file has a list of tensors and does not say whether the layer takes a list or one.
+    `loose` if the file has a list of tensors and does not specify whether the layer takes a list or one tensor.
     """
 
     args: tuple[Any, ...]
@@ -32,62 +32,64 @@ class Taken:
     loose: bool = False
 
     def references(self) -> list[Reference]:
-        """Every tensor that is taken, in order."""
-        return list(_found((self.args, self.kwargs)))
+        """All references to tensors, in order."""
+        return list(_references((self.args, self.kwargs)))
 
     def filled(self, tensor: Callable[[Reference], Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The arguments with the tensors in place."""
+        """The arguments with every reference replaced by its tensor."""
 
-        def put(part: Any) -> Any:
-            if isinstance(part, Reference):
-                return tensor(part)
-            if isinstance(part, dict):
-                return {key: put(value) for key, value in part.items()}
-            return type(part)(put(one) for one in part) if isinstance(part, list | tuple) else part
+        def fill(value: Any) -> Any:
+            if isinstance(value, Reference):
+                return tensor(value)
+            if isinstance(value, dict):
+                return {key: fill(item) for key, item in value.items()}
+            return type(value)(fill(item) for item in value) if isinstance(value, list | tuple) else value
 
-        return put(self.args), put(self.kwargs)
+        return fill(self.args), fill(self.kwargs)
 
 
-def taken(node: Any, layer: str) -> Taken:
-    """One entry of a layer's `inbound_nodes`. Raises ModelError."""
+def parse_node(node: Any, layer: str) -> CallArguments:
+    """The call arguments in one entry of a layer's `inbound_nodes`. Raises ModelError."""
     if isinstance(node, dict):  # Keras 3
         args, kwargs = node.get("args") or [], node.get("kwargs") or {}
         if not isinstance(args, list) or not isinstance(kwargs, dict):
             raise _unreadable(layer, node)
-        given = {str(key): _value(one, layer) for key, one in kwargs.items()}
-        return Taken(tuple(_value(one, layer) for one in args), given)
-    parts = [node] if isinstance(node[0], str) else node
-    keywords = next((dict(one[3]) for one in parts if len(one) > 3 and one[3]), {})
-    return Taken(([reference(one) for one in parts],), keywords, loose=True)
+        keywords = {str(key): _value(value, layer) for key, value in kwargs.items()}
+        return CallArguments(tuple(_value(value, layer) for value in args), keywords)
+    sources = [node] if isinstance(node[0], str) else node
+    keywords = next((dict(source[3]) for source in sources if len(source) > 3 and source[3]), {})
+    return CallArguments(([reference(source) for source in sources],), keywords, loose=True)
 
 
-Waiting = tuple[str, int, Any, Taken]
-"""A call to be made: the layer, which of its calls, its entry, and what it takes."""
+PendingCall = tuple[str, int, Any, CallArguments]
+"""A call to make: the layer, the index of the call, the layer's entry, and the arguments."""
 
 
-def in_order(waiting: list[Waiting], there: set[tuple[str, int]]) -> Iterator[Waiting]:
-    """The calls, each after those that give what it takes (Kahn 1962). Raises ModelError for a loop."""
-    after: dict[tuple[str, int], list[int]] = {}
+def in_topological_order(pending: list[PendingCall], available: set[tuple[str, int]]) -> Iterator[PendingCall]:
+    """The calls, each after the calls that it depends on (Kahn 1962). Raises ModelError for a cycle."""
+    dependents: dict[tuple[str, int], list[int]] = {}
     missing = []
-    for place, (*_, takes) in enumerate(waiting):
-        needs = {(one.layer, one.call) for one in takes.references()} - there
+    for index, (*_, call_arguments) in enumerate(pending):
+        needs = {(source.layer, source.call) for source in call_arguments.references()} - available
         missing.append(len(needs))
         for need in needs:
-            after.setdefault(need, []).append(place)
-    ready = deque(place for place, count in enumerate(missing) if count == 0)
+            dependents.setdefault(need, []).append(index)
+    ready = deque(index for index, count in enumerate(missing) if count == 0)
     done = 0
     while ready:
-        call = waiting[ready.popleft()]
+        call = pending[ready.popleft()]
         yield call
         done += 1
-        for place in after.pop(call[:2], ()):
-            missing[place] -= 1
-            if missing[place] == 0:
-                ready.append(place)
-    if done < len(waiting):
-        name = next(waiting[place][0] for place, count in enumerate(missing) if count)
+        for index in dependents.pop(call[:2], ()):
+            missing[index] -= 1
+            if missing[index] == 0:
+                ready.append(index)
+    if done < len(pending):
+        name = next(pending[index][0] for index, count in enumerate(missing) if count)
         raise ModelError(
-            "layers that hang together", f"layer {name[:80]} takes what no layer gives", "save the model again"
+            "a connected graph without cycles",
+            f"layer {name[:80]} takes a tensor that no layer outputs",
+            "save the model again",
         )
 
 
@@ -97,61 +99,61 @@ def reference(value: Any) -> Reference:
 
 
 def structure(value: Any) -> Any:
-    """References [layer, call, tensor], alone, in a list or under names, in the same structure."""
+    """A reference [layer, call, tensor], or lists and dicts of them, parsed into the same structure."""
     if isinstance(value, dict):
-        return {str(key): structure(one) for key, one in value.items()}
+        return {str(key): structure(item) for key, item in value.items()}
     if isinstance(value, list) and len(value) == 3 and isinstance(value[0], str):
         return reference(value)
-    return [structure(one) for one in value]
+    return [structure(item) for item in value]
 
 
-def _found(part: Any) -> Iterator[Reference]:
-    if isinstance(part, Reference):
-        yield part
-    elif isinstance(part, dict | list | tuple):
-        for one in part.values() if isinstance(part, dict) else part:
-            yield from _found(one)
+def _references(value: Any) -> Iterator[Reference]:
+    if isinstance(value, Reference):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _references(item)
 
 
-def _value(part: Any, layer: str) -> Any:
-    """A value of a call in Keras 3's writing: numbers, tensors, slices, arrays, and lists of them."""
-    if isinstance(part, list):
-        return [_value(one, layer) for one in part]
-    if part is None or isinstance(part, bool):
-        return part
-    if isinstance(part, int | float):
-        return arguments.number(part)
-    if isinstance(part, dict):
-        kind, config = part.get("class_name"), part.get("config")
+def _value(value: Any, layer: str) -> Any:
+    """A call argument as Keras 3 serialises it: numbers, tensors, slices, arrays, and lists of them."""
+    if isinstance(value, list):
+        return [_value(item, layer) for item in value]
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return arguments.number(value)
+    if isinstance(value, dict):
+        kind, config = value.get("class_name"), value.get("config")
         if kind == "__keras_tensor__" and isinstance(config, dict):
             return reference(config["keras_history"])
         if kind in ("__numpy__", "__tensor__"):
-            return _array(part)
+            return _array(value)
         if kind == "__slice__" and isinstance(config, dict):
-            step = arguments.optional(arguments.whole(-arguments.MOST))
-            return slice(*(step(config.get(which)) for which in ("start", "stop", "step")))
+            step = arguments.optional(arguments.integer(-arguments.MOST))
+            return slice(*(step(config.get(bound)) for bound in ("start", "stop", "step")))
         if kind == "__ellipsis__":
             return ...
-        if "class_name" not in part:
-            return {str(key): _value(one, layer) for key, one in part.items()}
-    raise _unreadable(layer, part)
+        if "class_name" not in value:
+            return {str(key): _value(item, layer) for key, item in value.items()}
+    raise _unreadable(layer, value)
 
 
-def _array(part: Any) -> Any:
+def _array(value: Any) -> Any:
     import numpy as np
 
-    dtype = str(part["config"].get("dtype"))
+    dtype = str(value["config"].get("dtype"))
     if dtype not in ("bool", "float16", "float32", "float64", "int32", "int64", "uint8"):
         raise ValueError(f"an array of numbers, not of {dtype[:20]!r}")
     if dtype == "bool":
-        return np.asarray(part["config"]["value"], bool)
-    return np.asarray(arguments.numbers(part), dtype)
+        return np.asarray(value["config"]["value"], bool)
+    return np.asarray(arguments.numbers(value), dtype)
 
 
-def _unreadable(layer: str, part: Any) -> ModelError:
-    kind = part.get("class_name") if isinstance(part, dict) else None
+def _unreadable(layer: str, value: Any) -> ModelError:
+    kind = value.get("class_name") if isinstance(value, dict) else None
     return ModelError(
         "layers that take tensors and numbers",
-        f"layer {layer[:80]} takes {str(kind or part)[:60]}",
-        "the file is damaged or made up: take it from where it was written",
+        f"layer {layer[:80]} takes {str(kind or value)[:60]}",
+        "the file is damaged or was tampered with: get it again from its source",
     )

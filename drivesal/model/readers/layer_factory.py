@@ -1,4 +1,4 @@
-"""One layer or operation of a network, made of its configuration; nothing else is looked up or run."""
+"""Makes one layer or operation of a network from its configuration; nothing else is looked up or run."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from drivesal.model.readers.checking import arguments_of, known_activation, plai
 from drivesal.model.readers.custom_objects import registered, registered_by
 from drivesal.model.readers.legacy.renaming import CLASSES
 from drivesal.model.readers.replacement_layers import hard_sigmoid, head
-from drivesal.model.readers.replacement_layers import layer as stand_in
+from drivesal.model.readers.replacement_layers import layer as replacement_layer
 
-OPERATIONS = {
+ARITHMETIC = {
     "math.truediv": "x/{}",
     "math.divide": "x/{}",
     "math.multiply": "x*{}",
@@ -25,9 +25,9 @@ OPERATIONS = {
     "math.add": "x+{}",
     "__operators__.add": "x+{}",
 }
-"""Arithmetic on a tensor, which tf.keras keeps as a layer of its own, as a scaling."""
+"""Arithmetic on a tensor, which tf.keras saves as a layer of its own, as a formula."""
 
-GONE = {
+REMOVED_LAYERS = {
     "CuDNNGRU",
     "CuDNNLSTM",
     "Deconvolution2D",
@@ -36,144 +36,146 @@ GONE = {
     "LocallyConnected2D",
     "MaxoutDense",
 }
-"""Layers that Keras had once."""
+"""Layers of older versions of Keras that Keras 3 does not have."""
 
 
 @dataclass
 class Rebuilt:
-    """A network, and its layers under the names that the file knows them by, in the file's order.
+    """A network that is being rebuilt, with its layers by their names in the file, in the file's order.
 
-    `lambdas` says what the Lambda layers compute, `used` which of them were there; `first` whether the file has
-    channels before rows and columns, `old` whether Keras 1 wrote it, `new` whether Keras 3, `theano` whether
-    Theano computed it, `frames` whether it may take several frames; `inner` are the models among the layers,
-    `halves` the layers that get half a kernel of zeros on every side; `calls` counts the calls of layers and
-    `numbers` what they give of a picture, those of models inside included.
+    `lambdas` are the formulas of Lambda layers, `used` the names of those that occurred. `first`: the file has
+    channels before rows and columns; `old`: Keras 1 wrote it; `keras_3`: Keras 3 wrote it; `theano`: Theano
+    computed it; `frame_stacks`: inputs of several frames are accepted. `inner` are the models among the layers,
+    `half_padding` the layers that are padded with half a kernel of zeros on every side. `calls` counts the
+    calls of layers and `elements` the elements that they output for one image, including those of inner models.
     """
 
     lambdas: Mapping[str, str]
     first: bool = False
     old: bool = False
-    new: bool = False
+    keras_3: bool = False
     theano: bool = False
-    frames: bool = False
+    frame_stacks: bool = False
     network: Any = None
     layers: dict[str, Any] = field(default_factory=dict)
     inner: dict[str, Rebuilt] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
-    halves: set[str] = field(default_factory=set)
+    half_padding: set[str] = field(default_factory=set)
     calls: int = 0
-    numbers: int = 0
+    elements: int = 0
 
-    def part(self) -> Rebuilt:
-        """An empty one of the same file, for a model among the layers."""
-        return replace(self, network=None, layers={}, inner={}, used=set(), halves=set(), calls=0, numbers=0)
+    def for_inner_model(self) -> Rebuilt:
+        """An empty `Rebuilt` of the same file, for a model among the layers."""
+        return replace(
+            self, network=None, layers={}, inner={}, used=set(), half_padding=set(), calls=0, elements=0
+        )
 
 
-def make(made: Rebuilt, entry: Any, name: str, value: Any, keywords: Mapping[str, Any]) -> Any:
-    """The layer or operation of one entry; `value` is the tensor that it takes first. Raises ModelError."""
+def make_layer(rebuilt: Rebuilt, entry: Any, name: str, value: Any, keywords: Mapping[str, Any]) -> Any:
+    """The layer or operation of one entry; `value` is the first tensor that it takes. Raises ModelError."""
     kind, config = entry["class_name"], {**entry["config"], "name": name}
     if kind in allowlist.CODE:
-        return _scaled(made, kind, config, keywords)
+        return _formula_layer(rebuilt, kind, config, keywords)
     if (own := registered_by(entry)) is not None:
         return own.from_config(without_types(config) | {"name": arguments.name(name.replace("/", "_"))})
     if entry.get("registered_name") == "drivesal>Head":
         return head(config.get("formula_of_x"), name)
     if entry.get("module") in allowlist_operations.OPERATIONS:
-        return _operation(made, entry, name, value)
-    return _layer(made, kind, config, value)
+        return _operation(rebuilt, entry, name, value)
+    return _layer(rebuilt, kind, config, value)
 
 
-def _operation(made: Rebuilt, entry: Any, name: str, value: Any) -> Any:
-    """An operation of `keras.ops`, which stands in a graph like a layer."""
+def _operation(rebuilt: Rebuilt, entry: Any, name: str, value: Any) -> Any:
+    """An operation of `keras.ops`, which is a node of the graph like a layer."""
     module, kind = entry["module"], entry["class_name"]
     if kind not in allowlist_operations.OPERATIONS[module]:
         raise _not_rebuilt(kind, name)
-    if made.first and len(value.shape) > 2:
+    if rebuilt.first and len(value.shape) > 2:
         raise ModelError(
-            "channels behind rows and columns where operations are used",
-            f"{name} ({kind}) works on pictures with channels first",
+            "channels last in a model with operations",
+            f"{name} ({kind}) works on images with channels first",
             "rebuild the model with channels last",
         )
-    given = plain(allowlist_operations.OPERATIONS[module][kind], entry["config"], name)
+    kwargs = plain(allowlist_operations.OPERATIONS[module][kind], entry["config"], name)
     operation = getattr(importlib.import_module(module), kind)(
-        **{key: value for key, value in given.items() if key != "name"}
+        **{key: value for key, value in kwargs.items() if key != "name"}
     )
-    operation.name = given["name"]
+    operation.name = kwargs["name"]
     return operation
 
 
-def _layer(made: Rebuilt, kind: str, config: dict[str, Any], value: Any) -> Any:
+def _layer(rebuilt: Rebuilt, kind: str, config: dict[str, Any], value: Any) -> Any:
     name = str(config["name"])
-    if kind in GONE or (kind not in allowlist.ONLY_TRAINING and not _on_the_list(kind)):
+    if kind in REMOVED_LAYERS or (kind not in allowlist.ONLY_TRAINING and not _is_allowed(kind)):
         raise _not_rebuilt(kind, name)
-    new, given = arguments_of(kind, config)
-    if made.theano and given.get("padding") == "same":
-        made.halves.add(_padded_by_theano(new, name))
-        given["padding"] = "valid"
-    if made.first:
-        given = _last(new, name, given, len(value.shape))
-    for which in {"activation", "recurrent_activation"} & set(given):
-        given[which] = activation(made, name, given[which], len(value.shape))
-    for which in {"layer", "backward_layer"} & set(given) if new in allowlist.WRAPPERS else ():
-        given[which] = _wrapped(made, name, given[which], value)
-    return _made(new, given)
+    new_kind, kwargs = arguments_of(kind, config)
+    if rebuilt.theano and kwargs.get("padding") == "same":
+        rebuilt.half_padding.add(_checked_half_padding(new_kind, name))
+        kwargs["padding"] = "valid"
+    if rebuilt.first:
+        kwargs = _channels_last(new_kind, name, kwargs, len(value.shape))
+    for key in {"activation", "recurrent_activation"} & set(kwargs):
+        kwargs[key] = activation(rebuilt, name, kwargs[key], len(value.shape))
+    for key in {"layer", "backward_layer"} & set(kwargs) if new_kind in allowlist.WRAPPERS else ():
+        kwargs[key] = _inner_layer(rebuilt, name, kwargs[key], value)
+    return _instantiated(new_kind, kwargs)
 
 
-def _made(kind: str, given: Mapping[str, Any]) -> Any:
-    """A layer of Keras's; what it is given is plain or made here, never what Keras would look up."""
-    if any(isinstance(value, dict) for value in given.values()):
+def _instantiated(kind: str, kwargs: Mapping[str, Any]) -> Any:
+    """A Keras layer; its arguments are plain values or objects made here, never names for Keras to look up."""
+    if any(isinstance(value, dict) for value in kwargs.values()):
         raise ModelError(
-            "plain arguments", f"layer {given['name']} ({kind}) has an object", "rebuild it in Keras 3"
+            "plain arguments", f"layer {kwargs['name']} ({kind}) has an object", "rebuild it in Keras 3"
         )
-    return getattr(keras().layers, kind)(**given)
+    return getattr(keras().layers, kind)(**kwargs)
 
 
-def _on_the_list(kind: str) -> bool:
+def _is_allowed(kind: str) -> bool:
     return kind == "Merge" or CLASSES.get(kind.split(">")[-1], kind) in allowlist.LAYERS
 
 
 def _not_rebuilt(kind: str, name: str) -> ModelError:
     if any(kind in known for known in allowlist_operations.OPERATIONS.values()):
         return ModelError(
-            "layers alone in an HDF5 file",
-            f"{name} is the operation {kind}, which HDF5 does not keep whole",
-            "save the model as name.keras in the program that made it: Keras does not open this file either",
+            "an HDF5 file of layers only",
+            f"{name} is the operation {kind}, which HDF5 files store incompletely",
+            "save the model as name.keras in the program that built it: Keras cannot open this file either",
         )
-    if kind in GONE or hasattr(keras().layers, kind):
+    if kind in REMOVED_LAYERS or hasattr(keras().layers, kind):
         return ModelError(
-            "layers that drivesal rebuilds",
-            f"layer {name} is a {kind}, which it does not",
-            "load it where it was written, and build it of other layers",
+            "layers that drivesal supports",
+            f"layer {name} is a {kind}, which is not supported",
+            "load it where it was written, and rebuild it with other layers",
         )
     return ModelError(
-        "layers of Keras's own",
+        "Keras's own layers",
         f"layer {name} is a {kind}",
         "give the file that defines it with --import my_layers.py",
     )
 
 
 def without_types(config: dict[str, Any]) -> dict[str, Any]:
-    """A configuration for the user's own class: with float32, and without what a file says of building."""
+    """A configuration for the user's own class, without its dtype (float32 is used) and build configuration."""
     return {key: value for key, value in config.items() if key not in ("dtype", "build_config")}
 
 
-def _wrapped(made: Rebuilt, wrapper: str, entry: Any, value: Any) -> Any:
-    """The layer inside another one."""
-    if made.first or entry["class_name"] in {*allowlist.MODELS, *allowlist.WRAPPERS}:
-        what = "a picture with channels first" if made.first else f"a {entry['class_name']}"
+def _inner_layer(rebuilt: Rebuilt, wrapper: str, entry: Any, value: Any) -> Any:
+    """The layer inside a wrapper."""
+    if rebuilt.first or entry["class_name"] in {*allowlist.MODELS, *allowlist.WRAPPERS}:
+        operand = "an image with channels first" if rebuilt.first else f"a {entry['class_name']}"
         raise ModelError(
-            "a single layer inside another one",
-            f"layer {wrapper} works on {what}",
-            "load it where it was written, and build it of other layers",
+            "a single layer inside a wrapper",
+            f"layer {wrapper} works on {operand}",
+            "load it where it was written, and rebuild it with other layers",
         )
-    return make(made, entry, entry["config"].get("name") or wrapper, value, {})
+    return make_layer(rebuilt, entry, entry["config"].get("name") or wrapper, value, {})
 
 
-def _padded_by_theano(kind: str, name: str) -> str:
-    """The layer's name where it can be padded as Theano did it."""
+def _checked_half_padding(kind: str, name: str) -> str:
+    """The layer's name. Raises ModelError if Theano's padding is not implemented for its class."""
     if kind != "Conv2D":
         raise ModelError(
-            "border_mode same in convolutions alone, where Theano computed the network",
+            "border_mode same in convolutions only, in a network of Theano",
             f"layer {name} is a {kind} with it",
             "load it with Theano's Keras, and save it with border_mode valid",
         )
@@ -181,85 +183,85 @@ def _padded_by_theano(kind: str, name: str) -> str:
 
 
 def half_padded(layer: Any, value: Any) -> Any:
-    """A convolution with half a kernel of zeros on every side: Theano's border_mode same.
+    """A convolution after padding with half a kernel of zeros on every side: Theano's border_mode same.
 
-    TensorFlow pads less where a stride or an even kernel lets it, and the windows lie elsewhere.
+    TensorFlow pads less for some strides and even kernels, so its windows would be at other positions.
     """
-    sizes = [(side - 1) * wide + 1 for side, wide in zip(layer.kernel_size, layer.dilation_rate, strict=True)]
-    wanted = [
+    sizes = [(side - 1) * rate + 1 for side, rate in zip(layer.kernel_size, layer.dilation_rate, strict=True)]
+    expected = [
         None if length is None else math.ceil(length / step)
         for length, step in zip(value.shape[1:3], layer.strides, strict=True)
     ]
-    parts = keras().layers
-    value = layer(parts.ZeroPadding2D([(size // 2, size // 2) for size in sizes])(value))
-    over = [0 if goal is None else have - goal for have, goal in zip(value.shape[1:3], wanted, strict=True)]
-    return parts.Cropping2D([(0, end) for end in over])(value) if any(over) else value
+    kinds = keras().layers
+    value = layer(kinds.ZeroPadding2D([(size // 2, size // 2) for size in sizes])(value))
+    excess = [0 if goal is None else have - goal for have, goal in zip(value.shape[1:3], expected, strict=True)]
+    return kinds.Cropping2D([(0, end) for end in excess])(value) if any(excess) else value
 
 
-def _last(kind: str, name: str, given: dict[str, Any], rank: int) -> dict[str, Any]:
-    """Arguments of a layer whose channels came first, for channels that come last."""
+def _channels_last(kind: str, name: str, kwargs: dict[str, Any], rank: int) -> dict[str, Any]:
+    """Arguments of a channels-first layer, converted to channels last."""
     if rank != 4 or kind in {*allowlist.SPATIAL, *allowlist.ELEMENTWISE, "Flatten"}:
-        return given
+        return kwargs
     if kind in ("BatchNormalization", "Concatenate"):
-        return given | {"axis": {1: 3, 2: 1, 3: 2}[given.get("axis", -1) % 4]}
+        return kwargs | {"axis": {1: 3, 2: 1, 3: 2}[kwargs.get("axis", -1) % 4]}
     if kind in allowlist.MERGES and kind != "Dot":
-        return given
+        return kwargs
     raise ModelError(
-        "channels behind rows and columns",
-        f"layer {name} ({kind}) works on pictures with channels first (dim_ordering th)",
+        "channels last",
+        f"layer {name} ({kind}) works on images with channels first (dim_ordering th)",
         "rebuild the model with channels last",
     )
 
 
-def _scaled(made: Rebuilt, kind: str, config: Mapping[str, Any], keywords: Mapping[str, Any]) -> Any:
-    """A layer in the place of a layer of code, of what was said of it; what the file says is not run."""
+def _formula_layer(rebuilt: Rebuilt, kind: str, config: Mapping[str, Any], keywords: Mapping[str, Any]) -> Any:
+    """A layer that computes the declared formula in place of a layer of code; the file's code is not run."""
     name = str(config["name"])
-    said = made.lambdas.get(name)
+    text = rebuilt.lambdas.get(name)
     other = keywords.get("y")
-    if said is None and kind == "TFOpLambda" and isinstance(other, int | float):
-        pattern = OPERATIONS.get(str(config.get("function")))
-        said = pattern.format(f"({other!r})") if pattern else None
-    if said is None:
+    if text is None and kind == "TFOpLambda" and isinstance(other, int | float):
+        pattern = ARITHMETIC.get(str(config.get("function")))
+        text = pattern.format(f"({other!r})") if pattern else None
+    if text is None:
         raise LambdaError(
             "a model without Python code in it",
-            f"layer {name} is a {kind}, whose code is never run, not with --unsafe either",
+            f"layer {name} is a {kind}, whose code is never run, not even with --unsafe",
             [name],
         )
-    made.used.add(name)
-    return stand_in(said, name.replace("/", "_"))
+    rebuilt.used.add(name)
+    return replacement_layer(text, name.replace("/", "_"))
 
 
-def activation(made: Rebuilt, layer: str, value: Any, rank: int) -> Any:
-    """A function of `keras.activations`, a layer that is one, or the user's own; `rank` is its input's.
+def activation(rebuilt: Rebuilt, layer: str, value: Any, rank: int) -> Any:
+    """A function of `keras.activations`, an activation layer, or the user's own; `rank` is that of its input.
 
     Raises ModelError.
     """
     named = value.get("class_name") if isinstance(value, dict) else value
-    if made.first and rank > 2 and named in _OVER_AN_AXIS:
+    if rebuilt.first and rank > 2 and named in _OVER_AN_AXIS:
         raise ModelError(
-            "channels behind rows and columns under a softmax",
-            f"layer {layer} has {named} over pictures with channels first",
+            "channels last under a softmax",
+            f"layer {layer} has {named} over images with channels first",
             "rebuild the model with channels last",
         )
     if value is None:
         return None
     if isinstance(value, dict) and value.get("registered_name") == "drivesal>hard_sigmoid_of_keras_2":
         return hard_sigmoid()
-    if isinstance(value, dict) and named in _LAYERS_THAT_ACTIVATE:
-        return _made(*arguments_of(value["class_name"], {"name": layer, **value["config"]}))
+    if isinstance(value, dict) and named in _ACTIVATION_LAYERS:
+        return _instantiated(*arguments_of(value["class_name"], {"name": layer, **value["config"]}))
     if isinstance(value, dict) and (own := registered_by(value)) is not None:
         return own.from_config(without_types(value["config"])) if hasattr(own, "from_config") else own
     if isinstance(value, dict) and isinstance(value.get("config"), str):
         value = value["config"]
-    if value == "hard_sigmoid" and not made.new:
+    if value == "hard_sigmoid" and not rebuilt.keras_3:
         return hard_sigmoid()
     if isinstance(value, str) and known_activation(value):
         return getattr(keras().activations, value) if value in allowlist.ACTIVATIONS else registered(value)
     do = "give the file that defines it with --import my_layers.py"
     if isinstance(named, str) and (hasattr(keras().activations, named) or hasattr(keras().layers, named)):
-        do = "build it of what docs/models.md lists"
-    raise ModelError("an activation of Keras's own", f"layer {layer} has {str(named)[:40]!r}", do)
+        do = "rebuild it with the activations that docs/models.md lists"
+    raise ModelError("one of Keras's own activations", f"layer {layer} has {str(named)[:40]!r}", do)
 
 
-_LAYERS_THAT_ACTIVATE = {"ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "ThresholdedReLU"}
+_ACTIVATION_LAYERS = {"ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "ThresholdedReLU"}
 _OVER_AN_AXIS = {"softmax", "log_softmax", "sparsemax", "Softmax"}

@@ -137,7 +137,7 @@ def test_classes_of_the_users_own_file(inside, tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [
-        ("own.py", None, "not there"),
+        ("own.py", None, "does not exist"),
         ("own.py", "1 / 0", "ZeroDivisionError"),
         ("own.py", "(", "SyntaxError"),
         ("own.txt", "x = 1", "does not end in .py"),

@@ -376,7 +376,7 @@ def test_code_in_the_file_is_never_run(tmp_path):
     path = files.write(tmp_path / "m.h5", config, files.KERAS1_WEIGHTS)
     with h5py.File(path, "a") as file:
         file.attrs["training_config"] = np.void(pickle.dumps(Runs()))
-    refused(path, "lambda_1", "--lambda lambda_1=x/127.5-1", "not with --unsafe either")
+    refused(path, "lambda_1", "--lambda lambda_1=x/127.5-1", "not even with --unsafe")
     hdf5.read(path, SCALING)[0](files.inputs())
     assert not marker.exists()
 
