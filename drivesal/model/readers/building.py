@@ -42,7 +42,7 @@ def build(
         kind = architecture.get("class_name") if isinstance(architecture, dict) else None
         raise ModelError(
             "the configuration of a Keras model, functional or sequential",
-            f"it is that of a {kind}" if kind else "there is none",
+            f"it is that of a {kind}" if kind else "it is not one",
             "save the whole model again in the Keras that wrote it, not only its weights",
         )
     check_bounds(architecture)

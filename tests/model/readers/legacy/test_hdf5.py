@@ -282,7 +282,7 @@ def test_weights_of_keras_3_are_refused_by_name(tmp_path):
 def test_a_damaged_configuration(tmp_path):
     config = files.sequential("2.4.0")
     refused(files.write(tmp_path / "a.h5", json.dumps(config)[:-9], files.keras2_weights()), "damaged")
-    refused(files.write(tmp_path / "b.h5", "[1]", files.keras2_weights()), "it is none")
+    refused(files.write(tmp_path / "b.h5", "[1]", files.keras2_weights()), "it is not one")
     config["config"]["layers"][1]["config"]["kernel_size"] = "wide"
     refused(files.write(tmp_path / "c.h5", config, files.keras2_weights()), "conv2d_1 has kernel_size 'wide'")
 

@@ -86,7 +86,7 @@ def test_merges_of_keras_1(mode):
 
 def test_a_merge_that_is_a_function_is_refused():
     merge = plain("Merge", "m", mode="<lambda>")
-    with pytest.raises(ModelError, match="layer m expected_arguments mode"):
+    with pytest.raises(ModelError, match="layer m has mode"):
         build({"class_name": "Sequential", "config": [plain("Dense", "d", output_dim=2,
               batch_input_shape=[None, 4]), merge]}, {})  # fmt: skip
 
