@@ -18,7 +18,7 @@ Feed = Mapping[str, float | str]
 
 def checked_feed(signature: Signature, feed: Feed) -> dict[str, float | str]:
     """The feed as a dict. Raises ModelError if it names an input that the network does not have."""
-    known = [name for name, _ in signature.others]
+    known = [name for name, _ in signature.auxiliary]
     for name in feed:
         if name not in known:
             raise ModelError(
@@ -36,8 +36,8 @@ def auxiliary_values(frames: Sequence[Frame], signature: Signature, feed: Feed) 
     """
     import numpy as np
 
-    rows = [[_value(feed.get(name, name), name, frame) for name, _ in signature.others] for frame in frames]
-    sizes = [size for _, size in signature.others]
+    rows = [[_value(feed.get(name, name), name, frame) for name, _ in signature.auxiliary] for frame in frames]
+    sizes = [size for _, size in signature.auxiliary]
     return np.repeat(np.array(rows, np.float32).reshape(len(frames), len(sizes)), sizes, axis=1)
 
 

@@ -25,14 +25,14 @@ _tracing = threading.RLock()
 class Signature:
     """A network's inputs and outputs, with shapes without the batch dimension.
 
-    `picture` is the index of the image input and `shape` its (height, width, channels), None where a dimension
-    is unspecified. `others` are name and length of the auxiliary inputs in order, each a vector; `outputs` are
-    name and shape of each output.
+    `image_index` is the index of the image input and `shape` its (height, width, channels), None where a
+    dimension is unspecified. `auxiliary` are name and length of the auxiliary inputs in order, each a vector;
+    `outputs` are name and shape of each output.
     """
 
-    picture: int
+    image_index: int
     shape: tuple[int | None, int | None, int]
-    others: tuple[tuple[str, int], ...]
+    auxiliary: tuple[tuple[str, int], ...]
     outputs: tuple[tuple[str, Shape], ...]
 
 

@@ -60,7 +60,7 @@ class Crop:
         elif any(0 < stop <= start or stop <= start < 0 for start, stop in (self.rows, self.columns)):
             raise ValueError("rows and columns must start before they stop")
         elif any(v != int(v) for v in (*self.rows, *self.columns)):
-            raise ValueError("rows and columns in pixels must be whole numbers")
+            raise ValueError("rows and columns in pixels must be integers")
         else:
             for name, (start, stop) in (("rows", self.rows), ("columns", self.columns)):
                 if stop - start == 1 and (start >= 0 or stop <= 0):

@@ -26,7 +26,7 @@ def predict_with_preprocess(
     channels = model.preprocess.channels
     signature = [
         tf.TensorSpec([None, height, width, 3], tf.float32),
-        tf.TensorSpec([None, sum(size for _, size in model.signature.others)], tf.float32),
+        tf.TensorSpec([None, sum(size for _, size in model.signature.auxiliary)], tf.float32),
         tf.TensorSpec([3, channels], tf.float32),
         tf.TensorSpec([channels], tf.float32),
     ]

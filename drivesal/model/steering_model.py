@@ -200,11 +200,11 @@ class SteeringModel:
 
     def arguments(self, values: Any, auxiliary: Any) -> list[Any]:
         """All inputs in the network's order: the image's (N, h, w, C), the auxiliary ones (N, length)."""
-        if not self.signature.others:
+        if not self.signature.auxiliary:
             return [values]
         tf = tensorflow()
-        arguments = list(tf.split(auxiliary, [size for _, size in self.signature.others], axis=1))
-        arguments.insert(self.signature.picture, values)
+        arguments = list(tf.split(auxiliary, [size for _, size in self.signature.auxiliary], axis=1))
+        arguments.insert(self.signature.image_index, values)
         return arguments
 
     def others_of(self, frames: Sequence[Frame]) -> Floats:
@@ -258,7 +258,7 @@ class SteeringModel:
         height, width = self.preprocess.size
         signature = [
             tf.TensorSpec([None, height, width, 3], tf.uint8),
-            tf.TensorSpec([None, sum(size for _, size in self.signature.others)], tf.float32),
+            tf.TensorSpec([None, sum(size for _, size in self.signature.auxiliary)], tf.float32),
         ]
         function = self.compiled(
             "predict", lambda: tf.function(self._angles, input_signature=signature, autograph=False)

@@ -25,10 +25,10 @@ class Panel:
     """
 
     def __init__(self, scene: Scene, legends: tuple[Legend, ...], size: tuple[int, int]) -> None:
-        whole = Rect(0, 0, *size)
+        image = Rect(0, 0, *size)
         box = scaled_box(scene.box, scene.frame_size, size)
         self._preparer = FramePreparer(size, box)
-        style, area = Style.of(size[0], size[0]), Area(Rect(0, 0, 0, 0), whole, box, legends)
+        style, area = Style.of(size[0], size[0]), Area(Rect(0, 0, 0, 0), image, box, legends)
         self._elements = [Heat(scene, style, area), EmptyHeatNote(scene, style, area)]
         self._canvas = np.empty((size[1], size[0], 3), np.uint8)
 

@@ -87,8 +87,8 @@ def continued(model: SteeringModel, angles: Floats, seed: int) -> Beginning:
     came = None
     if target is None or target.bins is not None:
         came = "answers with no number that is an angle"
-    elif model.signature.others:
-        came = f"has {1 + len(model.signature.others)} inputs"
+    elif model.signature.auxiliary:
+        came = f"has {1 + len(model.signature.auxiliary)} inputs"
     elif len(outputs) != 1 or any(size not in (None, 1) for size in outputs[0][1]):
         came = f"gives {', '.join(name for name, _ in outputs)} of several numbers"
     if target is None or came is not None:

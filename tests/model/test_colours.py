@@ -159,7 +159,7 @@ def test_integrated_gradients_are_complete_through_the_colour(model):
     assert found.signed.shape[3] == 3
 
 
-def test_relevance_has_no_channels_of_its_own(model):
+def test_relevance_has_a_single_channel(model):
     found = methods()["lrp"].build(model, context(pictures(2, SIZE)), rule="z-plus", epsilon=0.001)(
         seen(pictures(2, SIZE))
     )

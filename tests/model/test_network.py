@@ -47,7 +47,7 @@ def images(count=3, size=LARGE):
 def test_signatures():
     assert signature(linear()).shape == (*SIZE, 3)
     found = signature(categorical())
-    assert (found.picture, found.others) == (0, ())
+    assert (found.image_index, found.auxiliary) == (0, ())
     assert found.outputs == (("angle", (5,)), ("throttle", (1,)))
     assert signature(convolutional()).outputs == (("steering", (1,)),)
 
@@ -55,9 +55,9 @@ def test_signatures():
 @pytest.mark.parametrize(("order", "place"), [("picture first", 0), ("picture last", 1), ("dict", 0)])
 def test_the_image_is_found_among_the_inputs(order, place):
     found = signature(two_inputs(order=order))
-    assert found.picture == place
+    assert found.image_index == place
     assert found.shape == (*LARGE, 3)
-    assert found.others == (("speed", 1),)
+    assert found.auxiliary == (("speed", 1),)
 
 
 @pytest.mark.parametrize("order", ["picture first", "picture last", "dict"])
@@ -65,7 +65,7 @@ def test_inputs_reach_the_network_in_its_order(order):
     network = two_inputs(order=order)
     values = {"picture": images(), "speed": np.array([[1.0], [20.0], [40.0]], np.float32)}
     by_place = [values["picture"], values["speed"]]
-    (found,), _ = run(network, by_place[::-1] if signature(network).picture else by_place)
+    (found,), _ = run(network, by_place[::-1] if signature(network).image_index else by_place)
     direct = values if order == "dict" else [values[one.name] for one in network.inputs]
     assert found == pytest.approx(network(direct).numpy(), rel=1e-4)
     # the prediction depends on the speed, so that a wrong value would be noticed
@@ -79,7 +79,7 @@ def test_dict_inputs_in_another_order():
     picture, speed = kinds.Input((*SIZE, 3), name="view"), kinds.Input((1,), name="a_speed")
     x = kinds.Concatenate()([kinds.Flatten()(picture), speed])
     network = keras().Model({"view": picture, "a_speed": speed}, kinds.Dense(1)(x))
-    assert signature(network).picture == 1
+    assert signature(network).image_index == 1
     given = {"view": images(2, SIZE), "a_speed": np.array([[5.0], [9.0]], np.float32)}
     (found,), _ = run(network, [given["a_speed"], given["view"]])
     assert found == pytest.approx(network(given).numpy(), rel=1e-4)

@@ -315,7 +315,7 @@ def test_a_class_of_one_output_among_several():
         ("dense1", (3,)),
     ],
 )
-def test_the_activation_of_a_layer_is_that_of_a_model_cut_there(layer, filters):
+def test_a_layers_activation_matches_a_truncated_model(layer, filters):
     network, images = nested(), pictures(3, LARGE)
     backbone = network.get_layer("backbone")
     places = {

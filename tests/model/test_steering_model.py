@@ -322,7 +322,7 @@ def frame(index=0, **extras):
 
 def test_auxiliary_inputs_are_read_from_the_recording():
     model = steering(two_inputs())
-    assert model.signature.others == (("speed", 1),)
+    assert model.signature.auxiliary == (("speed", 1),)
     found = model.others_of([frame(0, speed=3.5), frame(1, speed=7.0, gear=2)])
     assert found.dtype == np.float32
     assert found.tolist() == [[3.5], [7.0]]
@@ -343,8 +343,8 @@ def test_a_constant_fills_a_whole_vector():
     x = layers.Concatenate()([layers.Flatten()(picture), state, speed])
     network = keras().Model([state, picture, speed], layers.Dense(1, name="steering")(x))
     model = steering(network, feed={"state": 2.0})
-    assert model.signature.picture == 1
-    assert model.signature.others == (("state", 3), ("speed", 1))
+    assert model.signature.image_index == 1
+    assert model.signature.auxiliary == (("state", 3), ("speed", 1))
     assert model.others_of([frame(speed=9.0)]).tolist() == [[2.0, 2.0, 2.0, 9.0]]
     seen, beside = pictures(2, SIZE), np.array([[1, 2, 3, 4], [5, 6, 7, 8]], np.float32)
     expected = network([beside[:, :3], seen.astype(np.float32), beside[:, 3:]]).numpy()[:, 0]

@@ -52,7 +52,7 @@ def test_road_wheels_and_norm_turn_by_a_stated_factor():
     assert turn_factor(AngleKind("deg", "road-wheels")) == 4
 
 
-def test_labels_of_another_kind_have_scales_of_their_own():
+def test_labels_of_another_kind_have_their_own_scales():
     scene = make_scene(has_truth=True, angle_range=40.0, truth_kind=NORM, truth_range=0.5)
     renderer = Renderer(scene)
     # the label is 0.5 norm: an eighth of a turn on the wheel, unrelated to the curve's degrees

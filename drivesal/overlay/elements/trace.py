@@ -200,8 +200,8 @@ class Trace(Element):
         starts = period * np.arange(math.floor(times[0] / period), math.ceil(times[-1] / period) + 1)
         dashes = np.clip(starts[:, None] + 0.6 * period * np.array([0.0, 0.5, 1.0]), times[0], times[-1])
         heights = np.interp(dashes, times, values)
-        whole = np.isfinite(heights).all(axis=1) & (dashes[:, 0] < dashes[:, 2])
-        lines = list(self._points(dashes[whole], heights[whole]))
+        complete = np.isfinite(heights).all(axis=1) & (dashes[:, 0] < dashes[:, 2])
+        lines = list(self._points(dashes[complete], heights[complete]))
         cv2.polylines(view, lines, False, colour, self.style.stroke, cv2.LINE_AA, _SHIFT)
 
     def _dot(self, view: Image, time_s: float, value: float, colour: Colour, small: bool = False) -> None:
