@@ -101,7 +101,7 @@ def test_an_opacity_outside_0_to_1_is_refused(opacity):
 
 @pytest.fixture
 def written(monkeypatch):
-    """Every text that is drawn: (text, left, middle, width, size)."""
+    """Records every drawn text: (text, left, middle, width, size)."""
     texts = []
     draw = Style.draw
 
@@ -117,7 +117,7 @@ def written(monkeypatch):
 
 
 def assert_no_overlap(written, layout_plan):
-    """Every text is inside its region and no_heat touches another."""
+    """Check that every text is inside its region and that no two texts overlap."""
     regions = [panel.rect for panel in layout_plan.panels] + [area.rect for _, area in layout_plan.dashboard]
     regions.append(layout_plan.footer)
     boxes = []
