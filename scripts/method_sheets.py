@@ -17,7 +17,7 @@ from drivesal.explanation.registry import Case, cases, choose, usual
 from drivesal.explanation.scale import fit, smooth
 from drivesal.model.steering_model import SteeringModel
 from drivesal.overlay.content import Legend, Scene, Shown
-from drivesal.overlay.element import Area, Moment
+from drivesal.overlay.element import Area, PreparedFrame
 from drivesal.overlay.elements.heat import Heat
 from drivesal.overlay.geometry import Rect
 from drivesal.overlay.palette import BACKGROUND, DIM, TEXT
@@ -135,7 +135,7 @@ class Sheet:
         scene = Scene((self.width, self.height), (0, 0, self.width, self.height), self.kind, legends, 1.0)
         element = Heat(scene, self.style, Area(rect, rect, rect, legends))
         shown = Shown(0, 0.0, picture, 0.0, None, heats)
-        element.draw(self.canvas, Moment(shown, picture, cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)))
+        element.draw(self.canvas, PreparedFrame(shown, picture, cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)))
 
     def write(self, path: Path) -> None:
         """Write the sheet as a JPEG."""

@@ -35,7 +35,7 @@ from drivesal.angle import AngleSpec
 from drivesal.attribution.registry import Context, Seen, method
 from drivesal.errors import DrivesalError
 from drivesal.model.card import Card, card_path, card_text, encode_picture, read_card
-from drivesal.model.domain import TrainingImages, in_segments, training_images
+from drivesal.model.domain_shift import TrainingImages, in_segments, training_images
 from drivesal.model.steering_model import SteeringModel
 from drivesal.model.target import Target
 from drivesal.recordings import open_recording

@@ -127,7 +127,7 @@ def test_a_classifier_needs_only_its_class():
             layers.Dense(4, activation="softmax"),
         ]
     )
-    with pytest.raises(DrivesalError, match="gives 4 numbers"):
+    with pytest.raises(DrivesalError, match="has 4 elements"):
         drivesal.load_model(network)
     asked = drivesal.load_model(network, target=Class(2))
     assert asked.steering is None

@@ -109,7 +109,7 @@ def needed_of(network: Any, given: Mapping[str, Any], has_card: bool) -> dict[st
 def _output_needed(network: Any, given: Mapping[str, Any]) -> dict[str, str | None]:
     """What says which number steers: the first output, or the one that was named."""
     from drivesal.model.network import output_shapes
-    from drivesal.model.readers.usual import ends_in_softmax
+    from drivesal.model.readers.steering_output import ends_in_softmax
 
     outputs = output_shapes(network)
     chosen = [(name, shape) for name, shape in outputs if given.get("output") in (None, name)]

@@ -82,7 +82,7 @@ def load(given: Mapping[str, Any], recording: Recording | None = None) -> Steeri
     from drivesal.model.card import card_path
     from drivesal.model.device import first_computation, use_device
     from drivesal.model.readers import load_model
-    from drivesal.model.readers.imports import import_file
+    from drivesal.model.readers.custom_objects import import_file
     from drivesal.model.shipped import default_model
 
     path = given["model_path"] or default_model()

@@ -61,7 +61,7 @@ def command(context: click.Context, /, path: Path | None, **given: Any) -> None:
 def _complete(context: click.Context, model: SteeringModel, given: Mapping[str, Any]) -> None:
     """Prints all of a model that can be used."""
     from drivesal.model.facts import model_facts
-    from drivesal.model.readers.usual import usual_family
+    from drivesal.model.readers.steering_output import likely_preset
 
     do = command_of(context, given["model_path"], assumed_of(model)) if model.assumed else None
     written = _write_card(model, do, given["overwrite"]) if given["write_card"] else None
@@ -77,7 +77,7 @@ def _complete(context: click.Context, model: SteeringModel, given: Mapping[str, 
         return
     _describe(model, given["preset"])
     if do is not None:
-        if usual_family(model.signature) and given["preset"] is None:
+        if likely_preset(model.signature) and given["preset"] is None:
             click.echo("its outputs have donkeycar's names: --preset donkey says what is usual there")
         elif given["preset"] is None:
             _say_families(model)

@@ -13,7 +13,7 @@ from drivesal.evaluation.ranking import MUCH_LARGER
 
 if TYPE_CHECKING:
     from drivesal.evaluation.diagnosis import Diagnosis
-    from drivesal.evaluation.magnitude import MagnitudeMismatch
+    from drivesal.evaluation.prediction_scale import MagnitudeMismatch
     from drivesal.evaluation.quick_check import BetterSetting
     from drivesal.model.steering_model import SteeringModel
     from drivesal.types import Doubles

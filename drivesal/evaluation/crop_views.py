@@ -11,7 +11,7 @@ import numpy as np
 
 from drivesal.errors import InputError
 from drivesal.evaluation.candidates import crops_of
-from drivesal.evaluation.magnitude import UNKNOWN_METADATA, LabelMetadata
+from drivesal.evaluation.prediction_scale import UNKNOWN_METADATA, LabelMetadata
 from drivesal.evaluation.sample import ContinuousClock, EvenSample
 from drivesal.recordings.inspection.label_check import Fit, Shifts, check_fit
 from drivesal.series.pulses import pulses

@@ -10,7 +10,7 @@ from drivesal.evaluation.advice import words_for
 from drivesal.evaluation.candidates import crops_of
 from drivesal.evaluation.crop_views import READ, SEGMENT, collect_views, spread_segments
 from drivesal.evaluation.input_scaling import LEAST_LABELS
-from drivesal.evaluation.magnitude import label_metadata
+from drivesal.evaluation.prediction_scale import label_metadata
 from drivesal.evaluation.metrics import errors, joined
 from drivesal.evaluation.ranking import Ranking
 from drivesal.evaluation.scaling_warning import bounds

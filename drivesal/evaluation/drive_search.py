@@ -12,7 +12,7 @@ from drivesal.errors import LabelError
 from drivesal.evaluation.advice import preset_for, words_for
 from drivesal.evaluation.candidates import crops_of, declared
 from drivesal.evaluation.crop_views import READ, collect_views, spread_segments
-from drivesal.evaluation.magnitude import label_metadata
+from drivesal.evaluation.prediction_scale import label_metadata
 from drivesal.evaluation.setting_predictor import with_output
 from drivesal.evaluation.setting_search import BY_CHANCE, passes, rank_settings
 from drivesal.model.network import signature
@@ -207,7 +207,7 @@ def effort(model: SteeringModel, drives: Sequence[Drive], outputs: Sequence[str 
 def outputs_of(network: Any) -> tuple[str, ...]:
     """The candidate steering outputs of a network, as `--output` takes them: at most MOST_OUTPUTS, no
     softmax."""
-    from drivesal.model.readers.usual import ends_in_softmax
+    from drivesal.model.readers.steering_output import ends_in_softmax
 
     names: list[str] = []
     for name, shape in signature(network).outputs:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from drivesal.evaluation.quick_check import BetterSetting
     from drivesal.evaluation.scaling_warning import ScalingWarning
-    from drivesal.model.domain import Unlike
+    from drivesal.model.domain_shift import DomainShift
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class ModelWarnings:
 
     better: BetterSetting | None = None
     scaling: ScalingWarning | None = None
-    unlike: Unlike | None = None
+    unlike: DomainShift | None = None
 
     @property
     def shorts(self) -> list[str]:
@@ -34,12 +34,16 @@ class ModelWarnings:
 
     def as_json(self) -> dict[str, Any]:
         """All figures as plain values, by their names in the facts."""
-        named = {"scaling_doubt": self.scaling, "better_setting": self.better, "unlike_training": self.unlike}
+        named = {
+            "scaling_doubt": self.scaling,
+            "better_setting": self.better,
+            "detect_domain_shift": self.unlike,
+        }
         return {name: warning.as_json() if warning else None for name, warning in named.items()}
 
 
 def without_duplicates(
-    better: BetterSetting | None, scaling: ScalingWarning | None, unlike: Unlike | None
+    better: BetterSetting | None, scaling: ScalingWarning | None, unlike: DomainShift | None
 ) -> ModelWarnings:
     """The most informative warning where several have one cause: a wrong crop also makes images unlike."""
     if better is None:

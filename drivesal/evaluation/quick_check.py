@@ -17,7 +17,7 @@ from drivesal.evaluation.advice import input_undeclared, preset_rmse, words_for
 from drivesal.evaluation.candidates import Setting, declared, neighbours
 from drivesal.evaluation.crop_views import CropViews, spread_positions
 from drivesal.evaluation.input_scaling import LEAST_LABELS, LEAST_MOMENTS, OF_CONSTANT
-from drivesal.evaluation.magnitude import check_magnitude
+from drivesal.evaluation.prediction_scale import check_magnitude
 from drivesal.evaluation.preset_matching import matching_presets
 from drivesal.evaluation.ranking import MUCH_LARGER, NEAR
 from drivesal.evaluation.scaling_warning import bounds

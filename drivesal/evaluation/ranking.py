@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from drivesal.evaluation.candidates import KINDS, Setting
 
 if TYPE_CHECKING:
-    from drivesal.evaluation.magnitude import MagnitudeMismatch
+    from drivesal.evaluation.prediction_scale import MagnitudeMismatch
     from drivesal.recordings.inspection.label_check import Fit
 
 NEAR = 0.02

@@ -11,7 +11,7 @@ import numpy as np
 from drivesal.errors import LabelError, ModelError
 from drivesal.evaluation.candidates import crops_of
 from drivesal.evaluation.crop_views import CropViewCollector
-from drivesal.evaluation.magnitude import check_magnitude, label_metadata
+from drivesal.evaluation.prediction_scale import check_magnitude, label_metadata
 from drivesal.evaluation.metrics import joined
 from drivesal.evaluation.model_warnings import ModelWarnings, without_duplicates
 from drivesal.evaluation.predictions import Predictions
@@ -26,7 +26,7 @@ from drivesal.types import WHOLE, Recording, Span
 if TYPE_CHECKING:
     from drivesal.angle import AngleKind
     from drivesal.evaluation.diagnosis import Diagnosis
-    from drivesal.evaluation.magnitude import MagnitudeMismatch
+    from drivesal.evaluation.prediction_scale import MagnitudeMismatch
     from drivesal.model.steering_model import SteeringModel
 
 

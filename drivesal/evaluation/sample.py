@@ -10,7 +10,7 @@ import numpy as np
 
 from drivesal.evaluation.input_scaling import APART_S, LEAST_MOMENTS, check_scaling
 from drivesal.evaluation.scaling_warning import ScalingWarning
-from drivesal.model.domain import Unlike, unlike_training
+from drivesal.model.domain_shift import DomainShift, detect_domain_shift
 
 if TYPE_CHECKING:
     from drivesal.model.steering_model import SteeringModel
@@ -96,10 +96,10 @@ class ImageSample:
         known = labels if self._labelled else None
         return check_scaling(model, np.stack(images), known, np.stack(auxiliary_inputs), times_s)
 
-    def unlike(self, model: SteeringModel, info: RecordingInfo) -> Unlike | None:
-        """The result of `unlike_training` on the sample; `info` is of one of its recordings."""
+    def unlike(self, model: SteeringModel, info: RecordingInfo) -> DomainShift | None:
+        """The result of `detect_domain_shift` on the sample; `info` is of one of its recordings."""
         kept = self._sample.kept
-        return unlike_training(model.card, [item[0] for item in kept], [item[3] for item in kept], info)
+        return detect_domain_shift(model.card, [item[0] for item in kept], [item[3] for item in kept], info)
 
 
 def _copied(image: Image, numbers: Floats, label: float, time_s: float) -> tuple[Image, Floats, float, float]:

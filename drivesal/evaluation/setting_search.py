@@ -23,7 +23,7 @@ from drivesal.evaluation.advice import input_undeclared, preset_rmse
 from drivesal.evaluation.candidates import Setting, crops_for, declared, neighbours, settings
 from drivesal.evaluation.crop_views import CropViews, collect_views, spread_positions
 from drivesal.evaluation.input_scaling import OF_CONSTANT
-from drivesal.evaluation.magnitude import KNOWN, LOCKS_DEG, check_magnitude
+from drivesal.evaluation.prediction_scale import KNOWN, LOCKS_DEG, check_magnitude
 from drivesal.evaluation.preset_matching import matching_presets
 from drivesal.evaluation.ranking import NEAR, RankedSetting, Ranking, as_close
 from drivesal.evaluation.setting_predictor import SettingPredictor, with_output

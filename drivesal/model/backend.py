@@ -1,4 +1,4 @@
-"""TensorFlow and Keras, imported late and quietly."""
+"""TensorFlow and Keras, imported on first use and without their start-up messages."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from typing import Any
 
 @contextlib.contextmanager
 def _quiet_stderr() -> Iterator[None]:
-    """Keeps what C++ libraries write to file descriptor 2; it is shown only where the block fails."""
-    with tempfile.TemporaryFile() as kept:
+    """Hold back what C++ libraries write to file descriptor 2, and print it only if the block fails."""
+    with tempfile.TemporaryFile() as captured:
         sys.stderr.flush()
         saved = os.dup(2)
-        os.dup2(kept.fileno(), 2)
+        os.dup2(captured.fileno(), 2)
         try:
             yield
         except Exception:
             os.dup2(saved, 2)
-            kept.seek(0)
-            sys.stderr.write(kept.read().decode(errors="replace"))
+            captured.seek(0)
+            sys.stderr.write(captured.read().decode(errors="replace"))
             raise
         finally:
             os.dup2(saved, 2)
@@ -32,7 +32,7 @@ def _quiet_stderr() -> Iterator[None]:
 
 @functools.cache
 def tensorflow() -> Any:
-    """The tensorflow module, GPU memory taken as needed."""
+    """The tensorflow module, with GPU memory allocated on demand."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _quiet_stderr():
         import tensorflow as tf

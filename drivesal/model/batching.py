@@ -1,4 +1,4 @@
-"""What a person gives a model to answer, as batches of its own pictures."""
+"""Batches of model-sized images from anything that a user may pass to `predict`."""
 
 from __future__ import annotations
 
@@ -15,65 +15,65 @@ if TYPE_CHECKING:
     from drivesal.types import Floats, Image
 
 BATCH = 32
-"""Most frames in one attribution call, and by default the most images in one call of the network there."""
-_PREDICTED = 64
-"""Images in one call of the network that only predicts."""
+"""Most frames in one attribution call, and the default limit of images in one network call there."""
+_PREDICTION_BATCH = 64
+"""Images in one network call when only predicting."""
 
 
-def batches_of(model: SteeringModel, given: Any, others: Floats | None) -> Iterator[tuple[Image, Floats]]:
-    """Pictures (n, h, w, 3) uint8 RGB of the model's size, with what goes beside them (n, numbers) float32.
+def batches_of(model: SteeringModel, source: Any, auxiliary: Floats | None) -> Iterator[tuple[Image, Floats]]:
+    """Images (n, h, w, 3) uint8 RGB of the model's size, with their auxiliary inputs (n, K) float32.
 
-    `given` is a recording, a `Frame`, (H, W, 3) or (N, H, W, 3) uint8 RGB, or an iterable of frames and images,
-    of any sizes. A frame is cropped and resized for the model, and so is an image of another size than the
-    model's; an image of exactly that size is taken for prepared. `others` (N, numbers) goes before what the
+    `source` is a recording, a `Frame`, (H, W, 3) or (N, H, W, 3) uint8 RGB, or an iterable of frames and images
+    of any sizes. Frames, and images of another size than the model's, are cropped and resized; an image of
+    exactly the model's size is taken as already prepared. `auxiliary` (N, K) overrides the values that the
     frames carry. Raises InputError.
     """
     read = 0
-    for frames, pictures in _grouped(model, given):
-        beside = model.others_of(frames) if others is None else others[read : read + len(frames)]
+    for frames, images in _grouped(model, source):
+        rows = model.others_of(frames) if auxiliary is None else auxiliary[read : read + len(frames)]
         read += len(frames)
-        if len(beside) != len(frames):
-            came = f"there are {0 if others is None else len(others)} rows"
-            raise InputError("a row beside every picture", came, "give as many as pictures")
-        yield np.stack(pictures), beside
+        if len(rows) != len(frames):
+            came = f"there are {0 if auxiliary is None else len(auxiliary)} rows"
+            raise InputError("a row of auxiliary inputs for every image", came, "give one row per image")
+        yield np.stack(images), rows
     if not read:
         raise InputError("frames or images to predict on", "there is none", "give at least one")
 
 
-def _grouped(model: SteeringModel, given: Any) -> Iterator[tuple[list[Frame], list[Image]]]:
-    """A few frames at a time, with their pictures."""
+def _grouped(model: SteeringModel, source: Any) -> Iterator[tuple[list[Frame], list[Image]]]:
+    """Groups of up to _PREDICTION_BATCH frames, with their prepared images."""
     frames: list[Frame] = []
-    pictures: list[Image] = []
-    for number, one in enumerate(_each(given)):
-        image = one.image if isinstance(one, Frame) else one
-        frame = one if isinstance(one, Frame) else Frame(number, number / 20, _checked(one, number))
-        ready = image is one and frame.image.shape[:2] == model.preprocess.size
+    images: list[Image] = []
+    for number, item in enumerate(_items(source)):
+        image = item.image if isinstance(item, Frame) else item
+        frame = item if isinstance(item, Frame) else Frame(number, number / 20, _checked(item, number))
+        ready = image is item and frame.image.shape[:2] == model.preprocess.size
         frames.append(frame)
-        pictures.append(frame.image if ready else model.prepare(_checked(frame.image, frame.index)))
-        if len(frames) == _PREDICTED:
-            yield frames, pictures
-            frames, pictures = [], []
+        images.append(frame.image if ready else model.prepare(_checked(frame.image, frame.index)))
+        if len(frames) == _PREDICTION_BATCH:
+            yield frames, images
+            frames, images = [], []
     if frames:
-        yield frames, pictures
+        yield frames, images
 
 
-def _each(given: Any) -> Iterable[Any]:
-    if isinstance(given, Recording):
-        return given.frames()
-    if isinstance(given, Frame):
-        return (given,)
-    if isinstance(given, np.ndarray) and given.ndim == 3:
-        return (given,)
-    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+def _items(source: Any) -> Iterable[Any]:
+    if isinstance(source, Recording):
+        return source.frames()
+    if isinstance(source, Frame):
+        return (source,)
+    if isinstance(source, np.ndarray) and source.ndim == 3:
+        return (source,)
+    if isinstance(source, str | bytes) or not isinstance(source, Iterable):
         do = "give run.frames(), or open a path with drivesal.Recording"
-        raise InputError("frames or images to predict on", f"it is {type(given).__name__}", do)
-    return given
+        raise InputError("frames or images to predict on", f"it is {type(source).__name__}", do)
+    return source
 
 
 def _checked(image: Any, number: int) -> Image:
-    """The image as an array. Raises InputError where it is no (H, W, 3) uint8 RGB."""
-    found: Image = np.asarray(image)
-    if found.ndim == 3 and found.shape[2] == 3 and found.dtype == np.uint8:
-        return found
+    """The image as an array. Raises InputError unless it is (H, W, 3) uint8."""
+    array: Image = np.asarray(image)
+    if array.ndim == 3 and array.shape[2] == 3 and array.dtype == np.uint8:
+        return array
     do = "convert it, for floats in 0..1 with (255 * x).astype('uint8')"
-    raise InputError("frames as (H, W, 3) uint8 RGB", f"number {number} is {found.shape} {found.dtype}", do)
+    raise InputError("frames as (H, W, 3) uint8 RGB", f"number {number} is {array.shape} {array.dtype}", do)

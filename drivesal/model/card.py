@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from drivesal.errors import ModelError
 from drivesal.model.colours import colour_named
-from drivesal.model.domain import TrainingImages
+from drivesal.model.domain_shift import TrainingImages
 from drivesal.model.preprocess import Preprocess
 from drivesal.model.target import Target
 

@@ -1,6 +1,6 @@
-"""The colours that networks are fed, by OpenCV's names and conventions for uint8 pictures.
+"""Colour spaces of network inputs, with OpenCV's names and conventions for uint8 images.
 
-Most are a linear map of RGB; HSV, HLS and Lab are not, and `conversion` has them as expressions.
+Most are a linear map of RGB. HSV, HLS and Lab are not; `colour_conversion` expresses them in TensorFlow.
 """
 
 from __future__ import annotations
@@ -11,38 +11,38 @@ if TYPE_CHECKING:
     from drivesal.types import Floats
 
 Colour = Literal["RGB", "BGR", "YUV", "YUV-opencv3.0", "YCrCb", "HSV", "HLS", "Lab", "GREY"]
-"""`YUV-opencv3.0` is what OpenCV up to 3.1 made of RGB under the name YUV, with red and blue exchanged (its
-issue 4946): today's BGR2YUV, taken of RGB. Networks of 2016 and 2017 were trained on it."""
+"""`YUV-opencv3.0` is what OpenCV up to 3.1 called RGB2YUV, with red and blue exchanged (OpenCV issue 4946):
+today's BGR2YUV applied to RGB. Networks of 2016 and 2017 were trained on it."""
 COLOURS: tuple[Colour, ...] = get_args(Colour)
-_FIRST = {"HSV": (-0.5, 179.5), "HLS": (0.0, 180.0), "Lab": (0.0, 255.0)}
-"""The range of the first channel of a colour that is no linear map of RGB; the others' is 0..255."""
+_FIRST_CHANNEL = {"HSV": (-0.5, 179.5), "HLS": (0.0, 180.0), "Lab": (0.0, 255.0)}
+"""Range of the first channel of the nonlinear colour spaces; all other channels are 0..255."""
 _GREY = (0.299, 0.587, 0.114)
 _RED, _BLUE = (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)
 
 
 def colour_named(text: str) -> str:
-    """The colour of this name, whatever the case of its letters; the text as it is where there is none."""
-    return next((one for one in COLOURS if one.lower() == text.strip().lower()), text)
+    """The colour space of this name, case-insensitive; the text unchanged if there is none."""
+    return next((colour for colour in COLOURS if colour.lower() == text.strip().lower()), text)
 
 
 def channels_of(colour: Colour) -> int:
-    """How many channels a network of this colour is fed."""
+    """Number of channels of this colour space: 1 or 3."""
     return 1 if colour == "GREY" else 3
 
 
 def is_linear(colour: Colour) -> bool:
-    """Whether the colour is a linear map of RGB."""
-    return colour not in _FIRST
+    """Whether the colour space is a linear map of RGB."""
+    return colour not in _FIRST_CHANNEL
 
 
 def linear_map(colour: Colour) -> tuple[Floats, Floats]:
-    """(3, C) matrix and (C,) vector: RGB 0..255 · matrix + vector is the colour, OpenCV's without its rounding.
+    """(3, C) matrix and (C,) vector: RGB 0..255 · matrix + vector is OpenCV's conversion without its rounding.
 
-    The identity for a colour that is no linear map, which `conversion` makes first.
+    The identity for a nonlinear colour space, which `colour_conversion` applies beforehand.
     """
     import numpy as np
 
-    grey, red, blue = (np.array(one) for one in (_GREY, _RED, _BLUE))
+    grey, red, blue = (np.array(weights) for weights in (_GREY, _RED, _BLUE))
     shift = [0.0, 128.0, 128.0]
     if colour == "GREY":
         columns, shift = [grey], [0.0]
@@ -59,12 +59,12 @@ def linear_map(colour: Colour) -> tuple[Floats, Floats]:
 
 
 def limits(colour: Colour) -> tuple[Floats, Floats]:
-    """The least and the most that each channel of the colour can be, (C,) each, over all pictures."""
+    """Lower and upper bound of each channel of the colour space over all images, (C,) each."""
     import numpy as np
 
     if not is_linear(colour):
-        low, high = _FIRST[colour]
+        low, high = _FIRST_CHANNEL[colour]
         return np.array([low, 0, 0], np.float32), np.array([high, 255, 255], np.float32)
     matrix, shift = linear_map(colour)
-    least, most = (255 * cut(matrix, 0).sum(axis=0) for cut in (np.minimum, np.maximum))
-    return shift + least, shift + most
+    lower, upper = (255 * clip(matrix, 0).sum(axis=0) for clip in (np.minimum, np.maximum))
+    return shift + lower, shift + upper

@@ -1,4 +1,4 @@
-"""Where networks run: the processor or a GPU."""
+"""The device that networks run on: CPU or GPU."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from drivesal.model.backend import tensorflow
 
 
 def use_device(device: str | None) -> None:
-    """Chooses "cpu" or "gpu" (None: a GPU where there is one); call before any model is loaded.
+    """Select "cpu" or "gpu" (None: a GPU if there is one). Call it before any model is loaded.
 
-    Raises OptionError where a GPU was asked for and none is there.
+    Raises OptionError if "gpu" is requested and TensorFlow has none.
     """
     tf = tensorflow()
     gpus = tf.config.list_physical_devices("GPU")
@@ -22,5 +22,5 @@ def use_device(device: str | None) -> None:
 
 
 def first_computation(value: float) -> float:
-    """Computes something, which makes TensorFlow start its threads: they inherit this thread's niceness."""
+    """Run one operation, so that TensorFlow starts its threads now; they inherit this thread's niceness."""
     return float(tensorflow().constant(value) + 1.0)

@@ -1,4 +1,4 @@
-"""What a model is, as plain JSON values. Fields are documented in docs/outputs.md."""
+"""Description of a model as plain JSON values; docs/outputs.md documents the fields."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def model_facts(model: SteeringModel) -> dict[str, Any]:
-    """The model: file name, SHA-256, card (without its mean picture), what was assumed."""
+    """File name, SHA-256, card (without its mean image), explained output, and assumptions."""
     card = dataclasses.asdict(model.card)
     card.pop("mean_picture")
     return {

@@ -1,8 +1,8 @@
 """From a frame to the model's input and back: crop, resize, colour space, scaling, and their inverse.
 
-The frame is cropped and resized as uint8 RGB (`Preprocess.prepare`); colour and scaling are one linear map
-(`colour_map`) that runs inside the compiled function, so that a gradient is taken at RGB brightness. A colour
-that is no linear map of RGB is made before it (`conversion`).
+The frame is cropped and resized as uint8 RGB (`Preprocess.prepare`). Colour space and scaling are one linear
+map (`colour_map`) inside the compiled function, so that gradients are taken with respect to RGB. A nonlinear
+colour space is converted before that (`colour_conversion`).
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 Interpolation = Literal["area", "linear", "cubic", "nearest"]
 
 _ALL = (0.0, math.inf)
-"""From one edge to the other, whatever the unit; a `Crop` keeps it as its unit writes it."""
+"""Edge to edge in either unit; `Crop` replaces it by its unit's notation in _WHOLE."""
 _WHOLE = {"fraction": (0.0, 1.0), "pixel": (0.0, 0.0)}
 LARGEST_SIDE = 8192
-"""Pixels of a side of a network's input at most."""
+"""Largest side of a network's input [px]."""
 
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """The part of a frame that the model sees: rows and columns as (start, stop), all of them where not given.
+    """The region of a frame that the model sees: rows and columns as (start, stop), by default all of them.
 
-    `unit` "fraction" (0..1 of the height and width) or "pixel"; pixels count from the far edge when negative,
-    and a stop of 0 with unit "pixel" means the edge itself, as `Cropping2D(((60, 25), (0, 0)))` is written.
-    Raises ValueError for bounds that leave nothing, and for a single row or column of pixels: 0:1 is all of
-    them as fractions, and shows a network nothing as pixels.
+    `unit` is "fraction" (0..1 of the height and width) or "pixel". Negative pixels count from the far edge, and
+    a stop of 0 pixels is the edge itself, as in `Cropping2D(((60, 25), (0, 0)))`. Raises ValueError for bounds
+    that leave nothing, and for a single row or column of pixels: 0:1 is everything as fractions, so as pixels
+    it is most likely a mistake.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -60,20 +60,20 @@ class Crop:
         elif any(0 < stop <= start or stop <= start < 0 for start, stop in (self.rows, self.columns)):
             raise ValueError("rows and columns must start before they stop")
         elif any(v != int(v) for v in (*self.rows, *self.columns)):
-            raise ValueError("rows and columns in pixels must be whole numbers")
+            raise ValueError("rows and columns in pixels must be integers")
         else:
             for name, (start, stop) in (("rows", self.rows), ("columns", self.columns)):
                 if stop - start == 1 and (start >= 0 or stop <= 0):
                     raise ValueError(
-                        f"{name} {start:g}:{stop:g} in pixels are a single one; all {name} are 0:0 in pixels, "
-                        "0:1 as fractions"
+                        f"{name} {start:g}:{stop:g} in pixels select a single one; all {name} are 0:0 in "
+                        "pixels, 0:1 as fractions"
                     )
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads "ROWS" or "ROWS,COLUMNS", each START:STOP like a slice; a decimal point makes it fractions.
+        """Parse "ROWS" or "ROWS,COLUMNS", each START:STOP like a slice; a decimal point selects fractions.
 
-        "0.42:0.9", "60:-25", "60:-25,10:310". Raises OptionError.
+        Examples: "0.42:0.9", "60:-25", "60:-25,10:310". Raises OptionError.
         """
         try:
             parts = [part.split(":") for part in text.split(",")]
@@ -85,7 +85,7 @@ class Crop:
             pairs = [(float(a or 0), float(b or far)) for a, b in zip(bounds[::2], bounds[1::2], strict=True)]
             for start, stop in () if fraction else pairs:
                 if start < 0 < stop:
-                    raise ValueError(f"nothing is left of most frames; {stop:g}:{start:g} is meant?")
+                    raise ValueError(f"nothing is left of most frames; did you mean {stop:g}:{start:g}?")
             return cls("fraction" if fraction else "pixel", *pairs)
         except ValueError as error:
             raise OptionError(
@@ -96,7 +96,7 @@ class Crop:
 
     @property
     def text(self) -> str:
-        """As `parse` reads it: "60:-25", "0.42:0.92", "60:-25,10:-10"; ":" for whole frames."""
+        """Notation of `parse`: "60:-25", "0.42:0.92", "60:-25,10:-10"; ":" for whole frames."""
         whole = _WHOLE[self.unit]
         pairs = [self.rows] if self.columns == whole else [self.rows, self.columns]
         if pairs == [whole]:
@@ -107,24 +107,24 @@ class Crop:
         return repr(float(value)) if self.unit == "fraction" else f"{value:.0f}"
 
     def box(self, width: int, height: int) -> tuple[int, int, int, int]:
-        """(left, top, right, bottom) [px] in a frame of this size. Raises InputError where nothing is left."""
+        """(left, top, right, bottom) [px] in a frame of this size. Raises InputError if the crop exceeds it."""
         left, right = self._bounds(self.columns, width)
         top, bottom = self._bounds(self.rows, height)
         if not (0 <= left < right <= width and 0 <= top < bottom <= height):
             raise InputError(
-                f"frames that hold the crop rows {self.rows[0]:g}:{self.rows[1]:g}, "
+                f"frames that contain the crop rows {self.rows[0]:g}:{self.rows[1]:g}, "
                 f"columns {self.columns[0]:g}:{self.columns[1]:g} ({self.unit})",
                 f"a frame is {width}x{height}",
-                "set --crop to what the model was trained on",
+                "set --crop to the crop that the model was trained with",
             )
         return left, top, right, bottom
 
     def least(self, pair: tuple[float, float], wanted: int) -> int | None:
-        """The height (or width) [px] from which on these rows (or columns) are at least `wanted`, or None."""
+        """Smallest frame height (or width) [px] at which `pair` selects at least `wanted` pixels, or None."""
         start, stop = pair
         if self.unit == "pixel" and start >= 0 >= stop:
             return int(wanted + start - stop)
-        if self.unit == "pixel":  # as many whatever the frame is, or fewer the larger it is
+        if self.unit == "pixel":  # the count does not grow with the frame
             size = int(max(-start, stop))
             first, end = self._bounds(pair, size)
             return size if end - first >= wanted else None
@@ -139,9 +139,9 @@ class Crop:
 
 @dataclass(frozen=True, slots=True)
 class Enlarged:
-    """That a network is shown more pixels than there are; each is (width, height) [px].
+    """An upscaled input: the network's input has more pixels than the cropped frame.
 
-    `seen` is what the crop leaves of a `frame`, `size` the network's input.
+    `frame`, `seen` (the crop of a frame) and `size` (the network's input) are (width, height) [px].
     """
 
     frame: tuple[int, int]
@@ -150,13 +150,13 @@ class Enlarged:
 
     @property
     def short(self) -> str:
-        """For the picture."""
-        what = "frame" if self.seen == self.frame else "crop"
-        return f"{what} of {_by(self.seen)} px enlarged to the network's {_by(self.size)}"
+        """Short form for the overlay."""
+        source = "frame" if self.seen == self.frame else "crop"
+        return f"{source} of {_by(self.seen)} px enlarged to the network's {_by(self.size)}"
 
     @property
     def plain(self) -> str:
-        """What is enlarged to what."""
+        """The source and target sizes, without advice."""
         to = f"enlarged to the network's input of {_by(self.size)}"
         if self.seen == self.frame:
             return f"frames of {_by(self.frame)} px are {to}"
@@ -164,9 +164,9 @@ class Enlarged:
 
     @property
     def sentence(self) -> str:
-        """What is enlarged to what, and what to do, in one line."""
+        """The source and target sizes and what to do, in one line."""
         if self.seen == self.frame:
-            return f"{self.plain}: give larger ones, if there are"
+            return f"{self.plain}: use larger frames if available"
         return f"{self.plain}: check --crop, the preset, or the crop in the model's card"
 
 
@@ -178,9 +178,9 @@ def _by(size: tuple[int, int]) -> str:
 class Preprocess:
     """How a frame becomes the model's input.
 
-    `size` is (height, width) [px]; `colour` the channels the network was trained on ("GREY" has one), whatever
-    the case of its letters; the network's input is value · `scale` + `offset` with value in 0..255, each a
-    number for all channels or one for each. Raises ValueError.
+    `size` is (height, width) [px]. `colour` is the colour space that the network was trained on,
+    case-insensitive ("GREY" has one channel). The network's input is value · `scale` + `offset` for values in
+    0..255; either is a number for all channels or one per channel. Raises ValueError.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -201,7 +201,7 @@ class Preprocess:
         scaling = Scaling(self.scale, self.offset)
         if scaling.channels not in (None, self.channels):
             raise ValueError(
-                f"scale and offset for {scaling.channels} channels do not go with {self.colour}, "
+                f"scale and offset for {scaling.channels} channels do not match {self.colour}, "
                 f"which has {self.channels}"
             )
         object.__setattr__(self, "scale", scaling.scale)
@@ -209,7 +209,7 @@ class Preprocess:
 
     @property
     def channels(self) -> int:
-        """How many channels the network's input has: 1 or 3."""
+        """Number of channels of the network's input: 1 or 3."""
         return channels_of(self.colour)
 
     @property
@@ -219,11 +219,11 @@ class Preprocess:
 
     @property
     def linear(self) -> bool:
-        """Whether the network's input is a linear map of the RGB picture."""
+        """Whether the network's input is a linear map of the RGB image."""
         return is_linear(self.colour)
 
     def prepare(self, image: Image) -> Image:
-        """(H, W, 3) uint8 RGB frame to the (h, w, 3) uint8 RGB picture that the model sees."""
+        """(H, W, 3) uint8 RGB frame to the (h, w, 3) uint8 RGB image that the model sees."""
         import cv2
 
         flags = {
@@ -240,14 +240,14 @@ class Preprocess:
         return cv2.resize(seen, (width, height), interpolation=flags[self.interpolation])  # type: ignore[no-any-return]
 
     def seen(self, width: int, height: int) -> tuple[int, int]:
-        """(width, height) [px] of what the crop leaves of such a frame. Raises InputError like `box`."""
+        """(width, height) [px] of the crop of a frame of this size. Raises InputError like `Crop.box`."""
         left, top, right, bottom = self.crop.box(width, height)
         return right - left, bottom - top
 
     def enlarged(self, width: int, height: int) -> Enlarged | None:
-        """What to say where the input has more columns or rows than the crop leaves of such a frame, else None.
+        """The upscaling of frames of this size if the input has more columns or rows than the crop, else None.
 
-        Raises InputError like `box`.
+        Raises InputError like `Crop.box`.
         """
         columns, rows = self.seen(width, height)
         if columns >= self.size[1] and rows >= self.size[0]:
@@ -255,7 +255,7 @@ class Preprocess:
         return Enlarged((width, height), (columns, rows), self.size[::-1])
 
     def least_frame(self) -> tuple[int, int] | None:
-        """(width, height) [px] of the smallest frame of which nothing is enlarged; None where there is none."""
+        """(width, height) [px] of the smallest frame whose crop is not enlarged; None if there is none."""
         width = self.crop.least(self.crop.columns, self.size[1])
         height = self.crop.least(self.crop.rows, self.size[0])
         return None if width is None or height is None else (width, height)
@@ -263,32 +263,32 @@ class Preprocess:
     def colour_map(self) -> tuple[Floats, Floats]:
         """(3, C) matrix M and (C,) vector v: RGB 0..255 · M + v is the network's input.
 
-        Of a colour that is no linear map of RGB: from that colour, as `conversion.converted` makes it.
+        For a nonlinear colour space, the map starts at that space, as `colour_conversion.converted` returns it.
         """
         import numpy as np
 
         matrix, shift = linear_map(self.colour)
-        scale, offset = (np.array(one) for one in self.scaling.by_channel(self.channels))
+        scale, offset = (np.array(values) for values in self.scaling.by_channel(self.channels))
         return (matrix * scale).astype(np.float32), (shift * scale + offset).astype(np.float32)
 
-    def coloured(self, pictures: Image) -> Image:
-        """(N, h, w, 3) uint8 RGB pictures in a colour that is no linear map of RGB; as they are for others."""
+    def coloured(self, images: Image) -> Image:
+        """(N, h, w, 3) uint8 RGB images in a nonlinear colour space; unchanged for a linear one."""
         import cv2
         import numpy as np
 
         code = {"HSV": cv2.COLOR_RGB2HSV, "HLS": cv2.COLOR_RGB2HLS, "Lab": cv2.COLOR_RGB2LAB}.get(self.colour)
-        return pictures if code is None else np.stack([cv2.cvtColor(one, code) for one in pictures])
+        return images if code is None else np.stack([cv2.cvtColor(image, code) for image in images])
 
     def input_limits(self) -> tuple[Floats, Floats]:
-        """The least and the most that each channel of the network's input can be, (C,) each."""
+        """Lower and upper bound of each channel of the network's input, (C,) each."""
         import numpy as np
 
-        scale, offset = (np.array(one) for one in self.scaling.by_channel(self.channels))
-        ends = np.stack([scale * one + offset for one in limits(self.colour)]).astype(np.float32)
+        scale, offset = (np.array(values) for values in self.scaling.by_channel(self.channels))
+        ends = np.stack([scale * limit + offset for limit in limits(self.colour)]).astype(np.float32)
         return ends.min(axis=0), ends.max(axis=0)
 
     def to_frame(self, x: float, y: float, width: int, height: int) -> tuple[float, float]:
-        """A point in model pixels (0, 0 the centre of the first) to frame pixels, the inverse of `prepare`."""
+        """Map a point from model pixels to frame pixels; (0, 0) is the centre of the first pixel in both."""
         left, top, right, bottom = self.crop.box(width, height)
         rows, columns = self.size
         return left + (x + 0.5) * (right - left) / columns - 0.5, top + (y + 0.5) * (bottom - top) / rows - 0.5

@@ -1,4 +1,4 @@
-"""From what is to be explained to a differentiable expression of the network's outputs."""
+"""Turns a target into the explained score: a differentiable expression of the network's outputs."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ CLASSIFIERS = ("Softmax", "Sigmoid", "LogSoftmax")
 
 
 def check(target: Explainable, network: Any, signature: Signature) -> None:
-    """Raises ModelError where the network has not what the target names, with what it has."""
+    """Raise ModelError if the network lacks what the target names; the message lists what it has."""
     if isinstance(target, Weighted):
-        for _, part in target.terms:
-            check(part, network, signature)
+        for _, term in target.terms:
+            check(term, network, signature)
     elif isinstance(target, Filters):
         _check_filters(target, find_layer(network, target.layer))
     elif isinstance(target, Class):
-        which = locate_vector(signature, target.output)
-        width = _width(signature.outputs[which][1])
+        index = locate_vector(signature, target.output)
+        width = _width(signature.outputs[index][1])
         if not 0 <= target.index < width:
             raise ModelError(
                 f"a class from 0 to {width - 1}",
@@ -31,26 +31,27 @@ def check(target: Explainable, network: Any, signature: Signature) -> None:
                 "see `drivesal model` for the outputs",
             )
     elif isinstance(target, Target):
-        for term in terms(target.output):
+        for part in terms(target.output):
             if target.bins is not None:
-                locate_vector(signature, term.output)
+                locate_vector(signature, part.output)
             else:
-                locate(signature, term.output, term.element)
+                locate(signature, part.output, part.element)
 
 
-def looked_at(target: Explainable, network: Any) -> list[Any]:
+def required_layers(target: Explainable, network: Any) -> list[Any]:
     """The layers whose activations the target needs."""
     if isinstance(target, Weighted):
-        return [layer for _, term in target.terms for layer in looked_at(term, network)]
+        return [layer for _, term in target.terms for layer in required_layers(term, network)]
     return [find_layer(network, target.layer)] if isinstance(target, Filters) else []
 
 
 def express(
     target: Explainable, signature: Signature, outputs: list[Any], calls: Sequence[Call], network: Any
 ) -> Any:
-    """The explained number of every picture, (N,) float32, differentiable; angles are left positive.
+    """The score of every image, (N,) float32, differentiable; angles are left positive.
 
-    `outputs` and `calls` are `network.forward`'s. Raises ModelError where a head has no activation to take off.
+    `outputs` and `calls` come from `network.forward`. Raises ModelError if the target asks for the value before
+    an activation and the output does not end in one.
     """
     tf = tensorflow()
     if isinstance(target, Weighted):
@@ -58,34 +59,34 @@ def express(
     if isinstance(target, Filters):
         return _activation(target, find_layer(network, target.layer), calls)
     if isinstance(target, Function):
-        return _of_function(target, outputs)
+        return _function_score(target, outputs)
     if isinstance(target, Class):
         logits = outputs[locate_vector(signature, target.output)]
-        taken_off = before(logits, CLASSIFIERS)
-        logits = logits if taken_off is None else taken_off
+        pre_activation = before(logits, CLASSIFIERS)
+        logits = logits if pre_activation is None else pre_activation
         return tf.cast(tf.reshape(logits, [tf.shape(logits)[0], -1])[:, target.index], tf.float32)
     return _angle(target, signature, outputs)
 
 
 def _angle(target: Target, signature: Signature, outputs: list[Any]) -> Any:
-    """A steering answer in drivesal's convention."""
+    """A steering prediction in drivesal's convention."""
     tf = tensorflow()
     total = 0.0
     for term in terms(target.output):
         if target.bins is not None:
-            which = locate_vector(signature, term.output)
-            width = _width(signature.outputs[which][1])
-            _check_distribution(outputs[which], signature.outputs[which][0])
-            flat = tf.reshape(outputs[which], [-1, width])
+            index = locate_vector(signature, term.output)
+            width = _width(signature.outputs[index][1])
+            _check_distribution(outputs[index], signature.outputs[index][0])
+            flat = tf.reshape(outputs[index], [-1, width])
             centres = tf.linspace(float(target.bins.low), float(target.bins.high), width)
-            answer = tf.linalg.matvec(tf.cast(flat, tf.float32), tf.cast(centres, tf.float32))
+            value = tf.linalg.matvec(tf.cast(flat, tf.float32), tf.cast(centres, tf.float32))
         else:
-            which, element = locate(signature, term.output, term.element)
-            output = outputs[which]
+            index, element = locate(signature, term.output, term.element)
+            output = outputs[index]
             if target.pre_activation:
-                output = _without_head(output, signature.outputs[which][0])
-            answer = tf.cast(tf.reshape(output, [tf.shape(output)[0], -1])[:, element], tf.float32)
-        total += term.weight * answer
+                output = _without_head(output, signature.outputs[index][0])
+            value = tf.cast(tf.reshape(output, [tf.shape(output)[0], -1])[:, element], tf.float32)
+        total += term.weight * value
     return total * target.angle.factor
 
 
@@ -94,19 +95,19 @@ def _check_distribution(output: Any, name: str) -> None:
         raise ModelError(
             "an output that ends in softmax, for --bins",
             f"{name} does not",
-            "leave --bins out and choose one number with --output, or add the softmax to the model",
+            "omit --bins and choose one element with --output, or add the softmax to the model",
         )
 
 
 def _without_head(output: Any, name: str) -> Any:
-    taken_off = before(output, HEADS)
-    if taken_off is None:
+    pre_activation = before(output, HEADS)
+    if pre_activation is None:
         raise ModelError(
             "an output that ends in tanh or atan, for --pre-activation",
             f"{name} does not",
-            "leave --pre-activation out",
+            "omit --pre-activation",
         )
-    return taken_off
+    return pre_activation
 
 
 def _activation(target: Filters, layer: Any, calls: Sequence[Call]) -> Any:
@@ -121,49 +122,49 @@ def _activation(target: Filters, layer: Any, calls: Sequence[Call]) -> Any:
     output = outputs[0]
     if not hasattr(output, "shape"):
         raise ModelError(
-            "a layer that gives one tensor, to explain it",
-            f"{layer.name} gives {len(tf.nest.flatten(output))}",
+            "a layer with one output tensor, to explain it",
+            f"{layer.name} has {len(tf.nest.flatten(output))}",
             "choose another --layer",
         )
     _check_width(target, layer.name, output.shape[-1])
     if target.filters:
         output = tf.gather(output, list(target.filters), axis=-1)
-        spread = tf.reduce_mean(output, axis=list(range(1, len(output.shape) - 1)))
-        return tf.cast(tf.reduce_sum(spread, axis=-1), tf.float32)
+        means = tf.reduce_mean(output, axis=list(range(1, len(output.shape) - 1)))
+        return tf.cast(tf.reduce_sum(means, axis=-1), tf.float32)
     return tf.cast(tf.reduce_mean(output, axis=list(range(1, len(output.shape)))), tf.float32)
 
 
 def _check_filters(target: Filters, layer: Any) -> None:
     try:
         width = layer.output.shape[-1]
-    except AttributeError:  # called by hand inside a subclassed model, or several times
+    except AttributeError:  # the layer belongs to a subclassed model, or is called several times
         return
     _check_width(target, layer.name, width)
 
 
 def _check_width(target: Filters, name: str, width: int) -> None:
-    wrong = [one for one in target.filters if not 0 <= one < width]
-    if wrong:
+    invalid = [index for index in target.filters if not 0 <= index < width]
+    if invalid:
         raise ModelError(
-            f"a filter of {name} from 0 to {width - 1}", f"it is {wrong[0]}", "choose another --filter"
+            f"a filter of {name} from 0 to {width - 1}", f"it is {invalid[0]}", "choose another --filter"
         )
 
 
-def _of_function(target: Function, outputs: list[Any]) -> Any:
-    """The function's numbers, (N,) or (N, 1)."""
+def _function_score(target: Function, outputs: list[Any]) -> Any:
+    """The function's values, (N,); it may return (N,) or (N, 1)."""
     tf = tensorflow()
-    found = tf.convert_to_tensor(target.function(list(outputs)))
-    if found.shape.rank is None or any(size != 1 for size in found.shape[1:]) or found.shape.rank == 0:
+    values = tf.convert_to_tensor(target.function(list(outputs)))
+    if values.shape.rank is None or any(size != 1 for size in values.shape[1:]) or values.shape.rank == 0:
         raise ModelError(
-            "a function that gives one number a picture, (N,)",
-            f"{target.name} gives {tuple(found.shape)}",
-            "sum or choose within it",
+            "a function that returns one number per image, (N,)",
+            f"{target.name} returns {tuple(values.shape)}",
+            "sum or select inside the function",
         )
-    return tf.cast(tf.reshape(found, [-1]), tf.float32)
+    return tf.cast(tf.reshape(values, [-1]), tf.float32)
 
 
 def _width(shape: tuple[int | None, ...]) -> int:
-    """How many numbers an output of this shape gives; 0 where that is not fixed."""
+    """Number of elements of an output of this shape; 0 if a dimension is unknown."""
     width = 1
     for size in shape:
         width *= size or 0
@@ -175,7 +176,7 @@ def _listed(signature: Signature) -> str:
 
 
 def locate_vector(signature: Signature, wanted: str | int | None) -> int:
-    """Which output, all of its numbers. Raises ModelError that lists them."""
+    """Index of an output by name or number. Raises ModelError that lists the outputs."""
     names = [name for name, _ in signature.outputs]
     if wanted is None and len(names) == 1:
         return 0
@@ -194,12 +195,12 @@ def _no_output(signature: Signature, wanted: str | int | None) -> ModelError:
     return (IncompleteError if wanted is None else ModelError)(
         "one output to explain",
         came,
-        f"choose one, as in --output {names[0]}; `drivesal model` tells the whole command",
+        f"choose one, as in --output {names[0]}; `drivesal model` prints the whole command",
     )
 
 
 def locate(signature: Signature, wanted: str | int | None, element: int | None = None) -> tuple[int, int]:
-    """(which output, which of its numbers). Raises ModelError that lists them."""
+    """(index of the output, index of its element). Raises ModelError that lists the outputs."""
     outputs = signature.outputs
     single = len(outputs) == 1
     if single and isinstance(wanted, int) and element is None:
@@ -209,12 +210,12 @@ def locate(signature: Signature, wanted: str | int | None, element: int | None =
     chosen = locate_vector(signature, wanted)
     name, width = outputs[chosen][0], _width(outputs[chosen][1])
     if element is not None and not 0 <= element < width:
-        raise ModelError(f"a number of {name} from 0 to {width - 1}", f"it is {element}", "choose another")
+        raise ModelError(f"an element of {name} from 0 to {width - 1}", f"it is {element}", "choose another")
     if element is None and width != 1:
         raise IncompleteError(
             "an output that is one number, the steering angle",
-            f"{name} gives {width or 'an unknown number of'} numbers",
-            "choose one by its number with --output, say --bins where they are a distribution, "
-            "or give a model that regresses the angle",
+            f"{name} has {width or 'an unknown number of'} elements",
+            "choose one by its index with --output, give --bins if they are a distribution over angles, "
+            "or use a model that regresses the angle",
         )
     return chosen, element or 0

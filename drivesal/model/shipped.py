@@ -1,4 +1,4 @@
-"""Where the shipped model and sample drive are, from a wheel and from a checkout."""
+"""Paths of the shipped model and sample drive, in a wheel and in a checkout."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -7,11 +7,11 @@ from drivesal.errors import ModelError
 
 DEFAULT_MODEL = "pilotnet.keras"
 SHIPPED = "default"
-"""The word that stands for the shipped model where a model's path goes; `./default` is a file of that name."""
+"""Selects the shipped model in place of a model's path; write `./default` for a file of that name."""
 
 
 def asset(folder: str, name: str) -> Path:
-    """The file `name` of the shipped folder ("models" or "data"). Raises ModelError where it is missing."""
+    """Path of the file `name` in a shipped folder ("models" or "data"). Raises ModelError if it is missing."""
     checkout = Path(__file__).resolve().parents[2] / folder / name
     if checkout.is_file():
         return checkout
@@ -25,5 +25,5 @@ def asset(folder: str, name: str) -> Path:
 
 
 def default_model() -> Path:
-    """The default steering model's weights; its card lies beside it."""
+    """Path of the default steering model; its card is in the same folder."""
     return asset("models", DEFAULT_MODEL)

@@ -1,4 +1,4 @@
-"""A steering model: a Keras network, how its input is made, and what its answer means."""
+"""A steering model: a Keras network with the preprocessing of its input and the meaning of its output."""
 
 from __future__ import annotations
 
@@ -10,37 +10,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drivesal.angle import AngleKind
-from drivesal.model.agreement import check_finite, check_input, output_name, steering_of
+from drivesal.model.auxiliary_inputs import auxiliary_values, checked_feed
 from drivesal.model.backend import tensorflow
 from drivesal.model.card import Card, card_path, card_text
-from drivesal.model.conversion import converted, mapped
-from drivesal.model.feeding import checked_feed, fed
+from drivesal.model.colour_conversion import converted, mapped
+from drivesal.model.compatibility import check_finite, check_input, output_name, steering_target
 from drivesal.model.network import Call, Signature, forward, signature
 from drivesal.model.preprocess import Enlarged, Preprocess
-from drivesal.model.score import check, express, looked_at
+from drivesal.model.score import check, express, required_layers
 from drivesal.model.target import Explainable, Target, describe
 from drivesal.types import Frame, Recording
 
 if TYPE_CHECKING:
     from drivesal.types import Floats, Image
 
-    Shown = Recording | Frame | Image | Iterable[Frame] | Iterable[Image]
-    """What `predict` takes."""
+    ImageSource = Recording | Frame | Image | Iterable[Frame] | Iterable[Image]
+    """Accepted by `predict`."""
 
 
 class SteeringModel:
-    """A Keras 3 model joined to its `Preprocess` and to what is explained of it, by default its steering.
+    """A Keras 3 model with its `Preprocess` and the target that is explained, by default its steering.
 
-    `network` is never changed. `target` is what maps explain; the angle that a picture gives stays the card's
-    steering answer, where the network has one. `feed` says where inputs beside the picture come from: a number
-    that is held, or the name of a value that the recording carries; by default the one of the input's own name.
-    `assumed` names what neither the card nor the person said ("input scaling", "unit", "sign"), `angle_assumed`
-    more of that, which counts only where there is an angle; `steers` is False for a network whose number is
-    none. `cut_anew` says that another crop was declared than the one in the card's file. Build one with
-    `load_model`, or directly from a network in memory.
+    `network` is never modified. `target` is what maps explain; `predict` still returns the card's steering
+    prediction if the network has one. `feed` maps each auxiliary input to a constant or to the name of a
+    recorded value, by default the value of the input's own name. `assumed` lists what neither the card nor the
+    user declared ("input scaling", "unit", "sign"); `angle_assumed` lists assumptions that apply only if there
+    is an angle. `steers` is False for a network whose output is not an angle. `cut_anew` marks a crop that was
+    declared and differs from the card's. Build one with `load_model`, or directly from a network in memory.
 
-    Raises ModelError where the network takes no single picture, has not what the target names, or holds weights
-    that are not finite.
+    Raises ModelError if the network does not take exactly one image, lacks what the target names, or has
+    weights that are not finite.
     """
 
     def __init__(
@@ -71,7 +70,7 @@ class SteeringModel:
         check(self.target, network, self.signature)
         self.steering: Target | None = None
         if steers:
-            self.steering = steering_of(self.target, card.target, network, self.signature)
+            self.steering = steering_target(self.target, card.target, network, self.signature)
         self.assumed = assumed if self.steering is None else (*assumed, *angle_assumed)
 
     def __repr__(self) -> str:
@@ -81,29 +80,29 @@ class SteeringModel:
 
     @property
     def name(self) -> str:
-        """The weights' file name, or the network's own name."""
+        """File name of the model, or the network's own name."""
         return self.path.name if self.path else str(self.network.name)
 
     @property
     def kind(self) -> AngleKind:
-        """What the angle of a picture is inside drivesal; the explained number's where there is no angle."""
+        """Kind of the predicted angle in drivesal's convention; the score's kind if there is no angle."""
         return self.target.kind if self.steering is None else self.steering.angle.kind
 
     @property
     def unit(self) -> str:
-        """The unit of the explained number: "deg", "norm" or "score"."""
+        """Unit of the explained score: "deg", "norm" or "score"."""
         return self.target.kind.unit
 
     @property
     def explains_its_answer(self) -> bool:
-        """Whether the explained number is the angle itself."""
+        """Whether the explained score is the predicted angle itself."""
         if self.steering is None:
             return True
         return self.target == self.steering and not self.steering.pre_activation
 
     @functools.cached_property
     def sha256(self) -> str | None:
-        """SHA-256 of the weights file, None for a network in memory."""
+        """SHA-256 of the model's file, None for a network in memory."""
         if self.path is None:
             return None
         with self.path.open("rb") as file:
@@ -111,24 +110,24 @@ class SteeringModel:
 
     @property
     def output_name(self) -> str:
-        """Which output steers, by name, with the element where it gives several numbers."""
+        """Name of the steering output, with the element's index if the output is a vector."""
         if self.steering is None:
             return describe(self.target)
         return output_name(self.steering, self.signature)
 
     def enlarged(self, width: int, height: int) -> Enlarged | None:
-        """What to say where the network is shown more pixels than the crop leaves of such a frame [px].
+        """The upscaling that frames of this size [px] undergo to reach the network's input, else None.
 
-        None where it is not, and where the card says that it was trained on frames of this size, cut so.
-        Raises InputError where nothing is left.
+        None also if the card lists this frame size among its training frames and the crop is the card's. Raises
+        InputError if the crop exceeds the frame.
         """
-        found, known = self.preprocess.enlarged(width, height), self.card.images
-        trained_so = known is not None and not self.cut_anew and (width, height) in known.frames
-        return None if trained_so else found
+        enlarged, training = self.preprocess.enlarged(width, height), self.card.images
+        as_trained = training is not None and not self.cut_anew and (width, height) in training.frames
+        return None if as_trained else enlarged
 
     @functools.cached_property
     def negated(self) -> SteeringModel:
-        """The same model with the explained number's sign turned, for methods that are not odd in it."""
+        """The same model with the score negated, for methods that are not antisymmetric in it."""
         other = copy.copy(self)
         other._sign, other._functions = -self._sign, {}
         return other
@@ -146,143 +145,144 @@ class SteeringModel:
         )
 
     def compiled(self, name: str, make: Callable[[], Any]) -> Any:
-        """What `make` gave when it was first asked for under this name: functions are compiled once a model."""
+        """The cached result of `make` under this name, so that functions are compiled once per model."""
         if name not in self._functions:
             self._functions[name] = make()
         return self._functions[name]
 
-    def score(self, pictures: Any, others: Any = None) -> Any:
-        """The explained number as a differentiable TensorFlow expression, for use inside a compiled function.
+    def score(self, images: Any, auxiliary: Any = None) -> Any:
+        """The explained score as a differentiable TensorFlow expression, for use inside a compiled function.
 
-        pictures: (N, h, w, 3) float tensor, RGB 0..255. Returns (N,), an angle in drivesal's convention
-        (`kind`, left positive), so that a gradient is degrees (or norm) per 1/255 of brightness. It is
-        `answer(inputs(pictures), others)`.
+        `images` is a (N, h, w, 3) float tensor, RGB 0..255. Returns (N,), an angle in drivesal's convention
+        (`kind`, left positive), so that a gradient is in degrees (or norm) per 1/255 of brightness. Equal to
+        `answer(inputs(images), auxiliary)`.
         """
-        return self.answer(self.inputs(pictures), others)
+        return self.answer(self.inputs(images), auxiliary)
 
-    def inputs(self, pictures: Any) -> Any:
-        """(N, h, w, 3) float tensor, RGB 0..255, to what maps are taken at.
+    def inputs(self, images: Any) -> Any:
+        """(N, h, w, 3) float tensor, RGB 0..255, to the tensor at which attributions are computed.
 
-        That is the network's picture input (N, h, w, C), or the picture as it is where the network's colour is
-        no linear map of it.
+        That is the network's image input (N, h, w, C), or the RGB image itself for a nonlinear colour space.
         """
-        return mapped(pictures, self.preprocess) if self.preprocess.linear else pictures
+        return mapped(images, self.preprocess) if self.preprocess.linear else images
 
     def given(self, values: Any) -> Any:
-        """What `inputs` gives to the network's picture input (N, h, w, C)."""
+        """The result of `inputs` to the network's image input (N, h, w, C)."""
         if self.preprocess.linear:
             return values
         return mapped(converted(values, self.preprocess.colour), self.preprocess)
 
     @property
     def converts(self) -> bool:
-        """Whether `given` does anything: HSV, HLS and Lab."""
+        """Whether `given` converts the colour space: HSV, HLS and Lab."""
         return not self.preprocess.linear
 
     @property
     def input_limits(self) -> tuple[Floats, Floats]:
-        """The least and the most that each channel of the network's picture input can be, (C,) each."""
+        """Lower and upper bound of each channel of the network's image input, (C,) each."""
         return self.preprocess.input_limits()
 
-    def answer(self, values: Any, others: Any = None) -> Any:
-        """What `inputs` gives (N, h, w, C), with what `others_of` gives beside it, to (N,)."""
-        return self.inside(self.given(values), others, ())[0]
+    def answer(self, values: Any, auxiliary: Any = None) -> Any:
+        """The explained score (N,) of `inputs`' result (N, h, w, C) and the auxiliary inputs (N, K)."""
+        return self.inside(self.given(values), auxiliary, ())[0]
 
-    def inside(self, values: Any, others: Any, layers: Iterable[Any]) -> tuple[Any, list[Call]]:
-        """The network's picture input to (N,), with the calls of these layers in the same pass, in order."""
-        wanted = list(layers)
+    def inside(self, values: Any, auxiliary: Any, layers: Iterable[Any]) -> tuple[Any, list[Call]]:
+        """The explained score (N,) of the network's image input, and the calls of these layers, in order."""
+        observed = list(layers)
         outputs, calls = forward(
-            self.network, self.arguments(values, others), [*wanted, *looked_at(self.target, self.network)]
+            self.network,
+            self.arguments(values, auxiliary),
+            [*observed, *required_layers(self.target, self.network)],
         )
         score = express(self.target, self.signature, outputs, calls, self.network)
-        kept = [call for call in calls if any(call.layer is one for one in wanted)]
-        return (score if self._sign > 0 else -score), kept
+        recorded = [call for call in calls if any(call.layer is layer for layer in observed)]
+        return (score if self._sign > 0 else -score), recorded
 
-    def arguments(self, values: Any, others: Any) -> list[Any]:
-        """All inputs in the network's order: the image's (N, h, w, C), the auxiliary ones (N, numbers)."""
-        if not self.signature.others:
+    def arguments(self, values: Any, auxiliary: Any) -> list[Any]:
+        """All inputs in the network's order: the image's (N, h, w, C), the auxiliary ones (N, length)."""
+        if not self.signature.auxiliary:
             return [values]
         tf = tensorflow()
-        arguments = list(tf.split(others, [size for _, size in self.signature.others], axis=1))
-        arguments.insert(self.signature.picture, values)
+        arguments = list(tf.split(auxiliary, [size for _, size in self.signature.auxiliary], axis=1))
+        arguments.insert(self.signature.image_index, values)
         return arguments
 
     def others_of(self, frames: Sequence[Frame]) -> Floats:
-        """What goes beside the pictures of these frames, (N, numbers) float32; (N, 0) for most networks.
+        """The auxiliary inputs of these frames, (N, K) float32; (N, 0) for most networks.
 
-        Raises InputError where a frame does not carry a value that an input needs.
+        Raises InputError if a frame lacks a value that an input needs.
         """
-        return fed(frames, self.signature, self.feed)
+        return auxiliary_values(frames, self.signature, self.feed)
 
     @property
     def to_rgb(self) -> Floats:
-        """(C, 3) float32 that takes a gradient at `inputs` to one at RGB 0..255: the chain rule."""
+        """(C, 3) float32 matrix that maps a gradient at `inputs` to one at RGB 0..255, by the chain rule."""
         import numpy as np
 
         return np.eye(3, dtype=np.float32) if self.converts else self.preprocess.colour_map()[0].T
 
-    def _angles(self, pictures: Any, others: Any) -> Any:
-        """(N, h, w, 3) uint8 pictures to the angle, not what is explained."""
+    def _angles(self, images: Any, auxiliary: Any) -> Any:
+        """(N, h, w, 3) uint8 images to the predicted angle, whatever the target."""
         tf = tensorflow()
-        values = self.given(self.inputs(tf.cast(pictures, tf.float32)))
+        values = self.given(self.inputs(tf.cast(images, tf.float32)))
         if self.steering is None:
-            return self.inside(values, others, ())[0]
+            return self.inside(values, auxiliary, ())[0]
         plain = Target(self.steering.angle, self.steering.output, self.steering.bins)
-        outputs, _ = forward(self.network, self.arguments(values, others))
+        outputs, _ = forward(self.network, self.arguments(values, auxiliary))
         return express(plain, self.signature, outputs, (), self.network)
 
-    def predict(self, pictures: Shown, others: Floats | None = None) -> Floats:
-        """The angles (N,) float32, left positive, in the unit of `kind`.
+    def predict(self, images: ImageSource, auxiliary: Floats | None = None) -> Floats:
+        """Predicted angles (N,) float32, left positive, in the unit of `kind`.
 
-        `pictures` are (N, h, w, 3) uint8 RGB of the model's size, as `prepare` gives them. Anything else of
-        frames goes too: a recording, a `Frame` or several, (H, W, 3) or (N, H, W, 3) uint8 RGB of any size:
-        these are prepared (see `batching.batches_of`), while `attribute` and `explain` crop and resize
-        every image, also one of the model's size. `others` is what `others_of` gives, for a network with
-        more inputs than the picture; without it what frames carry. Raises InputError.
+        `images` are (N, h, w, 3) uint8 RGB of the model's size, as returned by `prepare`; or a recording, a
+        `Frame` or several, or (H, W, 3) or (N, H, W, 3) uint8 RGB of any size, which are cropped and resized
+        first (see `batching.batches_of`). `attribute` and `explain`, in contrast, crop and resize every image,
+        even one of the model's size. `auxiliary` (N, K) are the auxiliary inputs in the order of `others_of`,
+        by default the values that the frames carry. Raises InputError.
         """
         import numpy as np
 
         shape = (*self.preprocess.size, 3)
-        array = pictures if isinstance(pictures, np.ndarray) and pictures.dtype == np.uint8 else None
+        array = images if isinstance(images, np.ndarray) and images.dtype == np.uint8 else None
         if array is not None and array.shape[1:] == shape and len(array):
-            if others is None:
-                others = self.others_of([Frame(i, 0.0, picture) for i, picture in enumerate(array)])
-            return self._answers(array, others)
+            if auxiliary is None:
+                auxiliary = self.others_of([Frame(i, 0.0, image) for i, image in enumerate(array)])
+            return self._predict_batch(array, auxiliary)
         from drivesal.model.batching import batches_of
 
-        return np.concatenate([self._answers(*batch) for batch in batches_of(self, pictures, others)])
+        return np.concatenate([self._predict_batch(*batch) for batch in batches_of(self, images, auxiliary)])
 
-    def _answers(self, pictures: Image, others: Floats) -> Floats:
-        """(N, h, w, 3) uint8 pictures of the model's size with (N, numbers) float32 to (N,) float32 angles."""
+    def _predict_batch(self, images: Image, auxiliary: Floats) -> Floats:
+        """(N, h, w, 3) uint8 images of the model's size and (N, K) float32 to (N,) float32 angles."""
         tf = tensorflow()
         height, width = self.preprocess.size
         signature = [
             tf.TensorSpec([None, height, width, 3], tf.uint8),
-            tf.TensorSpec([None, sum(size for _, size in self.signature.others)], tf.float32),
+            tf.TensorSpec([None, sum(size for _, size in self.signature.auxiliary)], tf.float32),
         ]
         function = self.compiled(
             "predict", lambda: tf.function(self._angles, input_signature=signature, autograph=False)
         )
-        answers: Floats = function(pictures, others).numpy()
-        return answers
+        angles: Floats = function(images, auxiliary).numpy()
+        return angles
 
-    def predict_as(self, pictures: Image, others: Floats, preprocess: Preprocess) -> tuple[Floats, Floats]:
-        """`predict` as if the card had this preprocess's colour and scaling; the model stays as it is.
+    def predict_as(self, images: Image, auxiliary: Floats, preprocess: Preprocess) -> tuple[Floats, Floats]:
+        """Predict with another preprocess's colour space and scaling; the model itself is unchanged.
 
-        Nothing is compiled again for another of them; HSV, HLS and Lab are OpenCV's whole numbers. `pictures`
-        are of the model's size; as many channels as the model has. Returns the angles (N,) and the same before
-        a tanh or atan head (N,), which is the angles themselves where the network does not end in one. For a
+        One compiled function serves all of them; HSV, HLS and Lab are OpenCV's integer values. `images` have
+        the model's size, and `preprocess` as many channels as the model. Returns the angles (N,) and the values
+        before a tanh or atan head (N,), equal to the angles if the network does not end in one. Requires a
         model that steers.
         """
-        from drivesal.model.recoloured import predicted_as
+        from drivesal.model.preprocess_override import predict_with_preprocess
 
-        return predicted_as(self, pictures, others, preprocess)
+        return predict_with_preprocess(self, images, auxiliary, preprocess)
 
     def prepare(self, image: Image) -> Image:
-        """A frame (H, W, 3) uint8 RGB to the picture (h, w, 3) that the model sees of it."""
+        """Crop and resize a frame (H, W, 3) uint8 RGB to the model's image (h, w, 3)."""
         return self.preprocess.prepare(image)
 
     def save(self, path: Path) -> None:
-        """Writes the network as `.keras` and its card beside it."""
+        """Write the network as a `.keras` file, and its card next to it."""
         self.network.save(path)
         card_path(path).write_text(card_text(self.card), encoding="utf-8")

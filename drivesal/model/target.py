@@ -1,7 +1,7 @@
-"""What is explained: one number a picture, made of the network's outputs or of a layer inside it.
+"""Targets: what is explained, one number per image computed from the network's outputs or an inner layer.
 
-These are declarations; `score.py` turns them into an expression. `Target` is a steering answer and can stand
-in a card; the others have no left and right.
+These are declarations; `score.py` turns them into an expression. `Target` is a steering prediction and can be
+stored in a card. The other kinds are scores, without left and right.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from drivesal.angle import AngleKind, AngleSpec
 from drivesal.errors import OptionError
 
 SCORE = AngleKind("score")
-"""The kind of a number that is no angle: an activation, a class's score."""
+"""The kind of a number that is not an angle: an activation, a class score."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bins:
-    """An output that gives probabilities over bins of the angle: the expected angle is explained.
+    """An output that is a probability distribution over angle bins; the expected angle is explained.
 
-    The bins' centres are evenly spaced from `low` to `high`, in the angle's unit.
+    The bin centres are evenly spaced from `low` to `high`, in the angle's unit.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -33,13 +33,13 @@ class Bins:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A steering answer.
+    """A steering prediction.
 
-    `output` names one of the model's outputs, or counts it from 0 (or one number of a single output's vector);
-    a sum is written `0.5*left+0.5*right`, one number of a vector `both[1]`; None where there is one output.
-    `angle` says unit, what turns and which sign is left. `bins`: the output is a distribution over angles.
-    `pre_activation`: what goes into the head's tanh or atan is explained, which is the same near straight
-    ahead and does not flatten in sharp turns; the angle itself stays the network's.
+    `output` is the name or index of one of the model's outputs, or the index of an element if the model has a
+    single vector output. Write a sum as `0.5*left+0.5*right` and an element of a vector as `both[1]`; None
+    selects the only output. `angle` declares the unit, what turns and which sign is left. `bins`: the output is
+    a distribution over angles. `pre_activation`: explain the input of the head's tanh or atan, which is
+    equivalent near straight ahead and does not saturate in sharp turns; the predicted angle is unaffected.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -57,9 +57,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """The activation of a layer: the mean over space, summed over the filters; over all where none is named.
+    """The activation of a layer: the spatial mean, summed over `filters`; the mean over all if none is named.
 
-    `layer` is a name, a path inside nested models, or a number as `Model.layers` counts.
+    `layer` is a name, a path inside nested models, or an index into `Model.layers`.
     """
 
     layer: str | int
@@ -67,15 +67,15 @@ class Filters:
 
     @property
     def kind(self) -> AngleKind:
-        """No angle."""
+        """A score, not an angle."""
         return SCORE
 
 
 @dataclass(frozen=True, slots=True)
 class Class:
-    """One class of a classifier, before its softmax or sigmoid.
+    """The logit of one class of a classifier, before its softmax or sigmoid.
 
-    `output` as in `Target`, for a model with several.
+    `output` is as in `Target`, for a model with several outputs.
     """
 
     index: int
@@ -83,15 +83,15 @@ class Class:
 
     @property
     def kind(self) -> AngleKind:
-        """No angle."""
+        """A score, not an angle."""
         return SCORE
 
 
 @dataclass(frozen=True)
 class Function:
-    """Any function of the model's outputs.
+    """Any differentiable function of the model's outputs.
 
-    `function` takes the list of output tensors, (N, …) each, and gives (N,); it must be differentiable.
+    `function` takes the list of output tensors, (N, …) each, and returns (N,).
     """
 
     function: Callable[[list[Any]], Any]
@@ -99,19 +99,19 @@ class Function:
 
     @property
     def kind(self) -> AngleKind:
-        """No angle."""
+        """A score, not an angle."""
         return SCORE
 
 
 @dataclass(frozen=True)
 class Weighted:
-    """A weighted sum of other explained numbers: an angle where all of them are of one kind."""
+    """A weighted sum of other targets; an angle if all of them are angles of the same kind."""
 
     terms: tuple[tuple[float, Explainable], ...]
 
     @property
     def kind(self) -> AngleKind:
-        """The terms' kind where they share one."""
+        """The terms' common kind, else a score."""
         kinds = {term.kind for _, term in self.terms}
         return kinds.pop() if len(kinds) == 1 else SCORE
 
@@ -120,15 +120,15 @@ Explainable = Target | Filters | Class | Function | Weighted
 
 
 def describe(target: Explainable) -> str:
-    """What is explained, as a person reads it: "the steering angle", "conv2d_3, filter 12"."""
+    """Human-readable name of the target: "the steering angle", "conv2d_3, filter 12"."""
     if isinstance(target, Target):
-        what = "the expected angle" if target.bins else "the steering angle"
-        return f"{what} before its activation" if target.pre_activation else what
+        name = "the expected angle" if target.bins else "the steering angle"
+        return f"{name} before its activation" if target.pre_activation else name
     if isinstance(target, Filters):
         if not target.filters:
             return f"layer {target.layer}"
-        many = "filters" if len(target.filters) > 1 else "filter"
-        return f"{target.layer}, {many} {', '.join(map(str, target.filters))}"
+        noun = "filters" if len(target.filters) > 1 else "filter"
+        return f"{target.layer}, {noun} {', '.join(map(str, target.filters))}"
     if isinstance(target, Class):
         return f"class {target.index}"
     if isinstance(target, Weighted):
@@ -138,7 +138,7 @@ def describe(target: Explainable) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One term of a sum of outputs: `weight` × `output`, or one number `element` of it."""
+    """One term of a sum of outputs: `weight` × `output`, or × its element `element`."""
 
     weight: float
     output: str | int | None
@@ -151,10 +151,10 @@ _TERM = re.compile(
 
 
 def terms(output: str | int | None) -> tuple[Term, ...]:
-    """ "0.5*left+0.5*right[1]" to its terms. Raises OptionError for what is no such sum."""
+    """Parse "0.5*left+0.5*right[1]" into its terms. Raises OptionError for other syntax."""
     if not isinstance(output, str):
         return (Term(1.0, output),)
-    found = []
+    parsed = []
     for part in output.replace(" ", "").split("+"):
         match = _TERM.fullmatch(part)
         if match is None:
@@ -165,6 +165,6 @@ def terms(output: str | int | None) -> tuple[Term, ...]:
             )
         name, element = match["name"], match["element"]
         weight = float(match["weight"] or 1) * (-1 if match["sign"] else 1)
-        chosen = int(name) if name.isdigit() else name
-        found.append(Term(weight, chosen, None if element is None else int(element)))
-    return tuple(found)
+        identifier = int(name) if name.isdigit() else name
+        parsed.append(Term(weight, identifier, None if element is None else int(element)))
+    return tuple(parsed)

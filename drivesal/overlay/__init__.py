@@ -1,1 +1,1 @@
-"""The picture: heat on the drive, the steering answer, and what explains both. One file an element."""
+"""The overlay: heat on the frame, the predicted steering, and the legends for both. One file per element."""

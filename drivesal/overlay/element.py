@@ -1,6 +1,6 @@
-"""What an overlay element is, and the registry that the renderer walks.
+"""The base class of overlay elements, and the registry from which the renderer takes them.
 
-A new element is one file in `drivesal/overlay/elements/` with one registered class.
+To add an element, add one file to `drivesal/overlay/elements/` with one registered class.
 """
 
 from __future__ import annotations
@@ -23,57 +23,57 @@ Slot = Literal["panel", "dashboard"]
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """Where an element draws, in pixels of the canvas.
+    """The region of the canvas [px] that an element draws in.
 
-    In the dashboard only `rect` counts. In a panel `rect` is the header bar, `picture` the picture under it,
-    `box` what the model saw in it, and `legends` the cases shown there (none: the plain drive).
+    In the dashboard only `rect` is used. In a panel, `rect` is the header bar, `image` the frame below it,
+    `box` the model's view within the frame, and `legends` the cases shown there (none: the plain frame).
     """
 
     rect: Rect
-    picture: Rect
+    image: Rect
     box: Rect
     legends: tuple[Legend, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class PreparedFrame:
     """One frame, prepared once for all panels.
 
-    `picture` is (h, w, 3) uint8 RGB at the panel's size; `grey` the (bh, bw) uint8 luminance of the box in it.
+    `image` is (h, w, 3) uint8 RGB at the panel's size, `grey` the (bh, bw) uint8 luminance of its box.
     """
 
     shown: Shown
-    picture: Image
+    image: Image
     grey: Image
 
 
 class Element:
-    """One thing on the canvas. Made once for a clip, and once a panel where its slot is "panel"."""
+    """One item on the canvas, created once per clip, or once per panel if its slot is "panel"."""
 
     name: ClassVar[str]
     slot: ClassVar[Slot]
     order: ClassVar[int] = 100
-    """In the dashboard from left to right, in a panel from first drawn to last."""
+    """Position in the dashboard from left to right, or the drawing order in a panel."""
 
     def __init__(self, scene: Scene, style: Style, area: Area) -> None:
         self.scene, self.style, self.area = scene, style, area
 
     @classmethod
     def width(cls, scene: Scene, style: Style, height: int) -> tuple[int, int]:
-        """Least and most width [px] in a dashboard `height` high; (0, 0) where there is nothing to show."""
+        """Minimum and maximum width [px] in a dashboard of this height; (0, 0) if there is nothing to show."""
         return 0, 0
 
     def static(self, canvas: Image) -> None:
-        """Draws what never changes; called once, on the background."""
+        """Draw what never changes. Called once, on the background."""
 
-    def draw(self, canvas: Image, moment: Moment) -> None:
-        """Draws what this frame shows; in the dashboard on a fresh background, in a panel on what is there."""
+    def draw(self, canvas: Image, frame: PreparedFrame) -> None:
+        """Draw one frame: in the dashboard on a fresh background, in a panel over what is already drawn."""
 
     def reset(self) -> None:
-        """Forgets all earlier frames."""
+        """Forget all earlier frames."""
 
     def recall(self, history: Sequence[tuple[float, float, float | None]]) -> None:
-        """Takes (time_s, predicted, truth) of earlier frames, in order, as if they had been drawn."""
+        """Take (time_s, predicted, truth) of earlier frames, in order, as if they had been drawn."""
 
 
 E = TypeVar("E", bound=type[Element])
@@ -81,12 +81,12 @@ _registry: Registry[type[Element]] = Registry("drivesal.overlay.elements")
 
 
 def register(cls: E) -> E:
-    """Class decorator: the renderer draws this element from now on."""
+    """Class decorator that registers an element with the renderer."""
     _registry.add(cls, cls.__module__, cls.name)
     return cls
 
 
 def registered(slot: Slot) -> list[type[Element]]:
-    """The elements of a slot in their order."""
+    """The elements of a slot in order."""
     found = [cls for cls in _registry.items().values() if cls.slot == slot]
     return sorted(found, key=lambda cls: cls.order)

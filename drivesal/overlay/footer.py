@@ -1,4 +1,4 @@
-"""The lines under everything: the caption and the warnings that must stay on screen."""
+"""The footer: the caption, and the warnings that must stay on screen."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A text at `x` px from the left on the footer's row `row`, behind a warning sign where `sign` says so."""
+    """A text at `x` px from the left in row `row` of the footer, after a warning sign if `sign` is set."""
 
     text: str
     x: int
@@ -34,29 +34,29 @@ def _row_height(style: Style) -> int:
 
 
 def lines(scene: Scene, style: Style, width: int) -> list[Line]:
-    """Caption and warnings side by side where they fit, wrapped where they do not, in `width` px."""
+    """Caption and warnings in `width` px, side by side where they fit and wrapped where they do not."""
     placed: list[Line] = []
     x = row = 0
     texts = [(scene.caption, DIM), *((warning, WARNING) for warning in scene.warnings)]
-    room = width - 2 * style.pad
+    available = width - 2 * style.pad
     for text, colour in texts:
         indent = _sign_width(style) if colour is WARNING else 0
-        for number, part in enumerate(style.wrap(text, room - indent, style.size)):
-            wide = indent + style.width(part, style.size)
-            if placed and (number > 0 or x + wide > room):
+        for number, line in enumerate(style.wrap(text, available - indent, style.size)):
+            line_width = indent + style.width(line, style.size)
+            if placed and (number > 0 or x + line_width > available):
                 x, row = 0, row + 1
-            placed.append(Line(part, style.pad + x + indent, row, colour, indent > 0 and number == 0))
-            x += wide + 2 * style.pad
+            placed.append(Line(line, style.pad + x + indent, row, colour, indent > 0 and number == 0))
+            x += line_width + 2 * style.pad
     return placed
 
 
 def _sign_width(style: Style) -> int:
-    """The warning sign and the space behind it [px]."""
+    """Width of the warning sign and the space after it [px]."""
     return round(1.4 * style.size)
 
 
 def _draw_sign(canvas: Image, left: int, middle: int, style: Style) -> None:
-    """An amber triangle with an exclamation mark: the font has none."""
+    """Draw an amber triangle with an exclamation mark; the font has no such character."""
     side = style.size
     top, bottom = middle - side / 2, middle + side / 2 - side * 0.08
     corners = np.array([(left, bottom), (left + side * 1.08, bottom), (left + side * 0.54, top)])
@@ -67,13 +67,13 @@ def _draw_sign(canvas: Image, left: int, middle: int, style: Style) -> None:
 
 
 def height(scene: Scene, style: Style, width: int) -> int:
-    """How many rows of pixels `draw` needs; 0 where there is nothing to say."""
+    """Height that `draw` needs [px]; 0 if there is no text."""
     placed = lines(scene, style, width)
     return (placed[-1].row + 1) * _row_height(style) + style.pad // 2 if placed else 0
 
 
 def draw(canvas: Image, rect: Rect, scene: Scene, style: Style) -> None:
-    """Writes the footer into `rect`."""
+    """Draw the footer into `rect`."""
     for line in lines(scene, style, rect.width):
         middle = rect.top + round((line.row + 0.5) * _row_height(style))
         if line.sign:

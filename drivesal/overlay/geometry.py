@@ -1,4 +1,4 @@
-"""Rectangles of whole pixels on a picture or a canvas."""
+"""Pixel rectangles on an image or a canvas."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Rect:
 
     @property
     def right(self) -> int:
-        """The first column after it."""
+        """The first column to the right of the rectangle."""
         return self.left + self.width
 
     @property
     def bottom(self) -> int:
-        """The first row after it."""
+        """The first row below the rectangle."""
         return self.top + self.height
 
     @property
@@ -33,33 +33,33 @@ class Rect:
         """The row through its centre."""
         return self.top + self.height // 2
 
-    def of(self, picture: Image) -> Image:
-        """The view of `picture` (H, W, 3) inside the rectangle: drawing on it draws on the picture."""
-        return picture[self.top : self.bottom, self.left : self.right]
+    def of(self, image: Image) -> Image:
+        """The view of `image` (H, W, 3) inside the rectangle; drawing on the view draws on the image."""
+        return image[self.top : self.bottom, self.left : self.right]
 
     def shrunk(self, by: int) -> Rect:
-        """The rectangle with `by` pixels less on every side."""
+        """The rectangle without a margin of `by` pixels on every side."""
         return Rect(self.left + by, self.top + by, max(self.width - 2 * by, 0), max(self.height - 2 * by, 0))
 
     def moved(self, left: int, top: int) -> Rect:
-        """The rectangle with its origin moved by (left, top)."""
+        """The rectangle translated by (left, top)."""
         return Rect(self.left + left, self.top + top, self.width, self.height)
 
     def around(self, hole: Rect) -> tuple[Rect, ...]:
-        """What is left when `hole`, which lies inside, is cut out: above, below, left, right; none empty."""
-        parts = (
+        """The rectangles around `hole`, which lies inside: above, below, left, right, without empty ones."""
+        sides = (
             Rect(self.left, self.top, self.width, hole.top - self.top),
             Rect(self.left, hole.bottom, self.width, self.bottom - hole.bottom),
             Rect(self.left, hole.top, hole.left - self.left, hole.height),
             Rect(hole.right, hole.top, self.right - hole.right, hole.height),
         )
-        return tuple(part for part in parts if part.width > 0 and part.height > 0)
+        return tuple(side for side in sides if side.width > 0 and side.height > 0)
 
 
 def scaled_box(box: tuple[int, int, int, int], source: tuple[int, int], target: tuple[int, int]) -> Rect:
-    """`box` (left, top, right, bottom) of a (width, height) source on the source resized to `target`.
+    """`box` (left, top, right, bottom) of a (width, height) source, after resizing the source to `target`.
 
-    Edges are rounded to the nearest pixel and kept inside; at least one pixel is left.
+    Edges are rounded to the nearest pixel and kept inside; the result has at least one pixel.
     """
     edges = []
     for start, end, size, goal in zip(box[:2], box[2:], source, target, strict=True):

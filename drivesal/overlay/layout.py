@@ -1,4 +1,4 @@
-"""Where everything lies on the canvas, computed once for a clip."""
+"""The layout of the canvas, computed once per clip."""
 
 from __future__ import annotations
 
@@ -16,25 +16,26 @@ if TYPE_CHECKING:
     from drivesal.overlay.content import Legend, Scene
 
 WIDEST = 1920
-"""Of a canvas whose width nobody gave [px]."""
+"""Largest default width of a canvas [px]."""
 HIGHEST = 1440
-"""Of a canvas [px], unless a greater width was asked for."""
+"""Largest height of a canvas [px], unless a larger width is requested."""
 NARROWEST = 480
-"""Of a canvas, and of a panel on its own where the canvas has the room [px]."""
-_LEAST_WIDTH, _LEAST_PANEL, _MOST_WIDTH = 320, 160, 7680
+"""Smallest default width of a canvas, and of a single panel if the canvas is wide enough [px]."""
+_MIN_WIDTH, _MIN_PANEL, _MAX_WIDTH = 320, 160, 7680
 
 
 @dataclass(frozen=True, slots=True)
 class LayoutPlan:
-    """The canvas: `size` (width, height) [px], even and a multiple of 4; `picture` (width, height) of a panel.
+    """The layout of a canvas.
 
-    `box` is what the model saw, in a panel's picture; `header` how every header is arranged; `dashboard` the
-    elements of the strip with their areas.
+    `size` is (width, height) [px], an even width and a height that is a multiple of 4; `image_size` (width,
+    height) that of the frame in a panel; `box` the model's view within that frame; `header` the arrangement of
+    every panel header; `dashboard` the dashboard's elements with their areas.
     """
 
     size: tuple[int, int]
     style: Style
-    picture: tuple[int, int]
+    image_size: tuple[int, int]
     box: Rect
     panels: tuple[Area, ...]
     header: Header
@@ -44,7 +45,7 @@ class LayoutPlan:
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
-    """How many panels beside and above one another, and which cases each shows."""
+    """The number of columns of panels, and the cases that each panel shows."""
 
     columns: int
     cases: tuple[tuple[Legend, ...], ...]
@@ -55,30 +56,30 @@ class _Grid:
 
 
 def plan(scene: Scene) -> LayoutPlan:
-    """The layout of a scene. Raises OptionError for a width that nothing legible fits into."""
+    """The layout of a scene. Raises OptionError for a width that is too small or too large."""
     grid = _grid(scene)
-    wanted = _wanted_width(scene, grid.columns)
-    width = wanted or WIDEST
-    # Lettering follows the canvas and the canvas follows what its lettering leaves to the pictures.
+    requested = _requested_width(scene, grid.columns)
+    width = requested or WIDEST
+    # The font size depends on the canvas, and the canvas on the space that the text leaves for the images.
     for _ in range(4):
         gap = max(4, width // 240)
-        style, header, picture, cell = _measure(scene, grid, width, gap, wanted is None)
-        shrunk = wanted or min(max(NARROWEST, grid.columns * cell + (grid.columns - 1) * gap), WIDEST)
+        style, header, image_size, cell = _measure(scene, grid, width, gap, requested is None)
+        shrunk = requested or min(max(NARROWEST, grid.columns * cell + (grid.columns - 1) * gap), WIDEST)
         shrunk += shrunk % 2
         if shrunk == width:
             break
         width = shrunk
-    return _place(scene, grid, width, gap, style, header, picture, cell)
+    return _place(scene, grid, width, gap, style, header, image_size, cell)
 
 
-def _wanted_width(scene: Scene, columns: int) -> int | None:
-    """The width that was asked for, made even; None for the default."""
+def _requested_width(scene: Scene, columns: int) -> int | None:
+    """The requested width, rounded down to an even number; None for the default."""
     if scene.width is None:
         return None
-    least = max(_LEAST_WIDTH, _LEAST_PANEL * columns)
-    if not least <= scene.width <= _MOST_WIDTH:
+    least = max(_MIN_WIDTH, _MIN_PANEL * columns)
+    if not least <= scene.width <= _MAX_WIDTH:
         raise OptionError(
-            f"a width of {least} to {_MOST_WIDTH} pixels for {columns} panels beside one another",
+            f"a width of {least} to {_MAX_WIDTH} pixels for {columns} panels side by side",
             f"{scene.width} came",
             "choose one in that range, or another layout",
         )
@@ -86,55 +87,55 @@ def _wanted_width(scene: Scene, columns: int) -> int | None:
 
 
 def _grid(scene: Scene) -> _Grid:
-    """The plain drive and one panel a case, or one panel with all cases; columns to suit pictures and width."""
+    """The plain frame and one panel per case, or one panel with all cases, in the best number of columns."""
     if scene.layout == "single":
         return _Grid(1, (scene.legends,))
     cases: tuple[tuple[Legend, ...], ...] = ((), *((legend,) for legend in scene.legends))
     if scene.layout == "row":
         return _Grid(len(cases), cases)
-    most = len(cases) if scene.width is None else min(len(cases), max(scene.width // _LEAST_PANEL, 1))
-    return _Grid(max(range(1, most + 1), key=lambda columns: _worth(scene, columns, len(cases))), cases)
+    most = len(cases) if scene.width is None else min(len(cases), max(scene.width // _MIN_PANEL, 1))
+    return _Grid(max(range(1, most + 1), key=lambda columns: _column_score(scene, columns, len(cases))), cases)
 
 
-def _worth(scene: Scene, columns: int, count: int) -> float:
-    """How wide panels get on a 16:9 screen in so many columns, less for cells that stay empty."""
+def _column_score(scene: Scene, columns: int, count: int) -> float:
+    """Width of panels on a 16:9 screen with this many columns, reduced by the fraction of empty cells."""
     rows = -(-count // columns)
-    wide, high = 1920 / columns, (1080 - 200) / rows - 32
-    across, down = scene.frame_size
-    return min(wide, high * across / down) * count / (rows * columns)
+    cell_width, cell_height = 1920 / columns, (1080 - 200) / rows - 32
+    frame_width, frame_height = scene.frame_size
+    return min(cell_width, cell_height * frame_width / frame_height) * count / (rows * columns)
 
 
 def _measure(
     scene: Scene, grid: _Grid, width: int, gap: int, native: bool
 ) -> tuple[Style, Header, tuple[int, int], int]:
-    """Lettering, header, (width, height) of a picture and the width of its cell on a canvas `width` px wide.
+    """Style, header, (width, height) of the images and the width of their cells on a canvas `width` px wide.
 
-    `native` keeps pictures from growing beyond the recording's own size (or 480 px).
+    `native` limits images to the recording's own width (or 480 px).
     """
-    across, down = scene.frame_size
+    frame_width, frame_height = scene.frame_size
     cell = (width - gap * (grid.columns - 1)) // grid.columns
     if native:
-        cell = min(cell, max(across, NARROWEST))
-    least = NARROWEST if grid.columns == 1 else _LEAST_PANEL
+        cell = min(cell, max(frame_width, NARROWEST))
+    least = NARROWEST if grid.columns == 1 else _MIN_PANEL
     while True:
         style = Style.of(width, cell)
         header = arrange(style, scene.legends, cell, max(len(legends) for legends in grid.cases))
-        others = grid.rows * (header.height + gap) + _strip(scene, style, width)[1] + gap
-        others += footer.height(scene, style, width)
-        room = (max(HIGHEST, 0 if native else width) - others - 3) // grid.rows
-        picture_width, picture_height = cell, round(cell * down / across)
-        if picture_height > max(room, 64):
-            picture_height = max(room, 64)
-            picture_width = round(picture_height * across / down)
-        picture = max(picture_width, 2), max(picture_height, 2)
-        needed = min(max(picture[0], least), cell)
+        reserved = grid.rows * (header.height + gap) + _dashboard(scene, style, width)[1] + gap
+        reserved += footer.height(scene, style, width)
+        available = (max(HIGHEST, 0 if native else width) - reserved - 3) // grid.rows
+        image_width, image_height = cell, round(cell * frame_height / frame_width)
+        if image_height > max(available, 64):
+            image_height = max(available, 64)
+            image_width = round(image_height * frame_width / frame_height)
+        image_size = max(image_width, 2), max(image_height, 2)
+        needed = min(max(image_size[0], least), cell)
         if needed == cell:
-            return style, header, picture, cell
-        cell = needed  # the header over a picture that must be narrower may need more lines
+            return style, header, image_size, cell
+        cell = needed  # the header above a narrower image may need more lines
 
 
-def _strip(scene: Scene, style: Style, width: int) -> tuple[list[tuple[type[Element], Rect]], int]:
-    """The dashboard's elements in rows as wide as fit, with the origin at its top left; and its height [px]."""
+def _dashboard(scene: Scene, style: Style, width: int) -> tuple[list[tuple[type[Element], Rect]], int]:
+    """The dashboard's elements in rows that fit the width, relative to its top left, and its height [px]."""
     row_height = round(9.6 * style.size)
     rows: list[list[tuple[type[Element], int, int]]] = [[]]
     for cls in registered("dashboard"):
@@ -153,7 +154,7 @@ def _strip(scene: Scene, style: Style, width: int) -> tuple[list[tuple[type[Elem
             spare -= grown
             placed.append((cls, Rect(x, number * row_height, least + grown, row_height)))
             x += least + grown
-        if spare:  # nothing stretches: in the middle it looks meant
+        if spare:  # no element can grow: centre the row
             placed = [(cls, r.moved(spare // 2, 0) if r.top == number * row_height else r) for cls, r in placed]
     return placed, len(rows) * row_height if placed else 0
 
@@ -165,24 +166,24 @@ def _place(
     gap: int,
     style: Style,
     header: Header,
-    picture: tuple[int, int],
+    image_size: tuple[int, int],
     cell: int,
 ) -> LayoutPlan:
-    """Puts the measured parts on the canvas; a last row that is not full stands in the middle."""
-    box = scaled_box(scene.box, scene.frame_size, picture)
-    pitch = header.height + picture[1] + gap
+    """Place the measured items on the canvas; an incomplete last row is centred."""
+    box = scaled_box(scene.box, scene.frame_size, image_size)
+    pitch = header.height + image_size[1] + gap
     panels = []
     for number, legends in enumerate(grid.cases):
         row, column = divmod(number, grid.columns)
-        beside = min(grid.columns, len(grid.cases) - row * grid.columns)
-        left = (width - beside * cell - (beside - 1) * gap) // 2 + column * (cell + gap)
+        in_row = min(grid.columns, len(grid.cases) - row * grid.columns)
+        left = (width - in_row * cell - (in_row - 1) * gap) // 2 + column * (cell + gap)
         rect = Rect(left, row * pitch, cell, header.height)
-        shown = Rect(left + (cell - picture[0]) // 2, rect.bottom, *picture)
-        panels.append(Area(rect, shown, box.moved(shown.left, shown.top), legends))
+        image = Rect(left + (cell - image_size[0]) // 2, rect.bottom, *image_size)
+        panels.append(Area(rect, image, box.moved(image.left, image.top), legends))
     top = grid.rows * pitch
-    strip, strip_height = _strip(scene, style, width)
-    nothing = Rect(0, 0, 0, 0)
-    dashboard = tuple((cls, Area(rect.moved(0, top), nothing, nothing)) for cls, rect in strip)
-    foot = Rect(0, top + strip_height, width, footer.height(scene, style, width))
-    height = -(-foot.bottom // 4) * 4  # the writer takes such frames without copying them
-    return LayoutPlan((width, height), style, picture, box, tuple(panels), header, dashboard, foot)
+    instruments, dashboard_height = _dashboard(scene, style, width)
+    empty = Rect(0, 0, 0, 0)
+    dashboard = tuple((cls, Area(rect.moved(0, top), empty, empty)) for cls, rect in instruments)
+    foot = Rect(0, top + dashboard_height, width, footer.height(scene, style, width))
+    height = -(-foot.bottom // 4) * 4  # the video writer takes frames of such a height without copying
+    return LayoutPlan((width, height), style, image_size, box, tuple(panels), header, dashboard, foot)

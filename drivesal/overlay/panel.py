@@ -1,4 +1,4 @@
-"""One picture with heat on it and nothing around it, as a page shows it."""
+"""A single panel: the frame with heat and without header or dashboard, for the review page."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drivesal.overlay.backdrop import Preparer
+from drivesal.overlay.backdrop import FramePreparer
 from drivesal.overlay.element import Area
+from drivesal.overlay.elements.empty_heat import EmptyHeatNote
 from drivesal.overlay.elements.heat import Heat
-from drivesal.overlay.elements.silence import Silence
 from drivesal.overlay.geometry import Rect, scaled_box
 from drivesal.overlay.style import Style
 
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
 
 class Panel:
-    """Draws frames of a scene with the heat of `legends`, none for the plain frame, at `size` (width, height).
+    """Draws frames of a scene at `size` (width, height) with the heat of `legends`; none for the plain frame.
 
-    The heat is that of the video's panels. One panel serves one thread.
+    The heat is drawn as in the video's panels. A panel must be used by one thread only.
     """
 
     def __init__(self, scene: Scene, legends: tuple[Legend, ...], size: tuple[int, int]) -> None:
-        whole = Rect(0, 0, *size)
+        image = Rect(0, 0, *size)
         box = scaled_box(scene.box, scene.frame_size, size)
-        self._prepare = Preparer(size, box)
-        style, area = Style.of(size[0], size[0]), Area(Rect(0, 0, 0, 0), whole, box, legends)
-        self._elements = [Heat(scene, style, area), Silence(scene, style, area)]
+        self._preparer = FramePreparer(size, box)
+        style, area = Style.of(size[0], size[0]), Area(Rect(0, 0, 0, 0), image, box, legends)
+        self._elements = [Heat(scene, style, area), EmptyHeatNote(scene, style, area)]
         self._canvas = np.empty((size[1], size[0], 3), np.uint8)
 
     def draw(self, shown: Shown) -> Image:
-        """(height, width, 3) uint8 RGB, valid until the next call."""
-        moment = self._prepare.moment(shown)
+        """The drawn frame, (height, width, 3) uint8 RGB, valid until the next call."""
+        frame = self._preparer.prepare(shown)
         for element in self._elements:
-            element.draw(self._canvas, moment)
+            element.draw(self._canvas, frame)
         return self._canvas

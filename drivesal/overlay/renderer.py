@@ -1,4 +1,4 @@
-"""Draws frames of a drive with heat, steering and what explains them."""
+"""Draws frames of a drive with heat, steering and legends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from drivesal.errors import OptionError
 from drivesal.overlay import footer
-from drivesal.overlay.backdrop import Preparer
+from drivesal.overlay.backdrop import FramePreparer
 from drivesal.overlay.element import Element, registered
 from drivesal.overlay.layout import plan
 from drivesal.overlay.palette import BACKGROUND, SURFACE
@@ -21,11 +21,10 @@ if TYPE_CHECKING:
 
 
 class Renderer:
-    """The overlay of one clip.
+    """Draws the overlay of one clip.
 
-    Elements keep what they need of earlier frames (the trace: ten seconds), so frames come in order. One
-    renderer serves one thread. Raises OptionError for a width, an opacity, a layout or a colour map that
-    cannot be drawn.
+    Frames must be drawn in order, since elements remember earlier frames (the trace: ten seconds). A renderer
+    must be used by one thread only. Raises OptionError for an invalid width, opacity, layout or colour map.
     """
 
     def __init__(self, scene: Scene) -> None:
@@ -33,7 +32,7 @@ class Renderer:
         self.scene = scene
         self.plan = plan(scene)
         width, height = self.plan.size
-        self._prepare = Preparer(self.plan.picture, self.plan.box)
+        self._preparer = FramePreparer(self.plan.image_size, self.plan.box)
         style = self.plan.style
         self._instruments = [cls(scene, style, area) for cls, area in self.plan.dashboard]
         self._elements: list[Element] = [
@@ -42,15 +41,15 @@ class Renderer:
         self._elements += self._instruments
         self._canvas = np.empty((height, width, 3), np.uint8)
         self._canvas[:] = BACKGROUND
-        self._surface()
+        self._fill_dashboard()
         for element in self._elements:
             element.static(self._canvas)
         footer.draw(self._canvas, self.plan.footer, scene, style)
-        # What an instrument draws over is taken from here for the next frame.
-        self._fresh = [element.area.rect.of(self._canvas).copy() for element in self._instruments]
+        # The background of each instrument, restored before the next frame is drawn.
+        self._backgrounds = [element.area.rect.of(self._canvas).copy() for element in self._instruments]
 
-    def _surface(self) -> None:
-        """Gives the whole strip one background, also where no instrument stands."""
+    def _fill_dashboard(self) -> None:
+        """Fill the whole dashboard with one background, including the gaps between instruments."""
         rects = [instrument.area.rect for instrument in self._instruments]
         if rects:
             top, bottom = min(rect.top for rect in rects), max(rect.bottom for rect in rects)
@@ -62,23 +61,23 @@ class Renderer:
         return self.plan.size
 
     def draw(self, shown: Shown) -> Image:
-        """The canvas (height, width, 3) uint8 RGB with this frame on it.
+        """The canvas (height, width, 3) uint8 RGB with this frame drawn.
 
-        It is the renderer's own buffer, which the next call draws over: copy it to keep it. Raises ValueError
-        where the image is not of the scene's frame size, KeyError where a case has no heat.
+        The canvas is the renderer's own buffer, which the next call overwrites; copy it to keep it. Raises
+        ValueError if the image does not have the scene's frame size, KeyError if a case has no heat.
         """
         width, height = self.scene.frame_size
         if shown.image.shape != (height, width, 3):
             raise ValueError(f"the scene is for {width}x{height} RGB frames, not shape {shown.image.shape}")
-        moment = self._prepare.moment(shown)
-        for instrument, fresh in zip(self._instruments, self._fresh, strict=True):
-            instrument.area.rect.of(self._canvas)[:] = fresh
+        frame = self._preparer.prepare(shown)
+        for instrument, background in zip(self._instruments, self._backgrounds, strict=True):
+            instrument.area.rect.of(self._canvas)[:] = background
         for element in self._elements:
-            element.draw(self._canvas, moment)
+            element.draw(self._canvas, frame)
         return self._canvas
 
     def reset(self, history: Iterable[tuple[float, float, float | None]] = ()) -> None:
-        """Forgets earlier frames; `history` are (time_s, predicted, truth) in order to begin with instead."""
+        """Forget earlier frames, and start with `history` instead: (time_s, predicted, truth) in order."""
         rows = list(history)
         for element in self._elements:
             element.reset()
@@ -92,7 +91,7 @@ def _check(scene: Scene) -> None:
         raise OptionError("the layout grid, row or single", f"{scene.layout!r} came", "choose one of them")
     if scene.layout == "single" and scene.colormap is not None and len(scene.legends) > 1:
         raise OptionError(
-            "one case for a colour map in the layout single",
-            f"there are {len(scene.legends)}, which only their own colours tell apart",
-            "leave the colour map out or choose the layout grid",
+            "a single case for a colour map in the layout single",
+            f"there are {len(scene.legends)}, which only their own colours distinguish",
+            "omit the colour map or choose the layout grid",
         )

@@ -1,4 +1,4 @@
-"""Lettering: one font, sizes that follow the canvas, and text that is measured before it is drawn."""
+"""Text rendering: one font, sizes derived from the canvas, and measured, fitted and wrapped text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 BOLD = 600
 _CAPITALS = 0.75
-"""Height of a capital letter as a share of the size, measured on OpenCV's built-in font."""
+"""Height of a capital letter as a fraction of the font size, measured on OpenCV's built-in font."""
 
 
 def _font() -> Any:
@@ -22,7 +22,7 @@ def _font() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """The sizes of one canvas [px]: `size` of its text, `header` of the text above the pictures."""
+    """Font sizes of one canvas [px]: `size` of its text, `header` of the text in panel headers."""
 
     size: int
     header: int
@@ -30,46 +30,46 @@ class Style:
 
     @classmethod
     def of(cls, canvas_width: int, panel_width: int) -> Style:
-        """12 px on a canvas of 480 and below, 20 on one of 1920, and so on; less over narrow panels."""
+        """Sizes for a canvas: 12 px up to a width of 480, 20 px at 1920, and so on; less over narrow panels."""
         size = max(12, round(12 + (canvas_width - 480) / 180))
         return cls(size, max(12, min(size, round(panel_width / 20))))
 
     @property
     def pad(self) -> int:
-        """The space between things that do not belong together [px]."""
+        """Space between unrelated items [px]."""
         return max(6, round(0.7 * self.size))
 
     @property
     def stroke(self) -> int:
-        """The width of a curve [px]."""
+        """Line width of a curve [px]."""
         return max(1, round(self.size / 8))
 
     def width(self, text: str, size: int, weight: int = 400) -> int:
-        """How wide `text` is [px]."""
+        """Width of `text` [px]."""
         if not text:
             return 0
         left, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), self.face, size, weight)
         return int(left + width)
 
-    def fit(self, text: str, room: int, size: int, weight: int = 400) -> str:
-        """`text`, or as much of its start as fits into `room` [px] with "…" behind it; "" if nothing does."""
-        if self.width(text, size, weight) <= room:
+    def fit(self, text: str, available: int, size: int, weight: int = 400) -> str:
+        """`text`, or its longest prefix that fits into `available` [px] followed by "…"; "" if none fits."""
+        if self.width(text, size, weight) <= available:
             return text
         for end in range(len(text) - 1, 0, -1):
-            short = text[:end].rstrip() + "…"
-            if self.width(short, size, weight) <= room:
-                return short
+            shortened = text[:end].rstrip() + "…"
+            if self.width(shortened, size, weight) <= available:
+                return shortened
         return ""
 
-    def wrap(self, text: str, room: int, size: int) -> list[str]:
-        """`text` broken at spaces into lines no wider than `room` [px]; a word that is wider is shortened."""
+    def wrap(self, text: str, available: int, size: int) -> list[str]:
+        """`text` broken at spaces into lines no wider than `available` [px]; a wider word is shortened."""
         lines: list[str] = []
         for word in text.split():
-            longer = f"{lines[-1]} {word}" if lines else word
-            if lines and self.width(longer, size) <= room:
-                lines[-1] = longer
+            extended = f"{lines[-1]} {word}" if lines else word
+            if lines and self.width(extended, size) <= available:
+                lines[-1] = extended
             else:
-                lines.append(self.fit(word, room, size))
+                lines.append(self.fit(word, available, size))
         return lines
 
     def draw(
@@ -83,7 +83,7 @@ class Style:
         weight: int = 400,
         align: Literal["left", "right", "centre"] = "left",
     ) -> None:
-        """Writes `text` with the capitals' middle on row `middle` and its left, right or centre at `x`."""
+        """Draw `text` with its left, right or centre at `x` and its capitals vertically centred on `middle`."""
         if not text:
             return
         if align != "left":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from drivesal.evaluation.input_scaling import check_scaling_of_frames
 from drivesal.evaluation.model_warnings import ModelWarnings, without_duplicates
 from drivesal.explanation.study import Study
-from drivesal.model.domain import unlike_training
+from drivesal.model.domain_shift import detect_domain_shift
 from drivesal.recordings.labels.comparing import truths
 from drivesal.rendering.request import Request
 from drivesal.types import Recording
@@ -29,4 +29,4 @@ def doubts_of(
     scaling = check_scaling_of_frames(model, truths(frames, recording, model.kind), request.explain.batch_size)
     images = [frame.image for frame in frames]
     times_s = [frame.time_s for frame in frames]
-    return without_duplicates(better, scaling, unlike_training(model.card, images, times_s, recording.info))
+    return without_duplicates(better, scaling, detect_domain_shift(model.card, images, times_s, recording.info))

@@ -15,7 +15,7 @@ import numpy as np
 
 from drivesal.evaluation.advice import next_command
 from drivesal.evaluation.crop_views import collector_for
-from drivesal.evaluation.magnitude import label_metadata
+from drivesal.evaluation.prediction_scale import label_metadata
 from drivesal.evaluation.quick_check import better_setting
 from drivesal.explanation.explainer import Explainer
 from drivesal.explanation.frame_batches import Batch, batches, nothing_decoded

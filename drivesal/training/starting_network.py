@@ -89,8 +89,8 @@ def from_model(model: SteeringModel, angles: Floats, seed: int) -> StartingNetwo
     came = None
     if target is None or target.bins is not None:
         came = "has no output that is an angle"
-    elif model.signature.others:
-        came = f"has {1 + len(model.signature.others)} inputs"
+    elif model.signature.auxiliary:
+        came = f"has {1 + len(model.signature.auxiliary)} inputs"
     elif len(outputs) != 1 or any(size not in (None, 1) for size in outputs[0][1]):
         came = f"gives several numbers as {', '.join(name for name, _ in outputs)}"
     if target is None or came is not None:

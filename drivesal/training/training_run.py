@@ -12,7 +12,7 @@ import numpy as np
 from drivesal.errors import LabelError, Stopped
 from drivesal.evaluation.metrics import errors
 from drivesal.model.card import Card, encode_picture
-from drivesal.model.domain import MOST, TrainingImages, in_segments, training_images
+from drivesal.model.domain_shift import MOST, TrainingImages, in_segments, training_images
 from drivesal.model.steering_model import SteeringModel
 from drivesal.training.batches import batches, network_input
 from drivesal.training.fit import Row, TrainingPlan, fit

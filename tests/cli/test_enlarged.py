@@ -10,7 +10,7 @@ import pytest
 
 from drivesal.cli._trained import told_input
 from drivesal.model.card import card_path
-from drivesal.model.domain import training_images
+from drivesal.model.domain_shift import training_images
 from drivesal.model.preprocess import Crop, Preprocess
 from tests.clips import make_clip
 

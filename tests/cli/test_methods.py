@@ -123,7 +123,7 @@ def test_a_class_of_a_classifier(inside, clip, tmp_path):
     assert list(json.loads(ran.out)["totals"]) == ["magnitude"]
     ran = inside("video", clip, "--model", path, "--overwrite")
     assert ran.code == 1
-    assert "gives 4 numbers" in ran.err
+    assert "has 4 elements" in ran.err
 
 
 def test_bins_are_read_as_their_expected_angle(inside, clip, tmp_path):

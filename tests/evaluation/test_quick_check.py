@@ -9,7 +9,7 @@ import pytest
 from drivesal.angle import AngleSpec
 from drivesal.evaluation.candidates import crops_for
 from drivesal.evaluation.crop_views import CropViewCollector
-from drivesal.evaluation.magnitude import LabelMetadata, check_magnitude
+from drivesal.evaluation.prediction_scale import LabelMetadata, check_magnitude
 from drivesal.evaluation.quick_check import better_setting
 from drivesal.model.preprocess import Crop
 from tests.evaluation.test_setting_search import FRAME, RIGHT, red_follower, road, smooth

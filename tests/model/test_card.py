@@ -25,11 +25,11 @@ def write(tmp_path, change):
     return path
 
 
-def test_a_card_comes_back_as_it_was(tmp_path):
+def test_a_card_survives_a_round_trip(tmp_path):
     assert read_card(write(tmp_path, lambda data: None)) == CARD
 
 
-def test_a_card_of_a_distribution_and_of_a_linearised_head_comes_back(tmp_path):
+def test_cards_with_bins_and_pre_activation_survive_a_round_trip(tmp_path):
     for target in (
         Target(CARD.target.angle, "angle", Bins(-1.0, 1.0)),
         Target(CARD.target.angle, "0.5*left+0.5*right", pre_activation=True),
@@ -40,14 +40,14 @@ def test_a_card_of_a_distribution_and_of_a_linearised_head_comes_back(tmp_path):
         assert read_card(path).target == target
 
 
-def test_a_card_that_does_not_know_bins_is_read(tmp_path):
+def test_a_card_without_a_bins_field_is_read(tmp_path):
     def older(data):
         del data["target"]["bins"], data["target"]["pre_activation"]
 
     assert read_card(write(tmp_path, older)) == CARD
 
 
-def test_the_card_lies_beside_the_weights(tmp_path):
+def test_the_card_is_in_the_folder_of_the_weights(tmp_path):
     assert card_path(tmp_path / "m.keras") == tmp_path / "m.keras.card.json"
 
 
@@ -79,7 +79,7 @@ def test_an_error_names_the_field(tmp_path, change, named):
     "values", [{"scale": one} for one in (1e308, -1e308, 1e300, 1e-320, float("nan"), float("inf"), 0.0)]
     + [{"offset": 1e308}, {"offset": float("-inf")}],
 )  # fmt: skip
-def test_a_scaling_that_is_none_is_one_line_without_a_warning(tmp_path, values):
+def test_an_invalid_scaling_is_refused_in_one_line_without_a_warning(tmp_path, values):
     path = write(tmp_path, lambda data: data["preprocess"].update(values))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -88,28 +88,30 @@ def test_a_scaling_that_is_none_is_one_line_without_a_warning(tmp_path, values):
     assert "\n" not in str(error.value)
 
 
-def test_a_card_with_one_column_of_pixels_says_how_all_are_written(tmp_path):
+def test_a_card_with_one_column_of_pixels_explains_the_notation(tmp_path):
     path = write(tmp_path, lambda data: data["preprocess"]["crop"].update(columns=[0.0, 1.0]))
-    with pytest.raises(ModelError, match=r"preprocess\.crop .*columns 0:1 in pixels are a single one; .*0:0"):
+    with pytest.raises(
+        ModelError, match=r"preprocess\.crop .*columns 0:1 in pixels select a single one; .*0:0"
+    ):
         read_card(path)
     path = write(tmp_path, lambda data: data["preprocess"]["crop"].pop("columns"))
     assert read_card(path) == CARD
 
 
-def test_text_that_is_no_json(tmp_path):
+def test_invalid_json(tmp_path):
     path = tmp_path / "card.json"
     path.write_text("{")
     with pytest.raises(ModelError, match="cannot be read"):
         read_card(path)
 
 
-def test_the_mean_picture_comes_back_exactly():
-    picture = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
-    card = Card(CARD.preprocess, CARD.target, encode_picture(picture))
-    assert np.array_equal(card.mean(), picture)
+def test_the_mean_image_survives_a_round_trip():
+    image = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    card = Card(CARD.preprocess, CARD.target, encode_picture(image))
+    assert np.array_equal(card.mean(), image)
 
 
 @pytest.mark.parametrize("text", ["####", "", encode_picture(np.zeros((3, 3, 3), np.uint8))])
-def test_a_mean_picture_that_is_none(text):
+def test_an_invalid_mean_image(text):
     with pytest.raises(ModelError, match="mean_picture"):
         Card(CARD.preprocess, CARD.target, text).mean()

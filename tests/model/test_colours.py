@@ -1,4 +1,4 @@
-"""Colours as OpenCV makes them, their gradients, and every method on a network that is fed them."""
+"""Colour spaces as in OpenCV, their gradients, and every attribution method on networks that use them."""
 
 import dataclasses
 import itertools
@@ -11,8 +11,8 @@ from drivesal.attribution.registry import methods
 from drivesal.errors import ModelError
 from drivesal.model.backend import keras, tensorflow
 from drivesal.model.card import card_path, read_card
+from drivesal.model.colour_conversion import converted
 from drivesal.model.colours import COLOURS, colour_named, is_linear, limits, linear_map
-from drivesal.model.conversion import converted
 from drivesal.model.preprocess import Preprocess
 from drivesal.training.batches import network_input
 from tests.models import context, convolutional, pictures, seen, steering
@@ -25,12 +25,12 @@ CODES = {
     "HLS": cv2.COLOR_RGB2HLS,
     "Lab": cv2.COLOR_RGB2LAB,
 }
-CURVED = ["HSV", "HLS", "Lab"]
+NONLINEAR = ["HSV", "HLS", "Lab"]
 SIZE = (24, 32)
 
 
 def colours_of_all_kinds():
-    """(1, N, 3) uint8: extremes, greys, hardly coloured, dark and random ones."""
+    """(1, N, 3) uint8: extremes, greys, nearly grey, dark and random colours."""
     ends = np.array(list(itertools.product([0, 1, 2, 127, 128, 253, 254, 255], repeat=3)))
     greys = np.repeat(np.arange(256)[:, None], 3, axis=1)
     rng = np.random.default_rng(0)
@@ -38,38 +38,38 @@ def colours_of_all_kinds():
     return np.concatenate([ends, greys, near, rng.integers(0, 256, (20000, 3))]).astype(np.uint8)[None]
 
 
-def made(colour, rgb):
-    """(1, N, 3) float of an (1, N, 3) picture: what the network would be fed unscaled."""
+def network_colour(colour, rgb):
+    """The unscaled network input (1, N, 3) float of an (1, N, 3) image."""
     if is_linear(colour):
         matrix, shift = linear_map(colour)
-        return np.clip(rgb @ matrix + shift, 0, 255)  # OpenCV's uint8 ends there
+        return np.clip(rgb @ matrix + shift, 0, 255)  # as OpenCV's uint8 saturates
     return converted(tensorflow().constant(rgb[None], tensorflow().float32), colour).numpy()[0]
 
 
 @pytest.mark.parametrize("colour", CODES)
-def test_a_colour_is_opencvs_within_its_rounding(colour):
+def test_colours_match_opencv_within_rounding(colour):
     rgb = colours_of_all_kinds()
     expected = cv2.cvtColor(rgb, CODES[colour]).astype(np.float64)
-    off = np.abs(made(colour, rgb) - expected)
-    if colour in ("HSV", "HLS"):  # the hue is a circle, and OpenCV's table may round 179.5 to its other end
-        off[..., 0] = np.minimum(off[..., 0], 180 - off[..., 0])
-    # OpenCV's Lab of uint8 is one of tables
-    assert off.max() <= (2.5 if colour == "Lab" else 1.0)
-    assert (off > 1).mean() < 0.005
-    assert off.mean() < 0.35
+    error = np.abs(network_colour(colour, rgb) - expected)
+    if colour in ("HSV", "HLS"):  # hue is circular, and OpenCV's table may round 179.5 to 0
+        error[..., 0] = np.minimum(error[..., 0], 180 - error[..., 0])
+    # OpenCV computes uint8 Lab from lookup tables
+    assert error.max() <= (2.5 if colour == "Lab" else 1.0)
+    assert (error > 1).mean() < 0.005
+    assert error.mean() < 0.35
     low, high = limits(colour)
-    inside = made(colour, rgb)
+    inside = network_colour(colour, rgb)
     assert (inside >= low - 1e-3).all()
     assert (inside <= high + 1e-3).all()
 
 
-def test_a_red_hue_has_no_step_where_opencv_has_none():
+def test_red_hues_are_continuous_where_opencvs_are():
     reds = np.array([[[200, 10, blue] for blue in range(8, 13)]], np.uint8)  # the hue goes through 0
-    assert np.abs(made("HSV", reds) - cv2.cvtColor(reds, cv2.COLOR_RGB2HSV)).max() <= 0.6
+    assert np.abs(network_colour("HSV", reds) - cv2.cvtColor(reds, cv2.COLOR_RGB2HSV)).max() <= 0.6
 
 
-@pytest.mark.parametrize("colour", CURVED)
-def test_gradients_are_finite_everywhere_and_right(colour):
+@pytest.mark.parametrize("colour", NONLINEAR)
+def test_gradients_are_finite_and_match_differences(colour):
     tf = tensorflow()
     rgb = tf.constant(colours_of_all_kinds()[None], tf.float32)
     for values in (rgb, rgb + 0.3, rgb * 1.2 - 20):  # noise leaves 0..255
@@ -92,14 +92,14 @@ def test_gradients_are_finite_everywhere_and_right(colour):
             )
 
 
-@pytest.fixture(scope="module", params=CURVED)
+@pytest.fixture(scope="module", params=NONLINEAR)
 def model(request):
     return steering(convolutional(), colour=request.param, scale=1 / 127.5, offset=-1)
 
 
-def test_the_answer_is_that_of_opencvs_picture(model):
+def test_predictions_match_opencvs_conversion(model):
     images = pictures(4, SIZE)
-    given = network_input(images, model.preprocess)  # what training feeds: OpenCV's whole numbers
+    given = network_input(images, model.preprocess)  # as in training: OpenCV's integers
     assert given == pytest.approx(
         np.stack([cv2.cvtColor(one, CODES[model.preprocess.colour]) for one in images]) / 127.5 - 1, abs=1e-5
     )
@@ -111,7 +111,7 @@ def test_the_answer_is_that_of_opencvs_picture(model):
 
 
 @pytest.mark.parametrize("method", methods().values(), ids=lambda method: method.name)
-def test_every_method_takes_it(method, model):
+def test_every_method_supports_nonlinear_colours(method, model):
     if model.preprocess.colour != "HSV" and method.name not in ("gradient", "lrp", "visualbackprop"):
         pytest.skip("tried with HSV")
     images = pictures(3, SIZE)
@@ -129,7 +129,7 @@ def test_every_method_takes_it(method, model):
 
 
 def test_the_gradient_is_at_rgb(model):
-    """Against small differences of the picture: the chain rule through the colour."""
+    """The chain rule through the colour conversion agrees with finite differences of the image."""
     tf = tensorflow()
     images = pictures(1, SIZE)
     found = methods()["gradient"].build(model, context(images))(seen(images)).signed[0]
@@ -144,22 +144,22 @@ def test_the_gradient_is_at_rgb(model):
             moved[0, y, x, c] += step
             ends.append(float(model.score(tf.constant(moved))[0]))
         agreed += np.isclose((ends[0] - ends[1]) / 0.04, found[y, x, c], rtol=0.05, atol=2e-4)
-    assert agreed >= 17  # a hue turns where two channels are equal
+    assert agreed >= 17  # hue has kinks where two channels are equal
 
 
 def test_integrated_gradients_are_complete_through_the_colour(model):
-    """The path runs at RGB: on one at the network's colours the sum would miss what the colour bends."""
+    """The path is straight in RGB; one in the network's colour space would miss the conversion's curvature."""
     images = pictures(2, SIZE)
     method = methods()["integrated-gradients"]
     settings = method.settings({"steps": 300, "baseline": "blur"})
     found = method.build(model, context(images), **settings)(seen(images))
     size = np.abs(found.scores - found.baseline_scores).max()
-    # a hue jumps from 179 to 0, which no derivative knows of
+    # hue jumps from 179 to 0, which no derivative captures
     assert found.completeness_errors.max() < (0.05 * size if model.preprocess.colour == "Lab" else 2.0 * size)
     assert found.signed.shape[3] == 3
 
 
-def test_relevance_has_no_channels_of_its_own(model):
+def test_relevance_has_a_single_channel(model):
     found = methods()["lrp"].build(model, context(pictures(2, SIZE)), rule="z-plus", epsilon=0.001)(
         seen(pictures(2, SIZE))
     )
@@ -167,7 +167,7 @@ def test_relevance_has_no_channels_of_its_own(model):
 
 
 @pytest.mark.parametrize("colour", COLOURS)
-def test_names_are_read_whatever_the_case(colour, tmp_path):
+def test_colour_names_are_case_insensitive(colour, tmp_path):
     for text in (colour, colour.lower(), colour.upper(), f" {colour} "):
         assert colour_named(text) == colour
     assert Preprocess(SIZE, colour=colour.lower()).colour == colour
@@ -185,7 +185,7 @@ def test_names_are_read_whatever_the_case(colour, tmp_path):
         read_card(card)
 
 
-def test_the_command_takes_any_case(inside, tmp_path):
+def test_the_command_accepts_any_case(inside, tmp_path):
     path = tmp_path / "my.keras"
     convolutional().save(path)
     ran = inside("model", path, "--color", "yuv-OpenCV3.0", "--input-scale", "0..1", "--json")
@@ -195,10 +195,10 @@ def test_the_command_takes_any_case(inside, tmp_path):
     assert "yuv-opencv3.0" in ran.err
 
 
-def test_old_yuv_is_not_todays():
-    """An orange road sign: blue and red differences change places."""
+def test_old_yuv_differs_from_todays():
+    """An orange road sign: the blue and red differences are exchanged."""
     orange = np.array([[[240, 140, 20]]], np.uint8)
-    today, old = (made(colour, orange)[0, 0] for colour in ("YUV", "YUV-opencv3.0"))
+    today, old = (network_colour(colour, orange)[0, 0] for colour in ("YUV", "YUV-opencv3.0"))
     assert today[2] > 128 + 50 > 128 > today[1]
     assert old[1] > 128 + 50 > 128 > old[2]
     assert dataclasses.replace(Preprocess(SIZE), colour="YUV-opencv3.0").linear

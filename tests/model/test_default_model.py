@@ -1,4 +1,4 @@
-"""The shipped model: its file, its card, and what it answers on the drive it was trained on."""
+"""The shipped model: its file, its card, and its predictions on the drive that it was trained on."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_it_is_pilotnet(model):
     assert kinds <= {"Conv2D", "Dense", "Dropout", "Flatten", "InputLayer"}
 
 
-def test_the_files_are_small_and_name_no_place():
+def test_the_files_are_small_and_contain_no_local_paths():
     weights = assets.default_model()
     assert weights.stat().st_size <= 2_000_000
     text = card_path(weights).read_text(encoding="utf-8")
@@ -67,7 +67,7 @@ def test_the_card_states_data_split_and_errors(model):
     assert validation["rmse_deg"] < 0.6 * validation["rmse_always_0_deg"]
 
 
-def test_it_knows_the_drawn_world_and_looks_at_its_evidence(model):
+def test_it_generalises_to_the_synthetic_road_and_attributes_to_its_evidence(model):
     training = model.card.training
     assert training["unseen_world"]["rmse_deg"] <= 4
     assert training["unseen_world"]["correlation"] >= 0.97
@@ -76,45 +76,45 @@ def test_it_knows_the_drawn_world_and_looks_at_its_evidence(model):
     assert share["gradient"] > share["random weights"]
 
 
-def test_on_scenes_that_nobody_chose_it_errs_as_its_card_says(model):
+def test_its_error_on_unseen_scenes_matches_its_card(model):
     stills = [still for number in range(12) for still in scene_stills(77_001, number, (400, 300))]
-    pictures = np.stack([model.prepare(world.image(moment)) for world, moment in stills])
+    images = np.stack([model.prepare(world.image(moment)) for world, moment in stills])
     truth = np.array([moment.steering_deg for _, moment in stills])
-    off = model.predict(pictures) - truth
-    assert np.sqrt(np.mean(off**2)) < 5.5
-    assert np.corrcoef(off + truth, truth)[0, 1] > 0.95
+    errors = model.predict(images) - truth
+    assert np.sqrt(np.mean(errors**2)) < 5.5
+    assert np.corrcoef(errors + truth, truth)[0, 1] > 0.95
 
 
-def test_its_gradient_falls_on_the_evidence_of_a_drive(model):
+def test_its_gradient_concentrates_on_the_evidence_of_a_drive(model):
     drive = SyntheticDrive(78_001, 30, 1, (400, 300))
     gradient = method("gradient").build(model, context(np.zeros((66, 200, 3), np.float32)))
     shares = []
     for moment in drive.moments[::3]:
         mask = evident(drive.world.evidence(moment), model.preprocess)
-        picture = model.prepare(drive.world.image(moment))
-        shares.append(share_on(gradient(seen(picture[None])).summed[0], mask) / mask.mean())
+        image = model.prepare(drive.world.image(moment))
+        shares.append(share_on(gradient(seen(image[None])).summed[0], mask) / mask.mean())
     assert np.mean(shares) > 1.7
 
 
-def test_the_mean_picture_is_of_the_models_size(model):
+def test_the_mean_image_has_the_models_size(model):
     mean = model.card.mean()
     assert mean.shape == (66, 200, 3)
     assert mean.dtype == np.uint8
     assert 20 < mean.mean() < 200
 
 
-def test_answers_are_the_same_alone_and_in_a_batch(model):
-    pictures = np.random.default_rng(0).integers(0, 256, (4, 66, 200, 3), dtype=np.uint8)
-    alone = np.concatenate([model.predict(picture[None]) for picture in pictures])
-    np.testing.assert_allclose(model.predict(pictures), alone, rtol=1e-4, atol=1e-3)
+def test_predictions_do_not_depend_on_the_batch(model):
+    images = np.random.default_rng(0).integers(0, 256, (4, 66, 200, 3), dtype=np.uint8)
+    alone = np.concatenate([model.predict(image[None]) for image in images])
+    np.testing.assert_allclose(model.predict(images), alone, rtol=1e-4, atol=1e-3)
 
 
-def test_on_the_real_drive_it_errs_as_its_card_says(model):
+def test_its_error_on_the_real_drive_matches_its_card(model):
     if not (DRIVE / "run.mp4").is_file():
         pytest.skip("the real drive is not part of the project, and ../shared/data does not have it here")
     with open_recording(DRIVE / "run.mp4", labels=read_labels(DRIVE / "run.csv")) as recording:
         seen = [(model.prepare(frame.image), frame.steering) for frame in recording.frames(Span(start=130.0))]
-    pictures, truth = [picture for picture, _ in seen], np.array([angle for _, angle in seen])
-    rmse = np.sqrt(np.mean((model.predict(np.stack(pictures)) - truth) ** 2))
+    images, truth = [image for image, _ in seen], np.array([angle for _, angle in seen])
+    rmse = np.sqrt(np.mean((model.predict(np.stack(images)) - truth) ** 2))
     assert rmse == pytest.approx(model.card.training["validation"]["rmse_deg"], abs=0.05)
     assert rmse < 0.6 * np.sqrt(np.mean(truth**2))

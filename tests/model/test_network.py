@@ -1,4 +1,4 @@
-"""A look into networks: their signature, their layers, and what goes through them while they run."""
+"""Signatures and layers of networks, and the intermediate tensors of a forward pass."""
 
 import threading
 
@@ -23,13 +23,13 @@ from tests.models import (
 LARGE = (24, 32)
 
 
-def run(network, values, looked_at=()):
-    """`forward` as NumPy, inside a compiled function: outputs, and (layer, input, output) of each call."""
+def run(network, values, observed=()):
+    """`forward` in a compiled function, as NumPy: outputs, and (layer, input, output) of each call."""
     tf = tensorflow()
     held = []
 
     def inside(*given):
-        outputs, calls = forward(network, given, looked_at)
+        outputs, calls = forward(network, given, observed)
         held[:] = [call.layer for call in calls]
         return outputs, [(call.input, call.output) for call in calls]
 
@@ -47,17 +47,17 @@ def images(count=3, size=LARGE):
 def test_signatures():
     assert signature(linear()).shape == (*SIZE, 3)
     found = signature(categorical())
-    assert (found.picture, found.others) == (0, ())
+    assert (found.image_index, found.auxiliary) == (0, ())
     assert found.outputs == (("angle", (5,)), ("throttle", (1,)))
     assert signature(convolutional()).outputs == (("steering", (1,)),)
 
 
 @pytest.mark.parametrize(("order", "place"), [("picture first", 0), ("picture last", 1), ("dict", 0)])
-def test_the_picture_is_found_among_the_inputs(order, place):
+def test_the_image_is_found_among_the_inputs(order, place):
     found = signature(two_inputs(order=order))
-    assert found.picture == place
+    assert found.image_index == place
     assert found.shape == (*LARGE, 3)
-    assert found.others == (("speed", 1),)
+    assert found.auxiliary == (("speed", 1),)
 
 
 @pytest.mark.parametrize("order", ["picture first", "picture last", "dict"])
@@ -65,21 +65,21 @@ def test_inputs_reach_the_network_in_its_order(order):
     network = two_inputs(order=order)
     values = {"picture": images(), "speed": np.array([[1.0], [20.0], [40.0]], np.float32)}
     by_place = [values["picture"], values["speed"]]
-    (found,), _ = run(network, by_place[::-1] if signature(network).picture else by_place)
+    (found,), _ = run(network, by_place[::-1] if signature(network).image_index else by_place)
     direct = values if order == "dict" else [values[one.name] for one in network.inputs]
     assert found == pytest.approx(network(direct).numpy(), rel=1e-4)
-    # the speed counts, so that another value in its place could not pass
+    # the prediction depends on the speed, so that a wrong value would be noticed
     slower = {"picture": values["picture"], "speed": values["speed"] / 2}
     other = slower if order == "dict" else [slower[one.name] for one in network.inputs]
     assert not np.allclose(network(other).numpy(), found)
 
 
-def test_inputs_in_a_dict_whose_keys_come_in_another_order():
+def test_dict_inputs_in_another_order():
     kinds = keras().layers
     picture, speed = kinds.Input((*SIZE, 3), name="view"), kinds.Input((1,), name="a_speed")
     x = kinds.Concatenate()([kinds.Flatten()(picture), speed])
     network = keras().Model({"view": picture, "a_speed": speed}, kinds.Dense(1)(x))
-    assert signature(network).picture == 1
+    assert signature(network).image_index == 1
     given = {"view": images(2, SIZE), "a_speed": np.array([[5.0], [9.0]], np.float32)}
     (found,), _ = run(network, [given["a_speed"], given["view"]])
     assert found == pytest.approx(network(given).numpy(), rel=1e-4)
@@ -105,12 +105,12 @@ def test_a_subclassed_models_outputs_are_found_by_calling_it():
     assert found.shape == (*LARGE, 3)
     # also where it was never called before
     assert signature(subclassed(built=False), (*LARGE, 3)).outputs == found.outputs
-    with pytest.raises(ModelError, match="say the input's size and colour"):
+    with pytest.raises(ModelError, match="give the input's size and colour"):
         signature(subclassed())
 
 
 @pytest.mark.parametrize("how", ["dict", "list"])
-def test_a_subclassed_model_of_several_outputs(how):
+def test_a_subclassed_model_with_several_outputs(how):
     kinds = keras().layers
 
     class Two(keras().Model):
@@ -131,23 +131,25 @@ def test_a_subclassed_model_of_several_outputs(how):
     assert [one.shape for one in outputs] == [(2, *shape) for _, shape in found.outputs]
 
 
-def test_a_subclassed_model_that_cannot_be_called_says_why():
+def test_a_subclassed_model_that_cannot_be_called_is_refused():
     class Wrong(keras().Model):
         def call(self, x):
             raise ValueError("the lidar\nis missing")
 
-    with pytest.raises(ModelError, match=r"picture \(6, 8, 3\), but it cannot .*the lidar is missing") as error:
+    with pytest.raises(
+        ModelError, match=r"image \(6, 8, 3\), but the call fails .*the lidar is missing"
+    ) as error:
         signature(Wrong(), (*SIZE, 3))
     assert "\n" not in str(error.value)
 
 
-def test_layers_by_path_also_inside_a_model():
+def test_layers_are_listed_by_path_including_nested_ones():
     named = [path for path in layers(nested()) if not path.startswith("flatten")]
     assert named == ["backbone", "backbone/conv1", "backbone/conv2", "dense1", "steering"]
     assert list(layers(subclassed())) == ["conv1", "flat", "dense1", "steering"]
 
 
-def test_layers_are_found_by_name_path_and_number():
+def test_layers_are_found_by_name_path_and_index():
     network = nested()
     conv = network.get_layer("backbone").get_layer("conv2")
     assert find_layer(network, "backbone/conv2") is conv
@@ -159,7 +161,7 @@ def test_layers_are_found_by_name_path_and_number():
 
 
 @pytest.mark.parametrize(
-    ("which", "says"),
+    ("which", "message"),
     [
         ("backbone/conv3", "did you mean backbone/conv2"),
         ("dense", "did you mean dense1"),
@@ -168,8 +170,8 @@ def test_layers_are_found_by_name_path_and_number():
         ("-7", "from 0 to 4, but it is -7"),
     ],
 )
-def test_a_layer_that_is_not_there(which, says):
-    with pytest.raises(ModelError, match=says):
+def test_a_missing_layer_is_refused(which, message):
+    with pytest.raises(ModelError, match=message):
         find_layer(nested(), which)
 
 
@@ -185,7 +187,7 @@ def two_backbones():
     return keras().Model(inputs, kinds.Dense(1)(kinds.Flatten()(x)))
 
 
-def test_a_name_of_two_layers_needs_its_path():
+def test_an_ambiguous_name_needs_its_path():
     network = two_backbones()
     with pytest.raises(ModelError, match="'conv' is the name of left/conv, right/conv; give the whole path"):
         find_layer(network, "conv")
@@ -193,7 +195,7 @@ def test_a_name_of_two_layers_needs_its_path():
 
 
 @pytest.mark.parametrize("make", [convolutional, nested, subclassed])
-def test_layers_hand_out_what_goes_through_them(make):
+def test_calls_record_inputs_and_outputs(make):
     network = make()
     every = [one for one in layers(network).values() if not isinstance(one, keras().Model)]
     (answer,), calls = run(network, [images()], every)
@@ -206,7 +208,7 @@ def test_layers_hand_out_what_goes_through_them(make):
         assert out == pytest.approx(value, rel=1e-4, abs=1e-5)
 
 
-def test_an_inner_layers_output_is_that_of_a_model_cut_there():
+def test_an_inner_layers_output_matches_a_truncated_model():
     network = nested()
     backbone = network.get_layer("backbone")
     cut = keras().Model(backbone.inputs, backbone.get_layer("conv1").output)
@@ -225,7 +227,7 @@ def test_calls_come_in_order_and_a_shared_layer_has_several():
     assert np.array_equal(calls[1][1], calls[0][2])
 
 
-def test_gradients_go_through_what_was_handed_out():
+def test_gradients_pass_through_recorded_tensors():
     tf, network = tensorflow(), convolutional()
     conv = network.layers[0]
 
@@ -250,7 +252,7 @@ def state(network):
 
 
 @pytest.mark.parametrize("make", [convolutional, nested, subclassed])
-def test_the_network_is_left_as_it_was(make):
+def test_the_network_is_restored(make):
     network = make()
     network(images())
     before_it, weights = state(network), [one.numpy() for one in network.weights]
@@ -291,7 +293,7 @@ def test_layers_are_restored_when_a_layer_itself_raises():
     assert "call" not in vars(fails)
 
 
-def test_a_layer_whose_call_was_set_by_hand_keeps_it():
+def test_a_layer_keeps_a_call_that_was_set_by_hand():
     network = convolutional()
     layer = network.layers[1]
     original = layer.call
@@ -303,7 +305,7 @@ def test_a_layer_whose_call_was_set_by_hand_keeps_it():
     assert network(images()).numpy() == pytest.approx(expected, rel=1e-5)
 
 
-def test_two_threads_that_look_inside_at_once_do_not_meet():
+def test_two_threads_can_observe_layers_at_once():
     network = convolutional()
     first, second = network.layers[:2]
     meet = threading.Barrier(2, timeout=30)
@@ -327,8 +329,8 @@ def test_two_threads_that_look_inside_at_once_do_not_meet():
     assert not any("call" in vars(one) for one in network.layers)
 
 
-def taken_off(make, activations, values):
-    """`before` in a graph as NumPy, None where there is nothing to take off."""
+def without_activation(make, activations, values):
+    """`before` in a graph, as NumPy; None if it finds no activation."""
     tf = tensorflow()
     none = []
 
@@ -342,34 +344,36 @@ def taken_off(make, activations, values):
     return None if none[0] else answer
 
 
-def test_an_activation_is_taken_off_and_what_is_linear_behind_it_stays():
+def test_an_activation_is_removed_and_later_linear_operations_are_kept():
     tf = tensorflow()
     x = np.array([[-2.0, 0.5, 3.0]])
     heads = ("Tanh", "Atan")
-    assert taken_off(lambda t: tf.tanh(3 * t), heads, x) == pytest.approx(3 * x)
-    assert taken_off(lambda t: 2 * tf.atan(t), heads, x) == pytest.approx(2 * x)
-    assert taken_off(lambda t: 1 - tf.reshape(-tf.tanh(t), [3, 1]) / 4, heads, x) == pytest.approx(1 + x.T / 4)
-    assert taken_off(lambda t: tf.identity(tf.tanh(t))[0] * 1.0, heads, x) is None
-    assert taken_off(lambda t: 3 * t, heads, x) is None
-    assert taken_off(lambda t: tf.tanh(t), ("Softmax",), x) is None
-    assert taken_off(lambda t: tf.nn.relu(tf.tanh(t)), heads, x) is None
+    assert without_activation(lambda t: tf.tanh(3 * t), heads, x) == pytest.approx(3 * x)
+    assert without_activation(lambda t: 2 * tf.atan(t), heads, x) == pytest.approx(2 * x)
+    assert without_activation(lambda t: 1 - tf.reshape(-tf.tanh(t), [3, 1]) / 4, heads, x) == pytest.approx(
+        1 + x.T / 4
+    )
+    assert without_activation(lambda t: tf.identity(tf.tanh(t))[0] * 1.0, heads, x) is None
+    assert without_activation(lambda t: 3 * t, heads, x) is None
+    assert without_activation(lambda t: tf.tanh(t), ("Softmax",), x) is None
+    assert without_activation(lambda t: tf.nn.relu(tf.tanh(t)), heads, x) is None
 
 
-def test_a_sum_of_two_activations_is_taken_off_whole_or_not_at_all():
+def test_a_sum_of_two_activations_is_removed_entirely_or_not_at_all():
     tf = tensorflow()
     x = np.array([[-2.0, 0.5, 3.0]])
-    found = taken_off(lambda t: 0.5 * tf.tanh(t) + 0.5 * tf.tanh(2 * t), ("Tanh",), x)
+    found = without_activation(lambda t: 0.5 * tf.tanh(t) + 0.5 * tf.tanh(2 * t), ("Tanh",), x)
     assert found is None or found == pytest.approx(1.5 * x)
 
 
-def test_what_is_not_linear_behind_an_activation_is_not_taken_off():
+def test_an_activation_before_nonlinear_operations_is_not_removed():
     tf = tensorflow()
     x = np.array([[-2.0, 0.5, 3.0]])
-    assert taken_off(lambda t: tf.tanh(t) * tf.sigmoid(t), ("Tanh",), x) is None
-    assert taken_off(lambda t: 1 / tf.tanh(t), ("Tanh",), x) is None
+    assert without_activation(lambda t: tf.tanh(t) * tf.sigmoid(t), ("Tanh",), x) is None
+    assert without_activation(lambda t: 1 / tf.tanh(t), ("Tanh",), x) is None
 
 
-def test_a_classifiers_ending_is_not_changed_by_being_looked_at():
+def test_observing_a_classifier_does_not_change_it():
     network = classifier()
     expected = network(images(2, SIZE)).numpy()
     run(network, [images(2, SIZE)], network.layers[1:])

@@ -30,19 +30,19 @@ def test_crops_are_read_like_slices(text, box):
 
 
 @pytest.mark.parametrize("text", ["", "60", "a:b", "1:2,3:4,5:6", "0.9:0.1", "0.5:1.5"])
-def test_a_crop_that_is_none_gets_one_line(text):
+def test_an_invalid_crop_is_refused(text):
     with pytest.raises(OptionError, match="expected a crop as ROWS"):
         Crop.parse(text)
 
 
 @pytest.mark.parametrize("text", ["60:-25,0:1", "0:1", "60:61", "-1:0,10:20", "-3:-2"])
 def test_a_single_row_or_column_of_pixels_is_refused(text):
-    with pytest.raises(OptionError, match="in pixels are a single one") as error:
+    with pytest.raises(OptionError, match="in pixels select a single one") as error:
         Crop.parse(text)
     assert "\n" not in str(error.value)
 
 
-def test_what_is_not_given_of_a_crop_is_all_of_it_in_its_unit():
+def test_omitted_bounds_of_a_crop_select_everything_in_its_unit():
     assert Crop("pixel", (60, -25)).box(320, 160) == (0, 60, 320, 135)
     assert Crop("pixel", columns=(10, -10)).box(320, 160) == (10, 0, 310, 160)
     assert Crop("fraction", (0.25, 0.75)).box(320, 160) == (0, 40, 320, 120)
@@ -53,15 +53,15 @@ def test_what_is_not_given_of_a_crop_is_all_of_it_in_its_unit():
             wrong()
 
 
-def test_a_crop_with_fewer_pixels_than_the_input_is_said_with_both_sizes():
+def test_a_crop_smaller_than_the_input_is_reported_with_both_sizes():
     preprocess = Preprocess((66, 200), Crop("pixel", (60, -85)))
-    said = preprocess.enlarged(320, 160)
-    assert said is not None
-    assert said.sentence.startswith(
+    enlarged = preprocess.enlarged(320, 160)
+    assert enlarged is not None
+    assert enlarged.sentence.startswith(
         "the crop leaves 320x15 px of a frame of 320x160, enlarged to the network's"
     )
-    assert "input of 200x66" in said.sentence
-    assert said.short == "crop of 320x15 px enlarged to the network's 200x66"
+    assert "input of 200x66" in enlarged.sentence
+    assert enlarged.short == "crop of 320x15 px enlarged to the network's 200x66"
     assert Preprocess((66, 200), Crop("pixel", (60, -25))).enlarged(320, 160) is None
     assert Preprocess((66, 200)).enlarged(320, 66) is None
     whole = Preprocess((66, 200)).enlarged(160, 120)
@@ -81,7 +81,7 @@ def test_a_crop_with_fewer_pixels_than_the_input_is_said_with_both_sizes():
         (":", (200, 66)),
     ],
 )
-def test_the_smallest_frame_of_which_nothing_is_enlarged(crop, least):
+def test_the_smallest_frame_that_is_not_enlarged(crop, least):
     preprocess = Preprocess((66, 200), Crop.parse(crop))
     assert preprocess.least_frame() == least
     if least is not None:
@@ -97,7 +97,7 @@ def test_a_crop_that_leaves_nothing_names_the_frame():
         Crop.parse("60:-60").box(320, 100)
 
 
-def test_pixels_go_there_and_back():
+def test_to_frame_inverts_prepare():
     frame = np.zeros((100, 200, 3), np.uint8)
     frame[60:70, 120:130] = 255
     preprocess = Preprocess((25, 100), Crop("pixel", (50, 100), (0, 200)), "area")
@@ -123,11 +123,11 @@ def test_corners_of_the_model_map_onto_the_box(width, height, start, stop, h, w)
     ("colour", "code"),
     [("YUV", cv2.COLOR_RGB2YUV), ("GREY", cv2.COLOR_RGB2GRAY), ("BGR", cv2.COLOR_RGB2BGR), ("RGB", None)],
 )
-def test_colours_are_opencvs_to_its_rounding(colour, code):
-    picture = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+def test_colours_match_opencv_up_to_rounding(colour, code):
+    image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     matrix, shift = Preprocess((20, 30), colour=colour).colour_map()
-    expected = picture if code is None else cv2.cvtColor(picture, code).reshape(20, 30, -1)
-    ours = picture.astype(np.float32) @ matrix + shift
+    expected = image if code is None else cv2.cvtColor(image, code).reshape(20, 30, -1)
+    ours = image.astype(np.float32) @ matrix + shift
     inside = (ours >= 0) & (ours <= 255)  # OpenCV clips YUV at the edges of uint8
     assert np.abs(ours - expected)[inside].max() <= 1.0
 
@@ -155,7 +155,7 @@ def test_scaling_is_part_of_the_colour_map():
         "1e7..2e7",
     ],
 )
-def test_an_input_scale_that_is_none(text):
+def test_an_invalid_input_scale(text):
     with pytest.raises(OptionError, match=r"LOW\.\.HIGH") as error:
         scaling_from_text(text)
     assert "\n" not in str(error.value)

@@ -1,4 +1,4 @@
-"""What 0..255 becomes: ranges, means and deviations by channel, as options, in cards and from Python."""
+"""Input scaling: ranges, and means and deviations per channel, as options, in cards and from Python."""
 
 import dataclasses
 import json
@@ -17,7 +17,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SIZE = (24, 32)
 
 
-def test_means_and_deviations_are_what_torchvision_does():
+def test_means_and_deviations_match_torchvision():
     images = pictures(2, SIZE)
     expected = (images / 255 - np.array(MEAN)) / np.array(STD)
     for scaling in (
@@ -43,7 +43,7 @@ def test_means_alone_in_units_of_0_to_255_in_the_networks_order():
 
 
 @pytest.mark.parametrize(
-    ("said", "text", "options"),
+    ("declared", "text", "options"),
     [
         (("-1..1", None, None), "-1..1", ("--input-scale", "-1..1")),
         (
@@ -59,8 +59,8 @@ def test_means_alone_in_units_of_0_to_255_in_the_networks_order():
         ((None, "0.5", "0.5"), "-1..1", ("--input-scale", "-1..1")),
     ],
 )
-def test_options_say_what_was_said(said, text, options):
-    scaling = scaling_from_text(*said)
+def test_options_reproduce_the_scaling(declared, text, options):
+    scaling = scaling_from_text(*declared)
     assert scaling.text == text
     assert scaling.options == options
     given = dict(zip(options[::2], options[1::2], strict=True))
@@ -69,7 +69,7 @@ def test_options_say_what_was_said(said, text, options):
     assert scaling_from_text() is None
 
 
-def test_the_same_in_every_channel_is_one_number():
+def test_equal_channels_collapse_to_one_number():
     assert Scaling((0.5, 0.5, 0.5), (1.0, 1.0, 1.0)) == Scaling(0.5, 1.0)
     assert Scaling.to_range(-1, 1).same(Scaling(1 / 128, -1.0))
     assert not Scaling.to_range(0, 1).same(STANDARDISED[0])
@@ -77,7 +77,7 @@ def test_the_same_in_every_channel_is_one_number():
 
 
 @pytest.mark.parametrize(
-    "said",
+    "declared",
     [
         (None, "a,b,c", None),
         (None, "0.4,0.5", "0.2,0.2,0.2"),
@@ -86,9 +86,9 @@ def test_the_same_in_every_channel_is_one_number():
         (None, "nan", None),
     ],
 )
-def test_what_is_none_gets_one_line(said):
-    with pytest.raises(OptionError, match="means and deviations by channel"):
-        scaling_from_text(*said)
+def test_invalid_means_and_deviations_are_refused(declared):
+    with pytest.raises(OptionError, match="means and deviations per channel"):
+        scaling_from_text(*declared)
 
 
 def test_cards_hold_a_number_for_each_channel(tmp_path):
@@ -111,7 +111,7 @@ def test_cards_hold_a_number_for_each_channel(tmp_path):
             read_card(card_path(path))
 
 
-def test_a_gradient_is_still_at_rgb():
+def test_gradients_are_taken_at_rgb():
     weights = np.ones((6, 8, 3), np.float32)
     model = steering(linear(weights))
     model.preprocess = dataclasses.replace(model.preprocess, scale=(0.1, 0.2, 0.4), offset=(1.0, 0.0, -1.0))
@@ -119,21 +119,21 @@ def test_a_gradient_is_still_at_rgb():
     assert found[0].reshape(-1, 3) == pytest.approx(np.tile([0.1, 0.2, 0.4], (48, 1)), rel=1e-5)
 
 
-def test_numbers_for_three_channels_and_a_grey_network():
-    with pytest.raises(DrivesalError, match="do not go with GREY"):
+def test_three_channel_scaling_is_refused_for_a_grey_network():
+    with pytest.raises(DrivesalError, match="do not match GREY"):
         drivesal.load_model(linear(np.ones((6, 8, 1), np.float32)), input_mean=MEAN)
 
 
-def test_the_command_shows_and_keeps_them(inside, tmp_path):
+def test_the_command_shows_and_stores_means_and_deviations(inside, tmp_path):
     path = tmp_path / "my.keras"
     convolutional().save(path)
-    said = ("--input-mean", "0.485,0.456,0.406", "--input-std", "0.229,0.224,0.225", "--color", "RGB")
-    ran = inside("model", path, *said, "--angle-unit", "deg", "--positive", "left", "--write-card")
+    declared = ("--input-mean", "0.485,0.456,0.406", "--input-std", "0.229,0.224,0.225", "--color", "RGB")
+    ran = inside("model", path, *declared, "--angle-unit", "deg", "--positive", "left", "--write-card")
     assert ran.code == 0, ran
     assert "0..255 becomes 0..1 less 0.485, 0.456, 0.406, over 0.229, 0.224, 0.225" in ran.out
     assert read_card(card_path(path)).preprocess.scaling.same(STANDARDISED[0])
 
 
-def test_no_options_are_given_that_cannot_be_read():
+def test_inexpressible_scalings_have_no_options():
     assert Scaling((-1 / 255, -1 / 255, 1 / 255), (1.0, 1.0, 0.0)).options == ()
     assert Scaling(-1 / 255, 1.0).options == ("--input-scale", "1..0")

@@ -1,4 +1,4 @@
-"""What is explained, against the network's own numbers in NumPy."""
+"""Explained scores and their gradients, against the network's own outputs in NumPy."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ LARGE = (24, 32)
 
 
 def score(model, images, others=None):
-    """The explained number of pictures (N, h, w, 3) of any type, and its gradient at them, as NumPy."""
+    """Scores of images (N, h, w, 3) of any dtype, and their gradients, as NumPy arrays."""
     tf = tensorflow()
 
     def inside(x, beside):
@@ -42,12 +42,12 @@ def score(model, images, others=None):
     return found.numpy(), slope.numpy()
 
 
-def modelled(network, target, size=SIZE, scale=1.0):
+def model_of(network, target, size=SIZE, scale=1.0):
     return SteeringModel(network, Card(Preprocess(size, scale=scale), target))
 
 
 def by_differences(model, images, step):
-    """The gradient at the largest place of each picture, where, and the same by finite differences."""
+    """For each image, the gradient at its largest element, and the finite difference there."""
     _, slope = score(model, images)
     for i in range(len(images)):
         where = np.unravel_index(np.argmax(np.abs(slope[i])), slope[i].shape)
@@ -86,7 +86,7 @@ def three_outputs():
 )
 def test_outputs_by_name_number_element_and_sum(output, weights):
     network, images = three_outputs(), pictures(3, SIZE)
-    model = modelled(network, Target(AngleSpec("rad", positive="right"), output))
+    model = model_of(network, Target(AngleSpec("rad", positive="right"), output))
     numbers = np.concatenate([one.numpy() for one in network(images.astype(np.float32))], axis=1)
     expected = -np.degrees(numbers @ np.array(weights, np.float64))
     found, slope = score(model, images)
@@ -108,24 +108,24 @@ def test_numbers_of_a_single_vector_by_number_and_sum():
         ("both[0]", numbers[:, 0]),
         ("0.5*0+0.5*2", numbers[:, [0, 2]].mean(axis=1)),
     ):
-        found, _ = score(modelled(network, Target(DEGREES, output)), images)
+        found, _ = score(model_of(network, Target(DEGREES, output)), images)
         assert found == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize(
-    ("output", "says"),
+    ("output", "message"),
     [
         (None, "none is chosen of 0: left"),
         ("middle", r"no output 'middle' among 0: left \(1,\), 1: right \(1,\), 2: both \(2,\)"),
         (3, "no output 3"),
-        ("both", "both gives 2 numbers"),
-        ("both[2]", "a number of both from 0 to 1, but it is 2"),
+        ("both", "both has 2 elements"),
+        ("both[2]", "an element of both from 0 to 1, but it is 2"),
         ("left+middle", "no output 'middle'"),
     ],
 )
-def test_outputs_that_are_not_there(output, says):
-    with pytest.raises(ModelError, match=says):
-        modelled(three_outputs(), Target(DEGREES, output))
+def test_missing_outputs_are_refused(output, message):
+    with pytest.raises(ModelError, match=message):
+        model_of(three_outputs(), Target(DEGREES, output))
 
 
 # distributions
@@ -133,24 +133,24 @@ def test_outputs_that_are_not_there(output, says):
 
 def test_the_expected_angle_of_a_distribution():
     network, images = categorical(), pictures(4, SIZE)
-    model = modelled(network, Target(DEGREES, "angle", Bins(-40.0, 20.0)))
-    chances = network(images.astype(np.float32))[0].numpy().astype(np.float64)
+    model = model_of(network, Target(DEGREES, "angle", Bins(-40.0, 20.0)))
+    probabilities = network(images.astype(np.float32))[0].numpy().astype(np.float64)
     found, _ = score(model, images)
-    assert found == pytest.approx(chances @ np.linspace(-40, 20, 5), rel=1e-4)
+    assert found == pytest.approx(probabilities @ np.linspace(-40, 20, 5), rel=1e-4)
     assert model.predict(images) == pytest.approx(found, rel=1e-5)
     assert model.unit == "deg"
 
 
-def test_the_expected_angle_is_taken_to_degrees_and_to_the_left():
+def test_the_expected_angle_is_converted_to_degrees_left_positive():
     network, images = categorical(), pictures(2, SIZE)
     spec = AngleSpec("norm", "road-wheels", "right", 25.0)
-    found, _ = score(modelled(network, Target(spec, 0, Bins(-1.0, 1.0))), images)
-    chances = network(images.astype(np.float32))[0].numpy()
-    assert found == pytest.approx(-25 * chances @ np.linspace(-1, 1, 5), rel=1e-4)
+    found, _ = score(model_of(network, Target(spec, 0, Bins(-1.0, 1.0))), images)
+    probabilities = network(images.astype(np.float32))[0].numpy()
+    assert found == pytest.approx(-25 * probabilities @ np.linspace(-1, 1, 5), rel=1e-4)
 
 
 def test_the_gradient_of_an_expected_angle_by_differences():
-    model = modelled(categorical(), Target(DEGREES, "angle", Bins(-40.0, 20.0)))
+    model = model_of(categorical(), Target(DEGREES, "angle", Bins(-40.0, 20.0)))
     for slope, difference in by_differences(model, pictures(2, SIZE), 2.0):
         assert slope != 0
         assert difference == pytest.approx(slope, rel=0.02)
@@ -158,14 +158,14 @@ def test_the_gradient_of_an_expected_angle_by_differences():
 
 def test_a_distribution_needs_its_output():
     with pytest.raises(ModelError, match="none is chosen of 0: angle"):
-        modelled(categorical(), Target(DEGREES, None, Bins(-1, 1)))
+        model_of(categorical(), Target(DEGREES, None, Bins(-1, 1)))
 
 
 # heads
 
 
 def headed(kind):
-    """A network whose head flattens, and how its answer comes from what goes into the head."""
+    """A network with a saturating head, the head's function, and the function without its activation."""
     keras().utils.set_random_seed(4)
     layers = keras().layers
     inputs = layers.Input((*LARGE, 3))
@@ -183,31 +183,31 @@ def headed(kind):
 
 
 @pytest.mark.parametrize("kind", ["tanh layer", "2 atan", "scaled tanh"])
-def test_a_head_is_linearised_and_the_angle_stays(kind):
+def test_pre_activation_changes_the_score_and_not_the_prediction(kind):
     network, answer, linear = headed(kind)
     images = pictures(4, LARGE)
     plain = steering(network)
     model = steering(network, target=Target(DEGREES, pre_activation=True))
     found, slope = score(model, images)
     real, real_slope = score(plain, images)
-    into = {
+    pre_activation = {
         "tanh layer": np.arctanh(real),
         "2 atan": np.tan(real / 2),
         "scaled tanh": np.arctanh(real / 25),
     }[kind]
-    assert found == pytest.approx(linear(into), rel=1e-3)
-    assert real == pytest.approx(answer(into), rel=1e-4)
+    assert found == pytest.approx(linear(pre_activation), rel=1e-3)
+    assert real == pytest.approx(answer(pre_activation), rel=1e-4)
     assert model.predict(images) == pytest.approx(plain.predict(images), rel=1e-6)
     assert plain.predict(images) == pytest.approx(real, rel=1e-5)
-    # what the head takes off a gradient: 1 - y² of a tanh, 1/(1 + z²) of an atan
-    factor = 1 / (1 + into**2) if kind == "2 atan" else 1 - np.tanh(into) ** 2
+    # derivative of the head: 1 - y² for tanh, 1/(1 + z²) for atan
+    factor = 1 / (1 + pre_activation**2) if kind == "2 atan" else 1 - np.tanh(pre_activation) ** 2
     assert np.abs(factor - 1).max() > 0.01
     assert np.allclose(
         real_slope, factor[:, None, None, None] * slope, rtol=1e-3, atol=1e-5 * np.abs(slope).max()
     )
 
 
-def test_a_tanh_as_a_layer_of_its_own_is_taken_off():
+def test_a_separate_tanh_layer_is_removed():
     layers = keras().layers
     inputs = layers.Input((*SIZE, 3))
     x = layers.Dense(1, name="before")(layers.Flatten()(layers.Rescaling(1 / 255)(inputs)))
@@ -217,7 +217,7 @@ def test_a_tanh_as_a_layer_of_its_own_is_taken_off():
     assert found == pytest.approx(cut(pictures(3, SIZE).astype(np.float32)).numpy()[:, 0], rel=1e-4)
 
 
-def test_one_number_of_a_linearised_vector_and_a_sum_of_heads():
+def test_pre_activation_of_a_vector_element_and_of_a_sum():
     layers = keras().layers
     inputs = layers.Input((*SIZE, 3))
     flat = layers.Flatten()(layers.Rescaling(1 / 255)(inputs))
@@ -226,11 +226,11 @@ def test_one_number_of_a_linearised_vector_and_a_sum_of_heads():
     images = pictures(3, SIZE)
     both, one = (np.arctanh(out.numpy().astype(np.float64)) for out in network(images.astype(np.float32)))
     for output, expected in (("both[1]", both[:, 1]), ("0.5*both[0]+2*one", both[:, 0] / 2 + 2 * one[:, 0])):
-        found, _ = score(modelled(network, Target(DEGREES, output, pre_activation=True)), images)
+        found, _ = score(model_of(network, Target(DEGREES, output, pre_activation=True)), images)
         assert found == pytest.approx(expected, rel=1e-3, abs=1e-4)
 
 
-def test_a_linear_head_has_nothing_to_take_off():
+def test_pre_activation_needs_a_tanh_or_atan_head():
     model = steering(headed("linear")[0], target=Target(DEGREES, pre_activation=True))
     with pytest.raises(
         ModelError, match="ends in tanh or atan, for --pre-activation, but steering does not"
@@ -239,7 +239,7 @@ def test_a_linear_head_has_nothing_to_take_off():
     assert "\n" not in str(e.value)
 
 
-def test_a_refusal_within_a_compiled_method_is_one_line():
+def test_an_error_inside_a_compiled_method_is_one_line():
     model = steering(headed("linear")[0], target=Target(DEGREES, pre_activation=True))
     images = pictures(2, LARGE)
     with pytest.raises(ModelError, match="for --pre-activation") as error:
@@ -272,18 +272,20 @@ def test_a_class_is_its_logit(ending, activation, index):
     found, slope = score(model, images)
     assert found == pytest.approx(logits[:, index], rel=1e-4, abs=1e-5)
     assert slope.any()
-    # predict has no angle to give: it gives the score
+    # without an angle, predict returns the score
     assert model.predict(images) == pytest.approx(found, rel=1e-4, abs=1e-6)
-    # logits give the network's own chances back
+    # the logits reproduce the network's own probabilities
     if activation:
         every = np.stack([score(steering(network, target=Class(i)), images)[0] for i in range(4)], axis=1)
-        chances = np.exp(every) / (np.exp(every).sum(axis=1, keepdims=True) if activation == "softmax" else 1)
-        chances = chances if activation == "softmax" else 1 / (1 + np.exp(-every))
-        assert network(images.astype(np.float32)).numpy() == pytest.approx(chances, rel=1e-3)
+        probabilities = np.exp(every) / (
+            np.exp(every).sum(axis=1, keepdims=True) if activation == "softmax" else 1
+        )
+        probabilities = probabilities if activation == "softmax" else 1 / (1 + np.exp(-every))
+        assert network(images.astype(np.float32)).numpy() == pytest.approx(probabilities, rel=1e-3)
 
 
 @pytest.mark.parametrize("index", [-1, 4])
-def test_a_class_that_is_not_there(index):
+def test_a_missing_class_is_refused(index):
     with pytest.raises(ModelError, match=f"a class from 0 to 3, but it is {index}"):
         steering(classifier(), target=Class(index))
 
@@ -313,7 +315,7 @@ def test_a_class_of_one_output_among_several():
         ("dense1", (3,)),
     ],
 )
-def test_the_activation_of_a_layer_is_that_of_a_model_cut_there(layer, filters):
+def test_a_layers_activation_matches_a_truncated_model(layer, filters):
     network, images = nested(), pictures(3, LARGE)
     backbone = network.get_layer("backbone")
     places = {
@@ -346,13 +348,13 @@ def test_a_filter_of_a_subclassed_model():
 
 
 @pytest.mark.parametrize("wanted", [4, -1])
-def test_a_filter_that_is_not_there(wanted):
+def test_a_missing_filter_is_refused(wanted):
     with pytest.raises(ModelError, match=f"a filter of conv1 from 0 to 3, but it is {wanted}"):
         steering(nested(), target=Filters("conv1", (wanted,)))
 
 
 @pytest.mark.parametrize("wanted", [4, -1])
-def test_a_filter_that_a_subclassed_model_has_not(wanted):
+def test_a_missing_filter_of_a_subclassed_model_is_refused(wanted):
     with pytest.raises(ModelError, match=f"a filter of conv1 from 0 to 3, but it is {wanted}"):
         score(steering(subclassed(), size=LARGE, target=Filters("conv1", (wanted,))), pictures(1, LARGE))
 
@@ -388,7 +390,7 @@ def test_any_function_of_the_outputs():
     assert score(model, images)[0] == pytest.approx(left[:, 0] * both[:, 1], rel=1e-4)
 
 
-def test_a_function_that_does_not_give_a_number_a_picture_is_refused():
+def test_a_function_without_one_number_per_image_is_refused():
     model = steering(three_outputs(), target=Function(lambda outputs: outputs[2]))
     with pytest.raises(ModelError, match="function"):
         score(model, pictures(3, SIZE))
@@ -428,13 +430,13 @@ def test_an_angle_of_weighted_angles_is_an_angle():
 @pytest.mark.parametrize(
     "target", [Weighted(((1.0, Class(9)),)), Weighted(((1.0, Class(0)), (1.0, Filters("nowhere"))))]
 )
-def test_a_sum_of_what_is_not_there(target):
+def test_a_sum_with_missing_terms_is_refused(target):
     with pytest.raises(ModelError, match=r"it is 9|no layer 'nowhere'"):
         steering(classifier(), target=target)
 
 
 @pytest.mark.parametrize("order", ["picture first", "picture last", "dict"])
-def test_scores_with_a_number_beside_the_picture(order):
+def test_scores_with_an_auxiliary_input(order):
     network = two_inputs(order=order)
     images, speeds = pictures(3, LARGE), np.array([[1.0], [30.0], [90.0]], np.float32)
     named = {"picture": images.astype(np.float32), "speed": speeds}
@@ -453,9 +455,9 @@ def test_scores_with_a_number_beside_the_picture(order):
 KERNEL = np.array([[0.02, -0.03, 0.01], [0.01, 0.02, 0.03], [-0.01, 0.01, 0.02]], np.float32)  # (input, neuron)
 BIAS = np.array([0.0, -4.0, 0.5], np.float32)
 OUT = np.array([2.0, 3.0, -1.0], np.float32)
-PICTURE = np.array([[[[100, 50, 10]]]], np.uint8)
-"""Three neurons with 2.4, -5.9 and 3.2 inside; the first speaks for, the second for though it is asleep, the
-third against."""
+IMAGE = np.array([[[[100, 50, 10]]]], np.uint8)
+"""Pre-activations of the three neurons are 2.4, -5.9 and 3.2. The first supports the output, the second would
+but is inactive, the third opposes it."""
 
 
 def three_neurons(activation, how="argument"):
@@ -487,8 +489,8 @@ def _layer(name):
     return known.get(name, lambda: layers.Activation(name))()
 
 
-def slope_under(rule, network, images=PICTURE):
-    """(scores, gradients (N, h, w, 3)) with the rule in force, and the plain gradients."""
+def slope_under(rule, network, images=IMAGE):
+    """Scores and gradients (N, h, w, 3) under the rule, and the plain gradients."""
     tf = tensorflow()
     model = steering(network)
 
@@ -502,24 +504,24 @@ def slope_under(rule, network, images=PICTURE):
 
 
 SLOPES = {"relu": 1.0, "relu6": 1.0, "elu": 1.0, "leaky_relu": 1.0, "selu": 1.0507009873554805}
-"""Of the activations where they are positive."""
+"""Slopes of the activations for positive inputs."""
 
 
 @pytest.mark.parametrize("how", ["argument", "layer", "nested"])
 @pytest.mark.parametrize("activation", SLOPES)
-def test_guided_and_rectified_by_hand(activation, how):
+def test_guided_and_rectified_match_a_manual_computation(activation, how):
     network = three_neurons(activation, how)
-    inside = PICTURE.reshape(3) @ KERNEL + BIAS
+    inside = IMAGE.reshape(3) @ KERNEL + BIAS
     assert inside == pytest.approx([2.4, -5.9, 3.2], rel=1e-5)
-    # guided: a positive gradient, through a positive activation: the first neuron alone
+    # guided passes positive gradients through positive activations: the first neuron only
     answer, guided, plain = slope_under("guided", network)
     slope = SLOPES[activation]
     assert guided.reshape(3) == pytest.approx(KERNEL[:, 0] * OUT[0] * slope, rel=1e-5)
-    # rectified: a positive gradient, whatever the activation: the first and the second
+    # rectified passes positive gradients, whatever the activation: the first and the second
     same, rectified, _ = slope_under("rectified", network)
     assert rectified.reshape(3) == pytest.approx(KERNEL[:, :2] @ OUT[:2], rel=1e-5)
-    # the answer is the network's own, and so is the plain gradient beside it
-    direct = network(PICTURE.astype(np.float32)).numpy()[:, 0]
+    # the score is the network's own, and so is the plain gradient computed in the same function
+    direct = network(IMAGE.astype(np.float32)).numpy()[:, 0]
     assert answer == pytest.approx(direct, rel=1e-5)
     assert same == pytest.approx(direct, rel=1e-5)
     below = {"elu": np.exp(-5.9), "selu": SLOPES["selu"] * 1.6732632423543772 * np.exp(-5.9)}.get(
@@ -532,7 +534,7 @@ def test_guided_and_rectified_by_hand(activation, how):
 
 
 def test_guided_does_not_pass_a_relu6_that_is_full():
-    # 6.2 in the first neuron, which is full; 0.1 more than nothing in the third, which speaks against
+    # the first neuron saturates at 6.2; the third opposes the output
     bright = np.array([[[[255, 0, 0]]]], np.uint8)
     network = three_neurons("relu6")
     network.get_layer("neurons").set_weights([KERNEL, np.array([1.1, 10.0, 0.0], np.float32)])
@@ -555,7 +557,7 @@ def test_the_rules_hold_at_every_depth():
         ]
     )
     (w1, b1), (w2, b2), (w3, _) = (one.get_weights() for one in network.layers[1:])
-    x = PICTURE.reshape(3).astype(np.float64)
+    x = IMAGE.reshape(3).astype(np.float64)
     y1 = np.maximum(x @ w1 + b1, 0)
     z2 = y1 @ w2 + b2
     relevance = w3[:, 0]
@@ -568,7 +570,7 @@ def test_the_rules_hold_at_every_depth():
     assert slope_under("rectified", network)[1].reshape(3) == pytest.approx(rectified, rel=1e-4)
 
 
-def test_an_elu_of_another_slope_below():
+def test_an_elu_with_another_alpha():
     network = three_neurons("relu")
     layers = keras().layers
     inputs = layers.Input((1, 1, 3))
@@ -579,7 +581,7 @@ def test_an_elu_of_another_slope_below():
 
 
 def _ending(layer):
-    """A ReLU first, so that there is something to override, and this layer behind it."""
+    """A network with a ReLU, so that there is something to override, followed by this layer."""
     layers = keras().layers
     inputs = layers.Input((1, 1, 3))
     x = layers.Dense(3, activation="relu")(layers.Flatten()(inputs))
@@ -646,7 +648,7 @@ def test_a_network_without_rectifiers_is_refused(rule):
 
 
 @pytest.mark.parametrize("rule", ["guided", "rectified"])
-def test_what_lies_before_every_rectifier_is_refused(rule):
+def test_a_target_before_every_rectifier_is_refused(rule):
     layers = keras().layers
     inputs = layers.Input((*SIZE, 3))
     x = layers.ReLU()(layers.Conv2D(2, 3, name="bare")(inputs))

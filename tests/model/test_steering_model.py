@@ -28,7 +28,7 @@ from tests.models import (
 )
 
 
-def test_the_answer_is_the_networks_in_left_positive_degrees():
+def test_predictions_are_left_positive_degrees():
     model = steering(linear(), AngleSpec("rad", "steering-wheel", "right"), scale=1 / 255, offset=-0.5)
     seen = pictures(5, SIZE)
     inputs = seen.astype(np.float64) / 255 - 0.5
@@ -47,7 +47,7 @@ def test_grey_networks_see_grey():
     assert model.predict(seen) == pytest.approx((grey * weights[..., 0]).sum(axis=(1, 2)) + 0.5, rel=1e-4)
 
 
-def test_saved_and_loaded_it_is_the_same(tmp_path):
+def test_a_model_survives_saving_and_loading(tmp_path):
     model = steering(convolutional(), AngleSpec("norm", "road-wheels", "right", 25.0), "YUV", 1 / 127.5, -1)
     path = tmp_path / "m.keras"
     model.save(path)
@@ -59,17 +59,17 @@ def test_saved_and_loaded_it_is_the_same(tmp_path):
     assert again.predict(seen) == pytest.approx(model.predict(seen), rel=1e-5)
 
 
-def test_without_a_card_everything_assumed_is_told(tmp_path):
+def test_without_a_card_all_assumptions_are_reported(tmp_path):
     path = tmp_path / "m.keras"
     linear().save(path)
     model = load_model(path)
     assert model.preprocess == Preprocess(SIZE)
     assert model.kind.unit == "norm"
-    told = " ".join(model.assumed)
-    assert all(word in told for word in ("scaling", "colour", "unit", "positive"))
+    assumed = " ".join(model.assumed)
+    assert all(word in assumed for word in ("scaling", "colour", "unit", "positive"))
 
 
-def test_what_is_declared_is_not_assumed_and_beats_the_card(tmp_path):
+def test_declarations_override_the_card_and_are_not_assumed(tmp_path):
     path = tmp_path / "m.keras"
     linear().save(path)
     how = {
@@ -78,8 +78,8 @@ def test_what_is_declared_is_not_assumed_and_beats_the_card(tmp_path):
         "colour": "BGR",
         "input_scale": (1 / 255, 0.0),
     }
-    said = Declared(**how, output="steering", unit="rad", positive="right")
-    model = load_model(path, said)
+    declared = Declared(**how, output="steering", unit="rad", positive="right")
+    model = load_model(path, declared)
     assert model.assumed == ()
     assert model.preprocess == Preprocess(SIZE, Crop("pixel", (0, 6)), "area", "BGR", 1 / 255, 0.0)
     assert model.target.angle == AngleSpec("rad", "unknown", "right")
@@ -98,7 +98,7 @@ def card(output=None):
     return Card(Preprocess(SIZE), Target(DEGREES, output))
 
 
-def test_two_outputs_and_none_chosen_are_listed():
+def test_two_outputs_are_listed_if_none_is_chosen():
     with pytest.raises(ModelError, match=r"0: angle \(1,\), 1: throttle \(1,\).*--output"):
         SteeringModel(two_outputs(), card())
 
@@ -114,27 +114,27 @@ def test_outputs_are_chosen_by_name_and_number(output, name):
 
 
 @pytest.mark.parametrize("output", ["nothing", 7, -1])
-def test_an_output_that_is_not_there(output):
+def test_a_missing_output_is_refused(output):
     with pytest.raises(ModelError, match="there is no output"):
         SteeringModel(two_outputs(), card(output))
 
 
-def test_one_number_of_a_vector():
+def test_an_element_of_a_vector_output():
     layers = keras().layers
     network = keras().Sequential([layers.Input((*SIZE, 3)), layers.Flatten(), layers.Dense(3, name="both")])
-    with pytest.raises(ModelError, match="both gives 3 numbers"):
+    with pytest.raises(ModelError, match="both has 3 elements"):
         SteeringModel(network, card())
     assert SteeringModel(network, card(2)).output_name == "both[2]"
 
 
-def test_a_vector_among_several_outputs_is_no_angle():
+def test_a_vector_among_several_outputs_is_not_an_angle():
     layers = keras().layers
     inputs = layers.Input((*SIZE, 3))
     flat = layers.Flatten()(inputs)
     network = keras().Model(
         inputs, [layers.Dense(15, name="bins")(flat), layers.Dense(1, name="throttle")(flat)]
     )
-    with pytest.raises(ModelError, match="bins gives 15 numbers"):
+    with pytest.raises(ModelError, match="bins has 15 elements"):
         SteeringModel(network, card(0))
 
 
@@ -154,10 +154,10 @@ def test_weights_that_are_not_finite_are_named():
 
 
 @pytest.mark.parametrize("shape", [(4,), (6, 8, 4), (5, 6, 8, 3)])
-def test_a_model_without_a_picture_is_refused(shape):
+def test_a_model_without_an_image_input_is_refused(shape):
     layers = keras().layers
     network = keras().Sequential([layers.Input(shape), layers.Flatten(), layers.Dense(1)])
-    with pytest.raises(ModelError, match="one picture as input"):
+    with pytest.raises(ModelError, match="one image input"):
         SteeringModel(network, card())
 
 
@@ -166,7 +166,7 @@ def test_a_card_that_does_not_fit_the_network():
         steering(linear(), colour="GREY")
 
 
-def test_lambda_code_never_runs_unless_told(tmp_path):
+def test_lambda_code_only_runs_with_unsafe(tmp_path):
     layers = keras().layers
     marker = tmp_path / "ran"
 
@@ -212,7 +212,7 @@ def unknown_layer(path):
 
 
 @pytest.mark.parametrize(
-    ("make", "says"),
+    ("make", "message"),
     [
         (lambda path: None, "does not exist"),
         (lambda path: path.mkdir(), "is a folder"),
@@ -222,23 +222,23 @@ def unknown_layer(path):
         (unknown_layer, "Mystery"),
     ],
 )
-def test_what_is_no_model_gets_one_line(tmp_path, make, says):
+def test_invalid_model_files_are_refused_in_one_line(tmp_path, make, message):
     path = tmp_path / "m.keras"
     make(path)
     with pytest.raises(ModelError) as error:
         load_model(path)
-    assert says in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_the_score_is_the_answer_at_the_networks_input():
+def test_the_score_is_computed_at_the_networks_input():
     model = steering(convolutional(), colour="YUV", scale=1 / 127.5, offset=-1)
     seen = pictures(2, (24, 32)).astype(np.float32)
     assert np.allclose(model.score(seen), model.answer(model.inputs(seen)))
     assert np.allclose(model.score(seen), model.predict(seen.astype(np.uint8)), rtol=1e-5)
 
 
-def test_negated_turns_the_score_and_leaves_the_angle():
+def test_negated_negates_the_score_and_not_the_prediction():
     model = steering(convolutional(), scale=1 / 255)
     seen = pictures(3, (24, 32))
     expected = model.predict(seen)
@@ -249,7 +249,7 @@ def test_negated_turns_the_score_and_leaves_the_angle():
     assert model.negated.network is model.network
 
 
-def test_functions_are_compiled_once_a_model():
+def test_functions_are_compiled_once_per_model():
     model, made = steering(linear()), []
 
     def ask(one, name):
@@ -268,7 +268,7 @@ def test_explaining_another_score_of_the_same_network():
     assert (other.unit, other.target.kind) == ("score", SCORE)
     assert not other.explains_its_answer
     seen = pictures(3, (24, 32))
-    # the angle is still there, and still the networks
+    # the prediction is still the network's angle
     assert other.kind.unit == "deg"
     assert other.steering == model.target
     assert other.output_name == "steering"
@@ -298,7 +298,7 @@ def _compiled_score(model, seen, others=None):
 
 
 def test_a_classifier_without_a_class_is_refused():
-    with pytest.raises(ModelError, match=r"classes gives 4 numbers; .*--bins"):
+    with pytest.raises(ModelError, match=r"classes has 4 elements; .*--bins"):
         steering(classifier())
 
 
@@ -320,9 +320,9 @@ def frame(index=0, **extras):
     return Frame(index, index / 20, pictures(1, (24, 32))[0], None, extras)
 
 
-def test_what_goes_beside_the_picture_comes_from_the_recording():
+def test_auxiliary_inputs_are_read_from_the_recording():
     model = steering(two_inputs())
-    assert model.signature.others == (("speed", 1),)
+    assert model.signature.auxiliary == (("speed", 1),)
     found = model.others_of([frame(0, speed=3.5), frame(1, speed=7.0, gear=2)])
     assert found.dtype == np.float32
     assert found.tolist() == [[3.5], [7.0]]
@@ -330,43 +330,43 @@ def test_what_goes_beside_the_picture_comes_from_the_recording():
 
 
 @pytest.mark.parametrize(("feed", "expected"), [(12.5, [[12.5], [12.5]]), ("kmh", [[36.0], [18.0]])])
-def test_an_input_is_fed_a_number_or_a_column(feed, expected):
+def test_an_auxiliary_input_takes_a_constant_or_a_column(feed, expected):
     model = steering(two_inputs(), feed={"speed": feed})
     assert model.others_of([frame(kmh=36.0, speed=1.0), frame(1, kmh=18.0)]).tolist() == expected
     assert model.explaining(Filters("conv1")).feed == {"speed": feed}
 
 
-def test_a_number_is_held_over_a_whole_vector():
+def test_a_constant_fills_a_whole_vector():
     layers = keras().layers
     picture, state = layers.Input((*SIZE, 3), name="picture"), layers.Input((3,), name="state")
     speed = layers.Input((1,), name="speed")
     x = layers.Concatenate()([layers.Flatten()(picture), state, speed])
     network = keras().Model([state, picture, speed], layers.Dense(1, name="steering")(x))
     model = steering(network, feed={"state": 2.0})
-    assert model.signature.picture == 1
-    assert model.signature.others == (("state", 3), ("speed", 1))
+    assert model.signature.image_index == 1
+    assert model.signature.auxiliary == (("state", 3), ("speed", 1))
     assert model.others_of([frame(speed=9.0)]).tolist() == [[2.0, 2.0, 2.0, 9.0]]
     seen, beside = pictures(2, SIZE), np.array([[1, 2, 3, 4], [5, 6, 7, 8]], np.float32)
     expected = network([beside[:, :3], seen.astype(np.float32), beside[:, 3:]]).numpy()[:, 0]
     assert model.predict(seen, beside) == pytest.approx(expected, rel=1e-4)
 
 
-def test_a_value_that_the_recording_does_not_carry():
+def test_a_missing_recorded_value_is_reported():
     model = steering(two_inputs())
-    with pytest.raises(InputError, match=r"input speed, but frame 4 carries gear, lat; .*--feed speed=NUMBER"):
+    with pytest.raises(InputError, match=r"input speed, but frame 4 has gear, lat; .*--feed speed=NUMBER"):
         model.others_of([frame(3, speed=1.0), frame(4, gear=2.0, lat=1.0)])
-    with pytest.raises(InputError, match="frame 0 carries nothing beside the picture"):
+    with pytest.raises(InputError, match="frame 0 has no values other than the image"):
         steering(two_inputs(), feed={"speed": "kmh"}).others_of([frame()])
 
 
-def test_an_input_that_is_not_there_cannot_be_fed():
-    with pytest.raises(ModelError, match=r"beside the picture \(speed\), but a value for 'sped' was given"):
+def test_feeding_a_missing_input_is_refused():
+    with pytest.raises(ModelError, match=r"auxiliary inputs \(speed\), but a value for 'sped' was given"):
         steering(two_inputs(), feed={"sped": 1.0})
     with pytest.raises(ModelError, match=r"\(it has none\)"):
         steering(linear(), feed={"speed": 1.0})
 
 
-def test_two_pictures_are_refused():
+def test_two_image_inputs_are_refused():
     layers = keras().layers
     left, right = layers.Input((*SIZE, 3), name="left"), layers.Input((*SIZE, 3), name="right")
     x = layers.Flatten()(layers.Concatenate()([left, right]))
@@ -375,7 +375,7 @@ def test_two_pictures_are_refused():
         SteeringModel(network, card())
 
 
-def test_a_subclassed_model_answers_as_it_does():
+def test_a_subclassed_models_predictions_are_unchanged():
     network = subclassed()
     model = steering(network, scale=1 / 255, size=(24, 32))
     seen = pictures(3, (24, 32))
@@ -383,7 +383,7 @@ def test_a_subclassed_model_answers_as_it_does():
     assert model.output_name == "output_0"
 
 
-def test_what_is_explained_can_be_said_when_a_model_is_loaded(tmp_path):
+def test_a_target_can_be_chosen_when_loading(tmp_path):
     path = tmp_path / "m.keras"
     two_inputs().save(path)
     model = load_model(path, target=Filters("conv1", (2,)), feed={"speed": 5.0})
@@ -393,7 +393,7 @@ def test_what_is_explained_can_be_said_when_a_model_is_loaded(tmp_path):
     assert any("unit" in one for one in model.assumed)
 
 
-def test_nothing_is_assumed_of_an_angle_that_is_not_there(tmp_path):
+def test_no_angle_is_assumed_for_a_classifier(tmp_path):
     path = tmp_path / "m.keras"
     classifier().save(path)
     model = load_model(path, target=Class(1))
@@ -401,11 +401,11 @@ def test_nothing_is_assumed_of_an_angle_that_is_not_there(tmp_path):
     assert not any("unit" in one or "positive" in one for one in model.assumed)
 
 
-def test_bins_and_a_linearised_head_are_declared_over_the_card(tmp_path):
+def test_declared_bins_override_the_card(tmp_path):
     path = tmp_path / "m.keras"
     categorical().save(path)
-    said = Declared(output="angle", bins=(-40.0, 40.0), unit="deg", positive="left")
-    model = load_model(path, said)
+    declared = Declared(output="angle", bins=(-40.0, 40.0), unit="deg", positive="left")
+    model = load_model(path, declared)
     assert model.target == Target(AngleSpec("deg"), "angle", Bins(-40.0, 40.0))
     model.save(path)
     assert load_model(path).target == model.target
@@ -415,7 +415,7 @@ def test_bins_and_a_linearised_head_are_declared_over_the_card(tmp_path):
     )
 
 
-def test_a_linearised_head_is_declared(tmp_path):
+def test_pre_activation_can_be_declared(tmp_path):
     path = tmp_path / "m.keras"
     convolutional(head="tanh").save(path)
     model = load_model(path, Declared(pre_activation=True))

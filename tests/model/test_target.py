@@ -1,4 +1,4 @@
-"""What can be explained, as it is declared: kinds, words, and sums of outputs written as text."""
+"""Declarations of targets: their kinds, their descriptions, and the syntax of output sums."""
 
 import pytest
 
@@ -30,7 +30,7 @@ ANGLE = Target(DEGREES)
         ("dense_1/out-a", (Term(1, "dense_1/out-a"),)),
     ],
 )
-def test_outputs_as_text(output, expected):
+def test_output_sums_are_parsed(output, expected):
     assert terms(output) == expected
 
 
@@ -38,7 +38,7 @@ def test_outputs_as_text(output, expected):
     "output",
     ["", "+", "left+", "a++b", "left*2", "half*left", "left[", "left[x]", "left[-1]", "[1]", "0.5*", "a]b"],
 )
-def test_what_is_no_sum_of_outputs(output):
+def test_invalid_output_sums_are_refused(output):
     with pytest.raises(OptionError, match="NAME") as error:
         terms(output)
     assert repr(output) in str(error.value)
@@ -59,13 +59,13 @@ def test_what_is_no_sum_of_outputs(output):
         (Weighted(()), SCORE),
     ],
 )
-def test_the_kind_of_what_is_explained(target, kind):
+def test_the_kind_of_a_target(target, kind):
     assert target.kind == kind
     assert target.kind.sided == (kind.unit != "score")
 
 
 @pytest.mark.parametrize(
-    ("target", "says"),
+    ("target", "expected"),
     [
         (ANGLE, "the steering angle"),
         (Target(DEGREES, "angle", Bins(-1, 1)), "the expected angle"),
@@ -80,8 +80,8 @@ def test_the_kind_of_what_is_explained(target, kind):
         (Weighted(((1.0, Class(2)), (-0.5, Class(4)))), "1 × class 2 + -0.5 × class 4"),
     ],
 )
-def test_what_is_explained_in_words(target, says):
-    assert describe(target) == says
+def test_the_description_of_a_target(target, expected):
+    assert describe(target) == expected
 
 
 def test_equal_declarations_are_equal():

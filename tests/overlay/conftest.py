@@ -1,4 +1,4 @@
-"""What every test of the overlay may ask for."""
+"""Fixtures for the overlay's tests."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The steering wheel, the numbers, the trace, and the registry they stand in."""
+"""The steering wheel, the numbers, the trace, and the registry of elements."""
 
 import math
 from typing import ClassVar
@@ -10,26 +10,26 @@ from drivesal.angle import AngleKind
 from drivesal.overlay import element
 from drivesal.overlay.element import Element
 from drivesal.overlay.elements.numbers import angle_parts, clock
-from drivesal.overlay.elements.trace import nice_range, with_holes
+from drivesal.overlay.elements.trace import nice_range, with_gaps
 from drivesal.overlay.elements.wheel import turn_factor
 from drivesal.overlay.palette import PREDICTED, TRUTH
 from drivesal.overlay.renderer import Renderer
 
-from .drawn import make_scene, make_shown
+from .scenes import make_scene, make_shown
 
 DEG, NORM = AngleKind("deg", "steering-wheel"), AngleKind("norm")
 
 
-def part(renderer, name):
+def instrument(renderer, name):
     return next(one for one in renderer._instruments if one.name == name)
 
 
-def near(picture, colour):
-    return np.abs(picture.astype(int) - colour).max(axis=2) < 40
+def near(image, colour):
+    return np.abs(image.astype(int) - colour).max(axis=2) < 40
 
 
 def angle_of(mask):
-    """Degrees counter-clockwise from straight up of the mask's centre, about the picture's centre."""
+    """Direction of the mask's centre from the image's centre, in degrees counter-clockwise from up."""
     rows, columns = np.nonzero(mask)
     x, y = columns.mean() - mask.shape[1] / 2 + 0.5, rows.mean() - mask.shape[0] / 2 + 0.5
     return math.degrees(math.atan2(-x, -y))
@@ -39,7 +39,7 @@ def angle_of(mask):
 def test_the_wheel_turns_counter_clockwise_for_left(predicted):
     scene = make_scene(has_truth=True)
     renderer = Renderer(scene)
-    wheel = part(renderer, "wheel").area.rect.of(
+    wheel = instrument(renderer, "wheel").area.rect.of(
         renderer.draw(make_shown(scene, predicted=predicted, truth=150.0))
     )
     assert angle_of(near(wheel, PREDICTED)) == pytest.approx(predicted, abs=2)
@@ -52,29 +52,29 @@ def test_road_wheels_and_norm_turn_by_a_stated_factor():
     assert turn_factor(AngleKind("deg", "road-wheels")) == 4
 
 
-def test_labels_of_another_kind_have_scales_of_their_own():
+def test_labels_of_another_kind_have_their_own_scales():
     scene = make_scene(has_truth=True, angle_range=40.0, truth_kind=NORM, truth_range=0.5)
     renderer = Renderer(scene)
-    # the label is 0.5 norm: an eighth of a turn on the wheel, and no part of the curve's degrees
+    # the label is 0.5 norm: an eighth of a turn on the wheel, unrelated to the curve's degrees
     canvas = renderer.draw(make_shown(scene, predicted=10.0, truth=0.5))
-    wheel = part(renderer, "wheel")
-    (x, y), half = wheel._centre, wheel._side // 2  # a note stands below it
+    wheel = instrument(renderer, "wheel")
+    (x, y), half = wheel._centre, wheel._side // 2  # the note is below it
     around = canvas[round(y) - half : round(y) + half, round(x) - half : round(x) + half]
     assert angle_of(near(around, TRUTH)) == pytest.approx(45, abs=2)
-    trace = part(renderer, "trace")
-    assert (trace._range, trace._own) == (45, 0.6)
+    trace = instrument(renderer, "trace")
+    assert (trace._range, trace._truth_range) == (45, 0.6)
     plot = trace._plot
     dots, _ = np.nonzero(near(canvas[:, plot.right - 3 : plot.right + 1], TRUTH))
     assert np.median(dots) == pytest.approx(plot.middle - 0.5 / 0.6 * (plot.height - 1) / 2, abs=2)
     renderer.draw(make_shown(scene, time_s=84.0, predicted=10.0, truth=0.9))
-    assert (trace._range, trace._own) == (45, 1.2)
+    assert (trace._range, trace._truth_range) == (45, 1.2)
 
 
 def test_without_truth_there_is_no_mark():
     scene = make_scene(has_truth=True)
     renderer = Renderer(scene)
     for truth in (None, math.nan):
-        wheel = part(renderer, "wheel").area.rect.of(renderer.draw(make_shown(scene, truth=truth)))
+        wheel = instrument(renderer, "wheel").area.rect.of(renderer.draw(make_shown(scene, truth=truth)))
         assert not near(wheel, TRUTH).any()
     unlabelled = make_scene(has_truth=False)
     renderer = Renderer(unlabelled)
@@ -88,14 +88,14 @@ def test_the_clock():
     ]  # fmt: skip
 
 
-def test_digits_stay_in_place_when_the_side_goes():
+def test_digits_keep_their_position_without_a_side():
     assert angle_parts(DEG, 12.34) == ("12.3°", "L")
     assert angle_parts(DEG, -0.01) == ("0.0°", "")
     assert angle_parts(NORM, -0.5) == ("0.500 norm", "R")
     assert angle_parts(DEG, None) == angle_parts(DEG, math.nan) == ("–", "")
     scene = make_scene()
     renderer = Renderer(scene)
-    numbers = part(renderer, "numbers")
+    numbers = instrument(renderer, "numbers")
     rect, middle = numbers.area.rect, numbers._rows()["predicted"]
     split = rect.width - numbers.style.pad - numbers._side_width(numbers.style)
     ends = []
@@ -108,7 +108,7 @@ def test_digits_stay_in_place_when_the_side_goes():
 
 
 def plot_of(renderer, canvas):
-    trace = part(renderer, "trace")
+    trace = instrument(renderer, "trace")
     return trace._plot.of(canvas), trace._plot
 
 
@@ -123,7 +123,7 @@ def test_the_newest_value_is_at_the_right_edge_and_left_is_up():
     assert rows.mean() == pytest.approx(rect.height / 4, abs=1.5)
 
 
-def test_the_curve_ends_after_ten_seconds():
+def test_the_trace_covers_ten_seconds():
     scene = make_scene((640, 360), angle_range=20.0)
     renderer = Renderer(scene)
     for step in range(300):
@@ -134,10 +134,10 @@ def test_the_curve_ends_after_ten_seconds():
     seen = near(plot, PREDICTED)
     assert not seen[: rect.height // 2 - 2].any()
     assert seen[rect.height // 2 :].any(axis=0).all()
-    assert len(part(renderer, "trace")._rows) == 101
+    assert len(instrument(renderer, "trace")._rows) == 101
 
 
-def test_reset_forgets_and_takes_a_history():
+def test_reset_forgets_earlier_frames_and_takes_a_history():
     scene = make_scene((640, 360), has_truth=True)
     renderer = Renderer(scene)
     alone = renderer.draw(make_shown(scene, truth=3.0)).copy()
@@ -153,7 +153,7 @@ def test_reset_forgets_and_takes_a_history():
     assert np.array_equal(renderer.draw(make_shown(scene, truth=3.0)), other.draw(make_shown(scene, truth=3.0)))
 
 
-def test_missing_truth_leaves_a_gap_and_a_lonely_value_is_a_dot():
+def test_missing_truth_leaves_a_gap_and_an_isolated_value_is_a_dot():
     scene = make_scene((640, 360), has_truth=True, angle_range=20.0)
     renderer = Renderer(scene)
     known = {*range(0, 30), 50, *range(70, 101)}
@@ -181,7 +181,7 @@ def test_the_range_grows_in_nice_steps_and_never_shrinks():
     assert [nice_range(value, "norm") for value in (0.02, 0.4, 1.0, 1.1, 5)] == [0.05, 0.6, 1.2, 1.5, 8]
     scene = make_scene(angle_range=12.0)
     renderer = Renderer(scene)
-    trace = part(renderer, "trace")
+    trace = instrument(renderer, "trace")
     seen = []
     for step, predicted in enumerate((5.0, -33.0, 2.0, math.nan, 100.0, 0.0)):
         renderer.draw(make_shown(scene, time_s=float(step), predicted=predicted))
@@ -190,7 +190,7 @@ def test_the_range_grows_in_nice_steps_and_never_shrinks():
 
 
 @pytest.mark.parametrize("largest", [1.0, 5.0, 25.0, 45.0, 90.0, 360.0])
-def test_the_curve_keeps_clear_of_the_border(largest):
+def test_the_curve_does_not_touch_the_border(largest):
     scene = make_scene((640, 360), angle_range=largest)
     renderer = Renderer(scene)
     for step in range(101):
@@ -203,7 +203,7 @@ def test_the_curve_keeps_clear_of_the_border(largest):
 
 
 @pytest.mark.parametrize("interval", [0.05, 0.5])
-def test_a_hole_in_time_breaks_the_curves(interval):
+def test_a_gap_in_time_interrupts_the_curves(interval):
     scene = make_scene((640, 360), has_truth=True, angle_range=20.0)
     renderer = Renderer(scene)
     for step in range(round(10 / interval) + 1):
@@ -218,15 +218,15 @@ def test_a_hole_in_time_breaks_the_curves(interval):
         assert columns[round(0.72 * rect.width) :].any()
 
 
-def test_times_that_jitter_or_miss_a_few_frames_leave_the_curve_whole():
+def test_jitter_and_a_few_missing_frames_do_not_interrupt_the_curve():
     rows = np.zeros((100, 3))
     rows[:, 0] = np.cumsum(np.resize([0.04, 0.06, 0.2], 100))
-    assert with_holes(rows) is rows
-    assert len(with_holes(rows[:1])) == 1
-    assert len(with_holes(rows[[*range(30), *range(60, 100)]])) == 71
+    assert with_gaps(rows) is rows
+    assert len(with_gaps(rows[:1])) == 1
+    assert len(with_gaps(rows[[*range(30), *range(60, 100)]])) == 71
 
 
-def test_a_scene_without_history_has_no_trace_and_a_photograph_no_time():
+def test_a_scene_without_history_has_no_trace_and_a_still_image_no_time():
     scene = make_scene(trace=False)
     renderer = Renderer(scene)
     assert [one.name for one in renderer._instruments] == ["wheel", "numbers"]
@@ -236,7 +236,7 @@ def test_a_scene_without_history_has_no_trace_and_a_photograph_no_time():
     assert np.array_equal(renderer.draw(make_shown(scene, time_s=math.nan, index=99)), timeless)
 
 
-def test_a_frame_leaves_nothing_of_the_one_before():
+def test_a_frame_overwrites_the_previous_one():
     scene = make_scene(has_truth=True)
     renderer = Renderer(scene)
     first = renderer.draw(make_shown(scene)).copy()
@@ -261,7 +261,7 @@ def test_a_new_registered_element_appears(monkeypatch, slot):
         def width(cls, scene, style, height):
             return 40, 40
 
-        def draw(self, canvas, moment):
+        def draw(self, canvas, frame):
             area = self.area.rect if slot == "dashboard" else self.area.box
             area.shrunk(10).of(canvas)[:] = (1, 2, 3)
 

@@ -1,4 +1,7 @@
-"""Whole pictures against ones that were looked at; DRIVESAL_RENEW_GOLDEN=1 draws them anew: look again."""
+"""Whole canvases against golden images that were inspected by eye.
+
+DRIVESAL_RENEW_GOLDEN=1 writes them again; inspect the result.
+"""
 
 import math
 import os
@@ -11,12 +14,12 @@ import pytest
 from drivesal.angle import AngleKind
 from drivesal.overlay.renderer import Renderer
 
-from .drawn import STEERING_WHEEL, make_scene, make_shown
+from .scenes import STEERING_WHEEL, make_scene, make_shown
 
 FOLDER = Path(__file__).parent / "golden"
 TILE = 16
 TOLERANCE = 4.0
-"""Mean absolute difference [0..255] in any tile: other builds smooth edges a little differently."""
+"""Largest mean absolute difference [0..255] in any tile: builds of OpenCV smooth edges slightly differently."""
 
 NORM = AngleKind("norm")
 SCENES = {
@@ -34,7 +37,7 @@ SCENES = {
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_the_picture_is_the_one_that_was_looked_at(name):
+def test_the_canvas_matches_its_golden_image(name):
     scene = make_scene(**SCENES[name])
     renderer = Renderer(scene)
     unit = 15.0 if scene.kind == STEERING_WHEEL else 0.25

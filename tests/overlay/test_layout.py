@@ -1,4 +1,4 @@
-"""The canvas for every size of recording, and text that stays in its place."""
+"""The canvas for every recording size, and text that stays within its region."""
 
 import dataclasses
 
@@ -17,13 +17,13 @@ from drivesal.overlay.palette import BACKGROUND
 from drivesal.overlay.renderer import Renderer
 from drivesal.overlay.style import Style
 
-from .drawn import WORDS, make_scene, make_shown, none
+from .scenes import TEXTS, make_scene, make_shown, no_heat
 
 SIZES = st.tuples(st.integers(16, 4096), st.integers(16, 4096))
 LAYOUTS = st.sampled_from(["grid", "row", "single"])
 
 
-def overlap(one, other):
+def overlaps(one, other):
     return max(one.left, other.left) < min(one.right, other.right) and max(one.top, other.top) < min(
         one.bottom, other.bottom
     )
@@ -37,20 +37,20 @@ def inside(rect, size):
 @settings(max_examples=80, deadline=None)
 def test_the_canvas_is_even_bounded_and_holds_everything_once(size, layout, cases, width):
     scene = make_scene(size, cases, layout=layout, width=width, warnings=("unit and sign assumed",))
-    planned = plan(scene)
-    across, down = planned.size
+    layout_plan = plan(scene)
+    across, down = layout_plan.size
     assert across % 2 == down % 4 == 0
     if width is None:
         assert 480 <= across <= WIDEST
         assert down <= HIGHEST
     else:
         assert across == width - width % 2
-    rects = [rect for panel in planned.panels for rect in (panel.rect, panel.picture)]
-    rects += [area.rect for _, area in planned.dashboard] + [planned.footer]
-    assert all(inside(rect, planned.size) for rect in rects)
-    assert not any(overlap(a, b) for i, a in enumerate(rects) for b in rects[:i])
-    assert len({(panel.picture.width, panel.picture.height) for panel in planned.panels}) == 1
-    assert len(planned.panels) == (1 if layout == "single" else cases + 1)
+    rects = [rect for panel in layout_plan.panels for rect in (panel.rect, panel.image)]
+    rects += [area.rect for _, area in layout_plan.dashboard] + [layout_plan.footer]
+    assert all(inside(rect, layout_plan.size) for rect in rects)
+    assert not any(overlaps(a, b) for i, a in enumerate(rects) for b in rects[:i])
+    assert len({(panel.image.width, panel.image.height) for panel in layout_plan.panels}) == 1
+    assert len(layout_plan.panels) == (1 if layout == "single" else cases + 1)
 
 
 @given(SIZES, LAYOUTS, st.integers(0, 4), st.booleans(), st.none() | st.integers(800, 4000))
@@ -61,18 +61,18 @@ def test_the_height_is_a_multiple_of_4(size, layout, cases, trace, width):
 
 @given(SIZES, LAYOUTS, st.integers(1, 4))
 @settings(max_examples=60, deadline=None)
-def test_headers_are_arranged_for_the_panels_they_stand_over(size, layout, cases):
+def test_headers_are_arranged_for_their_panels(size, layout, cases):
     scene = make_scene(size, cases, layout=layout)
-    planned = plan(scene)
-    for panel in planned.panels:
-        most = max(len(one.legends) for one in planned.panels)
-        assert arrange(planned.style, scene.legends, panel.rect.width, most) == planned.header
+    layout_plan = plan(scene)
+    for panel in layout_plan.panels:
+        most = max(len(one.legends) for one in layout_plan.panels)
+        assert arrange(layout_plan.style, scene.legends, panel.rect.width, most) == layout_plan.header
 
 
 @given(SIZES, LAYOUTS, st.integers(1, 4))
 @settings(max_examples=40, deadline=None)
-def test_pictures_keep_their_shape_and_are_not_enlarged_without_need(size, layout, cases):
-    width, height = plan(make_scene(size, cases, layout=layout)).picture
+def test_images_keep_their_aspect_ratio_and_are_not_enlarged_needlessly(size, layout, cases):
+    width, height = plan(make_scene(size, cases, layout=layout)).image_size
     assert width <= max(size[0], 480)
     # Rounding moves either side by at most a pixel.
     assert abs(width * size[1] - height * size[0]) <= max(size) + 2 * max(width, height)
@@ -82,15 +82,13 @@ def test_pictures_keep_their_shape_and_are_not_enlarged_without_need(size, layou
     ("size", "cases", "columns"),
     [((1280, 720), 1, 2), ((1280, 720), 2, 3), ((1280, 720), 3, 2), ((640, 480), 4, 3), ((1080, 1920), 3, 4)],
 )
-def test_the_grid_suits_the_pictures(size, cases, columns):
+def test_the_grid_suits_the_frames_aspect_ratio(size, cases, columns):
     panels = plan(make_scene(size, cases)).panels
-    assert (
-        len({panel.picture.left for panel in panels if panel.picture.top == panels[0].picture.top}) == columns
-    )
+    assert len({panel.image.left for panel in panels if panel.image.top == panels[0].image.top}) == columns
 
 
 @pytest.mark.parametrize("width", [0, 100, 319, 100_000])
-def test_a_width_that_fits_nothing_is_refused(width):
+def test_an_invalid_width_is_refused(width):
     with pytest.raises(OptionError, match=f"{width} came"):
         Renderer(make_scene(width=width))
 
@@ -103,7 +101,7 @@ def test_an_opacity_outside_0_to_1_is_refused(opacity):
 
 @pytest.fixture
 def written(monkeypatch):
-    """Every text that is drawn: (text, left, middle, width, size)."""
+    """Records every drawn text: (text, left, middle, width, size)."""
     texts = []
     draw = Style.draw
 
@@ -118,10 +116,10 @@ def written(monkeypatch):
     return texts
 
 
-def assert_apart(written, planned):
-    """Every text is inside its region and none touches another."""
-    regions = [panel.rect for panel in planned.panels] + [area.rect for _, area in planned.dashboard]
-    regions.append(planned.footer)
+def assert_no_overlap(written, layout_plan):
+    """Check that every text is inside its region and that no two texts overlap."""
+    regions = [panel.rect for panel in layout_plan.panels] + [area.rect for _, area in layout_plan.dashboard]
+    regions.append(layout_plan.footer)
     boxes = []
     for text, left, middle, wide, size in written:
         home = [r for r in regions if r.left <= left and left + wide <= r.right and r.top <= middle < r.bottom]
@@ -156,16 +154,16 @@ def test_no_text_leaves_its_region_or_touches_another(layout, width, kind, predi
     )
     renderer = Renderer(scene)
     renderer.draw(make_shown(scene, index=123456, time_s=4000.0, predicted=predicted, truth=-3.0))
-    assert_apart(written, renderer.plan)
+    assert_no_overlap(written, renderer.plan)
 
 
-def test_every_legend_says_title_meaning_and_full_scale_by_default(layout, written):
+def test_every_legend_shows_title_meaning_and_full_scale_by_default(layout, written):
     for size in ((160, 120), (320, 160), (640, 480), (1280, 720), (1920, 1080)):
         written.clear()
         Renderer(make_scene(size, layout=layout))
         texts = [text for text, *_ in written]
-        for wanted in ("increase (left)", "brighter here → more right", "0.031° per 1/255", "relative"):
-            assert wanted in texts
+        for expected in ("increase (left)", "brighter here → more right", "0.031° per 1/255", "relative"):
+            assert expected in texts
 
 
 LONG = (
@@ -178,28 +176,28 @@ LONG = (
 
 @pytest.mark.parametrize("width", [320, 414, 480, 640, 800, 1280, 1920, 3840])
 @pytest.mark.parametrize("size", [(160, 120), (1280, 720), (90, 160)])
-@pytest.mark.parametrize("words", [LONG, tuple(WORDS.values())])
-def test_every_legend_says_everything_at_every_width(layout, width, size, words, written):
+@pytest.mark.parametrize("words", [LONG, tuple(TEXTS.values())])
+def test_every_legend_is_complete_at_every_width(layout, width, size, words, written):
     count = 4 if layout == "grid" else min(4, max(width // 160 - 1, 1))
     scene = make_scene(size, count, layout=layout, width=width)
-    said = tuple(
+    long_legends = tuple(
         dataclasses.replace(legend, title=title, meaning=meaning, full=full)
         for legend, (title, meaning, full) in zip(scene.legends, words, strict=False)
     )
-    renderer = Renderer(dataclasses.replace(scene, legends=said))
+    renderer = Renderer(dataclasses.replace(scene, legends=long_legends))
     headers = [panel.rect for panel in renderer.plan.panels if panel.legends]
     for rect in headers:
         inner = [
             text for text in written if rect.left <= text[1] < rect.right and rect.top <= text[2] < rect.bottom
         ]
         all_words = " ".join(text for text, *_ in inner)
-        legends = said if layout == "single" else (said[headers.index(rect)],)
+        legends = long_legends if layout == "single" else (long_legends[headers.index(rect)],)
         for legend in legends:
-            for wanted in (legend.title, legend.meaning, legend.full):
-                assert wanted in all_words
+            for expected in (legend.title, legend.meaning, legend.full):
+                assert expected in all_words
         assert sum(text == "0" for text, *_ in inner) == len(legends)
         assert min(text[-1] for text in inner) >= 12
-    assert_apart(written, renderer.plan)
+    assert_no_overlap(written, renderer.plan)
 
 
 def test_headers_grow_with_the_canvas():
@@ -208,7 +206,7 @@ def test_headers_grow_with_the_canvas():
     assert plan(make_scene((160, 120), 3, width=320)).style.header == 12
 
 
-def test_measured_widths_hold_the_ink():
+def test_measured_widths_contain_the_text():
     style = Style.of(960, 480)
     for text in ("12.3° L", "increase (left)", "brighter here → more left", "−10 s"):
         for size, weight in ((12, 400), (17, 600), (38, 600)):
@@ -231,11 +229,11 @@ def test_long_texts_are_wrapped_or_shortened():
     assert footer.height(dataclasses.replace(scene, warnings=()), style, 480) == 0
 
 
-def test_warnings_are_amber_and_stay(layout):
+def test_warnings_are_amber_and_persist(layout):
     quiet, loud = make_scene(layout=layout), make_scene(layout=layout, warnings=("unit and sign assumed",))
     renderer = Renderer(loud)
     for _ in range(2):
-        canvas = renderer.draw(make_shown(loud, heats=none(loud)))
+        canvas = renderer.draw(make_shown(loud, heats=no_heat(loud)))
         foot = renderer.plan.footer.of(canvas).astype(int)
         assert ((foot[..., 0] > 200) & (foot[..., 2] < 90)).sum() > 40
     assert Renderer(quiet).plan.footer.height == 0
@@ -254,7 +252,7 @@ def test_smooth_reductions_do_not_skip_lines():
 def test_the_background_is_one_colour_around_centred_panels():
     scene = make_scene((640, 480), cases=4)
     renderer = Renderer(scene)
-    last = renderer.plan.panels[-1].picture
+    last = renderer.plan.panels[-1].image
     canvas = renderer.draw(make_shown(scene))
     assert last.right < renderer.size[0] - 100
     assert (canvas[last.top : last.bottom, last.right + 1 :] == BACKGROUND).all()

@@ -1,4 +1,4 @@
-"""Numbers that are no angle, and colour maps for paper."""
+"""Scores, which have no side, and colour maps for print."""
 
 import dataclasses
 
@@ -37,7 +37,7 @@ def test_a_score_has_no_side():
     assert angle_parts(AngleKind("deg"), -1.25)[1] == "R"
 
 
-def test_a_score_turns_no_wheel():
+def test_a_score_has_no_wheel():
     angle = dataclasses.replace(SCENE, kind=AngleKind("deg"))
     assert not np.array_equal(drawn(SCENE, 0.0), drawn(angle, 0.0))
     turned = np.array_equal(drawn(angle, 0.0, 40.0), drawn(angle, 0.0, -40.0))
@@ -53,18 +53,18 @@ def test_a_score_turns_no_wheel():
 @pytest.mark.parametrize(
     ("name", "paper"), [("gray_r", True), ("Greys", True), ("magma", False), ("gray", False)]
 )
-def test_colour_maps_that_begin_bright_are_for_paper(name, paper):
+def test_colour_maps_that_begin_bright_are_for_print(name, paper):
     assert on_paper(named_ramp(name)) is paper
     covered = coverage(np.array([0.0, 0.25, 1.0]), 0.5, 0.8, named_ramp(name))
     assert covered == pytest.approx([1, 1, 1] if paper else [0, 0.4, 0.8])
 
 
-def test_the_cases_own_colours_are_not_for_paper():
+def test_the_cases_own_colours_are_not_for_print():
     for case in cases().values():
         assert not on_paper(own_ramp(case.colour))
 
 
-def test_on_paper_nothing_of_the_picture_shows():
+def test_a_print_colour_map_hides_the_frame():
     paper = dataclasses.replace(SCENE, colormap="gray_r", layout="single")
     white, black = drawn(paper, 0.0), drawn(paper, 1.0)
     top, left = white.shape[0] // 4, white.shape[1] // 2

@@ -1,6 +1,6 @@
-"""From a person's file to a `SteeringModel`: formats, old generations of Keras, what a person says of it.
+"""Reading a model file into a `SteeringModel`: file formats, old versions of Keras, the user's declarations.
 
-No code of a model's file runs, unless it is a `.keras` file and `unsafe` is said.
+No code of a model file runs, unless it is a `.keras` file and `unsafe` is set.
 """
 
 from drivesal.model.readers.reading import Declared, join, load_model

@@ -1,7 +1,7 @@
-"""What an argument in a model's file may be: its type and its bounds.
+"""Argument kinds: the type and the bounds of an argument in a model file.
 
-A kind is a function that gives the plain Python value of an argument, or raises ValueError with what it
-expected.
+A kind is a function that returns the plain Python value of an argument, or raises ValueError with the
+expectation as its message.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Any
 Kind = Callable[[Any], Any]
 
 MOST = 2**20
-"""The largest whole number that a layer is asked for: units, filters, sides."""
+"""The largest integer argument of a layer: units, filters, sides."""
 MOST_NUMBERS = 2**20
-"""Numbers that stand in a configuration itself."""
+"""The most numbers in one argument of a configuration."""
 _LONGEST_NAME = 200
 _LARGEST = 1e30
 
 
-def bare(value: Any) -> Any:
-    """The value itself where it was kept as an array: `{"value": 0.3, ...}`, in `config` or not."""
+def unwrapped(value: Any) -> Any:
+    """Unwrap a value that was serialised as an array: `{"value": 0.3, ...}`, inside `config` or not."""
     if isinstance(value, dict):
         inner = value.get("config") if value.get("class_name") in ("__numpy__", "__tensor__") else value
         if isinstance(inner, dict) and "value" in inner:
@@ -29,15 +29,15 @@ def bare(value: Any) -> Any:
     return value
 
 
-def whole(least: int = 0, most: int = MOST) -> Kind:
-    """A whole number within bounds; a float that is one counts."""
+def integer(least: int = 0, most: int = MOST) -> Kind:
+    """An integer within bounds; a float with an integer value is accepted."""
 
     def kind(value: Any) -> int:
-        value = bare(value)
+        value = unwrapped(value)
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if type(value) is not int or not least <= value <= most:
-            raise ValueError(f"a whole number from {least} to {most}")
+            raise ValueError(f"an integer from {least} to {most}")
         return value
 
     return kind
@@ -45,38 +45,38 @@ def whole(least: int = 0, most: int = MOST) -> Kind:
 
 def number(value: Any) -> float | int:
     """A finite number."""
-    value = bare(value)
+    value = unwrapped(value)
     if type(value) not in (int, float) or not abs(value) <= _LARGEST:
         raise ValueError("a finite number")
     return value  # type: ignore[no-any-return]
 
 
 def numbers(value: Any) -> Any:
-    """A number, or numbers in lists, as tuples."""
-    value = bare(value)
-    left = MOST_NUMBERS
+    """A number, or nested lists of numbers as tuples."""
+    value = unwrapped(value)
+    remaining = MOST_NUMBERS
 
-    def plain(part: Any, depth: int) -> Any:
-        nonlocal left
-        if isinstance(part, list) and depth < 8:
-            return tuple(plain(one, depth + 1) for one in part)
-        left -= 1
-        if left < 0:
+    def checked(node: Any, depth: int) -> Any:
+        nonlocal remaining
+        if isinstance(node, list) and depth < 8:
+            return tuple(checked(item, depth + 1) for item in node)
+        remaining -= 1
+        if remaining < 0:
             raise ValueError(f"at most {MOST_NUMBERS} numbers")
-        return number(part)
+        return number(node)
 
-    return plain(value, 0)
+    return checked(value, 0)
 
 
 def flag(value: Any) -> bool:
-    """True or false, also as 1 and 0."""
+    """A boolean, or 1 or 0."""
     if value not in (True, False) or not isinstance(value, bool | int):
         raise ValueError("true or false")
     return bool(value)
 
 
-def word(*choices: str) -> Kind:
-    """One of some words."""
+def one_of(*choices: str) -> Kind:
+    """One of these words."""
 
     def kind(value: Any) -> str:
         if not isinstance(value, str) or value not in choices:
@@ -87,42 +87,42 @@ def word(*choices: str) -> Kind:
 
 
 def name(value: Any) -> str:
-    """A name of at most 200 characters in one line."""
+    """A printable name of 1 to 200 characters."""
     if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_NAME or not value.isprintable():
         raise ValueError(f"a name of 1 to {_LONGEST_NAME} characters")
     return value
 
 
 def optional(kind: Kind) -> Kind:
-    """The kind, or None."""
+    """This kind, or None."""
     return lambda value: None if value is None else kind(value)
 
 
 def several(kind: Kind, most: int = 8) -> Kind:
-    """A list of values of the kind, as a tuple."""
+    """A list of values of this kind, as a tuple."""
 
     def listed(value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list | tuple) or len(value) > most:
             raise ValueError(f"a list of at most {most}")
-        return tuple(kind(one) for one in value)
+        return tuple(kind(item) for item in value)
 
     return listed
 
 
 def one_or_several(kind: Kind, most: int = 8) -> Kind:
-    """A value of the kind, or a list of such."""
+    """A value of this kind, or a list of them as a tuple."""
     listed = several(kind, most)
     return lambda value: listed(value) if isinstance(value, list | tuple) else kind(value)
 
 
 def shape(value: Any) -> tuple[int | None, ...]:
-    """A shape with the batch: None or 1 to 2^20 each."""
-    found: tuple[int | None, ...] = several(optional(whole(1)), 6)(value)
-    if math.prod(side or 1 for side in found[1:]) > 2**27:
+    """A shape with its batch dimension; each dimension is None or 1 to 2^20."""
+    sides: tuple[int | None, ...] = several(optional(integer(1)), 6)(value)
+    if math.prod(side or 1 for side in sides[1:]) > 2**27:
         raise ValueError("a shape of at most 2^27 numbers")
-    return found
+    return sides
 
 
-def anything(value: Any) -> Any:
-    """What is checked where it is used: an activation, a layer inside another one."""
+def unchecked(value: Any) -> Any:
+    """A value that is checked where it is used: an activation, a layer inside a wrapper."""
     return value

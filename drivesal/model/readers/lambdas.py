@@ -1,4 +1,4 @@
-"""What a Lambda computes written as arithmetic, "x/127.5-1" or "2*atan(x)", read without running anything."""
+"""Formulas for Lambda layers, such as "x/127.5-1" or "2*atan(x)", parsed without running any code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from drivesal.errors import OptionError
 
-Line = tuple[float, float]
+Linear = tuple[float, float]
 """(scale, offset) of x · scale + offset."""
 
 Head = Literal["atan", "tanh"]
@@ -18,17 +18,18 @@ _LONGEST = 200
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """outer(head(inner(x))), or inner(x) alone where there is no head."""
+    """outer(head(inner(x))), or inner(x) if there is no head."""
 
-    inner: Line
+    inner: Linear
     head: Head | None = None
-    outer: Line = (1.0, 0.0)
+    outer: Linear = (1.0, 0.0)
 
 
 def formula(text: str) -> Formula:
-    """Arithmetic of numbers, x, + - * / and parentheses, at most once round atan or tanh of such; all finite.
+    """Parse a linear expression of x (numbers, + - * / and parentheses), with at most one atan or tanh.
 
-    Raises OptionError where it is anything else, or no line through x ("x*x", "1/x", "3").
+    Raises OptionError for anything else: other syntax, nonlinear or constant expressions ("x*x", "1/x", "3"),
+    and values that are not finite.
     """
     try:
         if len(text) > _LONGEST:
@@ -48,47 +49,47 @@ def formula(text: str) -> Formula:
         raise OptionError(
             "a scaling of x like x/127.5-1, or a head like 2*atan(x) (numbers, x, + - * / and parentheses)",
             f"it is {text[:60]!r} ({reason})",
-            "only what treats every value alike can take a Lambda's place",
+            "only an elementwise formula can replace a Lambda",
         ) from None
 
 
-def scaling(text: str) -> Line:
+def scaling(text: str) -> Linear:
     """(scale, offset) of a formula without a head. Raises OptionError."""
-    found = formula(text)
-    if found.head is not None:
-        raise OptionError("a scaling of x like x/127.5-1", f"it is {text[:60]!r}", "leave the head out")
-    return found.inner
+    parsed = formula(text)
+    if parsed.head is not None:
+        raise OptionError("a scaling of x like x/127.5-1", f"it is {text[:60]!r}", "remove the head")
+    return parsed.inner
 
 
-def _checked(node: ast.expr, variable: ast.expr | None = None) -> Line:
-    scale, offset = _line(node, variable)
+def _checked(node: ast.expr, variable: ast.expr | None = None) -> Linear:
+    scale, offset = _linear(node, variable)
     if not (math.isfinite(scale) and math.isfinite(offset)) or scale == 0:
         raise ValueError("it must depend on x and be finite")
     return scale, offset
 
 
-def _line(node: ast.expr, variable: ast.expr | None) -> Line:
-    """The line through the variable: x, or the part of the tree that takes its place."""
+def _linear(node: ast.expr, variable: ast.expr | None) -> Linear:
+    """(scale, offset) of the expression in the variable: x, or the subtree that replaces it."""
     if node is variable or (variable is None and isinstance(node, ast.Name) and node.id == "x"):
         return 1.0, 0.0
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
         return 0.0, float(node.value)  # type: ignore[arg-type]
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
-        scale, offset = _line(node.operand, variable)
+        scale, offset = _linear(node.operand, variable)
         return (-scale, -offset) if isinstance(node.op, ast.USub) else (scale, offset)
     if isinstance(node, ast.BinOp):
-        return _joined(node.op, _line(node.left, variable), _line(node.right, variable))
+        return _combined(node.op, _linear(node.left, variable), _linear(node.right, variable))
     raise ValueError(f"{ast.unparse(node)[:40]!r} is not arithmetic of x")
 
 
-def _joined(how: ast.operator, left: Line, right: Line) -> Line:
+def _combined(operator: ast.operator, left: Linear, right: Linear) -> Linear:
     (a, b), (c, d) = left, right
-    if isinstance(how, ast.Add):
+    if isinstance(operator, ast.Add):
         return a + c, b + d
-    if isinstance(how, ast.Sub):
+    if isinstance(operator, ast.Sub):
         return a - c, b - d
-    if isinstance(how, ast.Mult) and 0 in (a, c):
+    if isinstance(operator, ast.Mult) and 0 in (a, c):
         return a * d + c * b, b * d
-    if isinstance(how, ast.Div) and c == 0:
+    if isinstance(operator, ast.Div) and c == 0:
         return a / d, b / d
-    raise ValueError("it is no plain scaling")
+    raise ValueError("it is not linear in x")

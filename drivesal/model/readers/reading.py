@@ -17,8 +17,8 @@ from drivesal.model.preprocess import Crop, Interpolation, Preprocess
 from drivesal.model.readers import presets
 from drivesal.model.readers.detection import format_of
 from drivesal.model.readers.lambdas import formula
-from drivesal.model.readers.sizes import check_layers, weights_within
-from drivesal.model.readers.usual import takes_bytes, with_usual
+from drivesal.model.readers.memory_limits import check_layers, weights_within
+from drivesal.model.readers.steering_output import takes_bytes, with_inferred_output
 from drivesal.model.scaling import Numbers, Scaling
 from drivesal.model.steering_model import SteeringModel
 from drivesal.model.target import Bins, Class, Explainable, Target
@@ -142,7 +142,7 @@ def join(
         stated.pre_activation or declared.pre_activation,
     )
     if not isinstance(target, Class):
-        steering, likely = with_usual(steering, network, preprocess)
+        steering, likely = with_inferred_output(steering, network, preprocess)
         more += likely
     if steering.bins is not None and steering.pre_activation:
         raise ModelError(

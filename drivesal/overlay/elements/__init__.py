@@ -1,1 +1,1 @@
-"""One file an element; every module here is found by the registry."""
+"""Overlay elements, one file each; the registry finds every module in this package."""

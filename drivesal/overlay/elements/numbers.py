@@ -1,4 +1,4 @@
-"""The numbers of a frame: predicted and true angle, error, time and frame, at fixed places."""
+"""The numeric readout of a frame: predicted and true angle, error, time and frame index, at fixed positions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import cv2
 
-from drivesal.overlay.element import Element, Moment, Slot, register
+from drivesal.overlay.element import Element, PreparedFrame, Slot, register
 from drivesal.overlay.palette import DIM, PREDICTED, TEXT, TRUTH
 from drivesal.overlay.style import BOLD
 
@@ -33,7 +33,7 @@ def clock(time_s: float) -> str:
 
 
 def angle_parts(kind: AngleKind, value: float | None) -> tuple[str, str]:
-    """`kind.text(value)` as ("12.3°", "L"): the side apart, so that digits stay in place when it goes."""
+    """`kind.text(value)` split into ("12.3°", "L"), so that the digits keep their position without a side."""
     if value is None or not math.isfinite(value):
         return UNKNOWN, ""
     if abs(value) >= 10_000 and kind.sided:
@@ -46,7 +46,7 @@ def angle_parts(kind: AngleKind, value: float | None) -> tuple[str, str]:
 
 @register
 class Numbers(Element):
-    """Labels at the left, numbers right-aligned before their side, time and frame below."""
+    """Labels at the left, numbers right-aligned before their side, time and frame index below."""
 
     name: ClassVar[str] = "numbers"
     slot: ClassVar[Slot] = "dashboard"
@@ -54,21 +54,21 @@ class Numbers(Element):
 
     @classmethod
     def width(cls, scene: Scene, style: Style, height: int) -> tuple[int, int]:
-        """Labels, the widest number and the letter of its side."""
+        """Width of the labels, the widest number and the letter of its side."""
         label = cls._label_width(style)
         samples = {cls._sample(kind) for kind in (scene.kind, scene.truth_kind or scene.kind)}
-        widest = max(cls._big(scene, style), *(style.width(one, style.size) + label for one in samples))
+        widest = max(cls._big_width(scene, style), *(style.width(text, style.size) + label for text in samples))
         clock_width = style.width("88:88.8   frame 888888", style.size)
         head = cls._key_width(style) + style.width(cls._head(scene), style.size)
-        wide = max(widest + cls._side_width(style), clock_width, head)
-        return wide + 2 * style.pad, wide + 2 * style.pad
+        content = max(widest + cls._side_width(style), clock_width, head)
+        return content + 2 * style.pad, content + 2 * style.pad
 
     @staticmethod
     def _sample(kind: AngleKind) -> str:
         return {"deg": "-888.8", "norm": "8.888", "score": "-8.888e-88"}[kind.unit] + kind.symbol
 
     @classmethod
-    def _big(cls, scene: Scene, style: Style) -> int:
+    def _big_width(cls, scene: Scene, style: Style) -> int:
         return style.width(cls._sample(scene.kind), cls._big_size(style), BOLD)
 
     @staticmethod
@@ -77,7 +77,7 @@ class Numbers(Element):
 
     @staticmethod
     def _side_width(style: Style) -> int:
-        """A space and the L or R of the large number."""
+        """Width of a space and the L or R after the large number."""
         return round(1.9 * style.size)
 
     @staticmethod
@@ -90,7 +90,7 @@ class Numbers(Element):
 
     @staticmethod
     def _head(scene: Scene) -> str:
-        """What the large number is, and at which wheels where that is not the steering wheel."""
+        """Name of the large number, with the wheels if it is not the steering wheel."""
         return scene.answer + (", road wheels" if scene.kind.turns == "road-wheels" else "")
 
     @property
@@ -99,7 +99,7 @@ class Numbers(Element):
         return self.scene.has_truth and self.scene.truth_kind is None
 
     def _rows(self) -> dict[str, int]:
-        """The middle of every row [px], as a block in the middle of the strip."""
+        """Vertical centre of every row [px]; the rows are centred in the dashboard."""
         size = self.style.size
         rows = [("head", 1.4), ("predicted", 2.4)]
         if self.scene.has_truth:
@@ -115,12 +115,12 @@ class Numbers(Element):
         return middles
 
     def static(self, canvas: Image) -> None:
-        """The labels, with the line that each angle has in the trace."""
+        """Draw the labels, each with the line style that its angle has in the trace."""
         style, rows, left = self.style, self._rows(), self.area.rect.left + self.style.pad
         key = self._key_width(style)
         self._key(canvas, left, rows["head"], PREDICTED, dashed=False)
-        room = self.area.rect.width - key - 2 * style.pad
-        head = style.fit(self._head(self.scene), room, style.size)
+        available = self.area.rect.width - key - 2 * style.pad
+        head = style.fit(self._head(self.scene), available, style.size)
         style.draw(canvas, head, left + key, rows["head"], DIM, style.size)
         if self.scene.has_truth:
             self._key(canvas, left, rows["truth"], TRUTH, dashed=True)
@@ -129,22 +129,22 @@ class Numbers(Element):
                 style.draw(canvas, name, left + key, rows[row], DIM, style.size)
 
     def _key(self, canvas: Image, left: int, middle: int, colour: Colour, dashed: bool) -> None:
-        """A short piece of a curve as a label's key."""
+        """Draw a short line in the curve's style as a label's key."""
         width, thick = self._key_width(self.style) - self.style.pad // 2, self.style.stroke
-        pieces = ((0.0, 0.42), (0.58, 1.0)) if dashed else ((0.0, 1.0),)
+        dashes = ((0.0, 0.42), (0.58, 1.0)) if dashed else ((0.0, 1.0),)
         top = middle - thick // 2
-        for start, end in pieces:
+        for start, end in dashes:
             corners = (left + round(start * width), top), (left + round(end * width) - 1, top + thick - 1)
             cv2.rectangle(canvas, *corners, colour, -1)
 
-    def draw(self, canvas: Image, moment: Moment) -> None:
-        """The numbers themselves."""
-        shown, style, rows = moment.shown, self.style, self._rows()
+    def draw(self, canvas: Image, frame: PreparedFrame) -> None:
+        """Draw the numbers."""
+        shown, style, rows = frame.shown, self.style, self._rows()
         kind = self.scene.kind
         self._angle(canvas, kind, shown.predicted, rows["predicted"], PREDICTED, self._big_size(style), BOLD)
         if self.scene.has_truth:
-            own = self.scene.truth_kind or kind
-            self._angle(canvas, own, shown.truth, rows["truth"], TRUTH, style.size, 400)
+            truth_kind = self.scene.truth_kind or kind
+            self._angle(canvas, truth_kind, shown.truth, rows["truth"], TRUTH, style.size, 400)
         if self._compared:
             known = shown.truth is not None and math.isfinite(shown.truth)
             error = shown.predicted - shown.truth if known and shown.truth is not None else None
@@ -153,9 +153,9 @@ class Numbers(Element):
             left, right = self.area.rect.left + style.pad, self.area.rect.right - style.pad
             time = clock(shown.time_s)
             style.draw(canvas, time, left, rows["clock"], TEXT, style.size)
-            room = right - left - style.width(time, style.size) - style.pad
-            frame = style.fit(f"frame {shown.index}", room, style.size)
-            style.draw(canvas, frame, right, rows["clock"], DIM, style.size, align="right")
+            available = right - left - style.width(time, style.size) - style.pad
+            number = style.fit(f"frame {shown.index}", available, style.size)
+            style.draw(canvas, number, right, rows["clock"], DIM, style.size, align="right")
 
     def _angle(
         self,
@@ -167,12 +167,12 @@ class Numbers(Element):
         size: int,
         weight: int,
     ) -> None:
-        """A number that ends, whatever its digits, where the side's letter begins."""
+        """Draw a number so that it always ends where the side's letter begins."""
         number, side = angle_parts(kind, value)
         style, split = self.style, self.area.rect.right - self.style.pad - self._side_width(self.style)
-        room = split - self.area.rect.left - style.pad
+        available = split - self.area.rect.left - style.pad
         if size == style.size:
-            room -= self._label_width(style)
-        number = style.fit(number, room, size, weight)
+            available -= self._label_width(style)
+        number = style.fit(number, available, size, weight)
         style.draw(canvas, number, split, middle, colour, size, weight, align="right")
         style.draw(canvas, side, split + round(0.3 * style.size), middle, colour, size, weight)

@@ -1,4 +1,4 @@
-"""A steering wheel turned by the predicted angle, with the truth as a mark at its rim."""
+"""A steering wheel turned by the predicted angle, with a mark at its rim for the true angle."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import cv2
 import numpy as np
 
-from drivesal.overlay.element import Area, Element, Moment, Slot, register
+from drivesal.overlay.element import Area, Element, PreparedFrame, Slot, register
 from drivesal.overlay.palette import AXIS, DIM, PREDICTED, SURFACE, TRUTH
 
 if TYPE_CHECKING:
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from drivesal.types import Image
 
 _RIM, _SPOKE, _HUB = (172, 178, 188), (112, 118, 128), (140, 146, 156)
-_FINE = 4
-"""The wheel is drawn this many times larger and reduced, for smooth edges."""
+_SUPERSAMPLING = 4
+"""Supersampling factor of the wheel, for smooth edges."""
 _SHIFT = 4
 """Fractional bits of OpenCV's drawing coordinates."""
 
 
 def turn_factor(kind: AngleKind) -> float:
-    """Degrees the drawn wheel turns for one unit of the angle.
+    """Degrees that the drawn wheel turns per unit of the angle.
 
-    A steering wheel turns as it is; road wheels turn four times as far, and norm 1 is a quarter turn, so that
-    they can be seen.
+    Steering-wheel angles are drawn one to one. Road-wheel angles are multiplied by four, and norm 1 is a
+    quarter turn, so that they are visible.
     """
     if kind.unit == "norm":
         return 90.0
@@ -36,16 +36,16 @@ def turn_factor(kind: AngleKind) -> float:
 
 
 def _turn_note(kind: AngleKind) -> str:
-    """What is written under a wheel that does not turn one to one."""
+    """Note under a wheel that does not turn one to one."""
     if kind.unit == "norm":
         return "not to scale"
     return "turned ×4" if kind.turns == "road-wheels" else ""
 
 
 def _sprite(side: int) -> Image:
-    """(2·side, 2·side, 3) uint8: the wheel straight ahead on the dashboard's background, at twice its size."""
-    big = 2 * side * _FINE // 2
-    picture = np.full((big, big, 3), SURFACE, np.uint8)
+    """(2·side, 2·side, 3) uint8: the wheel pointing straight ahead, at twice its size, on the background."""
+    big = 2 * side * _SUPERSAMPLING // 2
+    image = np.full((big, big, 3), SURFACE, np.uint8)
     centre, radius = big / 2, big * 0.39
     thick = big * 0.07
 
@@ -56,18 +56,18 @@ def _sprite(side: int) -> Image:
 
     middle = point(0, 0)
     for degrees in (90, 180, 270):
-        cv2.line(picture, middle, point(degrees, radius), _SPOKE, round(thick * 0.9), cv2.LINE_AA, _SHIFT)
-    cv2.circle(picture, middle, round(radius * 2**_SHIFT), _RIM, round(thick), cv2.LINE_AA, _SHIFT)
-    cv2.circle(picture, middle, round(big * 0.11 * 2**_SHIFT), _HUB, -1, cv2.LINE_AA, _SHIFT)
+        cv2.line(image, middle, point(degrees, radius), _SPOKE, round(thick * 0.9), cv2.LINE_AA, _SHIFT)
+    cv2.circle(image, middle, round(radius * 2**_SHIFT), _RIM, round(thick), cv2.LINE_AA, _SHIFT)
+    cv2.circle(image, middle, round(big * 0.11 * 2**_SHIFT), _HUB, -1, cv2.LINE_AA, _SHIFT)
     top = point(0, radius - thick * 0.6), point(0, radius + thick * 0.6)
     for colour, width in ((SURFACE, 1.7), (PREDICTED, 0.8)):
-        cv2.line(picture, *top, colour, round(thick * width), cv2.LINE_AA, _SHIFT)
-    return cv2.resize(picture, (2 * side, 2 * side), interpolation=cv2.INTER_AREA)  # type: ignore[no-any-return]
+        cv2.line(image, *top, colour, round(thick * width), cv2.LINE_AA, _SHIFT)
+    return cv2.resize(image, (2 * side, 2 * side), interpolation=cv2.INTER_AREA)  # type: ignore[no-any-return]
 
 
 @register
 class Wheel(Element):
-    """Left is counter-clockwise. A tick above the rim is straight ahead, a triangle outside it the truth."""
+    """Left is counter-clockwise. A tick above the rim marks straight ahead, a triangle outside it the truth."""
 
     name: ClassVar[str] = "wheel"
     slot: ClassVar[Slot] = "dashboard"
@@ -87,11 +87,11 @@ class Wheel(Element):
 
     @classmethod
     def width(cls, scene: Scene, style: Style, height: int) -> tuple[int, int]:
-        """As wide as the dashboard is high; nothing where there is no angle."""
+        """As wide as the dashboard is high; none if there is no angle."""
         return (height, height) if scene.kind.sided else (0, 0)
 
     def static(self, canvas: Image) -> None:
-        """The tick that marks straight ahead, and the note on how far the wheel turns."""
+        """Draw the tick for straight ahead, and the note on how far the wheel turns."""
         rect, style = self.area.rect, self.style
         left, top = round(self._centre[0]), round(self._centre[1] - self._side * 0.5)
         cv2.line(canvas, (left, top), (left, top + round(self._side * 0.04)), AXIS, style.stroke)
@@ -99,23 +99,23 @@ class Wheel(Element):
         note = style.fit(self._note, rect.width, size)
         style.draw(canvas, note, round(self._centre[0]), rect.bottom - size, DIM, size, align="centre")
 
-    def draw(self, canvas: Image, moment: Moment) -> None:
-        """The wheel turned, and the truth where it is known."""
-        shown = moment.shown
+    def draw(self, canvas: Image, frame: PreparedFrame) -> None:
+        """Draw the turned wheel, and the mark if the true angle is known."""
+        shown = frame.shown
         if math.isfinite(shown.predicted):
-            self._turned(canvas, shown.predicted * self._factor)
+            self._draw_wheel(canvas, shown.predicted * self._factor)
         if self.scene.has_truth and shown.truth is not None and math.isfinite(shown.truth):
-            self._mark(canvas, shown.truth * self._mark_factor)
+            self._draw_mark(canvas, shown.truth * self._mark_factor)
 
-    def _turned(self, canvas: Image, degrees: float) -> None:
-        """The sprite turned counter-clockwise by `degrees`, without the corners that hold the outer marks."""
+    def _draw_wheel(self, canvas: Image, degrees: float) -> None:
+        """Draw the sprite rotated counter-clockwise by `degrees`, without the margin that holds the marks."""
         inner = round(self._side * 0.88)
         left, top = round(self._centre[0] - inner / 2), round(self._centre[1] - inner / 2)
         centre = self._centre[0] - left - 0.5, self._centre[1] - top - 0.5
         turn = math.radians(degrees)
-        # From the canvas back to the sprite, which is twice as large.
+        # The inverse map, from the canvas to the sprite, which is twice as large.
         cos, sin, middle = 2 * math.cos(turn), 2 * math.sin(turn), self._side - 0.5
-        back = np.array(
+        inverse = np.array(
             [
                 [cos, -sin, middle - cos * centre[0] + sin * centre[1]],
                 [sin, cos, middle - sin * centre[0] - cos * centre[1]],
@@ -123,10 +123,10 @@ class Wheel(Element):
         )
         view = canvas[top : top + inner, left : left + inner]
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        cv2.warpAffine(self._wheel, back, (inner, inner), dst=view, flags=flags, borderValue=SURFACE)
+        cv2.warpAffine(self._wheel, inverse, (inner, inner), dst=view, flags=flags, borderValue=SURFACE)
 
-    def _mark(self, canvas: Image, degrees: float) -> None:
-        """A triangle outside the rim that points at `degrees` counter-clockwise from straight ahead."""
+    def _draw_mark(self, canvas: Image, degrees: float) -> None:
+        """Draw a triangle outside the rim at `degrees` counter-clockwise from straight ahead."""
         turn = math.radians(-degrees)
         tip, base, half = 0.435 * self._side, 0.5 * self._side, 0.045 * self._side
         along, across = np.array([math.sin(turn), -math.cos(turn)]), np.array([math.cos(turn), math.sin(turn)])

@@ -1,4 +1,4 @@
-"""Model files made to reach outside, each made from a good one; and what tells that a reader did."""
+"""Builds hostile model files from a valid one, and detects when a reader accesses anything outside the file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Config = dict[str, Any]
 
 
 def good(folder: Path) -> Config:
-    """The members of a small `.keras` file: a functional network with operations, saved by Keras."""
+    """The members of a small valid `.keras` file: a functional network with operations, saved by Keras."""
     layers = keras().layers
     inputs = layers.Input((8, 12, 3), name="picture")
     x = layers.Conv2D(2, 3, activation="elu", name="conv")(inputs / 127.5 - 1)
@@ -34,17 +34,17 @@ def good(folder: Path) -> Config:
 
 
 def members(network: Any, folder: Path) -> Config:
-    """What is in the `.keras` file of a network, by name; config.json decoded."""
+    """The members of a network's `.keras` file by name, with config.json decoded."""
     target = folder / "good.keras"
     network.save(target)
     with zipfile.ZipFile(target) as file:
-        found: Config = {name: file.read(name) for name in file.namelist()}
-    found["config.json"] = json.loads(found["config.json"])
-    return found
+        content: Config = {name: file.read(name) for name in file.namelist()}
+    content["config.json"] = json.loads(content["config.json"])
+    return content
 
 
 def written(path: Path, content: Config, how: int = zipfile.ZIP_STORED) -> Path:
-    """A `.keras` file with these members."""
+    """Write a `.keras` file with these members."""
     with zipfile.ZipFile(path, "w", how) as file:
         for name, data in content.items():
             file.writestr(name, data if isinstance(data, bytes) else json.dumps(data))
@@ -53,7 +53,7 @@ def written(path: Path, content: Config, how: int = zipfile.ZIP_STORED) -> Path:
 
 def layer(config: Config, name: str) -> Config:
     """The entry of a layer."""
-    return next(one for one in config["config"]["layers"] if one["name"] == name)
+    return next(item for item in config["config"]["layers"] if item["name"] == name)
 
 
 def entry(
@@ -66,7 +66,7 @@ def entry(
     name: str = "evil",
     kwargs: Any = None,
 ) -> Config:
-    """A layer of a functional network that takes the output of another one."""
+    """The entry of a layer that takes the output of layer `takes` in a functional network."""
     tensor = {"shape": [None, 8, 12, 3], "dtype": "float32", "keras_history": [takes, 0, 0]}
     inner = {"name": name, **config} if isinstance(config, dict) else config
     return {
@@ -82,16 +82,17 @@ def entry(
 
 
 def function(module: str, name: str, registered: str | None = None) -> Config:
-    """A function object as Keras saves it."""
+    """A function object as Keras serialises it."""
     return {"module": module, "class_name": "function", "config": name, "registered_name": registered or name}
 
 
 @contextlib.contextmanager
 def watched(folder: Path, allowed: Callable[[str], bool]) -> Iterator[list[str]]:
-    """Notes every file opened, process started and socket used by Python, and what anything opens in `folder`.
+    """Record every file opened, process started and socket used by Python, and every access in `folder`.
 
-    Python tells of itself through an audit hook, which stays for good and is silent outside the block.
-    The kernel tells (inotify) of opens in `folder`, those of HDF5's and TensorFlow's own code included.
+    Python reports its own actions through an audit hook, which cannot be removed and is inactive outside the
+    block. The kernel (inotify) reports accesses in `folder`, including those of HDF5's and TensorFlow's own
+    code.
     """
     seen: list[str] = []
     formats()  # drivesal's own readers are imported when a model is first read
@@ -113,7 +114,7 @@ def watched(folder: Path, allowed: Callable[[str], bool]) -> Iterator[list[str]]
         os.close(descriptor)
 
 
-_hook: dict[str, Any] = {"note": None, "there": False}
+_hook: dict[str, Any] = {"note": None, "installed": False}
 _WATCHED = (
     "open",
     "socket.",
@@ -128,25 +129,25 @@ _WATCHED = (
 
 
 def _install() -> None:
-    if _hook["there"]:
+    if _hook["installed"]:
         return
 
     def audit(event: str, values: tuple[Any, ...]) -> None:
         note = _hook["note"]
         if note is None or not event.startswith(_WATCHED):
             return
-        _hook["note"] = None  # what the note itself does is not noted
+        _hook["note"] = None  # the hook's own actions are not recorded
         try:
             note(event, str(values[0]) if values else "")
         finally:
             _hook["note"] = note
 
     sys.addaudithook(audit)
-    _hook["there"] = True
+    _hook["installed"] = True
 
 
 def weights(change: Callable[[h5py.File], None], content: Config) -> bytes:
-    """model.weights.h5 with something changed."""
+    """The bytes of model.weights.h5 after `change`."""
     data = io.BytesIO(content["model.weights.h5"])
     with h5py.File(data, "r+") as file:
         change(file)
@@ -154,7 +155,7 @@ def weights(change: Callable[[h5py.File], None], content: Config) -> bytes:
 
 
 def replaced(name: str, make: Callable[[h5py.Group, str], None]) -> Callable[[h5py.File], None]:
-    """A change that puts something else in the place of one object."""
+    """A change that replaces one object."""
 
     def change(file: h5py.File) -> None:
         parent, _, last = name.rpartition("/")
@@ -166,20 +167,20 @@ def replaced(name: str, make: Callable[[h5py.Group, str], None]) -> Callable[[h5
 
 
 def reference_to(group: h5py.Group, last: str) -> None:
-    """Object references in the place of numbers."""
+    """Object references instead of numbers."""
     data = group.create_dataset(last, (1,), dtype=h5py.ref_dtype)
     data[0] = group.ref
 
 
 def external_values(target: Path) -> Callable[[h5py.Group, str], None]:
-    """A data set whose values lie in another file."""
+    """A dataset whose values are in another file."""
     return lambda group, last: (
         group.create_dataset(last, (1,), "float32", external=[(str(target), 0, 4)]) and None
     )
 
 
 def virtual(target: Path) -> Callable[[h5py.Group, str], None]:
-    """A virtual data set over another file."""
+    """A virtual dataset over another file."""
 
     def make(group: h5py.Group, last: str) -> None:
         layout = h5py.VirtualLayout((1,), "float32")
@@ -195,6 +196,6 @@ def blown(group: h5py.Group, last: str) -> None:
 
 
 def packed(group: h5py.Group, last: str) -> None:
-    """A gigabyte of zeros in a megabyte."""
+    """A gigabyte of zeros, compressed to a megabyte."""
     data = group.create_dataset(last, (2**28,), "float32", chunks=(2**22,), compression="gzip")
     data[: 2**22] = np.zeros(2**22, np.float32)

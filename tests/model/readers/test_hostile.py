@@ -1,4 +1,4 @@
-"""Files made to reach outside are refused in one line; nothing is opened, started or looked up meanwhile."""
+"""Hostile files are refused in one line, and nothing outside them is opened, started or looked up meanwhile."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def good(tmp_path_factory) -> Config:
 
 @pytest.fixture(scope="module")
 def bait(tmp_path_factory) -> Path:
-    """A folder with what hostile files ask for; the kernel tells when anything in it is opened."""
+    """A folder with the files that hostile models refer to; the kernel reports when one is opened."""
     folder = tmp_path_factory.mktemp("bait")
     (folder / "vocabulary.txt").write_text("a\nb\n")
     with h5py.File(folder / "other.h5", "w") as file:
@@ -50,7 +50,7 @@ def copied(content: Config) -> Config:
 
 
 def with_layer(*made: Config) -> Callable[[Config, Path], None]:
-    """Adds layers to the network."""
+    """Add layers to the network."""
 
     def change(content: Config, bait: Path) -> None:
         content["config.json"]["config"]["layers"] += [json.loads(json.dumps(one)) for one in made]
@@ -59,7 +59,7 @@ def with_layer(*made: Config) -> Callable[[Config, Path], None]:
 
 
 def with_file_layer(kind: str, key: str, name: str) -> Callable[[Config, Path], None]:
-    """Adds a layer that is given the path of a file."""
+    """Add a layer with the path of a file as its argument."""
 
     def change(content: Config, bait: Path) -> None:
         made = entry(kind, "keras.layers", {key: str(bait / name)})
@@ -69,7 +69,7 @@ def with_file_layer(kind: str, key: str, name: str) -> Callable[[Config, Path], 
 
 
 def setting(name: str, key: str, value: Any) -> Callable[[Config, Path], None]:
-    """Changes an argument of a layer."""
+    """Change an argument of a layer."""
 
     def change(content: Config, bait: Path) -> None:
         layer(content["config.json"], name)["config"][key] = value
@@ -78,12 +78,12 @@ def setting(name: str, key: str, value: Any) -> Callable[[Config, Path], None]:
 
 
 def at_top(**values: Any) -> Callable[[Config, Path], None]:
-    """Changes the whole model's entry."""
+    """Change the entry of the whole model."""
     return lambda content, bait: content["config.json"].update(values)
 
 
 def weights(name: str, make: Any) -> Callable[[Config, Path], None]:
-    """Puts something else in the place of one array of weights; `make` may be a function of the bait."""
+    """Replace one array of weights; `make` may be a function of the bait folder."""
 
     def change(content: Config, bait: Path) -> None:
         put = make(bait) if getattr(make, "of_bait", False) else make
@@ -121,7 +121,7 @@ def deeper_than_json(content: Config, bait: Path) -> None:
 
 
 def calls_without_end(content: Config, bait: Path) -> None:
-    """Models in models, each called ten times: 10^12 calls of the innermost layer."""
+    """Nested models, each called ten times: 10^12 calls of the innermost layer."""
     model: Any = None
     for depth in range(12):
         source = {
@@ -283,7 +283,7 @@ HOSTILE: dict[str, Callable[[Config, Path], None]] = {
 
 
 def refused(path: Path, bait: Path, **given: Any) -> str:
-    """The line with which a file is refused, while nothing outside it was touched."""
+    """The error with which a file is refused, after checking that nothing outside the file was touched."""
     own = (str(path), "drivesal-")
     allowed: Callable[[str], bool] = lambda event: any(one in event for one in own)  # noqa: E731
     with hostile.watched(bait, allowed) as seen, pytest.raises(DrivesalError) as error:
@@ -310,12 +310,12 @@ def test_the_good_file_opens_and_touches_nothing(good, bait, tmp_path):
     assert seen == []
 
 
-def test_the_watch_notices_what_it_is_there_for(bait):
+def test_the_watch_detects_file_and_socket_access(bait):
     import socket
 
     with hostile.watched(bait, lambda event: False) as seen:
         (bait / "vocabulary.txt").read_text()
-        h5py.File(bait / "other.h5").close()  # opened by HDF5's own code, of which Python tells nothing
+        h5py.File(bait / "other.h5").close()  # opened by HDF5's own code, which raises no Python audit event
         socket.socket().close()
     assert any(one.startswith("open ") for one in seen)
     assert any("socket" in one for one in seen)
@@ -338,7 +338,7 @@ def test_a_link_in_the_archive_is_refused(good, bait, tmp_path):
     assert "lies elsewhere" in refused(path, bait)
 
 
-def test_what_a_file_says_of_building_and_compiling_is_not_read(good, bait, tmp_path):
+def test_build_and_compile_configurations_are_ignored(good, bait, tmp_path):
     content = copied(good)
     evil = LOADER
     content["config.json"]["compile_config"] = {"loss": evil, "optimizer": evil}
@@ -364,7 +364,7 @@ def test_links_in_an_hdf5_model_are_refused(bait, tmp_path, where, kind):
 @pytest.mark.parametrize(
     "make", [hostile.reference_to, hostile.blown, hostile.external_values, hostile.virtual]
 )
-def test_values_elsewhere_in_an_hdf5_model_are_refused(bait, tmp_path, make):
+def test_values_outside_an_hdf5_model_are_refused(bait, tmp_path, make):
     path = files.write(tmp_path / "m.h5", files.sequential("2.4.0"), files.keras2_weights())
     put = make(bait / "other.h5") if make in (hostile.external_values, hostile.virtual) else make
     with h5py.File(path, "a") as file:
@@ -373,7 +373,7 @@ def test_values_elsewhere_in_an_hdf5_model_are_refused(bait, tmp_path, make):
 
 
 def mutated(value: Any, chance: random.Random, words: list[Any]) -> Any:
-    """A configuration with one value changed, removed or put elsewhere."""
+    """The configuration with some values replaced, removed or copied from elsewhere."""
     places: list[tuple[Any, Any]] = []
     waiting = [value]
     while waiting:
@@ -403,7 +403,7 @@ def _has(part: Any, key: Any) -> bool:
 
 
 @pytest.mark.parametrize("many", [60, pytest.param(1000, marks=pytest.mark.slow)])
-def test_no_mutant_does_more_than_open_or_be_refused(bait, tmp_path, tmp_path_factory, many):
+def test_every_mutant_either_opens_or_is_refused(bait, tmp_path, tmp_path_factory, many):
     chance = random.Random(12)
     words = [None, True, 0, -1, 3, 10**9, 10**30, 1e308, float("nan"), float("inf"), [], {}, [3, 3]]
     words += ["", "relu", "x" * 5000, "Lambda", "function", "keras.datasets.mnist", "load_data", "__lambda__"]
@@ -430,7 +430,7 @@ def test_no_mutant_does_more_than_open_or_be_refused(bait, tmp_path, tmp_path_fa
     assert opened > many // 50
 
 
-def test_a_class_of_the_users_own_is_added_by_its_name_alone(good, bait, tmp_path, request):
+def test_a_custom_class_is_allowed_by_its_registered_name_only(good, bait, tmp_path, request):
     layers = keras().layers
 
     @keras().saving.register_keras_serializable("mine")

@@ -1,4 +1,4 @@
-"""Hostile files that got past a first wall: what a reader hands on inwards, takes memory for, or shows."""
+"""Hostile files that pass the first checks: what a reader passes on, allocates memory for, or prints."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def as_layer(inner: Any) -> Config:
 INNER = {
     "a model's compilation": sequential(compile_config={"loss": LOADER}),
     "a model's building": sequential(build_config=LOADER),
-    "a layer that is not on the list": {
+    "a layer that is not allowed": {
         "module": "keras.layers",
         "class_name": "Hashing",
         "config": {"num_bins": 3},
@@ -65,7 +65,7 @@ INNER = {
 
 @pytest.mark.parametrize("kind", ["keras", "hdf5"])
 @pytest.mark.parametrize("inner", INNER)
-def test_an_activation_that_is_a_layer_hands_nothing_on(good, bait, tmp_path, kind, inner):
+def test_an_activation_layer_passes_nothing_on(good, bait, tmp_path, kind, inner):
     if kind == "keras":
         content = copied(good)
         layer(content["config.json"], "conv")["config"]["activation"] = as_layer(INNER[inner])
@@ -78,7 +78,7 @@ def test_an_activation_that_is_a_layer_hands_nothing_on(good, bait, tmp_path, ki
 
 
 @pytest.mark.parametrize("kind", ["Switch", "Cond", "DotProductAttention"])
-def test_hdf5_names_no_operation(bait, tmp_path, kind):
+def test_operations_in_hdf5_are_refused(bait, tmp_path, kind):
     config = files.sequential("2.4.0")
     module = "keras.src.ops.nn" if kind[0] == "D" else "keras.src.ops.core"
     config["config"]["layers"][2] = {"module": module, "class_name": kind, "config": {"name": "evil"}}
@@ -86,7 +86,7 @@ def test_hdf5_names_no_operation(bait, tmp_path, kind):
     assert "evil is a " in refused(path, bait)
 
 
-def test_a_model_of_the_users_own_gets_only_what_was_checked(good, bait, tmp_path, request):
+def test_a_custom_model_gets_only_what_was_checked(good, bait, tmp_path, request):
     @keras().saving.register_keras_serializable("mine")
     class Whole(keras().Model):  # type: ignore[misc]
         pass
@@ -103,7 +103,7 @@ def test_a_model_of_the_users_own_gets_only_what_was_checked(good, bait, tmp_pat
     assert "Lambda code in evil" in refused(path, bait, lambdas={"evil": "x/2"})
 
 
-def test_a_link_named_like_a_path_is_not_walked_along(bait, tmp_path):
+def test_a_link_named_like_a_path_is_not_followed(bait, tmp_path):
     path = files.write(tmp_path / "m.h5", files.sequential("2.4.0"), files.keras2_weights())
     with h5py.File(path, "a") as file:
         file["zz"] = h5py.ExternalLink(str(bait / "other.h5"), "/")
@@ -124,7 +124,7 @@ def test_an_attribute_of_another_type_is_not_read(bait, tmp_path):
 
 
 @pytest.mark.parametrize("how", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_only_packings_with_a_bound_are_opened(good, bait, tmp_path, how):
+def test_only_bounded_compression_methods_are_opened(good, bait, tmp_path, how):
     assert "packed otherwise" in refused(hostile.written(tmp_path / "m.keras", good, how), bait)
 
 
@@ -138,28 +138,28 @@ def test_a_chunk_is_counted_whole(good, bait, tmp_path):
 
 
 MEANS = {"axis": [1, 2, 3], "mean": 0, "variance": 1}
-APART = {"kernel_size": [3, 3], "dilation_rate": [4096, 4096]}
+DILATED = {"kernel_size": [3, 3], "dilation_rate": [4096, 4096]}
 LARGE = {
-    "means over every place": [entry("Normalization", "keras.layers", MEANS, takes="up")],
+    "means for every position": [entry("Normalization", "keras.layers", MEANS, takes="up")],
     "a tensor for every row": [
         entry("Unstack", "keras.src.ops.core", {"axis": 1}, registered="Unstack", takes="up")
     ],
     "many branches": [
         entry("UpSampling2D", "keras.layers", {"size": [300, 200]}, name=f"b{number}") for number in range(40)
     ],
-    "windows far apart": [entry("DepthwiseConv2D", "keras.layers", APART)],
+    "windows far apart": [entry("DepthwiseConv2D", "keras.layers", DILATED)],
 }
 
 
 @pytest.mark.parametrize("name", LARGE)
-def test_small_files_take_no_large_memory(good, bait, tmp_path, name):
+def test_small_files_cannot_request_much_memory(good, bait, tmp_path, name):
     content = copied(good)
     first = entry("UpSampling2D", "keras.layers", {"size": [600, 10]}, name="up")
     content["config.json"]["config"]["layers"] += [first, *json.loads(json.dumps(LARGE[name]))]
     refused(hostile.written(tmp_path / "m.keras", content), bait)
 
 
-def test_an_attention_counts_what_it_is_shown_beside(tmp_path):
+def test_an_attention_counts_its_value_positions(tmp_path):
     layers = keras().layers
     inputs = layers.Input(SHAPE)
     query = layers.Reshape((-1, 3))(inputs)
@@ -171,7 +171,7 @@ def test_an_attention_counts_what_it_is_shown_beside(tmp_path):
         archive.read(tmp_path / "m.keras", {})
 
 
-def test_what_enlarges_an_open_size_is_refused(tmp_path):
+def test_enlarging_an_unspecified_size_is_refused(tmp_path):
     layers = keras().layers
     parts = [layers.Input((None, None, 3)), layers.UpSampling2D(4000, name="up"), layers.GlobalMaxPooling2D()]
     keras().Sequential([*parts, layers.Dense(1)]).save(tmp_path / "m.keras")
@@ -179,7 +179,7 @@ def test_what_enlarges_an_open_size_is_refused(tmp_path):
         archive.read(tmp_path / "m.keras", {})
 
 
-def test_layers_in_the_order_of_the_file_or_not(good, tmp_path):
+def test_the_order_of_layers_in_the_file_does_not_matter(good, tmp_path):
     content = copied(good)
     content["config.json"]["config"]["layers"].reverse()
     x = np.random.default_rng(0).uniform(0, 255, (2, *SHAPE)).astype(np.float32)
@@ -205,7 +205,7 @@ def test_an_adapted_normalisation_computes_with_its_weights(tmp_path, ending):
     assert np.asarray(found) == pytest.approx(np.asarray(network(x)), rel=1e-5, abs=1e-5)
 
 
-def test_masks_and_states_of_recurrent_layers_are_carried_on(tmp_path):
+def test_masks_and_states_of_recurrent_layers_are_kept(tmp_path):
     layers = keras().layers
     inputs = layers.Input(SHAPE)
     x = layers.Masking(0.5)(layers.Reshape((8, 36))(inputs))
@@ -231,16 +231,16 @@ def test_a_layer_of_keras_as_an_activation(tmp_path, made):
     assert np.asarray(found) == pytest.approx(np.asarray(network(x)), rel=1e-5, abs=1e-6)
 
 
-def test_an_output_for_all_of_a_batch_is_refused(tmp_path):
+def test_an_output_for_the_whole_batch_is_refused(tmp_path):
     layers, ops = keras().layers, keras().ops
     inputs = layers.Input(SHAPE)
     out = ops.mean(layers.Dense(1)(layers.Flatten()(inputs)), axis=0, keepdims=True)
     keras().Model(inputs, out).save(tmp_path / "m.keras")
-    with pytest.raises(ModelError, match="for all of a batch"):
+    with pytest.raises(ModelError, match="for the whole batch"):
         archive.read(tmp_path / "m.keras", {})
 
 
-def test_what_a_layer_is_called_with_is_not_dropped(tmp_path):
+def test_unsupported_call_arguments_are_not_dropped(tmp_path):
     config = files.functional(
         [
             files.node(files.start()),
@@ -256,7 +256,7 @@ def test_what_a_layer_is_called_with_is_not_dropped(tmp_path):
         hdf5.read(path, {})
 
 
-def test_softmax_over_channels_that_come_first_is_refused(tmp_path):
+def test_channels_first_softmax_is_refused(tmp_path):
     layers = keras().layers
     parts = [layers.Input((3, 8, 12)), layers.Conv2D(2, 3, data_format="channels_first", activation="softmax")]
     network = keras().Sequential([*parts, layers.Flatten(), layers.Dense(1)])
@@ -268,7 +268,7 @@ def test_softmax_over_channels_that_come_first_is_refused(tmp_path):
         archive.read(tmp_path / "m.keras", {})
 
 
-def test_text_of_a_file_is_one_line_that_a_terminal_does_not_act_upon(tmp_path):
+def test_text_of_a_file_is_printed_without_control_characters(tmp_path):
     config = files.sequential("2.4.0")
     config["config"]["layers"][2]["class_name"] = "\x1b[2J\nall fine" * 5000
     with pytest.raises(ModelError) as error:
@@ -301,7 +301,7 @@ def test_a_card_is_bounded(good, tmp_path):
         load_model(tmp_path / "m.keras")
 
 
-def test_a_mean_picture_is_measured_before_it_is_unpacked():
+def test_a_mean_image_is_measured_before_it_is_decoded():
     import base64
 
     data = bytearray(base64.b64decode(encode_picture(np.zeros((8, 12, 3), np.uint8))))
@@ -320,7 +320,7 @@ def test_only_plain_files_beside_weights_are_read(tmp_path):
         hdf5.read(path, {})
 
 
-def test_a_damaged_archive_is_one_line(good, tmp_path):
+def test_a_damaged_archive_gives_one_line(good, tmp_path):
     path = hostile.written(tmp_path / "m.keras", good, zipfile.ZIP_DEFLATED)
     data = bytearray(path.read_bytes())
     data[200:260] = bytes(60)

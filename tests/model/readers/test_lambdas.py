@@ -19,7 +19,7 @@ from drivesal.model.readers.lambdas import Formula, formula, scaling
         (" +x/1e2 ", 0.01, 0),
     ],
 )
-def test_what_only_scales(text, scale, offset):
+def test_scalings(text, scale, offset):
     assert scaling(text) == pytest.approx((scale, offset))
 
 
@@ -43,7 +43,7 @@ def test_what_only_scales(text, scale, offset):
         *["x" + "+x" * 200, "x\x00", "x*1j"],
     ],
 )
-def test_what_does_more_is_refused(text):
+def test_other_expressions_are_refused(text):
     with pytest.raises(OptionError, match=r"x/127\.5-1") as error:
         scaling(text)
     assert "\n" not in str(error.value)
@@ -57,7 +57,7 @@ def test_what_does_more_is_refused(text):
         ("x/2", Formula((0.5, 0))),
     ],
 )
-def test_a_head(text, found):
+def test_formulas_with_a_head(text, found):
     assert formula(text) == found
 
 
@@ -66,12 +66,12 @@ def test_a_head(text, found):
     ["atan(3)", "0*atan(x)", "atan(x)+x", "atan(x)*atan(x)", "atan(atan(x))", "tf.atan(x)", "atan(x, x)",
      "exec(x)", "atan", "atan(x=x)", "atan(*x)", "x(x)"],
 )  # fmt: skip
-def test_what_is_no_head(text):
+def test_invalid_heads(text):
     with pytest.raises(OptionError) as error:
         formula(text)
     assert "\n" not in str(error.value)
 
 
-def test_a_head_is_no_scaling():
-    with pytest.raises(OptionError, match="leave the head out"):
+def test_a_head_is_not_a_scaling():
+    with pytest.raises(OptionError, match="remove the head"):
         scaling("2*atan(x)")

@@ -5,7 +5,7 @@ from drivesal.cli._options import FAMILIES
 from drivesal.errors import ModelError, OptionError
 from drivesal.model.preprocess import Crop, Preprocess
 from drivesal.model.readers import Declared, load_model
-from drivesal.model.readers.imports import import_file
+from drivesal.model.readers.custom_objects import import_file
 from drivesal.model.readers.presets import PRESETS
 from drivesal.model.target import Bins
 from tests.model.readers.legacy import files
@@ -137,7 +137,7 @@ def test_classes_of_the_users_own_file(inside, tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [
-        ("own.py", None, "not there"),
+        ("own.py", None, "does not exist"),
         ("own.py", "1 / 0", "ZeroDivisionError"),
         ("own.py", "(", "SyntaxError"),
         ("own.txt", "x = 1", "does not end in .py"),

@@ -19,10 +19,10 @@ from typing import Any
 
 from drivesal.errors import DrivesalError, ModelError
 from drivesal.model.backend import keras
-from drivesal.model.readers import registry, stand_in
+from drivesal.model.readers import registry, replacement_layers
 from drivesal.model.readers.building import build
 from drivesal.model.readers.checking import check, cleaned
-from drivesal.model.readers.contained import check_contained
+from drivesal.model.readers.hdf5_checks import check_contained
 from drivesal.model.readers.registry import ModelContents
 
 EXPECTED = "a Keras model in a .keras file"
@@ -34,7 +34,7 @@ _MOST_UNPACKED = 16
 _MOST_MEMBERS = 10_000
 _WEIGHTS = "model.weights.h5"
 _AGAIN = "save it again with model.save('name.keras')"
-_MADE_UP = "the file is damaged or made up: take it from where it was written"
+_MADE_UP = "the file is damaged or was tampered with: get it again from its source"
 
 
 def _recognises(path: Path) -> bool:
@@ -134,7 +134,7 @@ def _set_weights(path: Path, file: zipfile.ZipFile, network: Any) -> None:
 
 def _read_by_keras(path: Path) -> Any:
     """What Keras makes of a file that the user trusts; code of the file may run."""
-    stand_in.register()
+    replacement_layers.register()
     try:
         return keras().saving.load_model(path, compile=False, safe_mode=False)
     except Exception as error:  # whatever Keras raises of a file that it cannot rebuild

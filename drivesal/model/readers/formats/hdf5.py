@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from drivesal.errors import DrivesalError, ModelError
-from drivesal.model.readers.allowed import WRAPPERS
+from drivesal.model.readers.allowlist import WRAPPERS
 from drivesal.model.readers.building import build
-from drivesal.model.readers.contained import attribute, check_contained
+from drivesal.model.readers.hdf5_checks import attribute, check_contained
+from drivesal.model.readers.layer_factory import Rebuilt
 from drivesal.model.readers.legacy.recurrent import joined
 from drivesal.model.readers.legacy.renaming import written_by_keras_1
-from drivesal.model.readers.parts import Rebuilt
 from drivesal.model.readers.registry import ModelContents, register
 
 _LONGEST = 16 * 2**20

@@ -1,1 +1,1 @@
-"""Networks saved by Keras 1, 2 and tf.keras in HDF5, rebuilt of Keras 3 layers; nothing in a file is run."""
+"""HDF5 models of Keras 1, 2 and tf.keras, rebuilt with Keras 3 layers; no code in a file is run."""

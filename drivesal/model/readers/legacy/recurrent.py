@@ -1,4 +1,4 @@
-"""Recurrent layers of Keras 1: their gates' weights in one array each."""
+"""Recurrent layers of Keras 1, which stores the weights of each gate in arrays of their own."""
 
 from __future__ import annotations
 
@@ -6,39 +6,39 @@ from collections.abc import Sequence
 from typing import Any
 
 GATES = {"LSTM": (0, 6, 3, 9), "GRU": (0, 3, 6)}
-"""Where Keras 1 keeps the kernel of each gate, in Keras 3's order; recurrent kernel and bias follow each."""
+"""Index of each gate's kernel in Keras 1's list, in Keras 3's order; recurrent kernel and bias follow each."""
 
 
 def joined(kind: str, values: Sequence[Any]) -> list[Any]:
-    """The weights of a layer of this kind, or of one each way, with all gates in one array.
+    """The weights of a layer of this kind, or of a bidirectional one, with all gates in one array.
 
-    Keras 1 keeps three arrays a gate; what is not of this form comes back as it is.
+    Keras 1 stores three arrays per gate. Weights of any other form are returned unchanged.
     """
     order = GATES.get(kind, ())
     size = 3 * len(order)
     if not size or not values or len(values) % size:
         return list(values)
     return [
-        _Gates([values[start + gate + part] for gate in order])
+        _Gates([values[start + gate + offset] for gate in order])
         for start in range(0, len(values), size)
-        for part in range(3)
+        for offset in range(3)
     ]
 
 
 class _Gates:
-    """Arrays side by side, read only once they are asked for."""
+    """Arrays concatenated along the last axis, read only on demand."""
 
-    def __init__(self, parts: Sequence[Any]) -> None:
-        self.parts = parts
+    def __init__(self, arrays: Sequence[Any]) -> None:
+        self.arrays = arrays
 
     @property
     def shape(self) -> tuple[int, ...]:
-        first, *others = (tuple(part.shape) for part in self.parts)
-        if any(one[:-1] != first[:-1] for one in others) or not first:
+        first, *rest = (tuple(array.shape) for array in self.arrays)
+        if any(shape[:-1] != first[:-1] for shape in rest) or not first:
             return first
-        return (*first[:-1], sum(part.shape[-1] for part in self.parts))
+        return (*first[:-1], sum(array.shape[-1] for array in self.arrays))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         import numpy as np
 
-        return np.concatenate([np.asarray(part, dtype) for part in self.parts], axis=-1)
+        return np.concatenate([np.asarray(array, dtype) for array in self.arrays], axis=-1)

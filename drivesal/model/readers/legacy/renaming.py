@@ -1,7 +1,7 @@
-"""What Keras 1, 2 and tf.keras call what Keras 3 calls otherwise: tables, and the function that applies them.
+"""Translates names of Keras 1, 2 and tf.keras to Keras 3: the tables, and the function that applies them.
 
-A network is rebuilt to answer as it did. Initialisers, regularisers and constraints do nothing to an answer
-once the weights are there, so they are left out, whatever arguments they had.
+A rebuilt network predicts as the original did. Initialisers, regularisers and constraints have no effect once
+the weights are loaded, so they are dropped, whatever their arguments.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from drivesal.errors import ModelError
-from drivesal.model.readers.allowed import SPATIAL
+from drivesal.model.readers.allowlist import SPATIAL
 
 CLASSES = {
     "Convolution1D": "Conv1D",
@@ -28,7 +28,7 @@ CLASSES = {
     "GlobalMaxPool2D": "GlobalMaxPooling2D",
     "SyncBatchNormalization": "BatchNormalization",
 }
-"""Old class to Keras 3's; `keras.layers.experimental.preprocessing` had the names of today."""
+"""Old class to Keras 3 class; `keras.layers.experimental.preprocessing` already used today's names."""
 
 ARGUMENTS = {
     "nb_filter": "filters",
@@ -43,9 +43,9 @@ ARGUMENTS = {
     "atrous_rate": "dilation_rate",
     "inner_activation": "recurrent_activation",
 }
-"""Old argument to Keras 3's, for every layer."""
+"""Old argument to Keras 3 argument, for every layer."""
 
-OF_ONE = {
+LAYER_ARGUMENTS = {
     ("Embedding", "output_dim"): "output_dim",
     ("Embedding", "input_dim"): "input_dim",
     ("LeakyReLU", "alpha"): "negative_slope",
@@ -55,9 +55,9 @@ OF_ONE = {
     ("AveragePooling1D", "pool_length"): "pool_size",
     ("AveragePooling1D", "stride"): "strides",
 }
-"""What is called otherwise in one layer alone: (Keras 3 class, old argument)."""
+"""Arguments that are renamed in one layer only: (Keras 3 class, old argument) to Keras 3 argument."""
 
-LEFT_OUT = re.compile(
+DROPPED = re.compile(
     r"init|weights|W_\w+|b_\w+|\w+_(initializer|regularizer|constraint)|dim_ordering|data_format|nb_row|nb_col|"
     r"batch_input_shape|batch_shape|input_shape|input_dim|input_length|input_dtype|dtype|mode|fused|renorm\w*|"
     r"virtual_batch_size|adjustment|synchronized|seed|noise_shape|sparse|ragged|optional|"
@@ -65,7 +65,7 @@ LEFT_OUT = re.compile(
     r"inner_init|forget_bias_init|unit_forget_bias|dropout|dropout_[WU]|recurrent_dropout|consume_less|"
     r"implementation|unroll|use_cudnn"
 )
-"""Arguments that do not change the answer, or that are read elsewhere."""
+"""Arguments that do not change predictions, or that are read elsewhere."""
 
 MERGE_MODES = {
     "concat": "Concatenate",
@@ -74,13 +74,13 @@ MERGE_MODES = {
     "ave": "Average",
     "max": "Maximum",
 }
-"""The modes of Keras 1's Merge."""
+"""Modes of Keras 1's Merge to Keras 3 layers."""
 
 
 def renamed(kind: str, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """A layer's class and configuration, of any generation, to Keras 3's class and arguments with its name.
+    """Translate a layer's class and configuration, of any Keras version, to Keras 3's class and arguments.
 
-    Raises ModelError where the layer did something that Keras 3 has no layer for.
+    Raises ModelError for layers that Keras 3 has no equivalent for.
     """
     kind = CLASSES.get(kind.split(">")[-1], kind)
     name = str(config.get("name"))
@@ -88,14 +88,14 @@ def renamed(kind: str, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         return _merge(config, name)
     if kind == "BatchNormalization" and config.get("mode", 0) != 0:
         raise ModelError(
-            "BatchNormalization with the training's statistics",
+            "BatchNormalization that uses training statistics (mode 0)",
             f"layer {name} has mode {config['mode']}",
             "save it in the Keras that wrote it with mode 0",
         )
     arguments: dict[str, Any] = {}
     for key, value in config.items():
-        new = OF_ONE.get((kind, key))
-        if new is None and LEFT_OUT.fullmatch(key):
+        new = LAYER_ARGUMENTS.get((kind, key))
+        if new is None and DROPPED.fullmatch(key):
             continue
         arguments[new or ARGUMENTS.get(key, key)] = value
     if "nb_row" in config:
@@ -103,12 +103,12 @@ def renamed(kind: str, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     if kind == "BatchNormalization" and isinstance(config.get("axis"), list):
         (arguments["axis"],) = config["axis"] if len(config["axis"]) == 1 else [-1]
     if kind == "GRU":
-        arguments.setdefault("reset_after", False)  # files from before there was the choice
+        arguments.setdefault("reset_after", False)  # the only behaviour before this argument existed
     if arguments.pop("stateful", False):
         raise ModelError(
-            "layers that look at one frame alone",
+            "layers without memory of earlier frames",
             f"layer {name} keeps its state from one frame to the next (stateful)",
-            "networks that remember are not supported yet",
+            "stateful networks are not supported yet",
         )
     if kind == "ReLU" and "theta" in config:
         arguments["negative_slope"] = 0.0
@@ -123,14 +123,14 @@ def _merge(config: Mapping[str, Any], name: str) -> tuple[str, dict[str, Any]]:
             f"layer {name} has mode {str(mode)[:40]!r}",
             "rebuild the model in Keras 3",
         )
-    found: dict[str, Any] = {"name": name}
+    arguments: dict[str, Any] = {"name": name}
     if mode == "concat":
-        found["axis"] = config.get("concat_axis", -1)
-    return MERGE_MODES[mode], found
+        arguments["axis"] = config.get("concat_axis", -1)
+    return MERGE_MODES[mode], arguments
 
 
 def channels_first(kind: str, config: Mapping[str, Any]) -> bool | None:
-    """Whether a layer has channels before rows and columns; None for one that does not say."""
+    """Whether a layer has channels before rows and columns; None if it does not declare that."""
     if CLASSES.get(kind, kind) not in SPATIAL:
         return None
     order = config.get("dim_ordering", config.get("data_format"))
@@ -138,7 +138,7 @@ def channels_first(kind: str, config: Mapping[str, Any]) -> bool | None:
 
 
 def written_by_keras_1(architecture: Any) -> bool:
-    """Whether a configuration has the words of Keras 1."""
+    """Whether a configuration uses argument names of Keras 1."""
     return (
         re.search(r'"(nb_filter|border_mode|inner_activation|W_regularizer)"', json.dumps(architecture))
         is not None

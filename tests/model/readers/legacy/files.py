@@ -1,4 +1,4 @@
-"""HDF5 files as each generation of Keras lays them out, and what their networks answer, by NumPy alone."""
+"""HDF5 files in the layout of each Keras version, and the predictions of their networks in plain NumPy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ H, W = 8, 12
 
 
 def convolved(x: Any, kernel: Any, bias: Any, stride: int = 1) -> Any:
-    """(N, H, W, in) by (rows, columns, in, out), nothing beyond the edges."""
+    """Convolve (N, H, W, in) with (rows, columns, in, out) without padding."""
     rows, columns = kernel.shape[:2]
     windows = np.lib.stride_tricks.sliding_window_view(x, (rows, columns), axis=(1, 2))
     return np.einsum("nhwcrs,rsco->nhwo", windows[:, ::stride, ::stride], kernel) + bias
@@ -44,7 +44,7 @@ DENSE = (drawn(3 * 5 * 4, 1), drawn(1))
 
 
 def answer(x: Any) -> Any:
-    """What all of the small networks here compute."""
+    """The function that all small networks here compute."""
     return flat(elu(convolved(x / 127.5 - 1, *CONV, stride=2))) @ DENSE[0] + DENSE[1]
 
 
@@ -57,7 +57,7 @@ def write(
     backend: str | None = "tensorflow",
     as_bytes: bool = True,
 ) -> Path:
-    """A file with the configuration, None for weights alone, and the weights of every layer."""
+    """Write a file with the configuration (None: weights only) and the weights of every layer."""
 
     def kept(text: str) -> Any:
         return text.encode() if as_bytes else text
@@ -212,7 +212,7 @@ def keras2_weights(conv: str = "conv2d_1", dense: str = "dense_1") -> Any:
 
 
 def sequential(generation: str) -> Any:
-    """conv+ELU, flatten, dense as Keras 2 and tf.keras say it; the scaling is left to the input."""
+    """conv+ELU, flatten, dense in the format of Keras 2 and tf.keras; the input must be scaled already."""
     layers = [conv2(), plain("Flatten", "flatten_1", data_format="channels_last"), dense2()]
     shape = [None, H, W, 3]
     if generation in ("2.0.8", "2.1.6-tf"):
@@ -241,7 +241,7 @@ def sequential(generation: str) -> Any:
 
 
 def node(layer: Any, *sources: str) -> Any:
-    """A functional model's entry, called on these layers."""
+    """The entry of a layer in a functional model, called on the outputs of these layers."""
     inbound = [[[source, 0, 0, {}] for source in sources]] if sources else []
     return layer | {"name": layer["config"]["name"], "inbound_nodes": inbound}
 

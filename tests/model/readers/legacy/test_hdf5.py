@@ -282,7 +282,7 @@ def test_weights_of_keras_3_are_refused_by_name(tmp_path):
 def test_a_damaged_configuration(tmp_path):
     config = files.sequential("2.4.0")
     refused(files.write(tmp_path / "a.h5", json.dumps(config)[:-9], files.keras2_weights()), "damaged")
-    refused(files.write(tmp_path / "b.h5", "[1]", files.keras2_weights()), "it is none")
+    refused(files.write(tmp_path / "b.h5", "[1]", files.keras2_weights()), "it is not one")
     config["config"]["layers"][1]["config"]["kernel_size"] = "wide"
     refused(files.write(tmp_path / "c.h5", config, files.keras2_weights()), "conv2d_1 has kernel_size 'wide'")
 
@@ -376,7 +376,7 @@ def test_code_in_the_file_is_never_run(tmp_path):
     path = files.write(tmp_path / "m.h5", config, files.KERAS1_WEIGHTS)
     with h5py.File(path, "a") as file:
         file.attrs["training_config"] = np.void(pickle.dumps(Runs()))
-    refused(path, "lambda_1", "--lambda lambda_1=x/127.5-1", "not with --unsafe either")
+    refused(path, "lambda_1", "--lambda lambda_1=x/127.5-1", "not even with --unsafe")
     hdf5.read(path, SCALING)[0](files.inputs())
     assert not marker.exists()
 

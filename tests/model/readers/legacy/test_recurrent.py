@@ -1,4 +1,4 @@
-"""Recurrent layers over the rows of one picture answer as they did, whoever wrote them."""
+"""Recurrent layers over the rows of one image compute the same as the version of Keras that wrote them."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def hard(x):
 
 
 def lstm(x, kernel, recurrent, bias, gate=sigmoid):
-    """(N, T, in) to the last (N, units), by the equations; gates in the order i, f, c, o."""
+    """(N, T, in) to the last (N, units), from the equations; gates in the order i, f, c, o."""
     h = c = np.zeros((len(x), UNITS))
     for step in range(x.shape[1]):
         i, f, g, o = np.split(x[:, step] @ kernel + h @ recurrent + bias, 4, axis=1)
@@ -49,7 +49,7 @@ def arrays(gates, rows=1):
 
 
 def network(layer, *between):
-    """The rows of the picture one after the other through the layer, then one number."""
+    """A network that feeds the image's rows, one per time step, to the layer, and ends in one number."""
     name = layer["config"]["name"]
     layers = [
         node(start()),
@@ -61,7 +61,7 @@ def network(layer, *between):
     return functional(layers, ["dense_1"])
 
 
-def answers(tmp_path, config, stored, version):
+def predictions(tmp_path, config, stored, version):
     stored = {"img_in": [], **stored, "dense_1": files.weights("dense_1", LAST)}
     path = files.write(tmp_path / "m.h5", config, stored, version=version)
     x = files.inputs() / 255
@@ -75,7 +75,7 @@ def named(values, titles=("kernel", "recurrent_kernel", "bias"), layer="rnn"):
 @pytest.mark.parametrize(
     ("version", "word", "gate"),
     [
-        ("2.2.4", "hard_sigmoid", hard),  # what Keras 2 took unless told otherwise
+        ("2.2.4", "hard_sigmoid", hard),  # the default of Keras 2
         ("2.4.0", "sigmoid", sigmoid),
         ("3.5.0", "hard_sigmoid", lambda x: np.clip(x / 6 + 0.5, 0, 1)),
     ],
@@ -85,7 +85,7 @@ def test_lstm_of_keras_2_and_3(tmp_path, version, word, gate):
     layer = plain("LSTM", "rnn", units=UNITS, activation="tanh", recurrent_activation=word, use_bias=True,
                   unit_forget_bias=True, dropout=0.2, recurrent_dropout=0.1, implementation=1,
                   return_sequences=False, go_backwards=False, stateful=False, unroll=False)  # fmt: skip
-    found, x = answers(tmp_path, network(layer), {"rnn": named(weights)}, version)
+    found, x = predictions(tmp_path, network(layer), {"rnn": named(weights)}, version)
     assert found == pytest.approx(lstm(x, *weights, gate) @ LAST[0] + LAST[1], rel=1e-4, abs=1e-5)
 
 
@@ -96,22 +96,22 @@ KERAS1 = {"output_dim": UNITS, "init": "glorot_uniform", "inner_init": "orthogon
 
 
 def split(weights, order):
-    """As Keras 1 keeps them: three arrays a gate, its gates in another order."""
-    parts = [np.split(one, len(order), axis=-1) for one in weights]
-    return [(f"rnn_{which}_{gate}:0", parts[which][gate]) for gate in order for which in range(3)]
+    """Weights as Keras 1 stores them: three arrays per gate, with the gates in another order."""
+    parts = [np.split(values, len(order), axis=-1) for values in weights]
+    return [(f"rnn_{index}_{gate}:0", parts[index][gate]) for gate in order for index in range(3)]
 
 
 def test_lstm_of_keras_1(tmp_path):
     weights = arrays(4)
     layer = plain("LSTM", "rnn", **KERAS1, forget_bias_init="one")
     stored = split(weights, (0, 2, 1, 3))  # i, c, f, o
-    found, x = answers(tmp_path, network(layer), {"rnn": stored}, None)
+    found, x = predictions(tmp_path, network(layer), {"rnn": stored}, None)
     assert found == pytest.approx(lstm(x, *weights, hard) @ LAST[0] + LAST[1], rel=1e-4, abs=1e-5)
 
 
 def test_gru_of_keras_1(tmp_path):
     weights = arrays(3)
-    found, x = answers(
+    found, x = predictions(
         tmp_path, network(plain("GRU", "rnn", **KERAS1)), {"rnn": split(weights, (0, 1, 2))}, None
     )
     assert found == pytest.approx(gru(x, *weights, hard) @ LAST[0] + LAST[1], rel=1e-4, abs=1e-5)
@@ -122,12 +122,12 @@ def test_gru_of_keras_2(tmp_path, after):
     weights = arrays(3, 2 if after else 1)
     more = {} if after is None else {"reset_after": after}
     layer = plain("GRU", "rnn", units=UNITS, activation="tanh", recurrent_activation="sigmoid", **more)
-    found, x = answers(tmp_path, network(layer), {"rnn": named(weights)}, "2.1.0")
+    found, x = predictions(tmp_path, network(layer), {"rnn": named(weights)}, "2.1.0")
     expected = gru(x, *weights, after=bool(after))
     assert found == pytest.approx(expected @ LAST[0] + LAST[1], rel=1e-4, abs=1e-5)
 
 
-def test_simple_rnn_behind_a_dense_layer_of_every_step(tmp_path):
+def test_simple_rnn_after_a_time_distributed_dense_layer(tmp_path):
     inner = plain("Dense", "dense_9", units=WIDTH, activation="tanh")
     each = plain("TimeDistributed", "each", layer=inner) | {
         "name": "each",
@@ -136,7 +136,7 @@ def test_simple_rnn_behind_a_dense_layer_of_every_step(tmp_path):
     weights, pair = arrays(1), (drawn(WIDTH, WIDTH, seed=8), drawn(WIDTH, seed=8))
     layer = plain("SimpleRNN", "rnn", units=UNITS, activation="tanh")
     stored = {"each": named(pair, ("kernel", "bias"), "each"), "rnn": named(weights)}
-    found, x = answers(tmp_path, network(layer, each), stored, "2.2.4")
+    found, x = predictions(tmp_path, network(layer, each), stored, "2.2.4")
     h = np.zeros((len(x), UNITS))
     for step in range(H):
         h = np.tanh(np.tanh(x[:, step] @ pair[0] + pair[1]) @ weights[0] + h @ weights[1] + weights[2])
@@ -144,7 +144,7 @@ def test_simple_rnn_behind_a_dense_layer_of_every_step(tmp_path):
 
 
 @pytest.mark.parametrize("generation", [1, 2])
-def test_both_ways(tmp_path, generation):
+def test_bidirectional(tmp_path, generation):
     there, back = arrays(4), tuple(one[::-1].copy() for one in arrays(4))
     if generation == 1:
         inner = plain("LSTM", "lstm_1", **KERAS1)
@@ -154,7 +154,7 @@ def test_both_ways(tmp_path, generation):
         inner = plain("LSTM", "lstm_1", units=UNITS, activation="tanh", recurrent_activation="hard_sigmoid")
         stored = named(there) + named(back, layer="rnn/backward")
     layer = plain("Bidirectional", "rnn", layer=inner, merge_mode="sum")
-    found, x = answers(tmp_path, network(layer), {"rnn": stored}, "2.2.4" if generation == 2 else None)
+    found, x = predictions(tmp_path, network(layer), {"rnn": stored}, "2.2.4" if generation == 2 else None)
     expected = lstm(x, *there, hard) + lstm(x[:, ::-1], *back, hard)
     assert found == pytest.approx(expected @ LAST[0] + LAST[1], rel=1e-4, abs=1e-5)
 
@@ -167,12 +167,12 @@ def refused(path, *says):
 
 
 @pytest.mark.parametrize("kind", ["CuDNNLSTM", "CuDNNGRU", "ConvLSTM2D", "LocallyConnected1D", "Conv3D"])
-def test_what_is_not_rebuilt_is_named(tmp_path, kind):
+def test_unsupported_layers_are_named(tmp_path, kind):
     path = files.write(tmp_path / "m.h5", network(plain(kind, "rnn", units=UNITS)), {})
-    refused(path, f"layer rnn is a {kind}, which it does not", "build it of other layers")
+    refused(path, f"layer rnn is a {kind}, which is not supported", "rebuild it with other layers")
 
 
-def test_a_layer_that_remembers_is_named(tmp_path):
+def test_a_stateful_layer_is_named(tmp_path):
     path = files.write(tmp_path / "m.h5", network(plain("LSTM", "rnn", units=UNITS, stateful=True)), {})
     refused(path, "layer rnn keeps its state", "stateful")
 
@@ -184,7 +184,7 @@ def test_a_model_inside_a_wrapper_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["ConvLSTM2D", "Conv3D", "TimeDistributed"])
-def test_several_frames_go_before_the_layer(tmp_path, kind):
+def test_frame_stacks_are_refused_before_the_layer(tmp_path, kind):
     first = plain(kind, "first", batch_input_shape=[None, 5, H, W, 3])
     path = files.write(tmp_path / "m.h5", {"class_name": "Sequential", "config": [first, dense2()]}, {})
     refused(path, "takes several frames (5)", "one frame at a time")

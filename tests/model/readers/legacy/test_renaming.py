@@ -1,11 +1,11 @@
-"""Every layer of old, with its arguments, becomes the Keras 3 layer that does the same."""
+"""Every layer of an older Keras, with its arguments, becomes the equivalent Keras 3 layer."""
 
 import numpy as np
 import pytest
 
 from drivesal.errors import ModelError
 from drivesal.model.backend import keras
-from drivesal.model.readers.allowed import LAYERS
+from drivesal.model.readers.allowlist import LAYERS
 from drivesal.model.readers.building import build
 from tests.model.readers.legacy.files import plain
 
@@ -13,13 +13,13 @@ OLD = {"trainable": True, "input_dtype": "float32"}
 
 
 def layer(kind, shape=(8, 12, 3), **config):
-    """The Keras 3 layer that a Sequential of this one layer is rebuilt with."""
+    """The Keras 3 layer that a Sequential with this one layer is rebuilt with."""
     entry = plain(kind, "it", batch_input_shape=[None, *shape], **OLD, **config)
     return build({"class_name": "Sequential", "config": [entry]}, {}).layers["it"]
 
 
 @pytest.mark.parametrize(
-    ("kind", "config", "became", "has"),
+    ("kind", "config", "expected_class", "expected_arguments"),
     [
         (
             "Convolution2D",
@@ -57,11 +57,11 @@ def layer(kind, shape=(8, 12, 3), **config):
          "Conv2D", {"filters": 2}),
     ],
 )  # fmt: skip
-def test_old_arguments(kind, config, became, has):
+def test_old_arguments(kind, config, expected_class, expected_arguments):
     made = layer(kind, **config)
-    assert type(made).__name__ == became
+    assert type(made).__name__ == expected_class
     found = made.get_config()
-    assert {name: found[name] for name in has} == has
+    assert {name: found[name] for name in expected_arguments} == expected_arguments
 
 
 @pytest.mark.parametrize("mode", ["concat", "sum", "mul", "ave", "max"])
@@ -91,7 +91,7 @@ def test_a_merge_that_is_a_function_is_refused():
               batch_input_shape=[None, 4]), merge]}, {})  # fmt: skip
 
 
-def test_every_known_layer_is_one_of_keras():
+def test_every_allowed_layer_exists_in_keras():
     for name in LAYERS:
         assert issubclass(getattr(keras().layers, name), keras().layers.Layer)
     assert not LAYERS.keys() & {
@@ -104,15 +104,15 @@ def test_every_known_layer_is_one_of_keras():
     }
 
 
-def test_both_orders_of_channels_are_refused():
+def test_mixed_data_formats_are_refused():
     one = plain("Convolution2D", "a", nb_filter=2, nb_row=1, nb_col=1, dim_ordering="th",
                 batch_input_shape=[None, 3, 8, 8])  # fmt: skip
     other = plain("MaxPooling2D", "b", pool_size=[2, 2], dim_ordering="tf")
-    with pytest.raises(ModelError, match="have both"):
+    with pytest.raises(ModelError, match="have both channels_first and channels_last"):
         build({"class_name": "Sequential", "config": [one, other]}, {})
 
 
-def test_a_sequence_in_a_sequential_is_refused_before_its_layers_are():
+def test_a_frame_stack_is_refused_before_its_layers_are():
     first = plain("TimeDistributed", "t", batch_input_shape=[None, 4, 8, 8, 3], layer={})
     with pytest.raises(ModelError, match="several frames"):
         build({"class_name": "Sequential", "config": [first]}, {})

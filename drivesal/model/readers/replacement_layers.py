@@ -1,6 +1,6 @@
-"""The layers that take the place of a Lambda whose formula was said, and functions that Keras 3 has no more.
+"""Layers that replace a Lambda with a declared formula, and functions that Keras 3 no longer has.
 
-All are registered with Keras, so that a network with them can be saved and read again.
+All are registered with Keras, so that a network that contains them can be saved and loaded again.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from drivesal.model.readers.lambdas import formula
 
 
 def register() -> None:
-    """Makes Keras's own reader know the layers and functions of this module."""
+    """Register this module's layers and functions, for Keras's own reader."""
     _head_layer()
     hard_sigmoid()
 
 
 def layer(text: str, name: str) -> Any:
-    """A layer of this name that computes a formula."""
-    found = formula(text)
-    if found.head is None:
-        return keras().layers.Rescaling(*found.inner, name=name)
+    """A layer of this name that computes the formula."""
+    parsed = formula(text)
+    if parsed.head is None:
+        return keras().layers.Rescaling(*parsed.inner, name=name)
     return _head_layer()(text, name=name)
 
 
 def head(text: Any, name: str) -> Any:
-    """The layer of a formula with a head that a model which drivesal saved holds. Raises OptionError."""
+    """The layer of a formula with a head, as stored in a model that drivesal saved. Raises OptionError."""
     if not isinstance(text, str) or formula(text).head is None:
         raise OptionError(
             "a formula with a head like 2*atan(x)", f"it is {str(text)[:60]!r}", "save the model again"
@@ -38,7 +38,7 @@ def head(text: Any, name: str) -> Any:
 
 @functools.cache
 def hard_sigmoid() -> Any:
-    """The one of Keras 1 and 2, 0.2·x + 0.5 within 0..1; Keras 3's has a slope of 1/6."""
+    """hard_sigmoid of Keras 1 and 2: 0.2·x + 0.5 clipped to 0..1; that of Keras 3 has a slope of 1/6."""
     ops = keras().ops
 
     @keras().saving.register_keras_serializable(package="drivesal")  # type: ignore[untyped-decorator]

@@ -1,4 +1,4 @@
-"""The user's own file, which the user names: it is run, and what it registers is known from then on."""
+"""Custom Keras objects: runs a Python file that the user names, and looks up what it registered."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 
 from drivesal.errors import ModelError
 from drivesal.model.backend import keras
-from drivesal.model.readers.allowed import LAYERS
+from drivesal.model.readers.allowlist import LAYERS
 
 
 def import_file(path: Path) -> None:
-    """Runs a Python file; what it decorates with `keras.saving.register_keras_serializable` can then be loaded.
+    """Run a Python file, so that its `keras.saving.register_keras_serializable` classes can be loaded.
 
-    Raises ModelError where it is not there or fails.
+    Raises ModelError if the file is missing or fails.
     """
-    keras()  # with drivesal's backend, before the file imports it
+    keras()  # selects drivesal's backend before the file imports Keras
     if not path.is_file():
         raise ModelError(
-            "a Python file with layers", f"{path} is not there", "check the path given to --import"
+            "a Python file with layers", f"{path} does not exist", "check the path given to --import"
         )
     name = f"drivesal_import_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -31,16 +31,16 @@ def import_file(path: Path) -> None:
     sys.modules[name] = module  # dataclasses and pickles look their module up
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # whatever the user's code raises
+    except Exception as error:  # the user's code may raise anything
         del sys.modules[name]
         reason = " ".join(str(error).split())[:200]
         raise ModelError(
-            "a Python file that runs", f"{path} fails ({type(error).__name__}: {reason})", "mend it"
+            "a Python file that runs", f"{path} fails ({type(error).__name__}: {reason})", "fix the error"
         ) from error
 
 
 def registered(name: str) -> Any:
-    """What the user's own code registered under this name, with its package or without; None for nothing."""
+    """The object that the user's code registered under this name, with or without its package, or None."""
     known = {key: value for key, value in keras().saving.get_custom_objects().items() if key[:9] != "drivesal>"}
     for key in (name, f"Custom>{name}"):
         if key in known:
@@ -49,7 +49,7 @@ def registered(name: str) -> Any:
 
 
 def registered_by(entry: Mapping[str, Any]) -> Any:
-    """What the user's own code registered that a serialised object is an instance of; None for nothing."""
+    """The user's registered class or function that a serialised object refers to, or None."""
     kind, named = entry.get("class_name"), entry.get("registered_name")
     if not isinstance(named, str):
         module = str(entry.get("module") or "").split(".")[0]

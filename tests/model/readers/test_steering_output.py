@@ -1,4 +1,4 @@
-"""Outputs of the usual names and shapes are assumed to steer, and told; anything else is refused."""
+"""Outputs with common names and shapes are assumed to steer and reported as such; anything else is refused."""
 
 import json
 import shlex
@@ -15,7 +15,7 @@ SIZE = (24, 32)
 
 
 def network(heads, activation=None):
-    """One Dense a head, by name and width."""
+    """A network with one Dense layer per head, by name and width."""
     from drivesal.model.backend import keras
 
     layers = keras().layers
@@ -36,18 +36,18 @@ def network(heads, activation=None):
         ({"brake": 1, "wheel_angle": 1, "speed": 1}, "wheel_angle"),
     ],
 )
-def test_the_output_that_steers_by_its_name(heads, chosen):
-    made = network(heads)
-    model = join(made)
+def test_the_steering_output_is_found_by_its_name(heads, chosen):
+    built = network(heads)
+    model = join(built)
     assert model.output_name == chosen
     assert f"output {chosen} steers" in model.assumed
     frames = pictures(2, SIZE)
-    outputs = dict(zip(heads, made(frames.astype(np.float32)), strict=True))
+    outputs = dict(zip(heads, built(frames.astype(np.float32)), strict=True))
     np.testing.assert_allclose(model.predict(frames), np.array(outputs[chosen])[:, 0], rtol=1e-4)
 
 
 @pytest.mark.parametrize("heads", [{"angle_out": 15, "throttle_out": 20}, {"dense": 15}])
-def test_fifteen_bins_are_donkeycars(heads):
+def test_fifteen_bins_are_assumed_to_be_donkeycars(heads):
     model = join(network(heads, "softmax"))
     assert model.card.target.bins == Bins(-1.0, 1.0)
     assert "15 bins over -1..1" in model.assumed
@@ -66,12 +66,12 @@ def test_fifteen_bins_are_donkeycars(heads):
         ({"bins": 21}, "softmax", Declared()),
     ],
 )
-def test_what_is_ambiguous_is_refused(heads, activation, declared):
+def test_ambiguous_outputs_are_refused(heads, activation, declared):
     with pytest.raises(IncompleteError, match="--output"):
         join(network(heads, activation), declared=declared)
 
 
-def test_what_was_said_is_not_assumed():
+def test_a_declared_output_is_not_assumed():
     model = join(network({"angle_out": 1, "throttle_out": 1}), declared=Declared(output="throttle_out"))
     assert model.output_name == "throttle_out"
     assert not any("steers" in one for one in model.assumed)
@@ -79,7 +79,7 @@ def test_what_was_said_is_not_assumed():
         join(network({"angle_out": 1, "throttle_out": 1}), declared=Declared(output="gas"))
 
 
-def test_a_card_without_the_output_says_the_rest(tmp_path):
+def test_a_card_without_the_output_leaves_only_the_output_assumed(tmp_path):
     path = tmp_path / "m.keras"
     join(network({"angle_out": 1, "throttle_out": 1})).save(path)
     card = tmp_path / "m.keras.card.json"
@@ -87,17 +87,17 @@ def test_a_card_without_the_output_says_the_rest(tmp_path):
     assert load_model(path).assumed == ("output angle_out steers",)
 
 
-def test_a_model_is_described_whatever_is_missing(inside, tmp_path):
+def test_an_incomplete_model_is_described(inside, tmp_path):
     network({"left": 1, "right": 3}).save(tmp_path / "m.keras")
     ran = inside("model", "m.keras")
     assert ran.code == 0, ran
-    for part in ("left 1", "right 3", "24x32x3", "conv", "--output left"):
-        assert part in ran.out
+    for text in ("left 1", "right 3", "24x32x3", "conv", "--output left"):
+        assert text in ran.out
     found = json.loads(inside("model", "m.keras", "--json").out)
     assert found["complete"] is False
     assert found["outputs"] == [{"name": "left", "shape": [1]}, {"name": "right", "shape": [3]}]
     assert [one["name"] for one in found["layers"]][-2:] == ["left", "right"]
-    # the command that it tells completes it
+    # the suggested command completes it
     ran = inside(*shlex.split(found["command"])[1:])
     assert ran.code == 0, ran
     found = json.loads(inside("model", "m.keras", "--json").out)
@@ -111,7 +111,7 @@ def test_a_model_is_described_whatever_is_missing(inside, tmp_path):
         assert "--output left" in ran.err
 
 
-def test_a_command_for_what_is_assumed_keeps_it(inside, tmp_path):
+def test_the_suggested_command_keeps_the_assumptions(inside, tmp_path):
     network({"angle_out": 15, "throttle_out": 20}, "softmax").save(tmp_path / "m.keras")
     ran = inside("model", "m.keras", "--color", "BGR")
     assert ran.code == 0, ran

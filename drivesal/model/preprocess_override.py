@@ -1,4 +1,4 @@
-"""The predictions of a model as if its card had another colour or scaling, compiled once for all of them."""
+"""Predictions of a model under another colour space or input scaling, with one compiled function for all."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ if TYPE_CHECKING:
     from drivesal.types import Floats, Image
 
 
-def predicted_as(
-    model: SteeringModel, pictures: Image, others: Floats, preprocess: Preprocess
+def predict_with_preprocess(
+    model: SteeringModel, images: Image, auxiliary: Floats, preprocess: Preprocess
 ) -> tuple[Floats, Floats]:
-    """What `SteeringModel.predict_as` gives: angles (N,) and the same before a tanh or atan head (N,)."""
+    """Angles (N,), and the same before a tanh or atan head (N,); see `SteeringModel.predict_as`."""
     tf = tensorflow()
     height, width = model.preprocess.size
     channels = model.preprocess.channels
     signature = [
         tf.TensorSpec([None, height, width, 3], tf.float32),
-        tf.TensorSpec([None, sum(size for _, size in model.signature.others)], tf.float32),
+        tf.TensorSpec([None, sum(size for _, size in model.signature.auxiliary)], tf.float32),
         tf.TensorSpec([3, channels], tf.float32),
         tf.TensorSpec([channels], tf.float32),
     ]
 
-    def computed(coloured: Any, others: Any, matrix: Any, shift: Any) -> tuple[Any, Any]:
-        return _expressed(model, coloured, others, matrix, shift)
+    def predict(coloured: Any, auxiliary: Any, matrix: Any, shift: Any) -> tuple[Any, Any]:
+        return _angles(model, coloured, auxiliary, matrix, shift)
 
     function = model.compiled(
-        "predict as", lambda: tf.function(computed, input_signature=signature, autograph=False)
+        "predict as", lambda: tf.function(predict, input_signature=signature, autograph=False)
     )
-    coloured = tf.constant(preprocess.coloured(pictures), tf.float32)
-    angles, headless = function(coloured, others, *preprocess.colour_map())
+    coloured = tf.constant(preprocess.coloured(images), tf.float32)
+    angles, headless = function(coloured, auxiliary, *preprocess.colour_map())
     return angles.numpy(), headless.numpy()
 
 
-def _expressed(model: SteeringModel, coloured: Any, others: Any, matrix: Any, shift: Any) -> tuple[Any, Any]:
-    """The angle under another map of colours, and the same before a tanh or atan head."""
+def _angles(model: SteeringModel, coloured: Any, auxiliary: Any, matrix: Any, shift: Any) -> tuple[Any, Any]:
+    """The angle under this linear colour map, and the same before a tanh or atan head."""
     tf = tensorflow()
     values = tf.nn.conv2d(coloured, matrix[None, None], 1, "VALID") + shift
-    outputs, _ = forward(model.network, model.arguments(values, others))
+    outputs, _ = forward(model.network, model.arguments(values, auxiliary))
     assert model.steering is not None
     plain = Target(model.steering.angle, model.steering.output, model.steering.bins)
     angles = express(plain, model.signature, outputs, (), model.network)
@@ -55,5 +55,5 @@ def _expressed(model: SteeringModel, coloured: Any, others: Any, matrix: Any, sh
     try:
         headless = dataclasses.replace(plain, pre_activation=True)
         return angles, express(headless, model.signature, outputs, (), model.network)
-    except ModelError:  # it does not end in such a head
+    except ModelError:  # the network does not end in such a head
         return angles, angles

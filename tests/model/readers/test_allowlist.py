@@ -1,4 +1,4 @@
-"""Everything on the list opens from a `.keras` file, and computes what Keras's own reader makes of it."""
+"""Everything on the allowlist opens from a `.keras` file, and computes the same as with Keras's own reader."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pytest
 from drivesal.errors import ModelError
 from drivesal.model.backend import keras
 from drivesal.model.network import signature
-from drivesal.model.readers import allowed as table
-from drivesal.model.readers.allowed_operations import OPERATIONS
+from drivesal.model.readers import allowlist
+from drivesal.model.readers.allowlist_operations import OPERATIONS
 from drivesal.model.readers.formats import archive
 
 SHAPE = (8, 12, 3)
@@ -89,11 +89,11 @@ LAYERS = {
     "ZeroPadding1D": {"padding": 2},
     "ZeroPadding2D": {"padding": ((1, 2), (0, 3))},
 }
-"""Arguments that are not the defaults; a layer that is not here has none."""
+"""Non-default arguments; a layer that is missing here has none."""
 
 
 def reopened(network, tmp_path):
-    """What Keras's own reader, and then drivesal, make of the saved network."""
+    """The saved network as read by Keras's own reader, and by drivesal."""
     path = tmp_path / "m.keras"
     network.save(path)
     by_keras = keras().saving.load_model(path, compile=False)
@@ -103,7 +103,7 @@ def reopened(network, tmp_path):
 
 def same(network, tmp_path, inputs=None):
     rng = np.random.default_rng(4)
-    for weight in network.weights:  # a bias of zeros, a variance of ones would hide a mistake
+    for weight in network.weights:  # initial zeros and ones would hide mistakes
         if "seed" not in weight.path:
             weight.assign(rng.uniform(0.2, 1.0, weight.shape).astype(np.float32))
     by_keras, rebuilt = reopened(network, tmp_path)
@@ -122,7 +122,7 @@ def built(kind):
     inputs = layers.Input(SHAPE)
     x = layers.Reshape((8, 36))(inputs) if kind in SEQUENCE else inputs
     make = getattr(layers, kind)
-    if kind in table.MERGES:
+    if kind in allowlist.MERGES:
         x = make()([x, layers.Activation("tanh")(x)]) if kind != "Dot" else make(axes=(3, 3))([x, x])
     elif kind in ("Attention", "AdditiveAttention"):
         x = layers.Reshape((8, 36))(x)
@@ -143,14 +143,14 @@ def built(kind):
     return keras().Model(inputs, layers.Dense(2, name="steering")(layers.Flatten()(x)))
 
 
-@pytest.mark.parametrize("kind", sorted(table.LAYERS))
-def test_every_layer_of_the_list_opens_and_computes_the_same(tmp_path, kind):
+@pytest.mark.parametrize("kind", sorted(allowlist.LAYERS))
+def test_every_allowed_layer_opens_and_computes_the_same(tmp_path, kind):
     same(built(kind), tmp_path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", sorted(table.ONLY_TRAINING))
-def test_layers_that_only_train_pass_their_input_on(tmp_path, kind):
+@pytest.mark.parametrize("kind", sorted(allowlist.ONLY_TRAINING))
+def test_training_only_layers_pass_their_input_through(tmp_path, kind):
     layers = keras().layers
     given = inspect.signature(getattr(layers, kind)).parameters
     needed = {"factor": 1.0, "height_factor": 0.2, "width_factor": 0.1, "value_range": (0, 255)}
@@ -224,7 +224,7 @@ def _snake(kind):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted({one for known in OPERATIONS.values() for one in known}))
-def test_every_operation_of_the_list_opens_and_computes_the_same(tmp_path, kind):
+def test_every_allowed_operation_opens_and_computes_the_same(tmp_path, kind):
     layers, ops = keras().layers, keras().ops
     inputs = layers.Input(batch_shape=(2, *SHAPE))
     made = ops.cast(operation(kind, inputs), "float32")
@@ -234,32 +234,32 @@ def test_every_operation_of_the_list_opens_and_computes_the_same(tmp_path, kind)
         assert f'"class_name": "{kind}"' in file.read("config.json").decode()
 
 
-def test_the_arguments_of_the_list_are_those_of_keras():
-    for kind, known in table.LAYERS.items():
+def test_the_allowed_arguments_exist_in_keras():
+    for kind, known in allowlist.LAYERS.items():
         given = set(inspect.signature(getattr(keras().layers, kind).__init__).parameters)
-        assert set(known) <= given | {"zero_output_for_mask"}, kind  # which goes on to the base class
+        assert set(known) <= given | {"zero_output_for_mask"}, kind  # passed on to the base class
     for module, operations in OPERATIONS.items():
         for kind, known in operations.items():
             made = getattr(importlib.import_module(module), kind)
             assert set(known) <= set(inspect.signature(made.__init__).parameters), kind
 
 
-def test_the_documentation_counts_the_list():
+def test_the_documentation_states_the_number_of_allowed_classes():
     text = (Path(__file__).parents[3] / "docs" / "models.md").read_text()
     rows = dict(re.findall(r"^\| ([^|]+?) \| (\d+) \|", text, re.MULTILINE))
-    both = (OPERATIONS, table.UNUSED)
+    both = (OPERATIONS, allowlist.UNUSED)
     operations, unused = ({one for known in each.values() for one in known} for each in both)
-    assert int(rows["layers of `keras.layers`"]) == len(table.LAYERS)
-    assert int(rows["layers that are active only in training"]) == len(table.ONLY_TRAINING)
+    assert int(rows["layers of `keras.layers`"]) == len(allowlist.LAYERS)
+    assert int(rows["layers that are active only in training"]) == len(allowlist.ONLY_TRAINING)
     assert int(rows["operations of `keras.ops` in a functional graph"]) == len(operations)
-    assert int(rows["activations"]) == len(table.ACTIVATIONS)
-    assert int(rows["models"]) == len(table.MODELS)
+    assert int(rows["activations"]) == len(allowlist.ACTIVATIONS)
+    assert int(rows["models"]) == len(allowlist.MODELS)
     assert int(rows["initialisers, regularisers, constraints, the float type"]) == len(unused)
-    assert int(rows["drivesal's own"]) == len(table.OWN)
+    assert int(rows["drivesal's own"]) == len(allowlist.OWN)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(table.ACTIVATIONS))
+@pytest.mark.parametrize("name", sorted(allowlist.ACTIVATIONS))
 def test_every_activation_opens_and_computes_the_same(tmp_path, name):
     layers = keras().layers
     x = layers.Conv2D(4, 3, activation=getattr(keras().activations, name))
@@ -286,7 +286,7 @@ def nets():
 
 
 @pytest.mark.parametrize("name", list(nets()))
-def test_models_inside_models(tmp_path, name):
+def test_nested_models(tmp_path, name):
     given, outputs = nets()[name]
     network = keras().Model(given, outputs, name="whole")
     rng = np.random.default_rng(0)
@@ -297,7 +297,7 @@ def test_models_inside_models(tmp_path, name):
 
 
 @pytest.mark.parametrize("kind", ["keras", "hdf5"])
-def test_channels_before_a_sequence_are_refused_by_name(tmp_path, kind):
+def test_channels_first_in_a_sequence_is_refused_by_name(tmp_path, kind):
     from drivesal.model.readers.formats import hdf5
 
     layers = keras().layers
@@ -310,7 +310,7 @@ def test_channels_before_a_sequence_are_refused_by_name(tmp_path, kind):
 
 
 def test_a_file_of_tf_keras_opens(tmp_path):
-    """TensorFlow 2.12 to 2.21 wrote `.keras` files with the same weights and other words."""
+    """TensorFlow 2.12 to 2.21 wrote `.keras` files with the same weights but another configuration format."""
     from tests.model.readers import hostile
 
     content = hostile.good(tmp_path)
@@ -337,7 +337,7 @@ def test_a_file_of_tf_keras_opens(tmp_path):
     assert np.asarray(found(x)) == pytest.approx(np.asarray(expected(x)), rel=1e-5, abs=1e-6)
 
 
-def test_weights_that_are_missing_are_told(tmp_path):
+def test_missing_weights_are_reported(tmp_path):
     import h5py
 
     from tests.model.readers import hostile

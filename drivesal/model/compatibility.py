@@ -1,4 +1,4 @@
-"""Whether a network, its preprocess and its target go together, and which of its outputs steers."""
+"""Checks that a network, its preprocess and its target are compatible; which of its outputs steers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from drivesal.model.target import Explainable, Target, terms
 
 
 def check_finite(network: Any) -> None:
-    """Raises ModelError where weights are not finite."""
+    """Raise ModelError if a weight is not finite."""
     import numpy as np
 
     for weight in network.weights:
@@ -22,38 +22,40 @@ def check_finite(network: Any) -> None:
             )
 
 
-def check_input(found: Signature, preprocess: Preprocess) -> None:
-    """Raises ModelError where the preprocess gives another size or other channels than the network takes."""
-    height, width, channels = found.shape
+def check_input(signature: Signature, preprocess: Preprocess) -> None:
+    """Raise ModelError if the preprocess does not produce the size and channels of the network's input."""
+    height, width, channels = signature.shape
     size = preprocess.size
     if channels != preprocess.channels or height not in (None, size[0]) or width not in (None, size[1]):
         raise ModelError(
-            f"a preprocess that gives the model's input {(height, width, channels)}",
-            f"it gives {(*size, preprocess.channels)} ({preprocess.colour})",
-            "mend the card or give --color",
+            f"a preprocess that produces the model's input {(height, width, channels)}",
+            f"it produces {(*size, preprocess.channels)} ({preprocess.colour})",
+            "correct the card or give --color",
         )
 
 
-def steering_of(target: Explainable, stated: Target, network: Any, signature: Signature) -> Target | None:
-    """The steering answer: the target itself, or the card's where the network has it."""
+def steering_target(
+    target: Explainable, card_target: Target, network: Any, signature: Signature
+) -> Target | None:
+    """The steering prediction: the target itself, or the card's if the network has that output, else None."""
     if isinstance(target, Target):
         return target
     try:
-        check(stated, network, signature)
+        check(card_target, network, signature)
     except ModelError:
         return None
-    return stated
+    return card_target
 
 
 def output_name(target: Target, signature: Signature) -> str:
-    """Which outputs the target takes, by name, with the element where one gives several numbers."""
+    """The outputs that the target combines, by name, with the element's index for vector outputs."""
     names = []
     for term in terms(target.output):
         if target.bins is not None:
             names.append(f"expected angle of {term.output or signature.outputs[0][0]}")
             continue
-        which, element = locate(signature, term.output, term.element)
-        name, shape = signature.outputs[which]
+        index, element = locate(signature, term.output, term.element)
+        name, shape = signature.outputs[index]
         text = name if all(size == 1 for size in shape) else f"{name}[{element}]"
         names.append(text if term.weight == 1 else f"{term.weight:g}*{text}")
     return "+".join(names)

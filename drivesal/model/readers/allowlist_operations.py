@@ -1,4 +1,4 @@
-"""The list, continued: every operation of `keras.ops` that a model's file may name, with its arguments."""
+"""The allowlist of operations: every `keras.ops` operation that a model file may name, with its arguments."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Mapping
 
 from drivesal.model.readers.arguments import (
     flag,
+    integer,
     number,
     numbers,
+    one_of,
     one_or_several,
     optional,
     several,
-    whole,
-    word,
 )
-from drivesal.model.readers.usual_arguments import (
+from drivesal.model.readers.common_arguments import (
     AXES,
     AXIS,
     CHANNELS_LAST,
@@ -56,19 +56,19 @@ OPERATIONS: Mapping[str, Mapping[str, Arguments]] = {
         "Flip": {"axis": AXES},
         "Moveaxis": {"source": AXES, "destination": AXES},
         "Pad": {
-            "pad_width": one_or_several(one_or_several(whole(0, 4096), 2)),
-            "mode": word("constant", "reflect", "symmetric"),
+            "pad_width": one_or_several(one_or_several(integer(0, 4096), 2)),
+            "mode": one_of("constant", "reflect", "symmetric"),
         },
         "Prod": {**_REDUCING, "dtype": DTYPE},
-        "Repeat": {"repeats": one_or_several(whole(0, 4096), 4096), "axis": optional(AXIS)},
-        "Reshape": {"newshape": several(optional(whole(-1)))},
-        "Round": {"decimals": whole(-10, 10)},
+        "Repeat": {"repeats": one_or_several(integer(0, 4096), 4096), "axis": optional(AXIS)},
+        "Reshape": {"newshape": several(optional(integer(-1)))},
+        "Round": {"decimals": integer(-10, 10)},
         "Roll": {"shift": one_or_several(SHIFT), "axis": AXES},
-        "Split": {"indices_or_sections": one_or_several(whole(1, 4096), 4096), "axis": AXIS},
+        "Split": {"indices_or_sections": one_or_several(integer(1, 4096), 4096), "axis": AXIS},
         "Squeeze": {"axis": AXES},
         "Swapaxes": {"axis1": AXIS, "axis2": AXIS},
         "Take": {"axis": optional(AXIS)},
-        "Tile": {"repeats": one_or_several(whole(1, 4096))},
+        "Tile": {"repeats": one_or_several(integer(1, 4096))},
         "Transpose": {"axes": AXES},
     },
     "keras.src.ops.nn": {
@@ -87,7 +87,7 @@ OPERATIONS: Mapping[str, Mapping[str, Arguments]] = {
     "keras.src.ops.core": {
         "Cast": {"dtype": DTYPE},
         "StopGradient": NONE,
-        "Unstack": {"num": optional(whole(1, 4096)), "axis": AXIS},
+        "Unstack": {"num": optional(integer(1, 4096)), "axis": AXIS},
     },
     "keras.src.ops.math": {"Erf": NONE, "Logsumexp": _REDUCING, "Rsqrt": NONE},
     "keras.src.ops.image": {
@@ -104,4 +104,4 @@ OPERATIONS: Mapping[str, Mapping[str, Arguments]] = {
         },
     },
 }
-"""Operations of `keras.ops` by the module under which Keras saves them."""
+"""Operations of `keras.ops`, by the module under which Keras saves them."""

@@ -1,8 +1,8 @@
-"""The list: every class that a model's file may name, with the arguments that it may be given.
+"""The allowlist: every class that a model file may name, with the arguments that it may have.
 
-What is not here is refused by name. None of it runs code of a file or opens another file. The arguments are
-those of Keras 3; what older generations called otherwise is renamed before (`legacy.renaming`), and what does
-nothing to an answer (initialisers, regularisers, seeds) is checked and then left out.
+A class that is not listed is refused by name. None of the listed classes runs code of a file or opens another
+file. The arguments are those of Keras 3; names of older versions are translated first (`legacy.renaming`), and
+arguments without effect on predictions (initialisers, regularisers, seeds) are checked and then dropped.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from drivesal.model.readers.arguments import (
-    anything,
     flag,
+    integer,
     number,
     numbers,
+    one_of,
     one_or_several,
     optional,
     several,
-    whole,
-    word,
+    unchecked,
 )
-from drivesal.model.readers.usual_arguments import (
+from drivesal.model.readers.common_arguments import (
     AXES,
     AXIS,
     COUNT,
@@ -35,17 +35,17 @@ from drivesal.model.readers.usual_arguments import (
     words,
 )
 
-_LINEAR: Arguments = {"activation": anything, "use_bias": flag}
+_LINEAR: Arguments = {"activation": unchecked, "use_bias": flag}
 _SLIDING: Arguments = {
     "kernel_size": SIDES,
     "strides": SIDES,
     "padding": PADDING,
-    "dilation_rate": one_or_several(whole(1, 256), 3),
+    "dilation_rate": one_or_several(integer(1, 256), 3),
 }
 _CONV: Arguments = {"filters": COUNT, "groups": COUNT, **_SLIDING, **_LINEAR}
 _TRANSPOSED: Arguments = {
     "filters": COUNT,
-    "output_padding": optional(one_or_several(whole(0, 64), 3)),
+    "output_padding": optional(one_or_several(integer(0, 64), 3)),
     **_SLIDING,
     **_LINEAR,
 }
@@ -56,7 +56,7 @@ _NORM: Arguments = {"axis": AXES, "epsilon": number, "center": flag, "scale": fl
 _RATE: Arguments = {"rate": number}
 _RECURRENT: Arguments = {
     "units": COUNT,
-    "recurrent_activation": anything,
+    "recurrent_activation": unchecked,
     "return_sequences": flag,
     "return_state": flag,
     "go_backwards": flag,
@@ -80,7 +80,7 @@ SPATIAL: Mapping[str, Arguments] = {
     "Cropping2D": {"cropping": PAD},
     "SpatialDropout2D": _RATE,
 }
-"""Layers with an order of rows, columns and channels."""
+"""Layers whose computation depends on the order of rows, columns and channels."""
 
 MERGES: Mapping[str, Arguments] = {
     "Add": NONE,
@@ -94,7 +94,7 @@ MERGES: Mapping[str, Arguments] = {
 }
 
 ELEMENTWISE: Mapping[str, Arguments] = {
-    "Activation": {"activation": anything},
+    "Activation": {"activation": unchecked},
     "ActivityRegularization": NONE,
     "AlphaDropout": _RATE,
     "Dropout": _RATE,
@@ -106,7 +106,7 @@ ELEMENTWISE: Mapping[str, Arguments] = {
     "ReLU": {"max_value": optional(number), "negative_slope": number, "threshold": number},
     "Rescaling": {"scale": numbers, "offset": numbers},
 }
-"""Layers for which the order of rows, columns and channels is all one."""
+"""Layers whose computation does not depend on the order of rows, columns and channels."""
 
 RECURRENT: Mapping[str, Arguments] = {
     "GRU": {**_RECURRENT, "reset_after": flag},
@@ -116,17 +116,17 @@ RECURRENT: Mapping[str, Arguments] = {
 
 WRAPPERS: Mapping[str, Arguments] = {
     "Bidirectional": {
-        "layer": anything,
-        "backward_layer": anything,
-        "merge_mode": optional(word("sum", "mul", "concat", "ave")),
+        "layer": unchecked,
+        "backward_layer": unchecked,
+        "merge_mode": optional(one_of("sum", "mul", "concat", "ave")),
     },
-    "TimeDistributed": {"layer": anything},
+    "TimeDistributed": {"layer": unchecked},
 }
-"""Layers round another layer."""
+"""Layers that wrap another layer."""
 
-_OTHERS: Mapping[str, Arguments] = {
+_OTHER_LAYERS: Mapping[str, Arguments] = {
     "AdditiveAttention": {"use_scale": flag},
-    "Attention": {"use_scale": flag, "score_mode": word("dot", "concat")},
+    "Attention": {"use_scale": flag, "score_mode": one_of("dot", "concat")},
     "AveragePooling1D": POOL,
     "BatchNormalization": {**_NORM, "axis": AXIS, "momentum": number},
     "CenterCrop": {"height": COUNT, "width": COUNT},
@@ -139,12 +139,12 @@ _OTHERS: Mapping[str, Arguments] = {
     "Flatten": NONE,
     "GlobalAveragePooling1D": _GLOBAL,
     "GlobalMaxPooling1D": _GLOBAL,
-    "GroupNormalization": {**_NORM, "groups": whole(-1)},
+    "GroupNormalization": {**_NORM, "groups": integer(-1)},
     "LayerNormalization": _NORM,
     "Masking": {"mask_value": number},
     "MaxPooling1D": POOL,
     "MultiHeadAttention": {
-        "num_heads": whole(1, 1024),
+        "num_heads": integer(1, 1024),
         "key_dim": COUNT,
         "value_dim": optional(COUNT),
         "use_bias": flag,
@@ -157,10 +157,10 @@ _OTHERS: Mapping[str, Arguments] = {
         "variance": optional(numbers),
         "invert": flag,
     },
-    "Permute": {"dims": several(whole(1, 8))},
+    "Permute": {"dims": several(integer(1, 8))},
     "PReLU": {"shared_axes": AXES},
     "RepeatVector": {"n": COUNT},
-    "Reshape": {"target_shape": several(whole(-1))},
+    "Reshape": {"target_shape": several(integer(-1))},
     "Resizing": {
         "height": COUNT,
         "width": COUNT,
@@ -176,11 +176,11 @@ _OTHERS: Mapping[str, Arguments] = {
     "Softmax": {"axis": AXES},
     "SpatialDropout1D": _RATE,
     "UnitNormalization": {"axis": AXES},
-    "UpSampling1D": {"size": whole(1, 4096)},
+    "UpSampling1D": {"size": integer(1, 4096)},
     "ZeroPadding1D": {"padding": PAD},
 }
 
-LAYERS: Mapping[str, Arguments] = {**SPATIAL, **MERGES, **ELEMENTWISE, **RECURRENT, **WRAPPERS, **_OTHERS}
+LAYERS: Mapping[str, Arguments] = {**SPATIAL, **MERGES, **ELEMENTWISE, **RECURRENT, **WRAPPERS, **_OTHER_LAYERS}
 """Layers of `keras.layers`."""
 
 ONLY_TRAINING = words(
@@ -188,7 +188,7 @@ ONLY_TRAINING = words(
     "RandomFlip RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPosterization "
     "RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomZoom"
 )
-"""Layers of `keras.layers` that pass their input on once a network is trained: Identity takes their place."""
+"""Layers of `keras.layers` that pass their input through at inference; they are replaced by Identity."""
 
 MODELS = {
     "Functional": (
@@ -202,7 +202,7 @@ MODELS = {
     "Model": ("keras", "keras.models"),
     "Sequential": ("keras", "keras.models"),
 }
-"""Models, and the modules under which Keras has saved each."""
+"""Model classes, and the modules under which versions of Keras saved each."""
 
 CODE = {
     "Lambda": ("keras.layers",),
@@ -218,7 +218,7 @@ CODE = {
     ),
     "TensorFlowOpLayer": (),
 }
-"""Layers of code: never made, a formula may take their place."""
+"""Layers that contain code. They are never instantiated; a formula may replace them."""
 
 ACTIVATIONS = words(
     "celu elu exponential gelu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu "
@@ -239,7 +239,7 @@ UNUSED = {
     "keras.dtype_policies": frozenset({"DTypePolicy"}),
     "keras.mixed_precision": frozenset({"Policy"}),
 }
-"""What may be named and is never made: it does nothing to an answer once the weights are there."""
+"""Classes that may be named but are never instantiated: they have no effect once the weights are loaded."""
 
 OWN = {"drivesal>Head", "drivesal>hard_sigmoid_of_keras_2"}
-"""What drivesal itself writes into a model that it saves."""
+"""Registered names that drivesal itself writes into the models that it saves."""

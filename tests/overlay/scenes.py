@@ -1,4 +1,4 @@
-"""A drawn road and scenes on it, so that nothing here depends on a recording."""
+"""A synthetic road frame and scenes with it, so that the overlay's tests need no recording."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from drivesal.overlay.content import Legend, Scene, Shown
 if TYPE_CHECKING:
     from drivesal.types import Floats, Image
 
-WORDS = {
+TEXTS = {
     "increase": ("increase (left)", "brighter here → more left", "0.031° per 1/255"),
     "decrease": ("decrease (right)", "brighter here → more right", "0.031° per 1/255"),
     "maintain": ("maintain", "structure the answer ignores", "relative"),
@@ -24,25 +24,25 @@ STEERING_WHEEL = AngleKind("deg", "steering-wheel")
 
 
 def legends(count: int) -> tuple[Legend, ...]:
-    return tuple(Legend(case, *WORDS[case], cases()[case].colour) for case in list(WORDS)[:count])
+    return tuple(Legend(case, *TEXTS[case], cases()[case].colour) for case in list(TEXTS)[:count])
 
 
 def road(size: tuple[int, int]) -> Image:
-    """A sky, a meadow and a lane with white edges, (H, W, 3) uint8 RGB."""
+    """Sky, meadow and a lane with white edges, (H, W, 3) uint8 RGB."""
     width, height = size
     shade = np.linspace(0, 1, height)[:, None, None]
-    picture = np.broadcast_to((60 + 100 * shade + np.array([0, 20, 60]) * (1 - shade)), (height, width, 3))
-    picture = np.ascontiguousarray(picture.astype(np.uint8))
+    image = np.broadcast_to((60 + 100 * shade + np.array([0, 20, 60]) * (1 - shade)), (height, width, 3))
+    image = np.ascontiguousarray(image.astype(np.uint8))
     horizon, middle = int(0.45 * height), width // 2
-    cv2.rectangle(picture, (0, horizon), (width, height), (92, 118, 70), -1)
+    cv2.rectangle(image, (0, horizon), (width, height), (92, 118, 70), -1)
     lane = np.array([(middle, horizon), (int(0.9 * width), height), (int(0.1 * width), height)])
-    cv2.fillPoly(picture, [lane], (84, 84, 90))
-    cv2.polylines(picture, [lane], True, (240, 240, 240), max(1, width // 120), cv2.LINE_AA)
-    return picture
+    cv2.fillPoly(image, [lane], (84, 84, 90))
+    cv2.polylines(image, [lane], True, (240, 240, 240), max(1, width // 120), cv2.LINE_AA)
+    return image
 
 
 def spot(x: float, y: float, radius: float = 6.0) -> Floats:
-    """(66, 200) float32 heat: 1 at the fractions x and y, fading to 0."""
+    """(66, 200) float32 heat: 1 at the fractions x and y, decaying to 0."""
     rows, columns = np.mgrid[0:66, 0:200]
     distance = (columns + 0.5 - 200 * x) ** 2 + (rows + 0.5 - 66 * y) ** 2
     return np.exp(-distance / (2 * radius**2)).astype(np.float32)
@@ -61,6 +61,6 @@ def make_shown(scene: Scene, **given: Any) -> Shown:
     return Shown(**{**values, "image": road(scene.frame_size), **given})
 
 
-def none(scene: Scene) -> dict[str, Floats]:
-    """No heat anywhere."""
+def no_heat(scene: Scene) -> dict[str, Floats]:
+    """Zero heat for every case."""
     return {legend.case: np.zeros((66, 200), np.float32) for legend in scene.legends}
