@@ -10,8 +10,8 @@ from drivesal.evaluation.advice import words_for
 from drivesal.evaluation.candidates import crops_of
 from drivesal.evaluation.crop_views import READ, SEGMENT, collect_views, spread_segments
 from drivesal.evaluation.input_scaling import LEAST_LABELS
-from drivesal.evaluation.prediction_scale import label_metadata
 from drivesal.evaluation.metrics import errors, joined
+from drivesal.evaluation.prediction_scale import label_metadata
 from drivesal.evaluation.ranking import Ranking
 from drivesal.evaluation.scaling_warning import bounds
 from drivesal.evaluation.setting_search import passes, rank_settings

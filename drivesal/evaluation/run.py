@@ -11,9 +11,9 @@ import numpy as np
 from drivesal.errors import LabelError, ModelError
 from drivesal.evaluation.candidates import crops_of
 from drivesal.evaluation.crop_views import CropViewCollector
-from drivesal.evaluation.prediction_scale import check_magnitude, label_metadata
 from drivesal.evaluation.metrics import joined
 from drivesal.evaluation.model_warnings import ModelWarnings, without_duplicates
+from drivesal.evaluation.prediction_scale import check_magnitude, label_metadata
 from drivesal.evaluation.predictions import Predictions
 from drivesal.evaluation.quick_check import better_setting
 from drivesal.evaluation.sample import ImageSample
