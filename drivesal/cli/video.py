@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +15,49 @@ from click.core import ParameterSource
 from drivesal.angle import digits
 from drivesal.cli import _given, _opening, _warned
 from drivesal.cli import _options as options
-from drivesal.cli._places import OUT, check_facts, names_of, placed, to_make
+from drivesal.cli._places import OUT, Into, check_facts, names_of, placed, to_make
 from drivesal.cli._progress import expected
 from drivesal.cli._progress import progress as bar
 from drivesal.errors import DAMAGED, DrivesalError, ModelError, OptionError
 from drivesal.explanation.registry import choose, contributors
+from drivesal.model.shipped import default_model
+from drivesal.settings import (
+    ComparisonSettings,
+    ExplainSettings,
+    LookSettings,
+    ModelSettings,
+    RecordingSettings,
+    SpanSettings,
+)
 
 if TYPE_CHECKING:
     from drivesal.model.steering_model import SteeringModel
     from drivesal.types import Recording, RecordingInfo
 
 PRESETS = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The options."""
+
+    recording: RecordingSettings
+    model: ModelSettings
+    explain: ExplainSettings
+    look: LookSettings
+    span: SpanSettings
+    comparison: ComparisonSettings
+    model_path: Path | None
+    layer: str | None
+    filters: tuple[int, ...]
+    classes: tuple[int, ...]
+    out: Path | Into | None
+    overwrite: bool
+    presets: tuple[str, ...]
+    crf: int
+    save_maps: Path | None
+    quiet: bool
+    as_json: bool
 
 
 @click.command(
@@ -72,37 +105,40 @@ Examples:
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, one line an input.")
 @click.pass_context
-def command(context: click.Context, /, recordings: tuple[Path, ...], **given: Any) -> int:
+@options.typed(Config)
+def command(context: click.Context, recordings: tuple[Path, ...], config: Config) -> int:
     """Write an overlay video of what a model looks at, with a table (.csv) and facts (.json)."""
-    names = _names(recordings, given)
-    given["preset"] = _last(given["presets"], options.FAMILIES)
+    names = _names(recordings, config)
+    settings = config.model.but(preset=_last(config.presets, options.FAMILIES))
+    target = _given.target(config.layer, config.filters, config.classes, settings.output)
     loaded: list[SteeringModel] = []
 
     def model(recording: Recording) -> SteeringModel:
         if not loaded:
-            loaded.append(_given.load(given, recording))
+            path = config.model_path or default_model()
+            loaded.append(_given.load(path, settings, config.recording, recording, target))
         return loaded[0]
 
     codes = []
     for path, name in zip(recordings, names, strict=True):
         try:
-            codes.append(_one(path, _paths(name, given), given, model, context))
+            codes.append(_one(path, _paths(name, config), config, model, context))
         except ModelError:
             raise
         except DrivesalError as error:
             if len(recordings) == 1:
                 raise
             click.echo(f"drivesal: {path}: {error}", err=True)
-            if given["as_json"]:
+            if config.as_json:
                 click.echo(json.dumps({"input": str(path), "error": str(error)}))
             codes.append(error.exit_code)
     return next((code for code in codes if code not in (0, DAMAGED)), max(codes))
 
 
-def _names(recordings: Sequence[Path], given: Mapping[str, Any]) -> list[str]:
+def _names(recordings: Sequence[Path], config: Config) -> list[str]:
     """What the results of each recording are named after. Raises UsageError where several make no sense."""
     if len(recordings) > 1:
-        if isinstance(given["out"], Path) or given["save_maps"] or given["labels"]:
+        if isinstance(config.out, Path) or config.save_maps or config.recording.labels:
             named = "--out FILE, --save-maps and --labels"
             raise click.UsageError(f"{named} go with one recording; --out DIR/ with several.")
         where = [path.resolve() for path in recordings]
@@ -110,7 +146,7 @@ def _names(recordings: Sequence[Path], given: Mapping[str, Any]) -> list[str]:
         if twice:
             raise click.UsageError(f"{twice[0]} is given twice.")
     names = names_of(recordings)
-    _paths(names[0], given)  # a name that cannot be is told before anything is read
+    _paths(names[0], config)  # a name that cannot be is told before anything is read
     return names
 
 
@@ -140,62 +176,64 @@ def _again(context: click.Context, path: Path, info: RecordingInfo) -> Callable[
 def _one(
     path: Path,
     paths: Mapping[str, Path],
-    given: Mapping[str, Any],
+    config: Config,
     model: Callable[[Recording], SteeringModel],
     context: click.Context,
 ) -> int:
     """One input; returns its exit code."""
+    from drivesal.api.files import files_read
     from drivesal.export.animation import kind_of, suited
     from drivesal.io.outputs import Outputs
     from drivesal.rendering.film import Encoding
     from drivesal.rendering.pipeline import render_video
+    from drivesal.rendering.request import request_of
     from drivesal.types import Span
 
-    span = Span(given["start"], given["end"], given["every"])
     check_facts(paths["facts"], "video")
-    request, kind = _given.request(given, span), kind_of(paths["video"])
+    span, ratio = Span(*config.span.bounds), config.comparison.steering_ratio
+    request, kind = request_of(config.explain, config.look, span, ratio), kind_of(paths["video"])
+    file, imports = config.model_path or default_model(), config.model.imports
     with (
-        _opening.open_drive(path, given) as recording,
+        _opening.open_drive(path, config.recording, file) as recording,
         Outputs(
             list(paths.values()),
-            overwrite=given["overwrite"],
-            inputs=_given.files_read([recording], [path], given),
-            make=to_make(given["out"]),
+            overwrite=config.overwrite,
+            inputs=files_read([path], [recording], config.recording, file, request=request, imports=imports),
+            make=to_make(config.out),
         ) as outputs,
     ):
         if kind is not None:
-            request = suited(request, recording.info, kind, given["every"] if _said("every") else None)
+            request = suited(request, recording.info, kind, config.span.every)
         steering = model(recording)
         _warned.say_enlarged([recording], steering)
         _warned.say_side(recording)
         total = expected([recording], request.span)
         if kind is not None and total is not None:
             total *= 1 + kind.passes
-        with bar(total, path.name, given["quiet"]) as progress:
-            encoding = Encoding(_last(given["presets"], PRESETS) or "veryfast", given["crf"])
+        with bar(total, path.name, config.quiet) as progress:
+            encoding = Encoding(_last(config.presets, PRESETS) or "veryfast", config.crf)
             advise = _again(context, path, recording.info)
             facts = render_video(recording, steering, request, outputs, paths, encoding, progress, advise)
     _warned.say_uninformative(path.name, facts["uninformative"])
     if facts["better_setting"] is not None:
         click.echo(f"drivesal: {path.name}: {facts['better_setting']['sentence']}", err=True)
-    _summary(path, facts, paths, given["as_json"])
+    _summary(path, facts, paths, config.as_json)
     return DAMAGED if facts["losses"] else 0
 
 
-def _paths(name: str, given: Mapping[str, Any]) -> dict[str, Path]:
+def _paths(name: str, config: Config) -> dict[str, Path]:
     """Where each result goes."""
+    from drivesal.api.files import video_paths
     from drivesal.export.animation import KINDS
 
-    video = placed(given["out"], f"{name}.saliency.mp4")
-    if video.suffix.lower() not in (".mp4", *KINDS):
-        raise OptionError(f"--out to end in .mp4, {' or '.join(KINDS)}", f"it is {video}", "name it so")
-    if video.suffix.lower() in KINDS and (_said("crf") or _last(given["presets"], PRESETS)):
+    video = placed(config.out, f"{name}.saliency.mp4")
+    paths = video_paths(video, "--out")
+    if video.suffix.lower() in KINDS and (_said("crf") or _last(config.presets, PRESETS)):
         raise OptionError("--crf and libx264's --preset for an .mp4", f"{video} is none", "leave them out")
-    paths = {"video": video, "table": video.with_suffix(".csv"), "facts": video.with_suffix(".json")}
-    if given["save_maps"] is not None:
-        if given["save_maps"].suffix.lower() != ".npz":
-            raise OptionError("--save-maps to end in .npz", f"it is {given['save_maps']}", "name it .npz")
-        paths["maps"] = given["save_maps"]
+    if config.save_maps is not None:
+        if config.save_maps.suffix.lower() != ".npz":
+            raise OptionError("--save-maps to end in .npz", f"it is {config.save_maps}", "name it .npz")
+        paths["maps"] = config.save_maps
     return paths
 
 

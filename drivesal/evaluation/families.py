@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from drivesal.evaluation.candidates import Setting
 from drivesal.model.preprocess import Crop
-from drivesal.model.readers.presets import PRESETS, Preset, filled
-from drivesal.model.readers.reading import Declared
-from drivesal.model.scaling import Scaling
+from drivesal.model.presets import PRESETS, Preset
+from drivesal.model.readers.stated import filled, stated_colour, stated_crop, stated_scaling, stated_size
+from drivesal.settings import ModelSettings
 
 if TYPE_CHECKING:
     from drivesal.model.steering_model import SteeringModel
@@ -29,13 +29,14 @@ def families(model: SteeringModel) -> list[Family]:
     size, channels = model.preprocess.size, model.preprocess.channels
     found = []
     for name, preset in PRESETS.items():
-        if preset.size != size:
+        if stated_size(preset.settings) != size:
             continue
-        said = filled(Declared(), preset, model.network)
-        assert said.colour is not None
-        assert said.input_scale is not None
-        setting = Setting(said.crop or Crop(), said.colour, Scaling(*said.input_scale), preset.positive)
-        if channels == (1 if said.colour == "GREY" else 3):
+        said = filled(ModelSettings(), preset, model.network)
+        colour, scaling = stated_colour(said), stated_scaling(said)
+        assert colour is not None
+        assert scaling is not None
+        setting = Setting(stated_crop(said) or Crop(), colour, scaling, preset.angle.positive)
+        if channels == (1 if colour == "GREY" else 3):
             found.append(Family(name, preset, setting))
     return found
 

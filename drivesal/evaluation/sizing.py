@@ -66,7 +66,7 @@ def _stated(model: SteeringModel) -> bool:
     if model.steering is None or undescribed(model):
         return False
     family = family_of(model, declared(model))
-    said = None if family is None else family.preset
+    said = None if family is None else family.preset.angle
     return said is not None and (said.unit, said.full_lock_deg) == (angle.unit, angle.full_lock_deg)
 
 
