@@ -71,7 +71,8 @@ def render(
                 write_picture(Path(out), figure.canvas, overwrite, read)
             return figure.canvas.copy()
         if out is None:
-            raise OptionError("out, or at for one frame", "neither was given", "give one of them")
+            expected = "out as the name of an .mp4, .gif or .webp, or at for one frame"
+            raise OptionError(expected, "neither was given", "give one of them")
         paths = video_paths(Path(out))
         kind = kind_of(paths["video"])
         if kind is not None:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 FILE = click.Path(path_type=Path)
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 S = TypeVar("S", bound=Settings)
+METHOD = "method_"
+"""What Click's names of a method's own options begin with."""
 
 
 class Number(click.FloatRange):
@@ -186,9 +188,9 @@ def gathered(settings: type[S], given: Mapping[str, Any]) -> S:
     fields = {name: given.get(parameter_of(name, one)) for name, one in on_command_line(settings).items()}
     if issubclass(settings, ExplainSettings):
         fields["options"] = {
-            name.removeprefix("method_"): value
+            name.removeprefix(METHOD): value
             for name, value in given.items()
-            if name.startswith("method_") and value is not None
+            if name.startswith(METHOD) and value is not None
         }
     return taken(settings, fields)
 
@@ -196,30 +198,35 @@ def gathered(settings: type[S], given: Mapping[str, Any]) -> S:
 def typed(config: type[Any]) -> Decorator:
     """Gives a command its options as one `config`, a dataclass.
 
-    A field of it that is `Settings` takes all options of these settings, any other the option of its name. The
-    command's arguments stay keywords.
+    A field of it that is `Settings` takes all options of these settings, any other the option of its name.
+    Arguments, and options that are neither, stay keywords of the command.
     """
     kinds = get_type_hints(config)
     settings = {
         name: kind for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, Settings)
     }
     own = [one.name for one in fields(config) if one.name not in settings]
+    taken = {*own, *(name for kind in settings.values() for name in _parameters(kind))}
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(command)
         def call(*context: Any, **given: Any) -> Any:
-            arguments = {one.name: given[one.name] for one in _arguments()}
             made = {name: gathered(kind, given) for name, kind in settings.items()}
-            return command(*context, config=config(**made, **{name: given[name] for name in own}), **arguments)
+            made |= {name: given[name] for name in own}
+            rest = {name: value for name, value in given.items() if name not in taken}
+            return command(*context, config=config(**made), **rest)
 
         return call
 
     return decorate
 
 
-def _arguments() -> list[Any]:
-    """The parameters of the running command that are no options."""
-    return [one for one in click.get_current_context().command.params if isinstance(one, click.Argument)]
+def _parameters(settings: type[Settings]) -> list[str]:
+    """What Click calls the options of these settings."""
+    names = [parameter_of(name, one) for name, one in on_command_line(settings).items()]
+    if issubclass(settings, ExplainSettings):
+        names += [f"{METHOD}{option.name}" for method in methods().values() for option in method.options]
+    return names
 
 
 def _flag(name: str) -> str:

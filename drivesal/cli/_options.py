@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from drivesal.attribution.registry import methods
-from drivesal.cli._from_settings import FILE, Decorator, Number, Position, all_of, options_of, typed
+from drivesal.cli._from_settings import FILE, METHOD, Decorator, Number, Position, all_of, options_of, typed
 from drivesal.cli._sources import MODEL, RECORDING, expanded
 from drivesal.model.presets import PRESETS
 from drivesal.settings import (
@@ -65,7 +65,7 @@ def _method_option(name: str) -> Decorator:
         defaults.setdefault(option.default, []).append(method)
     told = "; ".join(f"{value} ({', '.join(whose)})" for value, whose in defaults.items())
     text = f"{first.help[:1].upper()}{first.help[1:]}.  [default: {told}]"
-    return click.option(first.flag_of(name), f"method_{name}", type=first.type, help=text)
+    return click.option(first.flag_of(name), f"{METHOD}{name}", type=first.type, help=text)
 
 
 target_options = all_of(

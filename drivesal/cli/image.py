@@ -73,6 +73,7 @@ def command(source: Path, config: Config) -> None:
     """
     from drivesal.api.files import files_read
     from drivesal.io.outputs import Outputs, check_picture_name, encode_picture, writing
+    from drivesal.io.schema import FACTS
     from drivesal.model.target import describe
     from drivesal.rendering.one_frame import render_image
     from drivesal.rendering.request import request_of
@@ -108,6 +109,7 @@ def command(source: Path, config: Config) -> None:
     truth = explained.frame.steering
     if config.as_json:
         numbers = {
+            "schema": FACTS,
             "frame": explained.frame.index,
             "time_s": explained.frame.time_s,
             "unit": kind.unit,

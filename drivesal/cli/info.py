@@ -78,13 +78,15 @@ def command(recordings: tuple[Path, ...], config: Config) -> int:
 
 def _surveyed(path: Path, config: Config) -> tuple[dict[str, Any], Any]:
     """What is in a recording, and the kind of its labels."""
+    from drivesal.io.schema import FACTS
     from drivesal.recordings.inspection.survey import survey
 
     with (
         _opening.open_drive(path, config.recording) as recording,
         bar(recording.info.length, path.name, config.quiet) as progress,
     ):
-        return survey(recording, progress, offset_s=config.recording.label_offset or 0.0), recording.info.angle
+        facts = survey(recording, progress, offset_s=config.recording.label_offset or 0.0)
+        return {"schema": FACTS, **facts}, recording.info.angle
 
 
 def _lines(facts: Mapping[str, Any], kind: Any) -> Iterator[tuple[str, str]]:

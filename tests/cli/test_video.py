@@ -135,6 +135,22 @@ def test_a_scale_can_be_given_again(inside, model_path, clip, tmp_path):
     assert json.loads((tmp_path / "b.json").read_text())["scale"]["increase"]["full"] == 123.0
 
 
+def test_the_facts_carry_a_schema_and_those_of_a_newer_drivesal_are_refused(inside, model_path, clip, tmp_path):
+    span = ("--end", "#2")
+    assert inside("video", clip, "--model", model_path, *span).code == 0
+    facts = json.loads((tmp_path / "run.saliency.json").read_text())
+    assert facts.pop("schema") == 1
+    again = ("video", clip, "--model", model_path, *span, "--scale-from", "given.json", "--out", "b.mp4")
+    (tmp_path / "given.json").write_text(json.dumps(facts))  # as they were before they had a number
+    assert inside(*again).code == 0
+    (tmp_path / "given.json").write_text(json.dumps({**facts, "schema": 2}))
+    ran = inside(*again, "--overwrite")
+    assert (ran.code, ran.err) == (
+        1,
+        "drivesal: expected schema 1 or older in given.json, but it is 2; update drivesal\n",
+    )
+
+
 @pytest.mark.parametrize("layout", ["grid", "row", "single"])
 @pytest.mark.parametrize("cases", ["increase", "increase,decrease,maintain,support"])
 def test_layouts(inside, model_path, clip, tmp_path, layout, cases):
