@@ -148,7 +148,7 @@ def options_of(settings: type[Settings], *names: str, **helps: str) -> list[Deco
 def option_of(name: str, field: FieldInfo, help: str | None = None) -> Decorator:
     """The option `--name` of a field."""
     said = extras(field)
-    name, flag = parameter_of(name, field), _flag(said.get("flag", parameter_of(name, field)))
+    flag, name = flag_of(name, field), parameter_of(name, field)
     registry = REGISTRIES.get(said.get("registry", ""))
     text = help or str(field.description)
     if "unit" in said:
@@ -175,6 +175,11 @@ def option_of(name: str, field: FieldInfo, help: str | None = None) -> Decorator
 def parameter_of(name: str, field: FieldInfo) -> str:
     """What Click calls the option of a field."""
     return str(extras(field).get("name", name))
+
+
+def flag_of(name: str, field: FieldInfo) -> str:
+    """The flag of a field's option."""
+    return f"--{extras(field).get('flag', parameter_of(name, field)).replace('_', '-')}"
 
 
 def _several(field: FieldInfo) -> bool:
@@ -227,10 +232,6 @@ def _parameters(settings: type[Settings]) -> list[str]:
     if issubclass(settings, ExplainSettings):
         names += [f"{METHOD}{option.name}" for method in methods().values() for option in method.options]
     return names
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
 
 
 def _type(field: FieldInfo) -> Any:

@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, FiniteFloat
 from drivesal.settings.fields import (
     Settings,
     bounds,
+    bounds_in_words,
     choices,
     extras,
     kind_of_value,
@@ -37,6 +38,7 @@ __all__ = [
     "Settings",
     "SpanSettings",
     "bounds",
+    "bounds_in_words",
     "choices",
     "extras",
     "kind_of_value",

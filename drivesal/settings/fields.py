@@ -104,11 +104,11 @@ def _problem(name: str, field: FieldInfo, value: Any, message: str) -> tuple[str
     if words := choices(field):
         return f"{name} among {', '.join(words)}", came, nearest(str(value), words, "choose one of them")
     if within := bounds(field):
-        return f"{name} {_in_words(within)}", came, do
+        return f"{name} {bounds_in_words(within)}", came, do
     return f"a valid {name}", f"{value!r}: {message[:1].lower()}{message[1:]}", do
 
 
-def _in_words(within: Mapping[str, float]) -> str:
+def bounds_in_words(within: Mapping[str, float]) -> str:
     """Bounds as they stand behind a name: "from 0 to 1", "of at least 1", "above 0 and up to 60"."""
     if within.keys() == {"ge", "le"}:
         return f"from {within['ge']:g} to {within['le']:g}"
