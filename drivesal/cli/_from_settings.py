@@ -211,14 +211,14 @@ def typed(config: type[Any]) -> Decorator:
         name: kind for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, Settings)
     }
     own = [one.name for one in fields(config) if one.name not in settings]
-    taken = {*own, *(name for kind in settings.values() for name in _parameters(kind))}
+    known = {*own, *(name for kind in settings.values() for name in _parameters(kind))}
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(command)
         def call(*context: Any, **given: Any) -> Any:
             made = {name: gathered(kind, given) for name, kind in settings.items()}
             made |= {name: given[name] for name in own}
-            rest = {name: value for name, value in given.items() if name not in taken}
+            rest = {name: value for name, value in given.items() if name not in known}
             return command(*context, config=config(**made), **rest)
 
         return call
