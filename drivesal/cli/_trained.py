@@ -17,7 +17,7 @@ from drivesal.errors import InputError
 
 if TYPE_CHECKING:
     from drivesal.angle import AngleKind
-    from drivesal.cli.train import Config
+    from drivesal.cli.train import TrainConfig
     from drivesal.model.preprocess import Preprocess
     from drivesal.recordings.labels.labelled_drives import Drive
     from drivesal.series.pulses import Pulses
@@ -83,7 +83,7 @@ def ending(
     drives: Sequence[Drive],
     found: Pulses | None,
     sides: bool,
-    config: Config,
+    config: TrainConfig,
 ) -> dict[str, Any]:
     """What is wrong with the kept model, and what to try."""
     from drivesal.evaluation.significance import Gain

@@ -37,7 +37,7 @@ OF_EVALUATION = {"--start", "--end", "--every", "--out", "--overwrite", "--quiet
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class EvaluateConfig:
     """The options."""
 
     recording: RecordingSettings
@@ -89,8 +89,10 @@ Examples:
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 @click.pass_context
-@options.typed(Config)
-def command(context: click.Context, model_path: Path, recordings: tuple[Path, ...], config: Config) -> int:
+@options.typed(EvaluateConfig)
+def command(
+    context: click.Context, model_path: Path, recordings: tuple[Path, ...], config: EvaluateConfig
+) -> int:
     """Measure how far a model's answers are from labels, and name the stretches where it is worst.
 
     MODEL is a .keras or .h5 file, or `default`, the shipped PilotNet (./default is a file of that name). The
@@ -115,7 +117,7 @@ def command(context: click.Context, model_path: Path, recordings: tuple[Path, ..
     return DAMAGED if any(one["losses"] for one in facts["recordings"]) else 0
 
 
-def _check(config: Config) -> None:
+def _check(config: EvaluateConfig) -> None:
     if config.recording.no_labels:
         raise OptionError("labels to compare with", "--no-labels leaves them out", "leave it out")
     if config.fail_above is not None and math.isnan(config.fail_above):
@@ -135,7 +137,7 @@ def _evaluate(
     context: click.Context,
     model_path: Path,
     paths: tuple[Path, ...],
-    config: Config,
+    config: EvaluateConfig,
     finals: Mapping[str, Path],
 ) -> tuple[AngleKind, dict[str, Any]]:
     """Reads, predicts, measures and writes; the kind of the angles, and the facts."""
@@ -172,7 +174,7 @@ def _evaluate(
     return model.kind, facts
 
 
-def _check_limit(opened: list[Recording], model: SteeringModel, config: Config) -> None:
+def _check_limit(opened: list[Recording], model: SteeringModel, config: EvaluateConfig) -> None:
     """Raises LabelError where a limit was given for errors that cannot be measured."""
     from drivesal.evaluation.run import labels_apart
     from drivesal.recordings.labels.comparing import ways

@@ -32,7 +32,7 @@ LEAVE_OUT = {"--json", "--write-card", "--quiet", "--rows", "--overwrite"}
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class SearchConfig:
     """The options."""
 
     recording: RecordingSettings
@@ -66,8 +66,10 @@ Examples:
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 @click.pass_context
-@options.typed(Config)
-def command(context: click.Context, model_path: Path, recordings: tuple[Path, ...], config: Config) -> int:
+@options.typed(SearchConfig)
+def command(
+    context: click.Context, model_path: Path, recordings: tuple[Path, ...], config: SearchConfig
+) -> int:
     """Find the crop, colours, input scale, sign and output under which a model follows labels.
 
     MODEL is a .keras or .h5 file, or `default`, the shipped PilotNet. What is declared of it is tried first,
@@ -98,7 +100,7 @@ def command(context: click.Context, model_path: Path, recordings: tuple[Path, ..
     return DAMAGED if losses else 0
 
 
-def _searched(opened: Sequence[Recording], path: Path, config: Config) -> FoundSettings:
+def _searched(opened: Sequence[Recording], path: Path, config: SearchConfig) -> FoundSettings:
     """What the search found. Raises ModelError, LabelError."""
     from drivesal.evaluation.run import drives_for
     from drivesal.evaluation.search import effort, search
@@ -111,7 +113,9 @@ def _searched(opened: Sequence[Recording], path: Path, config: Config) -> FoundS
         return search(model, drives, span, outputs, progress)
 
 
-def _loaded(path: Path, config: Config, recording: Recording) -> tuple[SteeringModel, tuple[str | None, ...]]:
+def _loaded(
+    path: Path, config: SearchConfig, recording: Recording
+) -> tuple[SteeringModel, tuple[str | None, ...]]:
     """The model, and which of its outputs may steer: None where that is known."""
     from drivesal.evaluation.search import outputs_of
 

@@ -27,7 +27,7 @@ from drivesal.settings import (
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class ImageConfig:
     """The options."""
 
     recording: RecordingSettings
@@ -65,8 +65,8 @@ Examples:
 @options.steering_ratio_option
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
-@options.typed(Config)
-def command(source: Path, config: Config) -> None:
+@options.typed(ImageConfig)
+def command(source: Path, config: ImageConfig) -> None:
     """Draw one frame of a video, or a picture, like a frame of the overlay video.
 
     The scale is the whole video's, of a costly method from a few of its frames; of a picture alone, its own.

@@ -18,7 +18,7 @@ from drivesal.settings import RecordingSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class InfoConfig:
     """The options."""
 
     recording: RecordingSettings
@@ -42,8 +42,8 @@ Examples:
 @options.label_options
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-@options.typed(Config)
-def command(recordings: tuple[Path, ...], config: Config) -> int:
+@options.typed(InfoConfig)
+def command(recordings: tuple[Path, ...], config: InfoConfig) -> int:
     """Show what recordings are: format, frames, times, labels, and whether these fit the picture.
 
     Of several each is shown; one that cannot be read does not stop the others. With --json it is a list then.
@@ -76,7 +76,7 @@ def command(recordings: tuple[Path, ...], config: Config) -> int:
     return next((code for code in codes if code not in (0, DAMAGED)), max(codes))
 
 
-def _surveyed(path: Path, config: Config) -> tuple[dict[str, Any], Any]:
+def _surveyed(path: Path, config: InfoConfig) -> tuple[dict[str, Any], Any]:
     """What is in a recording, and the kind of its labels."""
     from drivesal.io.schema import FACTS
     from drivesal.recordings.inspection.survey import survey

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class ModelConfig:
     """The options."""
 
     recording: RecordingSettings
@@ -46,8 +46,8 @@ Examples:
 @click.option("--overwrite", is_flag=True, help="Write over an existing card.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 @click.pass_context
-@options.typed(Config)
-def command(context: click.Context, path: Path | None, config: Config) -> None:
+@options.typed(ModelConfig)
+def command(context: click.Context, path: Path | None, config: ModelConfig) -> None:
     """Show a model's input, output, unit and sign, layers and parameters.
 
     PATH is a .keras or .h5 file, or `default`, the shipped PilotNet, which is also shown without a PATH
@@ -70,7 +70,7 @@ def command(context: click.Context, path: Path | None, config: Config) -> None:
     _complete(context, path, model, config)
 
 
-def _complete(context: click.Context, path: Path, model: SteeringModel, config: Config) -> None:
+def _complete(context: click.Context, path: Path, model: SteeringModel, config: ModelConfig) -> None:
     """Prints all of a model that can be used."""
     from drivesal.model.facts import model_facts
     from drivesal.model.readers.usual import usual_family
@@ -111,7 +111,7 @@ def _say_families(model: SteeringModel) -> None:
     click.echo(f"{usual}with a labelled drive, {do} DRIVE finds how this one is fed")
 
 
-def _incomplete(context: click.Context, path: Path, config: Config, why: IncompleteError) -> None:
+def _incomplete(context: click.Context, path: Path, config: ModelConfig, why: IncompleteError) -> None:
     """Prints what can be known of a network that cannot be used yet, and the command that completes it."""
     network = why.network
     do = _completing(context, path, config, network)
@@ -124,7 +124,7 @@ def _incomplete(context: click.Context, path: Path, config: Config, why: Incompl
     _table(network)
 
 
-def _completing(context: click.Context, path: Path, config: Config, network: Any) -> str | None:
+def _completing(context: click.Context, path: Path, config: ModelConfig, network: Any) -> str | None:
     """The command that completes a network that cannot be used yet; None where no option helps."""
     from drivesal.model.card import card_path
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class ReviewConfig:
     """The options."""
 
     recording: RecordingSettings
@@ -101,8 +101,8 @@ Examples:
 @click.option(
     "--notes", type=options.FILE, metavar="FILE.json", help="Where notes are kept.  [default: beside the drive]"
 )
-@options.typed(Config)
-def command(source: Path, config: Config) -> int:
+@options.typed(ReviewConfig)
+def command(source: Path, config: ReviewConfig) -> int:
     """Go through a drive frame by frame in the browser: heat, timeline, worst frames, what-if, notes."""
     if len(config.model_paths) > 2:
         raise OptionError(
@@ -117,7 +117,7 @@ def command(source: Path, config: Config) -> int:
         return _review(recording, config)
 
 
-def _review(recording: Recording, config: Config) -> int:
+def _review(recording: Recording, config: ReviewConfig) -> int:
     """Serves the page until it is stopped."""
     from drivesal.review.compute.session import Session
     from drivesal.review.server import guard, serving
@@ -148,7 +148,7 @@ def _review(recording: Recording, config: Config) -> int:
         return 0 if session.refusal is None else session.refusal.exit_code
 
 
-def _export(source: Path, recording: Recording, config: Config) -> int:
+def _export(source: Path, recording: Recording, config: ReviewConfig) -> int:
     """Writes the review as one file."""
     from drivesal.api.files import files_read
     from drivesal.io.outputs import Outputs, writing
@@ -185,7 +185,7 @@ def _export(source: Path, recording: Recording, config: Config) -> int:
     return DAMAGED if losses else 0
 
 
-def _check_models(config: Config) -> None:
+def _check_models(config: ReviewConfig) -> None:
     """What can be known of the models without loading them. Raises ModelError, OptionError."""
     from drivesal.model.card import card_path, read_card
     from drivesal.model.readers.detection import kind_of
@@ -203,7 +203,7 @@ def _say(line: str) -> None:
     click.echo(f"drivesal: {line}", err=True)
 
 
-def _begin_or_tell(session: Session, config: Config) -> None:
+def _begin_or_tell(session: Session, config: ReviewConfig) -> None:
     """Loads the models. What refuses them is told here and on the page, which stays."""
     try:
         _begin(session, config)
@@ -215,7 +215,7 @@ def _begin_or_tell(session: Session, config: Config) -> None:
         session.refuse(ModelError("a model that can be loaded", came, "see the terminal, and try another"))
 
 
-def _view(config: Config) -> View:
+def _view(config: ReviewConfig) -> View:
     """The view to begin with. Raises OptionError."""
     from drivesal.attribution.registry import method
     from drivesal.explanation.registry import cases
@@ -247,7 +247,7 @@ def _notes(recording: Recording, path: Path | None) -> Notes:
     return Notes.load(found.path, name, frames, found.unwritable)
 
 
-def _begin(session: Session, config: Config) -> None:
+def _begin(session: Session, config: ReviewConfig) -> None:
     """Loads the models, which takes seconds: the page is there meanwhile."""
     from drivesal.recordings.labels.comparing import beside
 

@@ -48,7 +48,7 @@ _OF_A_MODEL = [
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class TrainConfig:
     """The options."""
 
     recording: RecordingSettings
@@ -130,8 +130,8 @@ Examples:
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.pass_context
-@options.typed(Config)
-def command(context: click.Context, recordings: tuple[Path, ...], config: Config) -> int:
+@options.typed(TrainConfig)
+def command(context: click.Context, recordings: tuple[Path, ...], config: TrainConfig) -> int:
     """Train a steering model on recordings: a .keras, its card and its learning curves."""
     from drivesal.api.files import files_read
     from drivesal.io.outputs import Outputs
@@ -167,7 +167,7 @@ def command(context: click.Context, recordings: tuple[Path, ...], config: Config
     return DAMAGED if losses else 0
 
 
-def _check(context: click.Context, out: Path, config: Config) -> None:
+def _check(context: click.Context, out: Path, config: TrainConfig) -> None:
     """Raises OptionError for options that contradict one another."""
     if out.suffix != ".keras":
         raise OptionError("--out as the name of a .keras file", f"it is {out}", "name it so")
@@ -180,7 +180,7 @@ def _check(context: click.Context, out: Path, config: Config) -> None:
             raise OptionError(f"--model for {said[0]}", "a new network is trained", "leave it out")
 
 
-def _model(config: Config, recording: Recording) -> SteeringModel | None:
+def _model(config: TrainConfig, recording: Recording) -> SteeringModel | None:
     """The model to go on from, None for a new network; either way on the device that was asked for."""
     from drivesal.model.device import use_device
 
@@ -215,7 +215,7 @@ def _trained(
     kind: AngleKind,
     model: SteeringModel | None,
     out: Path,
-    config: Config,
+    config: TrainConfig,
 ) -> tuple[Trained, dict[str, Any]]:
     """The trained model, and what its card says of the training."""
     from drivesal.io.outputs import writing
@@ -252,7 +252,7 @@ def _trained(
     return trained, said | ending(said, kind, drives, found, bool(sides), config)
 
 
-def _preprocess(config: Config) -> Preprocess:
+def _preprocess(config: TrainConfig) -> Preprocess:
     """How a new network's input is made."""
     from drivesal.model.preprocess import Crop, Preprocess
     from drivesal.model.readers.stated import stated_colour, stated_crop, stated_scaling, stated_size
@@ -270,7 +270,7 @@ def _preprocess(config: Config) -> Preprocess:
     )
 
 
-def _recipe(config: Config, goes_on: bool) -> Recipe:
+def _recipe(config: TrainConfig, goes_on: bool) -> Recipe:
     from drivesal.training.course import GOING_ON_RATE, Recipe
 
     rate = config.learning_rate or (GOING_ON_RATE if goes_on else None)

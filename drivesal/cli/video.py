@@ -38,7 +38,7 @@ PRESETS = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "sl
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class VideoConfig:
     """The options."""
 
     recording: RecordingSettings
@@ -105,8 +105,8 @@ Examples:
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, one line an input.")
 @click.pass_context
-@options.typed(Config)
-def command(context: click.Context, recordings: tuple[Path, ...], config: Config) -> int:
+@options.typed(VideoConfig)
+def command(context: click.Context, recordings: tuple[Path, ...], config: VideoConfig) -> int:
     """Write an overlay video of what a model looks at, with a table (.csv) and facts (.json)."""
     names = _names(recordings, config)
     settings = config.model.but(preset=_last(config.presets, options.FAMILIES))
@@ -135,7 +135,7 @@ def command(context: click.Context, recordings: tuple[Path, ...], config: Config
     return next((code for code in codes if code not in (0, DAMAGED)), max(codes))
 
 
-def _names(recordings: Sequence[Path], config: Config) -> list[str]:
+def _names(recordings: Sequence[Path], config: VideoConfig) -> list[str]:
     """What the results of each recording are named after. Raises UsageError where several make no sense."""
     if len(recordings) > 1:
         if isinstance(config.out, Path) or config.save_maps or config.recording.labels:
@@ -176,7 +176,7 @@ def _again(context: click.Context, path: Path, info: RecordingInfo) -> Callable[
 def _one(
     path: Path,
     paths: Mapping[str, Path],
-    config: Config,
+    config: VideoConfig,
     model: Callable[[Recording], SteeringModel],
     context: click.Context,
 ) -> int:
@@ -221,7 +221,7 @@ def _one(
     return DAMAGED if facts["losses"] else 0
 
 
-def _paths(name: str, config: Config) -> dict[str, Path]:
+def _paths(name: str, config: VideoConfig) -> dict[str, Path]:
     """Where each result goes."""
     from drivesal.api.files import video_paths
     from drivesal.export.animation import KINDS

@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drivesal.angle import AngleSpec
 from drivesal.errors import IncompleteError, ModelError, OptionError
 from drivesal.model.card import Card, card_path, read_card
 from drivesal.model.network import signature
 from drivesal.model.preprocess import Preprocess
-from drivesal.model.presets import preset
 from drivesal.model.readers import archive
 from drivesal.model.readers.detection import kind_of
 from drivesal.model.readers.imports import import_file
@@ -31,7 +30,9 @@ from drivesal.model.readers.stated import (
 from drivesal.model.readers.usual import takes_bytes, with_usual
 from drivesal.model.steering_model import SteeringModel
 from drivesal.model.target import Bins, Class, Explainable, Target
-from drivesal.settings import ModelSettings
+
+if TYPE_CHECKING:
+    from drivesal.settings import ModelSettings
 
 
 def load_model(
@@ -43,6 +44,9 @@ def load_model(
     say `unsafe`, and none at all from HDF5. `device` is chosen before (`use_device`). Raises ModelError,
     OptionError.
     """
+    from drivesal.model.presets import preset
+    from drivesal.settings import ModelSettings
+
     settings = settings or ModelSettings()
     check_stated(settings)
     family = None if settings.preset is None else preset(settings.preset)
@@ -100,6 +104,8 @@ def join(
     target: Explainable | None = None,
 ) -> SteeringModel:
     """A network, also one in memory, with its card and the settings; what neither says is assumed."""
+    from drivesal.settings import ModelSettings
+
     settings = settings or ModelSettings()
     preprocess, assumed = _preprocess(network, card, settings)
     angle, more = _angle(card, settings)
