@@ -12,7 +12,7 @@ from drivesal.api.files import files_read, video_paths
 from drivesal.api.inputs import answerable_by, model_of, recording_of
 from drivesal.api.keywords import explain_settings, takes
 from drivesal.errors import OptionError
-from drivesal.export.animation import kind_of, suited
+from drivesal.export.exporter import video_exporter, video_suffixes
 from drivesal.io.outputs import Outputs, encode_picture, writing
 from drivesal.model.steering_model import SteeringModel
 from drivesal.rendering.request import request_of
@@ -71,12 +71,15 @@ def render(
                 write_picture(Path(out), figure.canvas, overwrite, read)
             return figure.canvas.copy()
         if out is None:
-            expected = "out as the name of an .mp4, .gif or .webp, or at for one frame"
+            *first, last_suffix = video_suffixes()
+            names = f"{', '.join(first)} or {last_suffix}"
+            expected = f"out as the name of an {names}, or at for one frame"
             raise OptionError(expected, "neither was given", "give one of them")
         paths = video_paths(Path(out))
-        kind = kind_of(paths["video"])
-        if kind is not None:
-            request = suited(request, recording.info, kind, span.every)
+        video = video_exporter(paths["video"])
+        assert video is not None
+        look, chosen = video.suited(paths["video"], request.look, request.span, recording.info, span.every)
+        request = replace(request, look=look, span=chosen)
         outputs = stack.enter_context(Outputs(list(paths.values()), overwrite=overwrite, inputs=read))
         return render_video(recording, steering, request, outputs, paths)
 

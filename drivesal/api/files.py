@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drivesal.errors import OptionError
-from drivesal.export.animation import KINDS
+from drivesal.export.exporter import result_paths, video_exporter, video_suffixes
 from drivesal.model.card import card_path
 from drivesal.recordings import beside
 
@@ -36,10 +36,14 @@ def files_read(
     return [Path(one) for one in read if isinstance(one, str | Path)]
 
 
-def video_paths(video: Path, name: str = "out") -> dict[str, Path]:
-    """Where a video, its table and its facts go. Raises OptionError, with the option's `name`, for another
-    ending.
+def video_paths(
+    video: Path, asked: Mapping[str, Path | None] | None = None, *, name: str = "out"
+) -> dict[str, Path]:
+    """Where a video, what goes beside it, and what `asked` names go, see `result_paths`.
+
+    Raises OptionError, with the option's `name`, for another ending.
     """
-    if video.suffix.lower() not in (".mp4", *KINDS):
-        raise OptionError(f"{name} to end in .mp4, {' or '.join(KINDS)}", f"it is {video}", "name it so")
-    return {"video": video, "table": video.with_suffix(".csv"), "facts": video.with_suffix(".json")}
+    if video_exporter(video) is None:
+        *first, last = video_suffixes()
+        raise OptionError(f"{name} to end in {', '.join(first)} or {last}", f"it is {video}", "name it so")
+    return result_paths(video, asked or {})

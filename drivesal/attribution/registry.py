@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import numbers
-import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from drivesal.errors import OptionError, nearest
+from drivesal.registry import Registry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -255,26 +254,38 @@ class Method:
         return max(passes, 1)
 
 
-_methods: dict[str, Method] = {}
+def _check_options(method: Method, others: Iterable[Method]) -> None:
+    """Options of one name are one option of the command line: raises ValueError where their types differ."""
+    types = {option.name: (option.type, other.name) for other in others for option in other.options}
+    for option in method.options:
+        known, whose = types.get(option.name, (option.type, ""))
+        if known is not option.type:
+            raise ValueError(
+                f"the option {option.name} of {method.name} is {option.type.__name__}, "
+                f"that of {whose} {known.__name__}"
+            )
+
+
+_registry: Registry[Method] = Registry("drivesal.attribution.methods", "drivesal.methods", _check_options)
 
 
 def register(**declaration: Any) -> Callable[[Callable[..., Attributor]], Callable[..., Attributor]]:
-    """Registers the decorated builder as a method; the keywords are `Method`'s fields."""
+    """Register the decorated builder as a method; the keywords are `Method`'s fields.
+
+    Raises ValueError where the name or an alias is taken, or an option has another type elsewhere.
+    """
 
     def enter(build: Callable[..., Attributor]) -> Callable[..., Attributor]:
         method = Method(build=build, **declaration)
-        _methods[method.name] = method
+        _registry.add(method, build.__module__, method.name, *method.aliases)
         return build
 
     return enter
 
 
 def methods() -> dict[str, Method]:
-    """All methods by name, in the order of their names."""
-    package = importlib.import_module("drivesal.attribution.methods")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{module.name}")
-    return dict(sorted(_methods.items()))
+    """All methods by name, in the order of their names, those of other packages included."""
+    return dict(sorted(_registry.items().items()))
 
 
 def method(name: str) -> Method:

@@ -34,6 +34,7 @@ class Commands(click.Group):
         if cmd_name not in self.list_commands(ctx):
             return None
         command: click.Command = importlib.import_module(f"drivesal.cli.{cmd_name.replace('-', '_')}").command
+        _drop_clashing(command, cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -55,6 +56,16 @@ class Commands(click.Group):
         if not near and Path(name).exists():
             do = f"For a recording: drivesal video {shlex.quote(name)}"
         raise click.UsageError(f"No such command {name!r}. {do}", ctx)
+
+
+def _drop_clashing(command: click.Command, name: str) -> None:
+    """Removes the options of methods of other packages whose names are the command's own, with a warning."""
+    methods = [one for one in command.params if (one.name or "").startswith("method_")]
+    own = {flag for one in command.params if one not in methods for flag in one.opts}
+    for one in methods:
+        if own & set(one.opts):
+            command.params.remove(one)
+            _say(f"the method option {one.opts[0]} is left out: `{name}` has another of that name", 0)
 
 
 def _first_sentence(name: str, room: int) -> str:

@@ -20,7 +20,7 @@ from drivesal.settings import (
     on_command_line,
 )
 
-__all__ = ["FILE", "MODEL", "RECORDING", "Number", "Position", "expanded", "typed"]
+__all__ = ["FILE", "MODEL", "RECORDING", "Number", "Position", "all_of", "expanded", "typed"]
 
 
 MODEL_HELP = "A .keras or .h5 model, or `default`, the shipped PilotNet (./default is a file of that name)"

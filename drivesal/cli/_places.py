@@ -76,14 +76,15 @@ def name_of(path: Path) -> str:
     The ending stays where another video beside it has the same name without (a.avi and a.mov).
     """
     from drivesal.recordings.formats.images import is_pattern
-    from drivesal.recordings.sources import VIDEOS
+    from drivesal.recordings.registry import file_suffixes
 
     if is_pattern(path):
         path = next(folder for folder in path.parents if folder.is_dir())
     if path.is_dir():
         return path.resolve().name or "drive"
-    if path.suffix.lower() in VIDEOS:
-        beside = (path.with_suffix(ending) for ending in VIDEOS if ending != path.suffix.lower())
+    suffixes = file_suffixes()
+    if path.suffix.lower() in suffixes:
+        beside = (path.with_suffix(ending) for ending in suffixes if ending != path.suffix.lower())
         if any(one.is_file() for one in beside):
             return path.name
     return path.stem

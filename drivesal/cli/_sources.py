@@ -16,8 +16,6 @@ from drivesal.model.shipped import SHIPPED, default_model
 if TYPE_CHECKING:
     from drivesal.recordings.sources import SeveralError
 
-_MODELS = (".keras", ".h5", ".hdf5")
-
 
 class RecordingPath(click.Path):
     """The path of a recording. Raises InputError for a stream, OptionError where it is a model."""
@@ -109,15 +107,17 @@ def one_of(error: SeveralError, path: Path) -> InputError:
 
 def _is_model(text: str) -> bool:
     """Whether what stands in a recording's place is a model, by its content, or by its name."""
-    from drivesal.model.readers.detection import kind_of
+    from drivesal.model.readers.detection import format_of
+    from drivesal.model.readers.registry import model_suffixes
 
     path = Path(text)
+    named = path.suffix.lower() in model_suffixes()
     if not path.exists():
-        return text == SHIPPED or path.suffix.lower() in _MODELS
-    if not path.is_file() or path.suffix.lower() not in _MODELS:
+        return text == SHIPPED or named
+    if not path.is_file() or not named:
         return False
     try:
-        kind_of(path)
+        format_of(path)
     except ModelError:
         return False
     return True
@@ -126,13 +126,12 @@ def _is_model(text: str) -> bool:
 def _is_recording(text: str) -> bool:
     """Whether what stands in a model's place is a recording, by its name, or a folder's content."""
     from drivesal.recordings.formats.images import SUFFIXES
-    from drivesal.recordings.registry import recognised
-    from drivesal.recordings.sources import VIDEOS
+    from drivesal.recordings.registry import file_suffixes, recognised
 
     path = Path(text)
     if path.is_dir():
         return not (path / "saved_model.pb").exists() and recognised(path) is not None
-    return path.suffix.lower() in (*VIDEOS, *SUFFIXES)
+    return path.suffix.lower() in (*file_suffixes(), *SUFFIXES)
 
 
 def _refused_model(text: str, context: click.Context | None) -> DrivesalError:

@@ -188,11 +188,11 @@ def _export(source: Path, recording: Recording, config: ReviewConfig) -> int:
 def _check_models(config: ReviewConfig) -> None:
     """What can be known of the models without loading them. Raises ModelError, OptionError."""
     from drivesal.model.card import card_path, read_card
-    from drivesal.model.readers.detection import kind_of
+    from drivesal.model.readers.detection import format_of
     from drivesal.model.readers.stated import check_stated
 
     for path in config.model_paths:
-        kind_of(path)
+        format_of(path)
         card = card_path(path)
         check_stated(config.model)
         if card.is_file():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -22,12 +20,9 @@ if TYPE_CHECKING:
     from av.filter import Graph
     from av.video.frame import VideoFrame
 
-    from drivesal.rendering.request import Request
-    from drivesal.types import Image, RecordingInfo
+    from drivesal.types import Image
 
 MOST_S, MOST_FRAMES = 60, 1200
-MOST_RATE = Fraction(25, 2)
-"""Frames a second unless --every says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,32 +48,9 @@ _PALETTE = "stats_mode=full"
 _DITHER = "dither=bayer:bayer_scale=5:diff_mode=rectangle"
 
 
-def kind_of(path: Path) -> Kind | None:
-    """The format that a file's name asks for, None for a video."""
-    return KINDS.get(path.suffix.lower())
-
-
-def suited(request: Request, info: RecordingInfo, kind: Kind, every: int | None) -> Request:
-    """The request with the width and the rate of an animation, where nothing says otherwise.
-
-    `every` is what was asked for. Raises OptionError for a clip that is too long, or too quick for the format.
-    """
-    if every is None:
-        every = max(math.ceil(info.rate / MOST_RATE), 1)
-    if info.rate / every * kind.least_step * kind.time_base > 1:
-        most = 1 / (kind.least_step * kind.time_base)
-        raise OptionError(
-            f"at most {float(most):g} frames a second in a {kind.muxer.upper()}",
-            f"{float(info.rate / every):.4g} were asked for",
-            f"use --every {math.ceil(info.rate / most)} or more",
-        )
-    look = request.look.but(width=request.look.width or kind.width)
-    span = dataclasses.replace(request.span, every=every)
-    frames = info.frames_of(span)
-    seconds = None if frames is None else float(frames * every / info.rate)
-    if frames is not None and seconds is not None and (frames > MOST_FRAMES or seconds > MOST_S):
-        raise too_long(kind, f"{frames} frames over {seconds:.0f} s were asked for")
-    return dataclasses.replace(request, look=look, span=span)
+def kind_of(path: Path) -> Kind:
+    """The format that the suffix of a file's name asks for. Raises KeyError for any other."""
+    return KINDS[path.suffix.lower()]
 
 
 def too_long(kind: Kind, came: str) -> OptionError:
@@ -106,7 +78,6 @@ class AnimationWriter:
         tick: Callable[[int], object] = lambda _: None,
     ) -> None:
         kind = kind_of(name)
-        assert kind is not None
         self.notes: list[str] = []
         self._path, self._size, self._rate = path, size, rate
         self._kind, self._name, self._tick = kind, name, tick

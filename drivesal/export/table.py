@@ -52,7 +52,7 @@ def columns(units: Units, cases: Iterable[str], contributions: bool) -> list[str
 
 
 class Table:
-    """Writes rows as they come; nothing is kept but the sums for the errors' summary."""
+    """Writes rows as they come; nothing is kept."""
 
     def __init__(
         self,
@@ -68,11 +68,6 @@ class Table:
         self._writer = csv.writer(file, lineterminator="\n")
         self._explained, self._compared = units.explained is not None, units.labels is None
         self._writer.writerow(columns(units, self._cases, contributions))
-        self.rows = 0
-        self.labelled = 0
-        self._sums = np.zeros(3)
-        self._pairs = _Pairs()
-        self._completeness = np.zeros(3)
 
     def add(self, explained: Explained, heats: Mapping[str, Floats]) -> None:
         """One frame with its unsmoothed, unscaled heats (h, w)."""
@@ -84,19 +79,10 @@ class Table:
             row.append(_number(explained.score))
         if self._contributions:
             row += [_number(explained.baseline_score), _number(explained.completeness_error)]
-            missed = explained.completeness_error or 0.0
-            self._completeness += (missed, 0, abs(explained.score - (explained.baseline_score or 0.0)))
-            self._completeness[1] = max(self._completeness[1], missed)
         height, width = frame.image.shape[:2]
         for case in self._cases:
             row += self._where(heats[case], width, height)
         self._writer.writerow(row)
-        self.rows += 1
-        if truth is not None:
-            self.labelled += 1
-            self._pairs.add(explained.angle, truth)
-        if error is not None:
-            self._sums += (error, abs(error), error * error)
 
     def _where(self, heat: Floats, width: int, height: int) -> list[str]:
         """Total of the heat and its centre as fractions of the frame; no centre where there is no heat."""
@@ -108,47 +94,6 @@ class Table:
         y = float(down @ np.arange(len(down))) / total
         left, top = self._preprocess.to_frame(x, y, width, height)
         return [f"{total:.6g}", f"{(left + 0.5) / width:.4f}", f"{(top + 0.5) / height:.4f}"]
-
-    def errors(self) -> dict[str, float] | None:
-        """RMSE, mean absolute error and bias of prediction − truth, None without labels to compare with."""
-        if not self.labelled or not self._compared:
-            return None
-        mean, absolute, square = self._sums / self.labelled
-        return {"rmse": float(square) ** 0.5, "mean_absolute": float(absolute), "bias": float(mean)}
-
-    def correlation(self) -> float | None:
-        """Of predictions and labels, whatever their units; None without labels or where either is constant."""
-        return self._pairs.correlation()
-
-    def completeness(self) -> dict[str, float] | None:
-        """Mean and largest completeness error over the frames, and the mean |f(x) − f(x0)| that it is part of.
-
-        None where no contributions were computed.
-        """
-        if not self._contributions or not self.rows:
-            return None
-        missed, largest, change = self._completeness.tolist()
-        return {"mean": missed / self.rows, "largest": largest, "of": change / self.rows}
-
-
-class _Pairs:
-    """The correlation of pairs that come one by one, by Welford's update."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._mean = np.zeros(2)
-        self._squares = np.zeros((2, 2))
-
-    def add(self, one: float, other: float) -> None:
-        pair = np.array([one, other])
-        self._count += 1
-        before = pair - self._mean
-        self._mean += before / self._count
-        self._squares += np.outer(before, pair - self._mean)
-
-    def correlation(self) -> float | None:
-        spread = self._squares[0, 0] * self._squares[1, 1]
-        return float(self._squares[0, 1] / spread**0.5) if spread > 0 else None
 
 
 def _number(value: float | None) -> str:

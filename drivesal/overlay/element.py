@@ -5,10 +5,10 @@ A new element is one file in `drivesal/overlay/elements/` with one registered cl
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
+
+from drivesal.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,19 +77,16 @@ class Element:
 
 
 E = TypeVar("E", bound=type[Element])
-_REGISTRY: dict[str, type[Element]] = {}
+_registry: Registry[type[Element]] = Registry("drivesal.overlay.elements")
 
 
 def register(cls: E) -> E:
     """Class decorator: the renderer draws this element from now on."""
-    _REGISTRY[cls.name] = cls
+    _registry.add(cls, cls.__module__, cls.name)
     return cls
 
 
 def registered(slot: Slot) -> list[type[Element]]:
-    """The elements of a slot in their order. Imports every module of `drivesal.overlay.elements` first."""
-    from drivesal.overlay import elements
-
-    for module in pkgutil.iter_modules(elements.__path__):
-        importlib.import_module(f"{elements.__name__}.{module.name}")
-    return sorted((cls for cls in _REGISTRY.values() if cls.slot == slot), key=lambda cls: cls.order)
+    """The elements of a slot in their order."""
+    found = [cls for cls in _registry.items().values() if cls.slot == slot]
+    return sorted(found, key=lambda cls: cls.order)

@@ -1,14 +1,12 @@
 """Readers for recorded drives, one module per format.
 
-To add a format, add a module to `formats/` with an opener that is decorated with `@register(...)`;
-nothing else changes.
+To add a format, add a module to `formats/`, or one of another package with an entry point in the group
+`drivesal.recordings`, with an opener that is decorated with `@register(...)`; nothing else changes.
 """
 
 from __future__ import annotations
 
-import pkgutil
 from fractions import Fraction
-from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
@@ -20,9 +18,6 @@ from drivesal.recordings.labels.track import LabelTrack, beside
 from drivesal.recordings.registry import Camera, OpenOptions, choose
 from drivesal.recordings.sources import SeveralError, recordings_by, refuse_folder, refuse_stream
 from drivesal.types import Recording
-
-for _module in pkgutil.iter_modules(import_module(f"{__name__}.formats").__path__):
-    import_module(f"{__name__}.formats.{_module.name}")
 
 __all__ = ["LabelTrack", "beside", "open_recording", "read_labels"]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from drivesal.errors import InputError, OptionError, nearest
+from drivesal.registry import Registry
 from drivesal.types import Recording
 
 Camera = Literal["center", "left", "right"]
@@ -48,19 +49,22 @@ class Opener(Protocol):
 class Format:
     """A recording format: its name for the person, the test on content, the opener.
 
-    `looks_for` is what a path of the format has, as a person would look for it. `fallback` formats are asked
-    last: they take what nothing else knows and explain what is wrong with it. `cameras`: it has several.
+    `looks_for` is what a path of the format has, as a user would look for it. `suffixes` are what single files
+    of the format end in: in a folder of recordings only such files are taken for recordings. `fallback` formats
+    are asked last: they take what nothing else knows and explain what is wrong with it. `cameras`: it has
+    several.
     """
 
     name: str
     recognises: Callable[[Path], bool]
     open: Opener
     looks_for: str
+    suffixes: tuple[str, ...] = ()
     fallback: bool = False
     cameras: bool = False
 
 
-_formats: dict[str, Format] = {}
+_registry: Registry[Format] = Registry("drivesal.recordings.formats", "drivesal.recordings")
 
 
 def register(
@@ -68,21 +72,31 @@ def register(
     recognises: Callable[[Path], bool],
     *,
     looks_for: str,
+    suffixes: tuple[str, ...] = (),
     fallback: bool = False,
     cameras: bool = False,
 ) -> Callable[[Opener], Opener]:
-    """Decorates the function that opens a format; `recognises` must be quick and must not raise."""
+    """Register the decorated function as a format's opener; the rest are `Format`'s fields.
+
+    `recognises` must be quick and must not raise. Raises ValueError where the name is taken.
+    """
 
     def add(opener: Opener) -> Opener:
-        _formats[name] = Format(name, recognises, opener, looks_for, fallback, cameras)
+        format = Format(name, recognises, opener, looks_for, suffixes, fallback, cameras)
+        _registry.add(format, opener.__module__, name)
         return opener
 
     return add
 
 
 def formats() -> tuple[Format, ...]:
-    """The registered formats in the order in which they are asked."""
-    return tuple(sorted(_formats.values(), key=lambda one: (one.fallback, one.name)))
+    """The registered formats in the order in which they are asked, those of other packages included."""
+    return tuple(sorted(_registry.items().values(), key=lambda one: (one.fallback, one.name)))
+
+
+def file_suffixes() -> tuple[str, ...]:
+    """What single files that are recordings end in."""
+    return tuple(suffix for one in formats() for suffix in one.suffixes)
 
 
 def recognised(path: Path) -> Format | None:
@@ -96,12 +110,11 @@ def choose(path: Path, name: str | None = None) -> Format:
     Raises `OptionError` for an unknown name, `InputError` where none recognises the path, or several do.
     """
     if name is not None:
-        if name not in _formats:
-            known = ", ".join(sorted(_formats))
-            raise OptionError(
-                f"--format as one of {known}", f"it is {name!r}", nearest(name, _formats, "choose one")
-            )
-        return _formats[name]
+        known = _registry.items()
+        if name not in known:
+            expected = f"--format as one of {', '.join(sorted(known))}"
+            raise OptionError(expected, f"it is {name!r}", nearest(name, known, "choose one"))
+        return known[name]
     for fallback in (False, True):
         found = [one for one in formats() if one.fallback == fallback and one.recognises(path)]
         if len(found) > 1:

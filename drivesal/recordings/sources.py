@@ -12,13 +12,13 @@ from pathlib import Path
 
 from drivesal.errors import InputError
 from drivesal.recordings.formats.images import is_pattern, natural
-from drivesal.recordings.registry import recognised
+from drivesal.recordings.registry import formats, recognised
 
 VIDEOS = (
     *(".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv"),
     *(".flv", ".3gp", ".ogv", ".h264", ".264", ".hevc", ".h265", ".mjpeg", ".mjpg"),
 )
-"""Endings of videos: in a folder of recordings only these files are taken for some."""
+"""Endings of videos."""
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)", re.IGNORECASE | re.DOTALL)
 _CAMERA = re.compile(r"/dev/video\d+")
 _MAX_NAMES = 5
@@ -120,5 +120,7 @@ def _format(path: Path) -> str | None:
     if path.is_dir():
         known = recognised(path)
         return None if known is None else known.name
-    own = ".saliency." in path.name
-    return "video" if path.suffix.lower() in VIDEOS and path.is_file() and not own else None
+    if ".saliency." in path.name:
+        return None
+    ending = path.suffix.lower()
+    return next((one.name for one in formats() if ending in one.suffixes and one.recognises(path)), None)

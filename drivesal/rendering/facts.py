@@ -13,8 +13,8 @@ from drivesal.recordings.inspection.facts import input_facts
 if TYPE_CHECKING:
     from drivesal.explanation.explainer import Explainer
     from drivesal.explanation.scale import Scale
-    from drivesal.export.table import Table
     from drivesal.model.steering_model import SteeringModel
+    from drivesal.rendering.error_summary import ErrorSummary
     from drivesal.rendering.request import Request
     from drivesal.settings import LookSettings
     from drivesal.types import Recording
@@ -58,16 +58,16 @@ def run_facts(model: SteeringModel, explainer: Explainer, request: Request, scal
 
 
 def result_facts(
-    recording: Recording, table: Table, notes: list[str], seconds: dict[str, float]
+    recording: Recording, summary: ErrorSummary, notes: list[str], seconds: dict[str, float]
 ) -> dict[str, Any]:
     """What a run found; `seconds` by stage."""
     return {
         "input": input_facts(recording),
-        "frames": table.rows,
-        "labelled_frames": table.labelled,
-        "errors": table.errors(),
-        "correlation": table.correlation(),
-        "completeness_error": table.completeness(),
+        "frames": summary.frames,
+        "labelled_frames": summary.labelled,
+        "errors": summary.errors(),
+        "correlation": summary.correlation(),
+        "completeness_error": summary.completeness(),
         "losses": list(recording.losses),
         "notes": [*recording.info.notes, *notes],
         "seconds": {stage: round(taken, 3) for stage, taken in seconds.items()},

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import itertools
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -21,15 +20,21 @@ from drivesal.evaluation.sizing import labels_said
 from drivesal.explanation.explainer import Explainer
 from drivesal.explanation.frame_batches import Batch, batches, nothing_decoded
 from drivesal.explanation.study import study
-from drivesal.export.animation import kind_of
-from drivesal.export.maps import MapsWriter
+from drivesal.export.exporter import (
+    USUAL_ENCODING,
+    DrawnFrame,
+    Encoding,
+    ExportedRun,
+    exporter,
+    video_exporter,
+)
 from drivesal.export.mp4 import planes
-from drivesal.export.table import Table, Units
+from drivesal.export.table import Units
 from drivesal.io.outputs import Outputs, writing
 from drivesal.io.stages import Ahead
 from drivesal.recordings.labels.comparing import apart, fitted, told
+from drivesal.rendering.error_summary import ErrorSummary
 from drivesal.rendering.facts import result_facts, run_facts
-from drivesal.rendering.film import USUAL_ENCODING, Drawn, Encoding, Film
 from drivesal.rendering.found_doubts import doubts_of
 from drivesal.rendering.painter import Painter
 from drivesal.rendering.request import Request
@@ -38,24 +43,17 @@ from drivesal.types import Explained, Recording, Span
 
 if TYPE_CHECKING:
     from drivesal.model.steering_model import SteeringModel
-    from drivesal.types import Floats
 
 
-def draw(
-    batches_of: Iterable[list[Explained]],
-    painter: Painter,
-    add_row: Callable[[Explained, Mapping[str, Floats]], None],
-    clock: StageTimes,
-) -> Iterator[Drawn]:
-    """Each frame's row in the table and its canvas."""
+def draw(batches_of: Iterable[list[Explained]], painter: Painter, clock: StageTimes) -> Iterator[DrawnFrame]:
+    """Each frame with its heats and its canvas."""
     width, height = painter.renderer.size
     # one being drawn, one in the queue, one being written
     ring = itertools.cycle([np.empty((height * 3 // 2, width), np.uint8) for _ in range(3)])
     for explained in itertools.chain.from_iterable(batches_of):
         with clock.measure("draw"):
             heats = painter.heats(explained)
-            add_row(explained, heats)
-            drawn = Drawn(explained, planes(painter.paint(explained, heats), next(ring)))
+            drawn = DrawnFrame(explained, heats, planes(painter.paint(explained, heats), next(ring)))
         yield drawn
 
 
@@ -71,11 +69,13 @@ def render_video(
 ) -> dict[str, Any]:
     """Writes the overlay video and what goes with it, and returns its facts.
 
-    `paths` holds the final names under "video" (.mp4, or .gif or .webp, see `animation.suited`), "table",
-    "facts" and, where maps are kept, "maps"; all are of `outputs`. `progress` is called with 1 for every frame
-    written, of an animation again for every frame of each later pass. `advise` makes the command to go on with
-    of options that should have been given.
+    `paths` holds the final names by kind of result (`exporter.result_paths`); all are of `outputs`, and the
+    request is `VideoExporter.suited` to the video's. `progress` is called with 1 for every frame written, of an
+    animation again for every frame of each later pass. `advise` makes the command to go on with of options that
+    should have been given.
     """
+    video = video_exporter(paths["video"])
+    assert video is not None
     recording = fitted(recording, model.kind, request.steering_ratio)
     labels = apart(recording, model.kind)
     clock = StageTimes()
@@ -96,85 +96,51 @@ def render_video(
         del studied, views  # the probe's maps are not needed any more
     parts = {name: outputs.part(path) for name, path in paths.items()}
     recording.losses.clear()
+    summary = ErrorSummary(labels is None, contributions)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_one_opencv_thread())
-        file = stack.enter_context(_text(parts["table"], paths["table"]))
-        names = [case.name for case in request.cases]
-        units = Units(model.kind.unit, None if model.explains_its_answer else model.unit, labels)
-        table = Table(file, units, names, model.preprocess, contributions)
-
-        def add_row(one: Explained, heats: Mapping[str, Floats]) -> None:
-            with writing(paths["table"]):
-                table.add(one, heats)
-
-        maps = (
-            stack.enter_context(_maps(parts["maps"], paths["maps"], explainer.method.kind == "relative"))
-            if "maps" in parts
-            else None
+        run = ExportedRun(
+            info=recording.info,
+            span=request.span,
+            size=painter.renderer.size,
+            units=Units(model.kind.unit, None if model.explains_its_answer else model.unit, labels),
+            cases=tuple(case.name for case in request.cases),
+            preprocess=model.preprocess,
+            contributions=contributions,
+            relative=explainer.method.kind == "relative",
+            encoding=encoding,
+            progress=progress,
         )
+        exporters = [
+            stack.enter_context(exporter(name, parts[name], path, run))
+            for name, path in paths.items()
+            if name != "facts"
+        ]
         explained = _explained(recording, model, explainer, request.span, stack, clock)
-        drawn = stack.enter_context(Ahead(draw(explained, painter, add_row, clock)))
-        film = Film(
-            recording, request.span, parts["video"], paths["video"], painter.renderer.size, encoding, progress
-        )
-        with film:
-            for one in drawn:
-                with clock.measure("write"):
-                    film.add(one)
-                    if maps is not None:
-                        maps(one.explained)
-                progress(1)
-    if not table.rows:
+        for frame in stack.enter_context(Ahead(draw(explained, painter, clock))):
+            with clock.measure("write"):
+                summary.add(frame.explained)
+                for one in exporters:
+                    with writing(one.final):
+                        one.add(frame)
+            progress(1)
+    if not summary.frames:
         raise nothing_decoded()
     clock.seconds["total"] = time.perf_counter() - started
-    notes = [] if labels is None else [told(labels, model.kind, table.correlation())]
+    notes = [] if labels is None else [told(labels, model.kind, summary.correlation())]
+    written = [note for one in exporters for note in one.notes]
     next_step = going_on(model, [recording.info.format], doubts.better, advise)
     notes += [*doubts.sentences, *([next_step] if next_step else [])]
     facts = {
         **run_facts(model, explainer, request, painter.scale),
-        "encoding": _encoding(paths["video"], encoding),
+        "encoding": video.facts(paths["video"], encoding),
         **doubts.as_json(),
         "uninformative": list(painter.uninformative),
-        **result_facts(recording, table, [*notes, *painter.notes, *film.notes], clock.seconds),
+        **result_facts(recording, summary, [*notes, *painter.notes, *written], clock.seconds),
     }
     with writing(paths["facts"]):
         parts["facts"].write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return facts
-
-
-def _encoding(final: Path, encoding: Encoding) -> dict[str, Any]:
-    kind = kind_of(final)
-    return dataclasses.asdict(encoding) if kind is None else {"format": kind.muxer, **kind.options}
-
-
-@contextlib.contextmanager
-def _text(part: Path, final: Path) -> Iterator[TextIO]:
-    """A text file to write; a full disk is told also where only closing it shows."""
-    with writing(final):
-        file = part.open("w", encoding="utf-8", newline="")
-    try:
-        yield file
-        with writing(final):
-            file.close()
-    finally:
-        with contextlib.suppress(OSError):
-            file.close()
-
-
-@contextlib.contextmanager
-def _maps(part: Path, final: Path, wide: bool) -> Iterator[Callable[[Explained], None]]:
-    """What adds a frame's map; the .npz is written when the block ends well."""
-    with writing(final):
-        maps = MapsWriter(part, wide)
-
-    def add(explained: Explained) -> None:
-        with writing(final):
-            maps.add(explained)
-
-    with contextlib.closing(maps):
-        yield add
-        with writing(final):
-            maps.finish()
 
 
 @contextlib.contextmanager

@@ -45,4 +45,4 @@ def test_what_is_written_beside_a_video() -> None:
         "facts": "b.json",
     }
     with pytest.raises(OptionError, match=r"--out to end in \.mp4, \.gif or \.webp, but it is b\.avi"):
-        video_paths(Path("b.avi"), "--out")
+        video_paths(Path("b.avi"), name="--out")

@@ -6,6 +6,7 @@ import pytest
 
 from drivesal.export.table import Table, Units, columns
 from drivesal.model.preprocess import Crop, Preprocess
+from drivesal.rendering.error_summary import ErrorSummary
 from drivesal.types import Explained, Frame
 
 PREPROCESS = Preprocess((10, 20), Crop("pixel", (50, 100), (0, 200)))
@@ -26,55 +27,70 @@ DEGREES = Units("deg")
 
 def rows(fill, units=DEGREES, contributions=False):
     file = io.StringIO()
-    table = Table(file, units, ["increase"], PREPROCESS, contributions)
-    fill(table)
-    return table, list(csv.DictReader(io.StringIO(file.getvalue())))
+    fill(Table(file, units, ["increase"], PREPROCESS, contributions))
+    return list(csv.DictReader(io.StringIO(file.getvalue())))
+
+
+def summary(explained, comparable=True, contributions=False):
+    found = ErrorSummary(comparable, contributions)
+    for one in explained:
+        found.add(one)
+    return found
 
 
 def test_the_centre_of_heat_is_in_fractions_of_the_frame():
     heat = np.zeros((10, 20), np.float32)
     heat[9, 0] = 3.0  # the last row and first column that the model sees
-    _, (row,) = rows(lambda table: table.add(explained(), {"increase": heat}))
+    (row,) = rows(lambda table: table.add(explained(), {"increase": heat}))
     assert float(row["increase_total"]) == 3
     assert float(row["increase_x"]) == pytest.approx(5 / 200)
     assert float(row["increase_y"]) == pytest.approx((50 + 9.5 * 5) / 100)
 
 
 def test_no_heat_has_no_centre():
-    _, (row,) = rows(lambda table: table.add(explained(), {"increase": np.zeros((10, 20), np.float32)}))
+    (row,) = rows(lambda table: table.add(explained(), {"increase": np.zeros((10, 20), np.float32)}))
     assert (row["increase_total"], row["increase_x"], row["increase_y"]) == ("0", "", "")
 
 
 def test_errors_are_prediction_minus_truth():
     heat = {"increase": np.ones((10, 20), np.float32)}
+    frames = [explained(i, 2.0, truth) for i, truth in enumerate((1.0, 5.0, None))]
 
     def fill(table):
-        for i, (angle, truth) in enumerate([(2.0, 1.0), (2.0, 5.0), (2.0, None)]):
-            table.add(explained(i, angle, truth), heat)
+        for one in frames:
+            table.add(one, heat)
 
-    table, found = rows(fill)
+    found = rows(fill)
     assert [row["error_deg"] for row in found] == ["1", "-3", ""]
     assert [row["frame"] for row in found] == ["0", "1", "2"]
-    assert table.labelled == 2
-    assert table.errors() == {"rmse": pytest.approx(5**0.5), "mean_absolute": 2, "bias": -1}
+    whole = summary(frames)
+    assert (whole.frames, whole.labelled) == (3, 2)
+    assert whole.errors() == {"rmse": pytest.approx(5**0.5), "mean_absolute": 2, "bias": -1}
 
 
 def test_without_labels_there_are_no_errors():
-    table, _ = rows(lambda table: table.add(explained(), {"increase": np.ones((10, 20), np.float32)}))
-    assert table.errors() is None
+    assert summary([explained()]).errors() is None
+
+
+def test_labels_of_another_kind_make_no_errors_but_a_correlation():
+    found = summary([explained(i, i, 2 * i) for i in range(3)], comparable=False)
+    assert (found.labelled, found.errors()) == (3, None)
+    assert found.correlation() == pytest.approx(1)
 
 
 def test_contributions_bring_their_baseline_and_completeness():
     heat = {"increase": np.ones((10, 20), np.float32)}
+    frames = [explained(i, base=0.5, error=error) for i, error in enumerate((0.1, 0.3))]
 
     def fill(table):
-        table.add(explained(0, base=0.5, error=0.1), heat)
-        table.add(explained(1, base=0.5, error=0.3), heat)
+        for one in frames:
+            table.add(one, heat)
 
-    table, found = rows(fill, Units("norm"), contributions=True)
+    found = rows(fill, Units("norm"), contributions=True)
     assert found[1]["completeness_error_norm"] == "0.3"
     assert found[0]["baseline_norm"] == "0.5"
-    assert table.completeness() == {
+    assert summary(frames).completeness() is None
+    assert summary(frames, contributions=True).completeness() == {
         "mean": pytest.approx(0.2),
         "largest": pytest.approx(0.3),
         "of": pytest.approx(1.5),
@@ -84,11 +100,11 @@ def test_contributions_bring_their_baseline_and_completeness():
 def test_another_score_stands_beside_the_angle():
     heat = {"increase": np.ones((10, 20), np.float32)}
     one = explained(angle=2.0, truth=5.0, score=0.25, base=0.125, error=0.5)
-    table, (row,) = rows(lambda table: table.add(one, heat), Units("deg", "score"), contributions=True)
+    (row,) = rows(lambda table: table.add(one, heat), Units("deg", "score"), contributions=True)
     assert (row["predicted_deg"], row["truth_deg"], row["error_deg"]) == ("2", "5", "-3")
     assert row["explained_score"] == "0.25"
     assert (row["baseline_score"], row["completeness_error_score"]) == ("0.125", "0.5")
-    assert table.errors() == {"rmse": 3, "mean_absolute": 3, "bias": -3}
+    assert summary([one]).errors() == {"rmse": 3, "mean_absolute": 3, "bias": -3}
 
 
 @pytest.mark.parametrize(

@@ -249,8 +249,8 @@ def test_a_frame_leaves_nothing_of_the_one_before():
 
 @pytest.mark.parametrize("slot", ["dashboard", "panel"])
 def test_a_new_registered_element_appears(monkeypatch, slot):
-    monkeypatch.setattr(element, "_REGISTRY", dict(element._REGISTRY))
     element.registered(slot)
+    monkeypatch.setattr(element._registry, "_items", element._registry._items.copy())
 
     @element.register
     class Lamp(Element):

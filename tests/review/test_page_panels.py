@@ -12,28 +12,14 @@ import pytest
 from drivesal.review.server import bundle, page_files
 from tests.clips import make_clip
 from tests.review.pages import reviewed, visited
+from tests.test_contributing import EXAMPLES
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
     from drivesal.model.steering_model import SteeringModel
 
-PANEL = """
-import { $, say } from "../js/dom.js";
-
-export default class Count {
-  static title = "Count";
-  static order = 15;
-  static key = "Y";
-  static help = "how many frames";
-  static markup = '<p id="counted"></p>';
-
-  constructor({ drive, store }) {
-    say($("counted"), `${drive.frames} frames`);
-    store.on(["frame"], (state) => say($("counted"), `frame ${state.frame}`));
-  }
-}
-"""
+PANEL = EXAMPLES["drivesal/review/page/panels/count.js"]
 
 
 @pytest.fixture

@@ -1,18 +1,12 @@
-"""What kind of file a model is, told by its content; what is not read is refused by name, with a way out."""
+"""Which format a model's file has; formats that are known and not read are refused by name, with a way out."""
 
 from __future__ import annotations
 
 import zipfile
-import zlib
 from pathlib import Path
-from typing import Literal
 
 from drivesal.errors import ModelError
-
-EXPECTED = "a Keras model in a .keras or HDF5 (.h5) file"
-
-UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, NotImplementedError, RuntimeError, EOFError, ValueError)
-"""What is raised of an archive that is damaged or made up."""
+from drivesal.model.readers.registry import ModelFormat, formats
 
 CONVERT = {
     "a TensorFlow SavedModel": "load it with tf.keras.models.load_model where it was written, save('name.h5')",
@@ -46,51 +40,66 @@ _STARTS = {
 _TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 
 
-def kind_of(path: Path) -> Literal["keras", "hdf5"]:
-    """Which of the two that are read a file is. Raises ModelError for every other, by name."""
+def format_of(path: Path) -> ModelFormat:
+    """The format whose content the file has. Raises ModelError for every other file, by name."""
+    expected = _expected()
     if not path.exists():
-        raise ModelError(EXPECTED, f"{path} does not exist", "check the path given to --model")
+        raise ModelError(expected, f"{path} does not exist", "check the path given to --model")
     if path.is_dir():
         if (path / "saved_model.pb").exists():
-            raise _refused(path, "a TensorFlow SavedModel")
-        raise ModelError(EXPECTED, f"{path} is a folder", "save the model with model.save('name.keras')")
+            raise _known(path, "a TensorFlow SavedModel")
+        raise ModelError(expected, f"{path} is a folder", "save the model with model.save('name.keras')")
     if not path.is_file():
-        raise ModelError(EXPECTED, f"{path} is no plain file", "check the path given to --model")
+        raise ModelError(expected, f"{path} is no plain file", "check the path given to --model")
     if path.stat().st_size == 0:
-        raise ModelError(EXPECTED, f"{path} is not one: it has 0 bytes", "copy or save it again")
-    if zipfile.is_zipfile(path):
-        try:
-            with zipfile.ZipFile(path) as file:
-                names = file.namelist()
-        except UNREADABLE as error:
-            raise ModelError(EXPECTED, f"{path} cannot be read ({error})", "copy or save it again") from error
-        if any(name.endswith("data.pkl") for name in names):
-            raise _refused(path, "a PyTorch model")
-        return "keras"
-    import h5py
+        raise ModelError(expected, f"{path} is not one: it has 0 bytes", "copy or save it again")
+    found = next((one for one in formats() if one.recognises(path)), None)
+    if found is None:
+        raise _refused(path)
+    return found
 
-    if h5py.is_hdf5(path):
-        return "hdf5"
+
+def _expected() -> str:
+    *first, last = (one.name for one in formats())
+    return f"a model in a {', '.join(first)} or {last} file"
+
+
+def _refused(path: Path) -> ModelError:
+    """Why a file of no registered format is not read."""
+    if zipfile.is_zipfile(path):
+        return _refused_archive(path)
     with path.open("rb") as opened:
         start = opened.read(64)
     for known, what in _STARTS.items():
         if start.lstrip().lower().startswith(known):
-            raise _refused(path, what)
+            return _known(path, what)
     if start[4:8] == b"TFL3":
-        raise _refused(path, "a TensorFlow Lite model")
+        return _known(path, "a TensorFlow Lite model")
     if start.startswith(_TORCH):
-        raise _refused(path, "a PyTorch model")
+        return _known(path, "a PyTorch model")
     # an ONNX file begins with its version and the name of what wrote it
     if start[:1] == b"\x08" and start[2:3] == b"\x12":
-        raise _refused(path, "an ONNX model")
+        return _known(path, "an ONNX model")
     if ".ckpt.data-" in path.name:
-        raise _refused(path, "a TensorFlow checkpoint")
+        return _known(path, "a TensorFlow checkpoint")
     if path.suffix.lower() in _ENDINGS:
-        raise _refused(path, _ENDINGS[path.suffix.lower()])
-    raise ModelError(
-        EXPECTED, f"{path} is not one", "load it in the Keras that wrote it and save it as name.keras"
+        return _known(path, _ENDINGS[path.suffix.lower()])
+    return ModelError(
+        _expected(), f"{path} is not one", "load it in the Keras that wrote it and save it as name.keras"
     )
 
 
-def _refused(path: Path, what: str) -> ModelError:
-    return ModelError(EXPECTED, f"{path} is {what}, which is not read", CONVERT[what])
+def _refused_archive(path: Path) -> ModelError:
+    try:
+        with zipfile.ZipFile(path) as file:
+            names = file.namelist()
+    except Exception as error:  # whatever zipfile raises of an archive that is damaged or made up
+        return ModelError(_expected(), f"{path} cannot be read ({error})", "copy or save it again")
+    if any(name.endswith("data.pkl") for name in names):
+        return _known(path, "a PyTorch model")
+    came = f"{path} is an archive without a config.json"
+    return ModelError(_expected(), came, "save it again with model.save('name.keras')")
+
+
+def _known(path: Path, what: str) -> ModelError:
+    return ModelError(_expected(), f"{path} is {what}, which is not read", CONVERT[what])

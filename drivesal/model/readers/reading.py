@@ -12,11 +12,9 @@ from drivesal.errors import IncompleteError, ModelError, OptionError
 from drivesal.model.card import Card, card_path, read_card
 from drivesal.model.network import signature
 from drivesal.model.preprocess import Preprocess
-from drivesal.model.readers import archive
-from drivesal.model.readers.detection import kind_of
+from drivesal.model.readers.detection import format_of
 from drivesal.model.readers.imports import import_file
 from drivesal.model.readers.lambdas import formula
-from drivesal.model.readers.legacy import hdf5
 from drivesal.model.readers.sizes import check_layers, weights_within
 from drivesal.model.readers.stated import (
     check_stated,
@@ -71,19 +69,15 @@ def read_network(
     said = dict(lambdas or {})
     for text in said.values():
         formula(text)  # a mistake is told before TensorFlow is there
-    kind = kind_of(path)
-    if unsafe and lambdas and kind == "keras":
+    format = format_of(path)
+    if unsafe and lambdas and format.holds_code:
         raise OptionError(
             "--lambda or --unsafe",
             "both are given",
             "leave --unsafe out: with a formula for its Lambdas no code of the file needs to run",
         )
     with weights_within(path):
-        stood_in = (card.lambdas if card else {}) | said
-        if kind == "hdf5":
-            network, used = hdf5.read(path, stood_in)
-        else:
-            network, used = archive.read(path, stood_in, unsafe=unsafe)
+        network, used = format.read(path, (card.lambdas if card else {}) | said, unsafe=unsafe)
     check_layers(network)
     for name in said.keys() - used:
         there = ", ".join(sorted(used)) or "it has none"

@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 
 from drivesal.model.backend import keras
+from drivesal.model.readers.registry import formats
 
 Config = dict[str, Any]
 
@@ -93,6 +94,7 @@ def watched(folder: Path, allowed: Callable[[str], bool]) -> Iterator[list[str]]
     The kernel tells (inotify) of opens in `folder`, those of HDF5's and TensorFlow's own code included.
     """
     seen: list[str] = []
+    formats()  # drivesal's own readers are imported when a model is first read
     _install()
     libc = ctypes.CDLL(None, use_errno=True)
     descriptor = libc.inotify_init1(os.O_NONBLOCK)

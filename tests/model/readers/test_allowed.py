@@ -15,8 +15,8 @@ from drivesal.errors import ModelError
 from drivesal.model.backend import keras
 from drivesal.model.network import signature
 from drivesal.model.readers import allowed as table
-from drivesal.model.readers import archive
 from drivesal.model.readers.allowed_operations import OPERATIONS
+from drivesal.model.readers.formats import archive
 
 SHAPE = (8, 12, 3)
 
@@ -298,7 +298,7 @@ def test_models_inside_models(tmp_path, name):
 
 @pytest.mark.parametrize("kind", ["keras", "hdf5"])
 def test_channels_before_a_sequence_are_refused_by_name(tmp_path, kind):
-    from drivesal.model.readers.legacy import hdf5
+    from drivesal.model.readers.formats import hdf5
 
     layers = keras().layers
     x = layers.GlobalAveragePooling1D(data_format="channels_first", name="pool")

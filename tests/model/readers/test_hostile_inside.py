@@ -17,8 +17,8 @@ from drivesal.errors import DrivesalError, ModelError
 from drivesal.model.backend import keras
 from drivesal.model.card import Card, card_path, card_text, encode_picture
 from drivesal.model.preprocess import Preprocess
-from drivesal.model.readers import archive, load_model
-from drivesal.model.readers.legacy import hdf5
+from drivesal.model.readers import load_model
+from drivesal.model.readers.formats import archive, hdf5
 from drivesal.model.target import Target
 from tests.model.readers import hostile
 from tests.model.readers.hostile import entry, layer

@@ -145,7 +145,7 @@ def test_the_python_api_converts_labels(model_path, tmp_path):
 
 
 def test_a_constant_label_has_no_correlation():
-    from drivesal.export.table import _Pairs
+    from drivesal.rendering.error_summary import _Pairs
 
     pairs = _Pairs()
     for value in (1e6, 1e6 + 1, 1e6 + 2):

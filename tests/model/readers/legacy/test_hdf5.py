@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from drivesal.errors import ModelError
-from drivesal.model.readers.legacy import hdf5
+from drivesal.model.readers.formats import hdf5
 from tests.model.readers.legacy import files
 from tests.model.readers.legacy.files import (
     CONV,

@@ -14,15 +14,24 @@ from drivesal.model.readers.contained import attribute, check_contained
 from drivesal.model.readers.legacy.recurrent import joined
 from drivesal.model.readers.legacy.renaming import written_by_keras_1
 from drivesal.model.readers.parts import Rebuilt
+from drivesal.model.readers.registry import ModelContents, register
 
 _LONGEST = 16 * 2**20
 AGAIN = "save it again in the Keras that wrote it, with model.save('name.h5')"
 
 
-def read(path: Path, lambdas: Mapping[str, str]) -> tuple[Any, set[str]]:
+def _recognises(path: Path) -> bool:
+    import h5py
+
+    return bool(h5py.is_hdf5(path))
+
+
+@register("HDF5 (.h5)", _recognises, suffixes=(".h5", ".hdf5"))
+def read(path: Path, lambdas: Mapping[str, str], *, unsafe: bool = False) -> ModelContents:
     """The network of an HDF5 file, and which of `lambdas` were used.
 
-    Where the file holds weights alone, the architecture is the `.json` beside it. Raises ModelError.
+    Where the file holds weights alone, the architecture is the `.json` beside it. No code of the file runs,
+    `unsafe` or not. Raises ModelError.
     """
     import h5py
 
@@ -45,7 +54,7 @@ def read(path: Path, lambdas: Mapping[str, str]) -> tuple[Any, set[str]]:
             if "layer_names" not in group.attrs and "layer_names0" not in group.attrs:
                 raise ModelError("a Keras model in HDF5", f"{path} holds no layers' weights", AGAIN)
             _set_all(made, group)
-            return made.network, made.used
+            return ModelContents(made.network, made.used)
     except DrivesalError:
         raise
     except Exception as error:  # whatever h5py raises of a file that is damaged or made up

@@ -12,18 +12,22 @@ import stat
 import tempfile
 import warnings
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from drivesal.errors import DrivesalError, ModelError
 from drivesal.model.backend import keras
+from drivesal.model.readers import registry, stand_in
 from drivesal.model.readers.building import build
 from drivesal.model.readers.checking import check, cleaned
 from drivesal.model.readers.contained import check_contained
-from drivesal.model.readers.detection import EXPECTED, UNREADABLE
-from drivesal.model.readers.stand_in import register
+from drivesal.model.readers.registry import ModelContents
 
+EXPECTED = "a Keras model in a .keras file"
+UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, NotImplementedError, RuntimeError, EOFError, ValueError)
+"""What is raised of an archive that is damaged or made up."""
 _LONGEST_CONFIG = 16 * 2**20
 _MOST_UNPACKED = 16
 """Weights shrink little when they are packed."""
@@ -33,7 +37,16 @@ _AGAIN = "save it again with model.save('name.keras')"
 _MADE_UP = "the file is damaged or made up: take it from where it was written"
 
 
-def read(path: Path, lambdas: Mapping[str, str], *, unsafe: bool = False) -> tuple[Any, set[str]]:
+def _recognises(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as file:
+            return "config.json" in file.namelist()
+    except UNREADABLE:
+        return False
+
+
+@registry.register(".keras", _recognises, suffixes=(".keras",), holds_code=True)
+def read(path: Path, lambdas: Mapping[str, str], *, unsafe: bool = False) -> ModelContents:
     """The network of a `.keras` file, and which of `lambdas`, formulas by layer, were used.
 
     With `unsafe` it is Keras's own reader that opens the file and runs what it holds; formulas are not used.
@@ -43,13 +56,13 @@ def read(path: Path, lambdas: Mapping[str, str], *, unsafe: bool = False) -> tup
         with zipfile.ZipFile(path) as file:
             _check_members(path, file)
             if unsafe:
-                return _read_by_keras(path), set()
+                return ModelContents(_read_by_keras(path))
             configuration, version = _configuration(path, file)
             configuration = cleaned(configuration)
             check(configuration, lambdas)
             made = build(configuration, lambdas, version=version, turned=False)
             _set_weights(path, file, made.network)
-            return made.network, made.used
+            return ModelContents(made.network, made.used)
     except UNREADABLE as error:
         raise ModelError(EXPECTED, f"{path} cannot be read ({error})", _AGAIN) from error
 
@@ -121,7 +134,7 @@ def _set_weights(path: Path, file: zipfile.ZipFile, network: Any) -> None:
 
 def _read_by_keras(path: Path) -> Any:
     """What Keras makes of a file that the user trusts; code of the file may run."""
-    register()
+    stand_in.register()
     try:
         return keras().saving.load_model(path, compile=False, safe_mode=False)
     except Exception as error:  # whatever Keras raises of a file that it cannot rebuild

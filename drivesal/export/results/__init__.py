@@ -1,0 +1,1 @@
+"""One file a kind of result; every module here is found by the registry."""

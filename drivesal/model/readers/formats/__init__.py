@@ -1,0 +1,1 @@
+"""One file a model format; every module here is found by the registry."""

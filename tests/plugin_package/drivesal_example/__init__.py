@@ -1,0 +1,1 @@
+"""A method and a recording format for drivesal, as another package adds them."""
