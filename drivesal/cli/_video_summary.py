@@ -43,7 +43,7 @@ def summary(path: Path, facts: Mapping[str, Any], paths: Mapping[str, Path], as_
             click.echo(f"{who}measured against {what}")
     missed = facts["completeness_error"]
     if missed is not None:
-        click.echo(_completeness(missed, facts))
+        click.echo(completeness(missed, facts))
     for assumed in facts["model"]["assumed"]:
         click.echo(f"assumed of the model: {assumed}; a card or options say it (see `drivesal model`)")
     notes = (note for note in facts["notes"] if note not in facts["uninformative"])  # these are on stderr
@@ -52,7 +52,7 @@ def summary(path: Path, facts: Mapping[str, Any], paths: Mapping[str, Path], as_
     click.echo("\n".join(str(output) for output in paths.values()))
 
 
-def _completeness(missed: Mapping[str, float], facts: Mapping[str, Any]) -> str:
+def completeness(missed: Mapping[str, float], facts: Mapping[str, Any]) -> str:
     """How much the contributions miss, of how much, and what makes it smaller."""
     of = {"deg": "°", "norm": " norm", "score": ""}[facts["model"]["explained_unit"]]
     more = ""

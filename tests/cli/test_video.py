@@ -13,7 +13,7 @@ import av
 import numpy as np
 import pytest
 
-from drivesal.cli.video import _completeness
+from drivesal.cli._video_summary import completeness
 from drivesal.model.readers import load_model
 from drivesal.model.shipped import asset
 from tests.clips import cut, make_clip, overwrite_packets, times
@@ -185,7 +185,7 @@ def test_the_gradient_is_a_word_away(inside, model_path, clip, tmp_path):
 def test_more_steps_are_not_said_to_mend_jumps_of_the_hue(colour):
     facts = {"model": {"explained_unit": "deg", "card": {"preprocess": {"colour": colour}}}}
     facts["method"] = {"options": {"steps": 8}}
-    said = _completeness({"mean": 3.36, "largest": 14.2, "of": 9.8}, facts)
+    said = completeness({"mean": 3.36, "largest": 14.2, "of": 9.8}, facts)
     assert said.startswith("completeness error: mean 3.36°, largest 14.2°; the answer differs from ")
     assert f"by 9.8° in the mean (jumps of the hue in {colour} are not counted" in said
     assert "make it smaller" not in said
