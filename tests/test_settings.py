@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import click
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
 import drivesal
+from drivesal.cli import cli
 from drivesal.errors import OptionError
 from drivesal.settings import (
+    ComparisonSettings,
     ExplainSettings,
     LookSettings,
     ModelSettings,
     RecordingSettings,
     Settings,
+    SpanSettings,
     bounds,
     choices,
     on_command_line,
 )
+from scripts import option_docs
 from tests.clips import make_clip
 
 WIDER = """
@@ -88,7 +95,10 @@ print(json.dumps([facts["look"]["glow"], schema, "glow" in query, refused]))
     assert json.loads((tmp_path / "out.json").read_text())["look"]["glow"] == 2.0
 
 
-@pytest.mark.parametrize("kind", [ModelSettings, RecordingSettings, ExplainSettings, LookSettings])
+@pytest.mark.parametrize(
+    "kind",
+    [ModelSettings, RecordingSettings, SpanSettings, ComparisonSettings, ExplainSettings, LookSettings],
+)
 def test_every_field_has_help_and_a_default_that_it_takes(kind: type[Settings]) -> None:
     for name, field in kind.model_fields.items():
         assert field.description, name
@@ -160,7 +170,78 @@ def test_a_long_name_of_no_method_is_said_in_words(inside: Any, tmp_path: Path) 
     assert ran.err.startswith("drivesal: expected a method among ")
 
 
+def test_the_page_of_options_is_that_of_the_fields() -> None:
+    assert option_docs.PATH.read_text(encoding="utf-8") == option_docs.page(), "run scripts/option_docs.py"
+
+
+def test_the_page_of_options_has_every_option_that_commands_share() -> None:
+    shown = set(re.findall(r"^\| `(--[a-z-]+)`", option_docs.PATH.read_text(encoding="utf-8"), re.MULTILINE))
+    flags = [
+        flag
+        for name in cli.list_commands(click.Context(cli))
+        for flag in {flag for one in loaded(name).params for flag in one.opts if flag.startswith("-")}
+    ]
+    own = {
+        "--model",
+        "--layer",
+        "--filter",
+        "--class",
+        "--out",
+        "--overwrite",
+        "--write-card",
+        "--quiet",
+        "--json",
+    }
+    assert {flag for flag in flags if flags.count(flag) > 1} - shown == own | {"--json"}
+
+
+def loaded(name: str) -> click.Command:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    return command
+
+
+def test_settings_of_several_values() -> None:
+    given = ModelSettings(feed=("speed = 5", "state=wheel"), lambdas=["l=x/127.5-1"])  # type: ignore[arg-type]
+    assert given == ModelSettings(feed={"speed": 5.0, "state": "wheel"}, lambdas={"l": "x/127.5-1"})
+    assert hash(given) == hash(given.but())
+    with pytest.raises(OptionError, match="--feed as INPUT=NUMBER or INPUT=COLUMN, but it is 'speed'"):
+        ModelSettings(feed=("speed",))  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="--lambda as LAYER=FORMULA"):
+        ModelSettings(lambdas=("=x",))  # type: ignore[arg-type]
+
+
+def test_positions_are_seconds_as_floats_and_frames_as_ints() -> None:
+    given = SpanSettings(start=np.int64(3), end=np.float32(4))  # type: ignore[arg-type]
+    assert (given.bounds, type(given.start), type(given.end)) == ((3, 4.0, 1), int, float)
+    with pytest.raises(OptionError, match="start as a float in seconds or an int, a frame's number"):
+        SpanSettings(start=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ({"every": 0}, "every of at least 1, but it is 0"),
+        ({"start": "1:30"}, "start as a float in seconds or an int"),
+        ({"steering_ratio": -15}, "steering_ratio above 0 and up to 100, but it is -15"),
+    ],
+)
+def test_what_render_refuses_of_the_span(words: dict[str, Any], says: str) -> None:
+    with pytest.raises(OptionError, match=says):
+        drivesal.render("nothing.mp4", at=1, **words)
+
+
+def test_a_new_network_takes_the_settings_of_its_input_alone(inside: Any, tmp_path: Path) -> None:
+    make_clip(tmp_path / "run.mp4", 2)
+    for option in (["--feed", "a=1"], ["--model-positive", "left"], ["--lambda", "l=x"], ["--unsafe"]):
+        ran = inside("train", "run.mp4", "--out", "new.keras", *option)
+        assert (ran.code, f"--model for {option[0]}, but a new network" in ran.err) == (1, True), ran
+    ran = inside("train", "run.mp4", "--out", "new.keras", "--crop", "1:", "--device", "cpu")
+    assert "a recording with steering angles" in ran.err
+
+
 def test_render_shows_its_settings() -> None:
     names = list(inspect.signature(drivesal.render).parameters)
-    fields = [*on_command_line(ExplainSettings), *on_command_line(LookSettings)]
+    kinds = (SpanSettings, ComparisonSettings, ExplainSettings, LookSettings)
+    fields = [name for kind in kinds for name in on_command_line(kind)]
     assert [name for name in names if name in fields] == fields

@@ -3,39 +3,19 @@
 from __future__ import annotations
 
 import logging
-import math
-import numbers
 import operator
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import Any, Literal, overload
 
 from drivesal import types
 from drivesal.api.keywords import takes
 from drivesal.errors import InputError, OptionError
 from drivesal.recordings.opening import opened
-from drivesal.settings import RecordingSettings, taken
+from drivesal.settings import RecordingSettings, position, taken
 from drivesal.types import WHOLE, Frame, RecordingInfo, Span
 
-if TYPE_CHECKING:
-    pass
-
-
 _log = logging.getLogger(__name__)
-
-
-def place(at: Any, name: str) -> float | int:
-    """A time [s] as a float, an index as an int, also where NumPy gave it. Raises OptionError for the rest."""
-    if not isinstance(at, bool):
-        if isinstance(at, numbers.Integral):
-            return int(at)
-        if isinstance(at, numbers.Real) and math.isfinite(at):
-            return float(at)
-    raise OptionError(
-        f"{name} as a float in seconds or an int, a frame's number",
-        f"it is {at!r}",
-        "write 4 for frame #4, 73.0 for 1:13",
-    )
 
 
 class NoSuchFrameError(InputError, IndexError):
@@ -56,8 +36,8 @@ class Recording(types.Recording):
         self, path: str | Path, *, labels: str | Path | Literal[False] | None = None, **given: Any
     ) -> None:
         where = {"no_labels": True} if labels is False else {"labels": labels}
-        settings = taken(RecordingSettings, {**given, **where})
-        self._inner = opened(path, settings, _log.warning)
+        self.settings = taken(RecordingSettings, {**given, **where})
+        self._inner = opened(path, self.settings, _log.warning)
         self.losses = self._inner.losses
 
     @property
@@ -71,7 +51,7 @@ class Recording(types.Recording):
 
     def at(self, where: float | int) -> Frame:
         """The frame with this index (int), or the one on screen at this time in seconds (float)."""
-        return self._inner.at(place(where, "the frame"))
+        return self._inner.at(position(where, "the frame"))
 
     def sample(self, count: int, span: Span = WHOLE) -> Iterator[Frame]:
         """Up to `count` frames spread over the span."""

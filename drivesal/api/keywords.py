@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from drivesal.attribution.registry import methods
 from drivesal.errors import OptionError, nearest
-from drivesal.settings import ExplainSettings, LookSettings, taken
+from drivesal.settings import ComparisonSettings, ExplainSettings, LookSettings, SpanSettings, taken
 
 if TYPE_CHECKING:
     from drivesal.settings import Settings
@@ -74,6 +74,7 @@ def _check(name: str, called: str, own: list[str], method: Any) -> None:
 
 def explain_settings(given: Mapping[str, Any]) -> ExplainSettings:
     """What is asked: its fields, and as the method's own options what is no field of any settings."""
-    known = {*ExplainSettings.model_fields, *LookSettings.model_fields}
+    others = (SpanSettings, ComparisonSettings, LookSettings)
+    known = {name for kind in (ExplainSettings, *others) for name in kind.model_fields}
     options = {name: value for name, value in given.items() if name not in known}
     return taken(ExplainSettings, {**given, "options": options})

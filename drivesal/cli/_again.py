@@ -62,9 +62,9 @@ def again(
         new += said
     kept = context.params.get("preset")
     if "--angle-unit" in flags and kept is not None and context.params.get("model_angle_unit") is None:
-        from drivesal.model.readers.presets import preset
+        from drivesal.model.presets import preset
 
-        new += ["--model-angle-unit", preset(kept).unit]
+        new += ["--model-angle-unit", preset(kept).angle.unit]
     if "--full-lock" in flags and context.params.get("angle_unit") is None and any(map(_assumed_deg, infos)):
         new += ["--angle-unit", "deg"]  # a full lock makes such a table norm
     return [*_said(context, known - gone), *new]
@@ -75,9 +75,9 @@ def _beside_preset(context: click.Context, name: str, locks: set[float]) -> tupl
 
     `locks` are the labels' full locks [deg]. None where --full-lock would have to mean theirs and another.
     """
-    from drivesal.model.readers.presets import preset
+    from drivesal.model.presets import preset
 
-    found = preset(name)
+    found = preset(name).angle
     said = []
     if context.params.get("angle_unit") is not None:
         said += ["--model-angle-unit", found.unit]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from drivesal.cli import _opening
 from drivesal.cli._places import name_of
 
 if TYPE_CHECKING:
+    from drivesal.settings import RecordingSettings
     from drivesal.training.side_cameras import SideCorrection
     from drivesal.types import Recording
 
@@ -28,26 +29,29 @@ class Cameras:
 
 
 def with_sides(
-    stack: contextlib.ExitStack, paths: Sequence[Path], opened: Sequence[Recording], given: Mapping[str, Any]
+    stack: contextlib.ExitStack,
+    paths: Sequence[Path],
+    opened: Sequence[Recording],
+    settings: RecordingSettings,
+    text: str | None,
 ) -> Cameras:
     """The recordings with their side cameras, whose labels are corrected; all open until the stack is left.
 
-    Raises OptionError for a correction that cannot be read or applied.
+    `text` is the correction that the user gave. Raises OptionError where it cannot be parsed or applied.
     """
     from drivesal.training.side_cameras import DEFAULT_CORRECTION, SIDES, SideCorrection
 
-    text = given["side_correction"]
     correction = SideCorrection.parse(text or DEFAULT_CORRECTION)
     found = Cameras([])
     for number, (path, one) in enumerate(zip(paths, opened, strict=True)):
         usable = correction if text is not None or (correction and correction.angle(one.info)) else None
         found.centres.append(_alone(one, usable, found.said))
         others = [side for side in SIDES if side in one.info.cameras]
-        if given["camera"] is not None or one.info.angle is None or not others:
+        if settings.camera is not None or one.info.angle is None or not others:
             continue
         cameras, name = " and ".join(others), name_of(path)
         if usable is not None:
-            found.sides.extend((number, side) for side in _opened(stack, path, others, usable, given))
+            found.sides.extend((number, side) for side in _opened(stack, path, others, usable, settings))
             found.said.append(
                 f"{name}: learns from its {cameras} camera{'s'[: len(others) != 1]} too, labels corrected "
                 f"by {usable.text(one.info)} towards the centre"
@@ -91,10 +95,10 @@ def _opened(
     path: Path,
     cameras: Sequence[str],
     correction: SideCorrection,
-    given: Mapping[str, Any],
+    settings: RecordingSettings,
 ) -> Iterator[Recording]:
     from drivesal.training.side_cameras import with_corrected_labels
 
     for camera in cameras:
-        side = stack.enter_context(_opening.open_drive(path, {**given, "camera": camera}))
+        side = stack.enter_context(_opening.open_drive(path, settings.but(camera=camera)))
         yield with_corrected_labels(side, correction)

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 if TYPE_CHECKING:
     from drivesal.errors import ModelError
     from drivesal.model.steering_model import SteeringModel
+    from drivesal.settings import ModelSettings
 
 SPOKEN = {"--json", "--write-card", "--overwrite"}
 """Options of `drivesal model` that say nothing of the model."""
@@ -86,7 +87,7 @@ def _described(tensor: Any) -> dict[str, Any]:
     return {"name": str(tensor.name), "shape": list(tensor.shape[1:])}
 
 
-def needed_of(network: Any, given: Mapping[str, Any], has_card: bool) -> dict[str, str | None] | None:
+def needed_of(network: Any, settings: ModelSettings, has_card: bool) -> dict[str, str | None] | None:
     """The options that complete a network, with its own names and else with what would be assumed.
 
     HEIGHTxWIDTH is to be filled in. None where no option helps: its inputs are not supported.
@@ -98,22 +99,22 @@ def needed_of(network: Any, given: Mapping[str, Any], has_card: bool) -> dict[st
     found: dict[str, str | None] = {}
     if not pictures or None in pictures[0][:2]:
         found["--input-size"] = "HEIGHTxWIDTH"
-    found |= _output_needed(network, given)
-    if has_card or given.get("preset"):
+    found |= _output_needed(network, settings)
+    if has_card or settings.preset:
         return found
     colour = "GREY" if pictures and pictures[0][2] == 1 else "RGB"
     assumed = {"--color": colour, "--input-scale": "0..255", "--angle-unit": "norm", "--positive": "left"}
     return found | assumed
 
 
-def _output_needed(network: Any, given: Mapping[str, Any]) -> dict[str, str | None]:
+def _output_needed(network: Any, settings: ModelSettings) -> dict[str, str | None]:
     """What says which number steers: the first output, or the one that was named."""
     from drivesal.model.network import output_shapes
     from drivesal.model.readers.steering_output import ends_in_softmax
 
     outputs = output_shapes(network)
-    chosen = [(name, shape) for name, shape in outputs if given.get("output") in (None, name)]
-    if not chosen or given.get("bins") is not None:
+    chosen = [(name, shape) for name, shape in outputs if settings.output in (None, name)]
+    if not chosen or settings.bins is not None:
         return {}
     name, shape = chosen[0]
     if all(size == 1 for size in shape):

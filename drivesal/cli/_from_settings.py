@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import click
 
 from drivesal.attribution.registry import methods
 from drivesal.explanation.registry import cases, usual
 from drivesal.model.colours import COLOURS
-from drivesal.settings import bounds, choices, extras, kind_of_value, on_command_line
+from drivesal.model.presets import PRESETS
+from drivesal.settings import (
+    ExplainSettings,
+    Settings,
+    bounds,
+    choices,
+    extras,
+    kind_of_value,
+    on_command_line,
+    taken,
+)
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-    from drivesal.settings import Settings
-
 FILE = click.Path(path_type=Path)
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+S = TypeVar("S", bound=Settings)
+METHOD = "method_"
+"""What Click's names of a method's own options begin with."""
 
 
 class Number(click.FloatRange):
@@ -38,6 +50,27 @@ class Number(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value!r} is no finite number.", param, ctx)
         return number
+
+
+class Position(click.ParamType[float | int]):
+    """A place in a drive: seconds (10, 10s), m:ss (1:30.5) or #frame; float seconds or int frame."""
+
+    name = "POSITION"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | int:
+        """Text to seconds (float) or a frame index (int)."""
+        text = str(value).strip()
+        if re.fullmatch(r"#\d+", text):
+            return int(text[1:])
+        found = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)s?", text)
+        if found is None:
+            self.fail(
+                f"{value!r} is no place in a drive: give seconds (10), m:ss (1:30) or #frame.", param, ctx
+            )
+        hours, minutes, seconds = found.groups()
+        if (minutes and float(seconds) >= 60) or (hours and int(minutes) >= 60):
+            self.fail(f"{value!r} has 60 or more minutes or seconds behind a colon.", param, ctx)
+        return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
 
 
 class Names(click.ParamType[tuple[str, ...]]):
@@ -72,6 +105,7 @@ class Choices:
 REGISTRIES = {
     "methods": Choices(lambda: list(methods())),
     "colours": Choices(lambda: list(COLOURS), few=True),
+    "presets": Choices(lambda: list(PRESETS), few=True),
     "cases": Choices(
         lambda: list(cases()),
         f"{','.join(usual(True))}; in the layout single {','.join(usual(True, 'single'))}; "
@@ -114,7 +148,7 @@ def options_of(settings: type[Settings], *names: str, **helps: str) -> list[Deco
 def option_of(name: str, field: FieldInfo, help: str | None = None) -> Decorator:
     """The option `--name` of a field."""
     said = extras(field)
-    name = said.get("name", name)
+    flag, name = flag_of(name, field), parameter_of(name, field)
     registry = REGISTRIES.get(said.get("registry", ""))
     text = help or str(field.description)
     if "unit" in said:
@@ -130,19 +164,83 @@ def option_of(name: str, field: FieldInfo, help: str | None = None) -> Decorator
     if field.default is None and unset:
         text += f"  [default: {unset}]"
     if given["type"] is bool:
-        return click.option(_flag(name), name, is_flag=True, help=text)
-    if field.default is not None:
+        return click.option(flag, name, is_flag=True, help=text)
+    if _several(field):
+        given["multiple"] = True
+    elif field.default is not None:
         given |= {"default": field.default, "show_default": True}
-    return click.option(_flag(name), name, help=text, **given)
+    return click.option(flag, name, help=text, **given)
 
 
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+def parameter_of(name: str, field: FieldInfo) -> str:
+    """What Click calls the option of a field."""
+    return str(extras(field).get("name", name))
+
+
+def flag_of(name: str, field: FieldInfo) -> str:
+    """The flag of a field's option."""
+    return f"--{extras(field).get('flag', parameter_of(name, field)).replace('_', '-')}"
+
+
+def _several(field: FieldInfo) -> bool:
+    """Whether the option may be given several times: a mapping, and paths, which may hold commas."""
+    kind = kind_of_value(field)
+    return get_origin(kind) is Mapping or (get_origin(kind) is tuple and get_args(kind)[0] is Path)
+
+
+def gathered(settings: type[S], given: Mapping[str, Any]) -> S:
+    """The settings that a command was given. Raises OptionError."""
+    fields = {name: given.get(parameter_of(name, one)) for name, one in on_command_line(settings).items()}
+    if issubclass(settings, ExplainSettings):
+        fields["options"] = {
+            name.removeprefix(METHOD): value
+            for name, value in given.items()
+            if name.startswith(METHOD) and value is not None
+        }
+    return taken(settings, fields)
+
+
+def typed(config: type[Any]) -> Decorator:
+    """Gives a command its options as one `config`, a dataclass.
+
+    A field of it that is `Settings` takes all options of these settings, any other the option of its name.
+    Arguments, and options that are neither, stay keywords of the command.
+    """
+    kinds = get_type_hints(config)
+    settings = {
+        name: kind for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, Settings)
+    }
+    own = [one.name for one in fields(config) if one.name not in settings]
+    known = {*own, *(name for kind in settings.values() for name in _parameters(kind))}
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def call(*context: Any, **given: Any) -> Any:
+            made = {name: gathered(kind, given) for name, kind in settings.items()}
+            made |= {name: given[name] for name in own}
+            rest = {name: value for name, value in given.items() if name not in known}
+            return command(*context, config=config(**made), **rest)
+
+        return call
+
+    return decorate
+
+
+def _parameters(settings: type[Settings]) -> list[str]:
+    """What Click calls the options of these settings."""
+    names = [parameter_of(name, one) for name, one in on_command_line(settings).items()]
+    if issubclass(settings, ExplainSettings):
+        names += [f"{METHOD}{option.name}" for method in methods().values() for option in method.options]
+    return names
 
 
 def _type(field: FieldInfo) -> Any:
     """What Click is to make of the text."""
     kind, within = kind_of_value(field), bounds(field)
+    if get_args(field.annotation)[:2] == (float, int):
+        return Position()
+    if _several(field):
+        return str if get_origin(kind) is Mapping else FILE
     if choices(field):
         return click.Choice(choices(field))
     if get_origin(kind) is tuple:

@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import click
 
 from drivesal.attribution.registry import methods
-from drivesal.cli._from_settings import FILE, Decorator, Number, all_of, options_of
+from drivesal.cli._from_settings import FILE, METHOD, Decorator, Number, Position, all_of, options_of, typed
 from drivesal.cli._sources import MODEL, RECORDING, expanded
-from drivesal.settings import ExplainSettings, LookSettings, ModelSettings, RecordingSettings, on_command_line
+from drivesal.model.presets import PRESETS
+from drivesal.settings import (
+    ComparisonSettings,
+    ExplainSettings,
+    LookSettings,
+    ModelSettings,
+    RecordingSettings,
+    SpanSettings,
+    on_command_line,
+)
 
-__all__ = ["FILE", "MODEL", "RECORDING", "Number", "all_of", "expanded"]
-
-
-class Position(click.ParamType[float | int]):
-    """A place in a drive: seconds (10, 10s), m:ss (1:30.5) or #frame; float seconds or int frame."""
-
-    name = "POSITION"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | int:
-        """Text to seconds (float) or a frame index (int)."""
-        text = str(value).strip()
-        if re.fullmatch(r"#\d+", text):
-            return int(text[1:])
-        found = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)s?", text)
-        if found is None:
-            self.fail(
-                f"{value!r} is no place in a drive: give seconds (10), m:ss (1:30) or #frame.", param, ctx
-            )
-        hours, minutes, seconds = found.groups()
-        if (minutes and float(seconds) >= 60) or (hours and int(minutes) >= 60):
-            self.fail(f"{value!r} has 60 or more minutes or seconds behind a colon.", param, ctx)
-        return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
+__all__ = ["FILE", "MODEL", "RECORDING", "Number", "Position", "all_of", "expanded", "typed"]
 
 
 MODEL_HELP = "A .keras or .h5 model, or `default`, the shipped PilotNet (./default is a file of that name)"
@@ -46,12 +33,7 @@ recordings_argument = click.argument(
 declared_options = all_of(
     *options_of(ModelSettings, "crop", "color", "interpolation", "input_size"),
     *options_of(ModelSettings, "input_scale", "input_mean", "input_std", "output", "bins", "pre_activation"),
-    click.option(
-        "--feed",
-        multiple=True,
-        metavar="INPUT=VALUE",
-        help="What an input beside the picture gets: a number, or a column of the labels.",
-    ),
+    *options_of(ModelSettings, "feed"),
     *options_of(
         RecordingSettings,
         angle_unit="Unit of the angles in labels, and of the model's where it has no card.",
@@ -59,35 +41,13 @@ declared_options = all_of(
     ),
     *options_of(ModelSettings, "angle_unit", "positive", "turns"),
     *options_of(RecordingSettings, full_lock="Degrees that norm 1.0 stands for, in labels and model."),
-    click.option(
-        "--lambda",
-        "lambdas",
-        multiple=True,
-        metavar="LAYER=FORMULA",
-        help="What a Lambda layer computes: lambda_1=x/127.5-1, head=2*atan(x).",
-    ),
-    click.option(
-        "--import",
-        "imports",
-        type=FILE,
-        multiple=True,
-        metavar="FILE.py",
-        help="Run your own file first: the Keras classes that it registers are then known.",
-    ),
-    click.option("--unsafe", is_flag=True, help="Run Python code that a .keras file holds; never from HDF5."),
+    *options_of(ModelSettings, "lambdas", "imports", "unsafe"),
 )
 
-FAMILIES = ["pilotnet-udacity", "pilotnet-udacity-2017", "donkey", "sullychen", "comma"]
+FAMILIES = list(PRESETS)
 
-preset_option = click.option(
-    "--preset",
-    type=click.Choice(FAMILIES),
-    help="A family whose input and angle are taken where neither card nor options say.",
-)
-
-device_option = click.option(
-    "--device", type=click.Choice(["cpu", "gpu"]), help="Where the model runs.  [default: a GPU if any]"
-)
+(preset_option,) = options_of(ModelSettings, "preset")
+(device_option,) = options_of(ModelSettings, "device")
 
 model_options = all_of(
     click.option("--model", "model_path", type=MODEL, help=f"{MODEL_HELP}.  [default: the shipped PilotNet]"),
@@ -105,7 +65,7 @@ def _method_option(name: str) -> Decorator:
         defaults.setdefault(option.default, []).append(method)
     told = "; ".join(f"{value} ({', '.join(whose)})" for value, whose in defaults.items())
     text = f"{first.help[:1].upper()}{first.help[1:]}.  [default: {told}]"
-    return click.option(first.flag_of(name), f"method_{name}", type=first.type, help=text)
+    return click.option(first.flag_of(name), f"{METHOD}{name}", type=first.type, help=text)
 
 
 target_options = all_of(
@@ -129,18 +89,12 @@ explain_options = all_of(
     *options_of(LookSettings),
 )
 
-span_options = all_of(
-    click.option("--start", type=Position(), help="First frame: seconds, m:ss or #frame, inclusive."),
-    click.option("--end", type=Position(), help="End, exclusive."),
-    click.option("--every", type=click.IntRange(min=1), default=1, help="Take every Nth frame."),
+span_options = all_of(*options_of(SpanSettings))
+(exported_option,) = options_of(
+    SpanSettings, every="Export every Nth frame.  [default: as many as 60 MB of pictures hold]"
 )
 
-steering_ratio_option = click.option(
-    "--steering-ratio",
-    type=Number(min=0, min_open=True, max=100),
-    metavar="RATIO",
-    help="Degrees of the steering wheel for one of the road wheels, where angles of both kinds meet.",
-)
+(steering_ratio_option,) = options_of(ComparisonSettings)
 
 (smooth_labels_option,) = options_of(RecordingSettings, "smooth_labels")
 

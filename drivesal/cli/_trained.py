@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,11 +17,12 @@ from drivesal.errors import InputError
 
 if TYPE_CHECKING:
     from drivesal.angle import AngleKind
+    from drivesal.cli.train import TrainConfig
     from drivesal.model.preprocess import Preprocess
     from drivesal.recordings.labels.labelled_drives import Drive
     from drivesal.series.pulses import Pulses
     from drivesal.training.examples import Examples
-    from drivesal.training.training_run import Recipe
+    from drivesal.training.training_run import Recipe, Trained
 
 
 def told_pulses(examples: Examples, quiet: bool) -> Pulses | None:
@@ -81,7 +83,7 @@ def ending(
     drives: Sequence[Drive],
     found: Pulses | None,
     sides: bool,
-    given: Mapping[str, Any],
+    config: TrainConfig,
 ) -> dict[str, Any]:
     """What is wrong with the kept model, and what to try."""
     from drivesal.evaluation.significance import Gain
@@ -98,15 +100,45 @@ def ending(
         TrainingContext(
             said["frames"]["training"],
             found,
-            given["smooth_labels"] is not None,
-            given["crop"] is not None,
+            config.recording.smooth_labels is not None,
+            config.model.crop is not None,
             sides if len(info.cameras) > 1 else None,
-            given["learning_rate"],
+            config.learning_rate,
             info.path.name,
-            given["model_path"] is not None,
+            config.model_path is not None,
         ),
     )
     return {"wrong": wrong, "to_try": tries}
+
+
+def write(
+    trained: Trained,
+    notes: dict[str, Any],
+    kind: AngleKind,
+    part: Callable[[Path], Path],
+    paths: Mapping[str, Path],
+) -> None:
+    """Writes the model, its card and its curves."""
+    from drivesal.io.outputs import writing
+    from drivesal.model.card import card_text
+    from drivesal.training.curves import draw_curves
+
+    card = dataclasses.replace(trained.model.card, training=notes)
+    with writing(paths["model"]):
+        trained.model.network.save(part(paths["model"]))
+    with writing(paths["card"]):
+        part(paths["card"]).write_text(card_text(card), encoding="utf-8")
+    rows = {
+        name: [row for row in trained.history if name in row] for name in ("loss", "training", "validation")
+    }
+    lines = {name: ([row["epoch"] for row in some], [row[name] for row in some]) for name, some in rows.items()}
+    unit = kind.unit if kind.turns == "unknown" else f"{kind.unit} at the {kind.turns}"
+    panels = {
+        "loss (training batches)": {"loss": lines.pop("loss")},
+        f"RMSE [{unit}]": lines,
+    }
+    with writing(paths["curves"]):
+        draw_curves(panels, "epoch", part(paths["curves"]), trained.best["epoch"])
 
 
 def summary(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from drivesal.model.steering_model import SteeringModel
     from drivesal.recordings.inspection.label_check import Fit
+    from drivesal.settings import RecordingSettings
     from drivesal.types import Recording
 
 
@@ -22,11 +23,11 @@ def say_enlarged(recordings: Sequence[Recording], model: SteeringModel) -> None:
             click.echo(f"drivesal: {info.path.name}: {enlarged.sentence}", err=True)
 
 
-def say_turned(fit: Fit, recordings: Sequence[Recording], given: Mapping[str, Any]) -> None:
+def say_turned(fit: Fit, recordings: Sequence[Recording], settings: RecordingSettings) -> None:
     """Says on stderr that --positive may be what turned labels against the picture, where it was given."""
-    if fit.against and given["positive"] is not None and not all(one.info.own_labels for one in recordings):
+    if fit.against and settings.positive is not None and not all(one.info.own_labels for one in recordings):
         click.echo(
-            f"drivesal: --positive {given['positive']} says the labels' side: leave it out, or say the other, "
+            f"drivesal: --positive {settings.positive} says the labels' side: leave it out, or say the other, "
             "before the labels are mended",
             err=True,
         )

@@ -8,6 +8,7 @@ import json
 import math
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from drivesal.cli._places import OUT, Into, check_facts, name_of, placed, to_mak
 from drivesal.cli._progress import expected
 from drivesal.cli._progress import progress as bar
 from drivesal.errors import DAMAGED, LabelError, OptionError
+from drivesal.settings import ComparisonSettings, ModelSettings, RecordingSettings, SpanSettings
 
 if TYPE_CHECKING:
     from drivesal.angle import AngleKind
@@ -32,6 +34,22 @@ if TYPE_CHECKING:
 ENDINGS = (".json", ".csv", ".png")
 OF_EVALUATION = {"--start", "--end", "--every", "--out", "--overwrite", "--quiet", "--json"}
 """Options that `drivesal video` has too, and that say nothing of how recording and model are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateConfig:
+    """The options."""
+
+    recording: RecordingSettings
+    model: ModelSettings
+    span: SpanSettings
+    comparison: ComparisonSettings
+    out: Path | Into | None
+    overwrite: bool
+    worst: int
+    fail_above: float | None
+    quiet: bool
+    as_json: bool
 
 
 @click.command(
@@ -71,7 +89,10 @@ Examples:
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 @click.pass_context
-def command(context: click.Context, /, model_path: Path, recordings: tuple[Path, ...], **given: Any) -> int:
+@options.typed(EvaluateConfig)
+def command(
+    context: click.Context, model_path: Path, recordings: tuple[Path, ...], config: EvaluateConfig
+) -> int:
     """Measure how far a model's answers are from labels, and name the stretches where it is worst.
 
     MODEL is a .keras or .h5 file, or `default`, the shipped PilotNet (./default is a file of that name). The
@@ -79,17 +100,16 @@ def command(context: click.Context, /, model_path: Path, recordings: tuple[Path,
     """
     from drivesal.evaluation.report import lines
 
-    given["model_path"] = model_path
-    _check(given)
-    finals = _finals(model_path, recordings, given["out"])
+    _check(config)
+    finals = _finals(model_path, recordings, config.out)
     check_facts(finals[".json"], "evaluate")
-    kind, facts = _evaluate(context, recordings, given, finals)
-    if given["as_json"]:
+    kind, facts = _evaluate(context, model_path, recordings, config, finals)
+    if config.as_json:
         outputs = {ending[1:]: str(final) for ending, final in finals.items()}
         click.echo(json.dumps({**facts, "outputs": outputs}, indent=2))
     else:
         click.echo("\n".join([*lines(facts, kind), *map(str, finals.values())]))
-    limit, rmse = given["fail_above"], facts["errors"]["rmse"]
+    limit, rmse = config.fail_above, facts["errors"]["rmse"]
     if limit is not None and rmse > limit:
         came = f"it is {rmse:.6g}{kind.symbol} over {facts['errors']['frames']} frames"
         click.echo(f"drivesal: expected an RMSE of at most {limit:g}{kind.symbol}, but {came}", err=True)
@@ -97,10 +117,10 @@ def command(context: click.Context, /, model_path: Path, recordings: tuple[Path,
     return DAMAGED if any(one["losses"] for one in facts["recordings"]) else 0
 
 
-def _check(given: Mapping[str, Any]) -> None:
-    if given["no_labels"]:
+def _check(config: EvaluateConfig) -> None:
+    if config.recording.no_labels:
         raise OptionError("labels to compare with", "--no-labels leaves them out", "leave it out")
-    if given["fail_above"] is not None and math.isnan(given["fail_above"]):
+    if config.fail_above is not None and math.isnan(config.fail_above):
         raise OptionError("a number for --fail-above", "it is NaN", "give the largest RMSE that passes")
 
 
@@ -114,36 +134,39 @@ def _finals(model: Path, recordings: tuple[Path, ...], out: Path | Into | None) 
 
 
 def _evaluate(
-    context: click.Context, paths: tuple[Path, ...], given: Mapping[str, Any], finals: Mapping[str, Path]
+    context: click.Context,
+    model_path: Path,
+    paths: tuple[Path, ...],
+    config: EvaluateConfig,
+    finals: Mapping[str, Path],
 ) -> tuple[AngleKind, dict[str, Any]]:
     """Reads, predicts, measures and writes; the kind of the angles, and the facts."""
+    from drivesal.api.files import files_read
     from drivesal.evaluation import report
     from drivesal.evaluation.run import drives_for, evaluate
     from drivesal.io.outputs import Outputs
     from drivesal.types import Span
 
-    span = Span(given["start"], given["end"], given["every"])
+    span, ratio = Span(*config.span.bounds), config.comparison.steering_ratio
     with contextlib.ExitStack() as stack:
-        opened = _opening.open_drives(stack, paths, given)
-        inputs = _given.files_read(opened, paths, given)
-        places = Outputs(
-            finals.values(), overwrite=given["overwrite"], inputs=inputs, make=to_make(given["out"])
-        )
+        opened = _opening.open_drives(stack, paths, config.recording, model_path)
+        inputs = files_read(paths, opened, config.recording, model_path, imports=config.model.imports)
+        places = Outputs(finals.values(), overwrite=config.overwrite, inputs=inputs, make=to_make(config.out))
         outputs = stack.enter_context(places)
-        model = _given.load(given, opened[0])
+        model = _given.load(model_path, config.model, config.recording, opened[0])
         _warned.say_enlarged(opened, model)
-        drives = drives_for(opened, model, given["steering_ratio"])
-        _check_limit(opened, model, given)
+        drives = drives_for(opened, model, ratio)
+        _check_limit(opened, model, config)
         name = paths[0].name if len(paths) == 1 else f"{len(paths)} recordings"
-        with bar(expected(opened, span), name, given["quiet"]) as progress:
+        with bar(expected(opened, span), name, config.quiet) as progress:
             names = [str(path) for path in paths]
-            found = evaluate(model, drives, names, span, given["worst"], progress)
-        found = _looked_into(found, given["quiet"])
+            found = evaluate(model, drives, names, span, config.worst, progress)
+        found = _looked_into(found, config.quiet)
         if found.blind is not None:
-            _warned.say_turned(found.blind.fit, opened, given)
+            _warned.say_turned(found.blind.fit, opened, config.recording)
         found = dataclasses.replace(found, advice=_advice(context, found, paths))
         commands = [
-            _video(context, given, found, one, _film(finals, number))
+            _video(context, model_path, found, one, _film(finals, number))
             for number, one in enumerate(found.worst, 1)
         ]
         facts = report.facts(found, commands)
@@ -151,13 +174,13 @@ def _evaluate(
     return model.kind, facts
 
 
-def _check_limit(opened: list[Recording], model: SteeringModel, given: Mapping[str, Any]) -> None:
+def _check_limit(opened: list[Recording], model: SteeringModel, config: EvaluateConfig) -> None:
     """Raises LabelError where a limit was given for errors that cannot be measured."""
     from drivesal.evaluation.run import incomparable_labels
     from drivesal.recordings.labels.comparing import ways
 
-    labels = incomparable_labels(opened, model, given["steering_ratio"])
-    if labels is not None and given["fail_above"] is not None:
+    labels = incomparable_labels(opened, model, config.comparison.steering_ratio)
+    if labels is not None and config.fail_above is not None:
         raise LabelError(
             f"labels of the model's kind of angle, {model.kind.phrase}, for --fail-above",
             f"they are {labels.phrase}",
@@ -235,9 +258,7 @@ def _film(finals: Mapping[str, Path], number: int) -> Path:
     return json_path.with_name(f"{name}.worst-{number}.mp4")
 
 
-def _video(
-    context: click.Context, given: Mapping[str, Any], found: Evaluation, stretch: Segment, out: Path
-) -> str:
+def _video(context: click.Context, model_path: Path, found: Evaluation, stretch: Segment, out: Path) -> str:
     """The command that shows a stretch, for a POSIX shell, with the options that were given here.
 
     Times are rounded outwards to tenths of a second.
@@ -247,8 +268,8 @@ def _video(
     from drivesal.model.shipped import default_model
 
     words = ["drivesal", "video", found.answers[stretch.recording].name]
-    if given["model_path"] != default_model():
-        words += ["--model", str(given["model_path"])]
+    if model_path != default_model():
+        words += ["--model", str(model_path)]
     words += again(context, (), video, OF_EVALUATION) or []
     start, end = rounded_outwards(stretch.start_s, stretch.end_s)
     return shlex.join([*words, "--start", start, "--end", end, "--out", str(out)])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from drivesal.cli import _options as options
 from drivesal.cli._again import again
 from drivesal.cli._progress import progress as bar
 from drivesal.errors import DAMAGED, IncompleteError, OptionError
+from drivesal.settings import ComparisonSettings, ModelSettings, RecordingSettings, SpanSettings
 
 if TYPE_CHECKING:
     from drivesal.angle import AngleKind
@@ -27,6 +29,21 @@ if TYPE_CHECKING:
 
 LEAVE_OUT = {"--json", "--write-card", "--quiet", "--rows", "--overwrite"}
 """Options that say nothing of how recording and model are read, or that the search says anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchConfig:
+    """The options."""
+
+    recording: RecordingSettings
+    model: ModelSettings
+    span: SpanSettings
+    comparison: ComparisonSettings
+    rows: int
+    write_card: bool
+    overwrite: bool
+    quiet: bool
+    as_json: bool
 
 
 @click.command(
@@ -49,7 +66,10 @@ Examples:
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 @click.pass_context
-def command(context: click.Context, /, model_path: Path, recordings: tuple[Path, ...], **given: Any) -> int:
+@options.typed(SearchConfig)
+def command(
+    context: click.Context, model_path: Path, recordings: tuple[Path, ...], config: SearchConfig
+) -> int:
     """Find the crop, colours, input scale, sign and output under which a model follows labels.
 
     MODEL is a .keras or .h5 file, or `default`, the shipped PilotNet. What is declared of it is tried first,
@@ -57,61 +77,62 @@ def command(context: click.Context, /, model_path: Path, recordings: tuple[Path,
     """
     from drivesal.model.card import card_path
 
-    given["model_path"] = model_path
-    if given["no_labels"]:
+    if config.recording.no_labels:
         raise OptionError("labels to compare with", "--no-labels leaves them out", "leave it out")
-    if given["write_card"] and card_path(model_path).exists() and not given["overwrite"]:
+    if config.write_card and card_path(model_path).exists() and not config.overwrite:
         raise OptionError("a new file for the card", f"{card_path(model_path)} exists", "give --overwrite")
     with contextlib.ExitStack() as stack:
-        opened = _opening.open_drives(stack, recordings, given)
-        found = _searched(opened, given)
+        opened = _opening.open_drives(stack, recordings, config.recording, model_path)
+        found = _searched(opened, model_path, config)
         losses = [loss for one in opened for loss in one.losses]
-        _warned.say_turned(found.fit, opened, given)
+        _warned.say_turned(found.fit, opened, config.recording)
         infos = [one.info for one in opened]
     commands = _commands(context, found, recordings, infos)
-    wrote = _write_card(found, given["overwrite"]) if given["write_card"] else None
-    if given["as_json"]:
+    wrote = _write_card(found, config.overwrite) if config.write_card else None
+    if config.as_json:
         facts = {**found.as_json(), "commands": commands, "losses": losses}
         click.echo(json.dumps(facts | ({"wrote": str(wrote)} if wrote else {}), indent=2))
     else:
-        click.echo("\n".join(_lines(found, given["rows"], recordings)))
+        click.echo("\n".join(_lines(found, config.rows, recordings)))
         click.echo("\n".join([*commands, *(f"lost: {one}" for one in losses)]))
         if wrote is not None:
             click.echo(f"wrote {wrote}")
     return DAMAGED if losses else 0
 
 
-def _searched(opened: Sequence[Recording], given: Mapping[str, Any]) -> FoundSettings:
+def _searched(opened: Sequence[Recording], path: Path, config: SearchConfig) -> FoundSettings:
     """What the search found. Raises ModelError, LabelError."""
     from drivesal.evaluation.drive_search import effort, search
     from drivesal.evaluation.run import drives_for
     from drivesal.types import Span
 
-    model, outputs = _loaded(given, opened[0])
-    drives: list[Drive] = drives_for(opened, model, given["steering_ratio"])
-    span = Span(given["start"], given["end"], given["every"])
-    with bar(effort(model, drives, outputs), "settings", given["quiet"], unit=" passes") as progress:
+    model, outputs = _loaded(path, config, opened[0])
+    drives: list[Drive] = drives_for(opened, model, config.comparison.steering_ratio)
+    span = Span(*config.span.bounds)
+    with bar(effort(model, drives, outputs), "settings", config.quiet, unit=" passes") as progress:
         return search(model, drives, span, outputs, progress)
 
 
-def _loaded(given: Mapping[str, Any], recording: Recording) -> tuple[SteeringModel, tuple[str | None, ...]]:
+def _loaded(
+    path: Path, config: SearchConfig, recording: Recording
+) -> tuple[SteeringModel, tuple[str | None, ...]]:
     """The model, and which of its outputs may steer: None where that is known."""
     from drivesal.evaluation.drive_search import outputs_of
 
     try:
-        model = _given.load(given, recording)
+        model = _given.load(path, config.model, config.recording, recording)
         if model.steering is not None and model.kind.sided:
             return model, (None,)
         network: Any = model.network
     except IncompleteError as error:
-        if error.network is None or given["output"] is not None:
+        if error.network is None or config.model.output is not None:
             raise
         network = error.network
         outputs = outputs_of(network)
         if not outputs:
             raise
     outputs = outputs_of(network)
-    return _given.load({**given, "output": outputs[0]}, recording), outputs
+    return _given.load(path, config.model.but(output=outputs[0]), config.recording, recording), outputs
 
 
 def _commands(

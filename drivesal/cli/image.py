@@ -4,18 +4,46 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
 from drivesal.angle import digits
 from drivesal.cli import _given, _opening, _warned
 from drivesal.cli import _options as options
-from drivesal.cli._places import OUT, name_of, placed, to_make
+from drivesal.cli._places import OUT, Into, name_of, placed, to_make
 from drivesal.cli._progress import progress as bar
 from drivesal.errors import OptionError
 from drivesal.explanation.registry import choose, contributors
+from drivesal.model.shipped import default_model
+from drivesal.settings import (
+    ComparisonSettings,
+    ExplainSettings,
+    LookSettings,
+    ModelSettings,
+    RecordingSettings,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageConfig:
+    """The options."""
+
+    recording: RecordingSettings
+    model: ModelSettings
+    explain: ExplainSettings
+    look: LookSettings
+    comparison: ComparisonSettings
+    model_path: Path | None
+    layer: str | None
+    filters: tuple[int, ...]
+    classes: tuple[int, ...]
+    at: float | int | None
+    out: Path | Into | None
+    overwrite: bool
+    quiet: bool
+    as_json: bool
 
 
 @click.command(
@@ -37,36 +65,41 @@ Examples:
 @options.steering_ratio_option
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
-def command(source: Path, **given: Any) -> None:
+@options.typed(ImageConfig)
+def command(source: Path, config: ImageConfig) -> None:
     """Draw one frame of a video, or a picture, like a frame of the overlay video.
 
     The scale is the whole video's, of a costly method from a few of its frames; of a picture alone, its own.
     """
+    from drivesal.api.files import files_read
     from drivesal.io.outputs import Outputs, check_picture_name, encode_picture, writing
+    from drivesal.io.schema import FACTS
     from drivesal.model.target import describe
     from drivesal.rendering.one_frame import render_image
-    from drivesal.types import WHOLE
+    from drivesal.rendering.request import request_of
 
-    out = placed(given["out"], f"{name_of(source)}.saliency.png")
+    out = placed(config.out, f"{name_of(source)}.saliency.png")
     check_picture_name(out)
-    request = _given.request(given, WHOLE)
+    request = request_of(config.explain, config.look, steering_ratio=config.comparison.steering_ratio)
+    file, imports = config.model_path or default_model(), config.model.imports
+    target = _given.target(config.layer, config.filters, config.classes, config.model.output)
     with (
-        _opening.open_drive(source, given) as recording,
+        _opening.open_drive(source, config.recording, file) as recording,
         Outputs(
             [out],
-            overwrite=given["overwrite"],
-            inputs=_given.files_read([recording], [source], given),
-            make=to_make(given["out"]),
+            overwrite=config.overwrite,
+            inputs=files_read([source], [recording], config.recording, file, request=request, imports=imports),
+            make=to_make(config.out),
         ) as outputs,
     ):
-        if recording.info.length != 1 and given["at"] is None:
+        if recording.info.length != 1 and config.at is None:
             raise OptionError(
                 "--at for a video", "it was not given", "say which frame: --at 1:13 or --at '#1460'"
             )
-        model = _given.load(given, recording)
+        model = _given.load(file, config.model, config.recording, recording, target)
         _warned.say_enlarged([recording], model)
-        with bar(100, source.name, given["quiet"], unit=" %") as progress:
-            where = given["at"] if given["at"] is not None else 0
+        with bar(100, source.name, config.quiet, unit=" %") as progress:
+            where = config.at if config.at is not None else 0
             figure = render_image(recording, model, request, where, _percent(progress))
         data = encode_picture(out, figure.canvas)
         with writing(out):
@@ -74,8 +107,9 @@ def command(source: Path, **given: Any) -> None:
     _warned.say_uninformative(source.name, figure.uninformative)
     explained, kind = figure.explained, model.kind
     truth = explained.frame.steering
-    if given["as_json"]:
+    if config.as_json:
         numbers = {
+            "schema": FACTS,
             "frame": explained.frame.index,
             "time_s": explained.frame.time_s,
             "unit": kind.unit,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,16 @@ from drivesal.cli import _opening
 from drivesal.cli import _options as options
 from drivesal.cli._progress import progress as bar
 from drivesal.errors import DAMAGED, DrivesalError, OptionError
+from drivesal.settings import RecordingSettings
+
+
+@dataclass(frozen=True, slots=True)
+class InfoConfig:
+    """The options."""
+
+    recording: RecordingSettings
+    quiet: bool
+    as_json: bool
 
 
 @click.command(
@@ -31,12 +42,13 @@ Examples:
 @options.label_options
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def command(recordings: tuple[Path, ...], **given: Any) -> int:
+@options.typed(InfoConfig)
+def command(recordings: tuple[Path, ...], config: InfoConfig) -> int:
     """Show what recordings are: format, frames, times, labels, and whether these fit the picture.
 
     Of several each is shown; one that cannot be read does not stop the others. With --json it is a list then.
     """
-    if len(recordings) > 1 and given["labels"] is not None:
+    if len(recordings) > 1 and config.recording.labels is not None:
         raise OptionError(
             "--labels with one recording", f"there are {len(recordings)}", "put a table beside each"
         )
@@ -44,7 +56,7 @@ def command(recordings: tuple[Path, ...], **given: Any) -> int:
     codes: list[int] = []
     for path in recordings:
         try:
-            facts, kind = _surveyed(path, given)
+            facts, kind = _surveyed(path, config)
         except DrivesalError as error:
             if len(recordings) == 1:
                 raise
@@ -54,25 +66,27 @@ def command(recordings: tuple[Path, ...], **given: Any) -> int:
             continue
         found.append(facts)
         codes.append(DAMAGED if facts["losses"] else 0)
-        if not given["as_json"]:
+        if not config.as_json:
             if len(recordings) > 1:
                 click.echo(f"{'' if len(found) == 1 else chr(10)}{path}")
             for name, text in _lines(facts, kind):
                 click.echo(f"{name:<9} {text}")
-    if given["as_json"]:
+    if config.as_json:
         click.echo(json.dumps(found[0] if len(recordings) == 1 else found, indent=2))
     return next((code for code in codes if code not in (0, DAMAGED)), max(codes))
 
 
-def _surveyed(path: Path, given: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+def _surveyed(path: Path, config: InfoConfig) -> tuple[dict[str, Any], Any]:
     """What is in a recording, and the kind of its labels."""
+    from drivesal.io.schema import FACTS
     from drivesal.recordings.inspection.survey import survey
 
     with (
-        _opening.open_drive(path, {**given, "classes": ()}) as recording,
-        bar(recording.info.length, path.name, given["quiet"]) as progress,
+        _opening.open_drive(path, config.recording) as recording,
+        bar(recording.info.length, path.name, config.quiet) as progress,
     ):
-        return survey(recording, progress, offset_s=given["label_offset"] or 0.0), recording.info.angle
+        facts = survey(recording, progress, offset_s=config.recording.label_offset or 0.0)
+        return {"schema": FACTS, **facts}, recording.info.angle
 
 
 def _lines(facts: Mapping[str, Any], kind: Any) -> Iterator[tuple[str, str]]:

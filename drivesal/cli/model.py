@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,21 @@ from drivesal.cli import _options as options
 from drivesal.cli._completing import assumed_of, command_of, facts_of, incomplete, needed_of, with_formulas
 from drivesal.errors import IncompleteError, LambdaError, OptionError, printable
 from drivesal.model.shipped import default_model
+from drivesal.settings import ModelSettings, RecordingSettings
 
 if TYPE_CHECKING:
     from drivesal.model.steering_model import SteeringModel
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """The options."""
+
+    recording: RecordingSettings
+    model: ModelSettings
+    write_card: bool
+    overwrite: bool
+    as_json: bool
 
 
 @click.command(
@@ -34,52 +46,52 @@ Examples:
 @click.option("--overwrite", is_flag=True, help="Write over an existing card.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 @click.pass_context
-def command(context: click.Context, /, path: Path | None, **given: Any) -> None:
+@options.typed(ModelConfig)
+def command(context: click.Context, path: Path | None, config: ModelConfig) -> None:
     """Show a model's input, output, unit and sign, layers and parameters.
 
     PATH is a .keras or .h5 file, or `default`, the shipped PilotNet, which is also shown without a PATH
     (./default is a file of that name).
     """
     # on the model itself --angle-unit and --positive speak of the model, card or not
-    given["model_angle_unit"] = given["model_angle_unit"] or given["angle_unit"]
-    given["model_positive"] = given["model_positive"] or given["positive"]
-    given["model_path"] = path or default_model()
+    config = replace(config, model=_given.declared(config.model, config.recording, has_card=False))
+    path = path or default_model()
     try:
-        model = _given.load(given)
+        model = _given.load(path, config.model, config.recording)
     except LambdaError as error:
-        raise error.with_command(with_formulas(context, given["model_path"], error.names)) from None
+        raise error.with_command(with_formulas(context, path, error.names)) from None
     except IncompleteError as error:
         if error.network is None:
             raise
-        if given["write_card"]:
-            raise _not_enough(str(error.came), _completing(context, given, error.network)) from None
-        _incomplete(context, given, error)
+        if config.write_card:
+            raise _not_enough(str(error.came), _completing(context, path, config, error.network)) from None
+        _incomplete(context, path, config, error)
         return
-    _complete(context, model, given)
+    _complete(context, path, model, config)
 
 
-def _complete(context: click.Context, model: SteeringModel, given: Mapping[str, Any]) -> None:
+def _complete(context: click.Context, path: Path, model: SteeringModel, config: ModelConfig) -> None:
     """Prints all of a model that can be used."""
     from drivesal.model.facts import model_facts
     from drivesal.model.readers.steering_output import likely_preset
 
-    do = command_of(context, given["model_path"], assumed_of(model)) if model.assumed else None
-    written = _write_card(model, do, given["overwrite"]) if given["write_card"] else None
+    do = command_of(context, path, assumed_of(model)) if model.assumed else None
+    written = _write_card(model, do, config.overwrite) if config.write_card else None
     enlarged = _always_enlarged(model)
     if enlarged is not None:
         click.echo(f"drivesal: {enlarged}", err=True)
-    if given["as_json"]:
+    if config.as_json:
         known = {"complete": True, "command": do, "parameters": model.network.count_params()}
         known |= {"least_frame": model.preprocess.least_frame()}
         known |= {"warnings": [] if enlarged is None else [enlarged]}
         facts = {**model_facts(model), **known, "layers": _layer_facts(model.network)}
         click.echo(json.dumps(facts | ({"wrote": str(written)} if written else {}), indent=2))
         return
-    _describe(model, given["preset"])
+    _describe(model, config.model.preset)
     if do is not None:
-        if likely_preset(model.signature) and given["preset"] is None:
+        if likely_preset(model.signature) and config.model.preset is None:
             click.echo("its outputs have donkeycar's names: --preset donkey says what is usual there")
-        elif given["preset"] is None:
+        elif config.model.preset is None:
             _say_families(model)
         click.echo(f"complete it: {do}   (with what is not so put right)")
     if written is not None:
@@ -99,11 +111,11 @@ def _say_families(model: SteeringModel) -> None:
     click.echo(f"{usual}with a labelled drive, {do} DRIVE finds how this one is fed")
 
 
-def _incomplete(context: click.Context, given: Mapping[str, Any], why: IncompleteError) -> None:
+def _incomplete(context: click.Context, path: Path, config: ModelConfig, why: IncompleteError) -> None:
     """Prints what can be known of a network that cannot be used yet, and the command that completes it."""
-    path, network = given["model_path"], why.network
-    do = _completing(context, given, network)
-    if given["as_json"]:
+    network = why.network
+    do = _completing(context, path, config, network)
+    if config.as_json:
         facts = facts_of(network, path) | {"complete": False, "missing": str(why), "command": do}
         click.echo(json.dumps(facts | {"layers": _layer_facts(network)}, indent=2))
         return
@@ -112,12 +124,11 @@ def _incomplete(context: click.Context, given: Mapping[str, Any], why: Incomplet
     _table(network)
 
 
-def _completing(context: click.Context, given: Mapping[str, Any], network: Any) -> str | None:
+def _completing(context: click.Context, path: Path, config: ModelConfig, network: Any) -> str | None:
     """The command that completes a network that cannot be used yet; None where no option helps."""
     from drivesal.model.card import card_path
 
-    path = given["model_path"]
-    needed = needed_of(network, given, card_path(path).is_file())
+    needed = needed_of(network, config.model, card_path(path).is_file())
     return None if needed is None else command_of(context, path, needed)
 
 

@@ -6,17 +6,25 @@ import logging
 import signal
 import threading
 import webbrowser
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from drivesal.cli import _given, _opening, _warned
 from drivesal.cli import _options as options
-from drivesal.cli._places import OUT, name_of, placed, to_make
+from drivesal.cli._places import OUT, Into, name_of, placed, to_make
 from drivesal.cli._progress import progress as bar
 from drivesal.errors import DAMAGED, DrivesalError, ModelError, OptionError, OutputError, Stopped
+from drivesal.model.shipped import default_model
+from drivesal.settings import (
+    ComparisonSettings,
+    ExplainSettings,
+    ModelSettings,
+    RecordingSettings,
+    SpanSettings,
+)
 
 if TYPE_CHECKING:
     from drivesal.model.steering_model import SteeringModel
@@ -24,6 +32,26 @@ if TYPE_CHECKING:
     from drivesal.review.compute.session import Session
     from drivesal.review.notes import Notes
     from drivesal.types import Recording
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewConfig:
+    """The options."""
+
+    recording: RecordingSettings
+    model: ModelSettings
+    explain: ExplainSettings
+    span: SpanSettings
+    comparison: ComparisonSettings
+    model_paths: tuple[Path, ...]
+    port: int
+    host: str
+    no_browser: bool
+    export: Path | Into | None
+    case: str
+    overwrite: bool
+    quiet: bool
+    notes: Path | None
 
 
 @click.command(
@@ -67,51 +95,48 @@ Examples:
 )
 @click.option("--case", default="increase", show_default=True, metavar="NAME", help="Whose heat is exported.")
 @options.first_method_option
-@click.option(
-    "--every",
-    type=click.IntRange(min=1),
-    help="Export every Nth frame.  [default: as many as 60 MB of pictures hold]",
-)
+@options.exported_option
 @click.option("--overwrite", is_flag=True, help="Write over an existing file.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option(
     "--notes", type=options.FILE, metavar="FILE.json", help="Where notes are kept.  [default: beside the drive]"
 )
-def command(source: Path, **given: Any) -> int:
+@options.typed(ReviewConfig)
+def command(source: Path, config: ReviewConfig) -> int:
     """Go through a drive frame by frame in the browser: heat, timeline, worst frames, what-if, notes."""
-    if len(given["model_paths"]) > 2:
+    if len(config.model_paths) > 2:
         raise OptionError(
-            "one model or two", f"--model was given {len(given['model_paths'])} times", "leave some out"
+            "one model or two", f"--model was given {len(config.model_paths)} times", "leave some out"
         )
-    _check_models(given)
-    if given["export"] is None and given["every"] is not None:
+    _check_models(config)
+    if config.export is None and config.span.every is not None:
         raise OptionError("--export for --every", "it was not given", "leave --every out")
-    with _opening.open_drive(source, {**given, "classes": ()}) as recording:
-        if given["export"] is not None:
-            return _export(source, recording, given)
-        return _review(recording, given)
+    with _opening.open_drive(source, config.recording) as recording:
+        if config.export is not None:
+            return _export(source, recording, config)
+        return _review(recording, config)
 
 
-def _review(recording: Recording, given: Mapping[str, Any]) -> int:
+def _review(recording: Recording, config: ReviewConfig) -> int:
     """Serves the page until it is stopped."""
     from drivesal.review.compute.session import Session
     from drivesal.review.server import guard, serving
     from drivesal.review.server.endpoints import app
 
-    notes = _notes(recording, given["notes"])
-    with Session(recording, notes, _view(given), _say) as session:
-        listening = serving.bound(given["host"], given["port"])
+    notes = _notes(recording, config.notes)
+    with Session(recording, notes, _view(config), _say) as session:
+        listening = serving.bound(config.host, config.port)
         port = listening.getsockname()[1]
-        token = None if guard.is_loopback(given["host"]) else guard.new_token()
-        names = guard.names_of(given["host"])
+        token = None if guard.is_loopback(config.host) else guard.new_token()
+        names = guard.names_of(config.host)
         with serving.served(guard.Guard(app(session), port, names, token), listening):
-            host = given["host"] if given["host"] in names else names[0]
+            host = config.host if config.host in names else names[0]
             address = f"http://{_named(host)}:{port}/" + (f"?token={token}" if token else "")
             click.echo(f"{session.name} at {address}  (Ctrl+C ends it)")
             try:
-                if not given["no_browser"]:
+                if not config.no_browser:
                     webbrowser.open(address)
-                _begin_or_tell(session, given)
+                _begin_or_tell(session, config)
                 Stopped.check()  # TensorFlow's own code may have swallowed it
                 threading.Event().wait()
             except Stopped as stop:
@@ -123,30 +148,32 @@ def _review(recording: Recording, given: Mapping[str, Any]) -> int:
         return 0 if session.refusal is None else session.refusal.exit_code
 
 
-def _export(source: Path, recording: Recording, given: Mapping[str, Any]) -> int:
+def _export(source: Path, recording: Recording, config: ReviewConfig) -> int:
     """Writes the review as one file."""
+    from drivesal.api.files import files_read
     from drivesal.io.outputs import Outputs, writing
     from drivesal.review.compute.session import Session
     from drivesal.review.html_export import Exporter
 
-    out = placed(given["export"], f"{name_of(source)}.review.html")
-    if len(given["model_paths"]) > 1:
+    assert config.export is not None
+    out = placed(config.export, f"{name_of(source)}.review.html")
+    if len(config.model_paths) > 1:
         raise OptionError("one model to export", "there are two", "export them one by one")
     if out.suffix.lower() not in (".html", ".htm"):
         raise OptionError("--export to end in .html", f"it is {out}", "name it so")
-    first = next(iter(given["model_paths"]), None)
-    read = _given.files_read([recording], [source], {**given, "model_path": first})
+    first = next(iter(config.model_paths), default_model())
+    read = files_read([source], [recording], config.recording, first, imports=config.model.imports)
     with (
-        Outputs([out], overwrite=given["overwrite"], inputs=read, make=to_make(given["export"])) as outputs,
-        Session(recording, _notes(recording, given["notes"]), _view(given)) as session,
+        Outputs([out], overwrite=config.overwrite, inputs=read, make=to_make(config.export)) as outputs,
+        Session(recording, _notes(recording, config.notes), _view(config)) as session,
     ):
-        _begin(session, given)
-        exporter = Exporter(session, session.start, given["case"])
-        extent = exporter.extent(given["every"])
+        _begin(session, config)
+        exporter = Exporter(session, session.start, config.case)
+        extent = exporter.extent(config.span.every)
         frames = f"{extent.frames:,} of {session.count:,} frames"
         click.echo(f"{frames}, about {extent.size / 1e6:.0f} MB")
         with (
-            bar(extent.frames, out.name, given["quiet"]) as progress,
+            bar(extent.frames, out.name, config.quiet) as progress,
             writing(out),
             outputs.part(out).open("w", encoding="utf-8") as file,
         ):
@@ -158,15 +185,16 @@ def _export(source: Path, recording: Recording, given: Mapping[str, Any]) -> int
     return DAMAGED if losses else 0
 
 
-def _check_models(given: Mapping[str, Any]) -> None:
+def _check_models(config: ReviewConfig) -> None:
     """What can be known of the models without loading them. Raises ModelError, OptionError."""
     from drivesal.model.card import card_path, read_card
     from drivesal.model.readers.detection import format_of
+    from drivesal.model.readers.stated import check_stated
 
-    for path in given["model_paths"]:
+    for path in config.model_paths:
         format_of(path)
         card = card_path(path)
-        _given.declared(given, card.is_file())
+        check_stated(config.model)
         if card.is_file():
             read_card(card)
 
@@ -175,10 +203,10 @@ def _say(line: str) -> None:
     click.echo(f"drivesal: {line}", err=True)
 
 
-def _begin_or_tell(session: Session, given: Mapping[str, Any]) -> None:
+def _begin_or_tell(session: Session, config: ReviewConfig) -> None:
     """Loads the models. What refuses them is told here and on the page, which stays."""
     try:
-        _begin(session, given)
+        _begin(session, config)
     except DrivesalError as error:
         session.refuse(error)
     except Exception as error:  # a fault of ours: the page must not look as if the server were gone
@@ -187,15 +215,14 @@ def _begin_or_tell(session: Session, given: Mapping[str, Any]) -> None:
         session.refuse(ModelError("a model that can be loaded", came, "see the terminal, and try another"))
 
 
-def _view(given: Mapping[str, Any]) -> View:
+def _view(config: ReviewConfig) -> View:
     """The view to begin with. Raises OptionError."""
     from drivesal.attribution.registry import method
     from drivesal.explanation.registry import cases
     from drivesal.review.compute.desk import View
-    from drivesal.settings import ExplainSettings
 
-    named = tuple(one.name for one in cases().values() if one.shown == "named" and one.name == given["case"])
-    return View(ExplainSettings(method=method(given["method"]).name), cases=named)
+    named = tuple(one.name for one in cases().values() if one.shown == "named" and one.name == config.case)
+    return View(ExplainSettings(method=method(config.explain.method).name), cases=named)
 
 
 def _named(host: str) -> str:
@@ -220,17 +247,17 @@ def _notes(recording: Recording, path: Path | None) -> Notes:
     return Notes.load(found.path, name, frames, found.unwritable)
 
 
-def _begin(session: Session, given: Mapping[str, Any]) -> None:
+def _begin(session: Session, config: ReviewConfig) -> None:
     """Loads the models, which takes seconds: the page is there meanwhile."""
     from drivesal.recordings.labels.comparing import beside
 
     models: list[SteeringModel] = []
-    for path in given["model_paths"] or (None,):
-        model = _given.load({**given, "model_path": path}, session.recording)
+    for path in config.model_paths or (default_model(),):
+        model = _given.load(path, config.model, config.recording, session.recording)
         _warned.say_enlarged([session.recording], model)
         _warned.say_side(session.recording)
         models.append(model)
-    session.begin(models, given["steering_ratio"])
+    session.begin(models, config.comparison.steering_ratio)
     labels, answer = session.desk.labels, models[0].kind
     if labels is not None:
         click.echo(beside(labels, answer))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,20 @@ import click
 from drivesal.cli import _given, _opening
 from drivesal.cli import _options as options
 from drivesal.cli._cameras import with_sides
-from drivesal.cli._places import OUT, name_of, placed, to_make
+from drivesal.cli._from_settings import parameter_of
+from drivesal.cli._places import OUT, Into, name_of, placed, to_make
 from drivesal.cli._progress import expected, say
 from drivesal.cli._progress import progress as bar
-from drivesal.cli._trained import ending, reporter, summary, told_input, told_pulses
+from drivesal.cli._trained import ending, reporter, summary, told_input, told_pulses, write
 from drivesal.errors import DAMAGED, OptionError, Stopped
+from drivesal.settings import (
+    ComparisonSettings,
+    InputSettings,
+    ModelSettings,
+    RecordingSettings,
+    SpanSettings,
+    on_command_line,
+)
 from drivesal.training.networks import ARCHITECTURES
 
 if TYPE_CHECKING:
@@ -29,20 +39,35 @@ if TYPE_CHECKING:
     from drivesal.training.training_run import Recipe, Trained
     from drivesal.types import Recording
 
-_OF_A_MODEL = {
-    "output": "output",
-    "bins": "bins",
-    "pre_activation": "pre-activation",
-    "feed": "feed",
-    "model_angle_unit": "model-angle-unit",
-    "model_positive": "model-positive",
-    "lambdas": "lambda",
-    "imports": "import",
-    "unsafe": "unsafe",
-    "preset": "preset",
-    "turns": "turns",
-}
-"""Options that only say something of a model that is there already, and their flags."""
+_OF_A_MODEL = [
+    parameter_of(name, field)
+    for name, field in on_command_line(ModelSettings).items()
+    if name not in InputSettings.model_fields and name != "device"
+]
+"""Options that only describe a model that is there already."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """The options."""
+
+    recording: RecordingSettings
+    model: ModelSettings
+    span: SpanSettings
+    comparison: ComparisonSettings
+    out: Path | Into
+    overwrite: bool
+    arch: str | None
+    model_path: Path | None
+    epochs: int
+    patience: int
+    validation: float
+    batch: int
+    learning_rate: float | None
+    seed: int
+    side_correction: str | None
+    quiet: bool
+    as_json: bool
 
 
 @click.command(
@@ -104,57 +129,64 @@ Examples:
 @options.device_option
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-def command(recordings: tuple[Path, ...], **given: Any) -> int:
+@click.pass_context
+@options.typed(TrainConfig)
+def command(context: click.Context, recordings: tuple[Path, ...], config: TrainConfig) -> int:
     """Train a steering model on recordings: a .keras, its card and its learning curves."""
+    from drivesal.api.files import files_read
     from drivesal.io.outputs import Outputs
+    from drivesal.model.shipped import default_model
 
-    make = to_make(given["out"])
-    out = given["out"] = placed(given["out"], f"{name_of(recordings[0])}.keras")
-    _check(given)
+    out = placed(config.out, f"{name_of(recordings[0])}.keras")
+    _check(context, out, config)
+    ratio = config.comparison.steering_ratio
     paths = {"model": out, "card": out.with_name(f"{out.name}.card.json")}
     paths["curves"] = out.with_name(f"{out.stem}.curves.png")
     started = time.perf_counter()
     with contextlib.ExitStack() as stack:
-        opened = _opening.open_drives(stack, recordings, given)
-        read = _given.files_read(opened, recordings, given)
-        places = Outputs(list(paths.values()), overwrite=given["overwrite"], inputs=read, make=make)
+        opened = _opening.open_drives(stack, recordings, config.recording, config.model_path)
+        model_read = config.model_path or default_model()
+        read = files_read(recordings, opened, config.recording, model_read, imports=config.model.imports)
+        make = to_make(config.out)
+        places = Outputs(list(paths.values()), overwrite=config.overwrite, inputs=read, make=make)
         outputs = stack.enter_context(places)
-        model = _model(given, opened[0])
-        cameras = with_sides(stack, recordings, opened, given)
-        drives, kind = _drives(cameras.centres, model, given["steering_ratio"])
-        for sentence in () if given["quiet"] else cameras.said:
+        model = _model(config, opened[0])
+        cameras = with_sides(stack, recordings, opened, config.recording, config.side_correction)
+        drives, kind = _drives(cameras.centres, model, ratio)
+        for sentence in () if config.quiet else cameras.said:
             say(sentence)
-        sides, _ = _drives([one for _, one in cameras.sides], model, given["steering_ratio"], kind)
+        sides, _ = _drives([one for _, one in cameras.sides], model, ratio, kind)
         numbered = list(zip([number for number, _ in cameras.sides], sides, strict=True))
-        trained, notes = _trained(stack, drives, numbered, kind, model, given)
+        trained, notes = _trained(stack, drives, numbered, kind, model, out, config)
         notes["cameras"] = cameras.said
         notes["wall_time_s"] = round(time.perf_counter() - started, 1)
-        _write(trained, notes, kind, outputs.part, paths)
+        write(trained, notes, kind, outputs.part, paths)
         Stopped.check()
         losses = [loss for one in (*opened, *(side for _, side in cameras.sides)) for loss in one.losses]
-    summary(notes, kind, paths, losses, given["as_json"])
+    summary(notes, kind, paths, losses, config.as_json)
     return DAMAGED if losses else 0
 
 
-def _check(given: Mapping[str, Any]) -> None:
+def _check(context: click.Context, out: Path, config: TrainConfig) -> None:
     """Raises OptionError for options that contradict one another."""
-    if given["out"].suffix != ".keras":
-        raise OptionError("--out as the name of a .keras file", f"it is {given['out']}", "name it so")
-    if given["model_path"] is not None and given["arch"] is not None:
+    if out.suffix != ".keras":
+        raise OptionError("--out as the name of a .keras file", f"it is {out}", "name it so")
+    if config.model_path is not None and config.arch is not None:
         raise OptionError("a model to go on from or --arch", "both were given", "leave one out")
-    if given["model_path"] is None:
-        said = [flag for name, flag in _OF_A_MODEL.items() if given[name]]
+    if config.model_path is None:
+        flags = {one.name: one.opts[0] for one in context.command.params}
+        said = [flags[name] for name in _OF_A_MODEL if context.params[name]]
         if said:
-            raise OptionError(f"--model for --{said[0]}", "a new network is trained", "leave it out")
+            raise OptionError(f"--model for {said[0]}", "a new network is trained", "leave it out")
 
 
-def _model(given: Mapping[str, Any], recording: Recording) -> SteeringModel | None:
+def _model(config: TrainConfig, recording: Recording) -> SteeringModel | None:
     """The model to go on from, None for a new network; either way on the device that was asked for."""
     from drivesal.model.device import use_device
 
-    if given["model_path"] is not None:
-        return _given.load(given, recording)
-    use_device(given["device"])
+    if config.model_path is not None:
+        return _given.load(config.model_path, config.model, config.recording, recording)
+    use_device(config.model.device)
     return None
 
 
@@ -182,7 +214,8 @@ def _trained(
     sides: list[tuple[int, Drive]],
     kind: AngleKind,
     model: SteeringModel | None,
-    given: Mapping[str, Any],
+    out: Path,
+    config: TrainConfig,
 ) -> tuple[Trained, dict[str, Any]]:
     """The trained model, and what its card says of the training."""
     from drivesal.io.outputs import writing
@@ -192,84 +225,53 @@ def _trained(
     from drivesal.training.training_run import train
     from drivesal.types import Span
 
-    quiet = given["quiet"]
-    preprocess = _preprocess(given) if model is None else model.preprocess
+    quiet = config.quiet
+    preprocess = _preprocess(config) if model is None else model.preprocess
     sizes = [(one.recording.info.width, one.recording.info.height) for one in drives]
-    told = told_input(preprocess, sizes, model is not None, given["crop"] is not None)
+    told = told_input(preprocess, sizes, model is not None, config.model.crop is not None)
     for sentence in () if quiet else told:
         say(sentence)
-    with writing(given["out"]):
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=".drivesal-", dir=given["out"].parent))
-    span = Span(given["start"], given["end"], given["every"])
+    with writing(out):
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=".drivesal-", dir=out.parent))
+    span = Span(*config.span.bounds)
     read = [one.recording for one in (*drives, *(side for _, side in sides))]
     with bar(expected(read, span), "reading", quiet) as progress:
         examples = read_examples(drives, preprocess, Path(folder), span, progress, sides)
     found = told_pulses(examples, quiet)
-    parts = split_by_time(examples, given["validation"])
+    parts = split_by_time(examples, config.validation)
     angles = parts.training.angles
     if model is None:
-        start = from_architecture(given["arch"] or "pilotnet", preprocess, kind, angles, given["seed"])
+        start = from_architecture(config.arch or "pilotnet", preprocess, kind, angles, config.seed)
     else:
-        start = from_model(model, angles, given["seed"])
-    recipe = _recipe(given, model is not None)
+        start = from_model(model, angles, config.seed)
+    recipe = _recipe(config, model is not None)
     steps = recipe.epochs * recipe.steps(parts.training)
     with bar(steps, "training", quiet, unit=" steps") as progress:
         trained = train(start, parts, recipe, reporter(kind, recipe, quiet), progress, sizes)
     said = notes(start, drives, parts, recipe, trained)
-    return trained, said | ending(said, kind, drives, found, bool(sides), given)
+    return trained, said | ending(said, kind, drives, found, bool(sides), config)
 
 
-def _preprocess(given: Mapping[str, Any]) -> Preprocess:
+def _preprocess(config: TrainConfig) -> Preprocess:
     """How a new network's input is made."""
     from drivesal.model.preprocess import Crop, Preprocess
+    from drivesal.model.readers.stated import stated_colour, stated_crop, stated_scaling, stated_size
+    from drivesal.model.scaling import Scaling
 
-    architecture = ARCHITECTURES[given["arch"] or "pilotnet"]
-    said = _given.declared(given, has_card=False)
-    scale, offset = said.input_scale or (2 / 255, -1.0)
+    architecture = ARCHITECTURES[config.arch or "pilotnet"]
+    scaling = stated_scaling(config.model) or Scaling.to_range(-1, 1)
     return Preprocess(
-        said.size or architecture.size,
-        said.crop or Crop(),
-        said.interpolation or "area",
-        said.colour or architecture.colour,
-        scale,
-        offset,
+        stated_size(config.model) or architecture.size,
+        stated_crop(config.model) or Crop(),
+        config.model.interpolation or "area",
+        stated_colour(config.model) or architecture.colour,
+        scaling.scale,
+        scaling.offset,
     )
 
 
-def _recipe(given: Mapping[str, Any], goes_on: bool) -> Recipe:
+def _recipe(config: TrainConfig, goes_on: bool) -> Recipe:
     from drivesal.training.training_run import FINE_TUNING_RATE, Recipe
 
-    rate = given["learning_rate"] or (FINE_TUNING_RATE if goes_on else None)
-    return Recipe(given["epochs"], given["batch"], given["patience"], given["seed"], rate)
-
-
-def _write(
-    trained: Trained,
-    notes: dict[str, Any],
-    kind: AngleKind,
-    part: Callable[[Path], Path],
-    paths: Mapping[str, Path],
-) -> None:
-    """The model, its card and its curves."""
-    import dataclasses
-
-    from drivesal.io.outputs import writing
-    from drivesal.model.card import card_text
-    from drivesal.training.curves import draw_curves
-
-    card = dataclasses.replace(trained.model.card, training=notes)
-    with writing(paths["model"]):
-        trained.model.network.save(part(paths["model"]))
-    with writing(paths["card"]):
-        part(paths["card"]).write_text(card_text(card), encoding="utf-8")
-    rows = {
-        name: [row for row in trained.history if name in row] for name in ("loss", "training", "validation")
-    }
-    lines = {name: ([row["epoch"] for row in some], [row[name] for row in some]) for name, some in rows.items()}
-    unit = kind.unit if kind.turns == "unknown" else f"{kind.unit} at the {kind.turns}"
-    panels = {
-        "loss (training batches)": {"loss": lines.pop("loss")},
-        f"RMSE [{unit}]": lines,
-    }
-    with writing(paths["curves"]):
-        draw_curves(panels, "epoch", part(paths["curves"]), trained.best["epoch"])
+    rate = config.learning_rate or (FINE_TUNING_RATE if goes_on else None)
+    return Recipe(config.epochs, config.batch, config.patience, config.seed, rate)

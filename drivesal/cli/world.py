@@ -60,20 +60,31 @@ Examples:
     help="List what --set takes, and draw nothing.",
 )
 @click.option("--quiet", is_flag=True, help="No progress.")
-def command(out: Path, seed: int, frames: int | None, evidence: bool, quiet: bool, **given: Any) -> None:
+def command(
+    out: Path,
+    *,
+    seed: int,
+    seconds: float | None,
+    frames: int | None,
+    size: str,
+    rate: float | None,
+    evidence: bool,
+    settings: tuple[str, ...],
+    quiet: bool,
+) -> None:
     """Draw a road with known steering: run.mp4, run.csv and scene.json, or single frames for training."""
     from drivesal.io.outputs import check_new_folder
 
-    if frames is not None and (given["seconds"] is not None or given["rate"] is not None):
+    if frames is not None and (seconds is not None or rate is not None):
         raise click.UsageError("--seconds and --rate go with a drive, --frames with single frames.")
-    size, held = _size(given["size"]), _held(given["settings"])
+    pixels, held = _size(size), _held(settings)
     check_new_folder(out)
     if frames is not None:
         from drivesal.synthetic.writing import write_stills
 
         with bar(frames, out.name, quiet) as progress:
-            write_stills(seed, frames, size, held, out, evidence=evidence, progress=progress)
-        click.echo(f"{frames} frames of {size[0]}x{size[1]}\n{out}")
+            write_stills(seed, frames, pixels, held, out, evidence=evidence, progress=progress)
+        click.echo(f"{frames} frames of {pixels[0]}x{pixels[1]}\n{out}")
         return
     import numpy as np
 
@@ -82,9 +93,8 @@ def command(out: Path, seed: int, frames: int | None, evidence: bool, quiet: boo
     from drivesal.synthetic.writing import write_drive
 
     scene = SceneParameters.drawn(np.random.default_rng([seed, 0]), **held)
-    seconds = 20.0 if given["seconds"] is None else given["seconds"]
-    rate = 20.0 if given["rate"] is None else given["rate"]
-    drive = SyntheticDrive(seed, seconds, rate, size, scene)
+    length, pace = 20.0 if seconds is None else seconds, 20.0 if rate is None else rate
+    drive = SyntheticDrive(seed, length, pace, pixels, scene)
     with bar(drive.frames, out.name, quiet) as progress:
         write_drive(drive, out, evidence=evidence, progress=progress)
     angles = [round(moment.steering_deg, 1) + 0.0 for moment in drive.moments]  # no minus before zero

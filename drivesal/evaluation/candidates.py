@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from drivesal.errors import InputError
 from drivesal.model.preprocess import Crop, Preprocess
-from drivesal.model.readers.presets import PRESETS
+from drivesal.model.presets import PRESETS
 from drivesal.model.scaling import STANDARDISED, USUAL, Scaling
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ KINDS = {"crop": "crop", "colour": "colours", "scaling": "input scale", "output"
 
 def crops() -> list[Crop]:
     """The usual crops: whole frames, the presets' crops, and shares of the height."""
-    of_presets = [preset.crop for preset in PRESETS.values() if preset.crop is not None]
-    return list(dict.fromkeys([Crop(), *of_presets, *map(Crop.parse, _SHARES)]))
+    of_presets = [one.settings.crop for one in PRESETS.values() if one.settings.crop is not None]
+    return list(dict.fromkeys([Crop(), *map(Crop.parse, (*of_presets, *_SHARES))]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def _unit_declared(model: SteeringModel) -> bool:
     if model.steering is None or input_undeclared(model):
         return False
     match = preset_declaring(model, declared(model))
-    preset = None if match is None else match.preset
+    preset = None if match is None else match.preset.angle
     return preset is not None and (preset.unit, preset.full_lock_deg) == (angle.unit, angle.full_lock_deg)
 
 

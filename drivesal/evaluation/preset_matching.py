@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from drivesal.evaluation.candidates import Setting
 from drivesal.model.preprocess import Crop
-from drivesal.model.readers.presets import PRESETS, Preset, filled
-from drivesal.model.readers.reading import Declared
-from drivesal.model.scaling import Scaling
+from drivesal.model.presets import PRESETS, Preset
+from drivesal.model.readers.stated import filled, stated_colour, stated_crop, stated_scaling, stated_size
+from drivesal.settings import ModelSettings
 
 if TYPE_CHECKING:
     from drivesal.model.steering_model import SteeringModel
@@ -29,14 +29,14 @@ def matching_presets(model: SteeringModel) -> list[PresetMatch]:
     size, channels = model.preprocess.size, model.preprocess.channels
     matches = []
     for name, preset in PRESETS.items():
-        if preset.size != size:
+        if stated_size(preset.settings) != size:
             continue
-        declared = filled(Declared(), preset, model.network)
-        assert declared.colour is not None
-        assert declared.input_scale is not None
-        scaling = Scaling(*declared.input_scale)
-        setting = Setting(declared.crop or Crop(), declared.colour, scaling, preset.positive)
-        if channels == (1 if declared.colour == "GREY" else 3):
+        declared = filled(ModelSettings(), preset, model.network)
+        colour, scaling = stated_colour(declared), stated_scaling(declared)
+        assert colour is not None
+        assert scaling is not None
+        setting = Setting(stated_crop(declared) or Crop(), colour, scaling, preset.angle.positive)
+        if channels == (1 if colour == "GREY" else 3):
             matches.append(PresetMatch(name, preset, setting))
     return matches
 

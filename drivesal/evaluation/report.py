@@ -24,6 +24,7 @@ from drivesal.evaluation.metrics import (
     steering_limits,
 )
 from drivesal.evaluation.significance import gain
+from drivesal.io.schema import FACTS
 from drivesal.model.facts import model_facts
 from drivesal.recordings.inspection.facts import input_facts
 from drivesal.recordings.labels.comparing import told
@@ -64,6 +65,7 @@ def facts(evaluation: Evaluation, commands: Sequence[str]) -> dict[str, Any]:
         return {name: _plain(errors(predicted[mask], truth[mask]), compared) for name, mask in masks.items()}
 
     return {
+        "schema": FACTS,
         "drivesal": __version__,
         "model": model_facts(model),
         "unit": model.kind.unit,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from drivesal.errors import ModelError
+from drivesal.io.schema import migrated
 from drivesal.model.colours import colour_named
 from drivesal.model.domain_shift import TrainingImages
 from drivesal.model.preprocess import Preprocess
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from drivesal.types import Image
 
-VERSION = 1
+SCHEMA = 2
 _LONGEST = 16 * 2**20
 _DEEPEST = 20
 
@@ -46,7 +47,7 @@ class Card:
     training: dict[str, Any] = field(default_factory=dict)
     lambdas: dict[str, str] = field(default_factory=dict)
     images: TrainingImages | None = None
-    drivesal_card: int = VERSION
+    schema: int = SCHEMA
 
     def mean(self) -> Image | None:
         """The mean picture, (h, w, 3) uint8 RGB, or None. Raises ModelError where it cannot be read."""
@@ -100,22 +101,17 @@ def read_card(path: Path) -> Card:
             raise ValueError(f"it is longer than {_LONGEST // 2**20} MiB")
         data = json.loads(text)
         _check_depth(data)
-        _name_colour(data)
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(
             f"a JSON card in {path}", f"it cannot be read ({error})", "mend or remove it"
         ) from error
+    if isinstance(data, dict):
+        data = migrated(data, SCHEMA, path.name, ModelError, "drivesal_card")
+        _name_colour(data)
     try:
-        card = TypeAdapter(Card).validate_python(data)
+        return TypeAdapter(Card).validate_python(data)
     except ValidationError as error:
         raise _refusal(path, error) from error
-    if card.drivesal_card != VERSION:
-        raise ModelError(
-            f"drivesal_card version {VERSION} in {path.name}",
-            f"it is {card.drivesal_card}",
-            "use the drivesal that wrote it, or write the card again",
-        )
-    return card
 
 
 _WANTED = {
@@ -152,9 +148,9 @@ def _refusal(path: Path, error: ValidationError) -> ModelError:
     return ModelError(f"{where} in {path.name} to be {wanted}", came, do)
 
 
-def _name_colour(data: Any) -> None:
+def _name_colour(data: dict[str, Any]) -> None:
     """The colour as drivesal spells it, whatever the case of its letters."""
-    preprocess = data.get("preprocess") if isinstance(data, dict) else None
+    preprocess = data.get("preprocess")
     if isinstance(preprocess, dict) and isinstance(preprocess.get("colour"), str):
         preprocess["colour"] = colour_named(preprocess["colour"])
 

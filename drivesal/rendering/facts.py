@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from drivesal import __version__
+from drivesal.io.schema import FACTS
 from drivesal.model.facts import model_facts
 from drivesal.recordings.inspection.facts import input_facts
 
@@ -45,6 +46,7 @@ def look_facts(look: LookSettings, scale: Scale) -> dict[str, Any]:
 def run_facts(model: SteeringModel, explainer: Explainer, request: Request, scale: Scale) -> dict[str, Any]:
     """What a run was asked for and used."""
     return {
+        "schema": FACTS,
         "drivesal": __version__,
         "model": model_facts(model),
         "method": method_facts(explainer),

@@ -11,6 +11,7 @@ from typing import Any
 from drivesal.errors import OptionError
 from drivesal.explanation.explainer import with_cases
 from drivesal.explanation.registry import Case, chosen
+from drivesal.io.schema import FACTS, migrated
 from drivesal.settings import ExplainSettings, LookSettings
 from drivesal.types import WHOLE, Span
 
@@ -68,4 +69,4 @@ def _facts(path: Path) -> Mapping[str, Any]:
         raise OptionError(
             "the facts (.json) of another run", f"{path} cannot be read ({error})", "check the path"
         ) from None
-    return found
+    return migrated(found, FACTS, path, OptionError) if isinstance(found, dict) else found

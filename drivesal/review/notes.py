@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from drivesal.errors import DrivesalError, InputError, OptionError
+from drivesal.io.schema import migrated
 from drivesal.review.notes_folder import alone, unsaved
 
-VERSION = 1
+SCHEMA = 2
 TEXT_LIMIT = 4_000
 """Characters of one note."""
 COUNT_LIMIT = 10_000
@@ -67,7 +68,7 @@ class _Content:
 
     __pydantic_config__: ClassVar[dict[str, object]] = _FORBIDDEN
 
-    drivesal_notes: int
+    schema: int
     drive: str
     frames: int
     notes: list[Note]
@@ -187,10 +188,6 @@ class Notes:
         return self._checked(path, _parsed(path, data)), stamp
 
     def _checked(self, path: Path, content: _Content) -> dict[int, Note]:
-        if content.drivesal_notes != VERSION:
-            expected = f"drivesal_notes version {VERSION} in {path}"
-            do = "use the drivesal that wrote it, or move the file away"
-            raise InputError(expected, f"it is {content.drivesal_notes}", do)
         if (content.drive, content.frames) != (self.drive, self.frames):
             raise InputError(
                 f"notes on {self.drive} with {self.frames} frames in {path}",
@@ -214,7 +211,7 @@ class Notes:
     def _write(self, notes: dict[int, Note]) -> Stamp:
         """Replaces the file. Raises OutputError, and the old file stays whole."""
         ordered = [notes[frame] for frame in sorted(notes)]
-        content = dataclasses.asdict(_Content(VERSION, self.drive, self.frames, ordered))
+        content = dataclasses.asdict(_Content(SCHEMA, self.drive, self.frames, ordered))
         data = (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
         part = self._file.with_name(f".drivesal-notes-{secrets.token_hex(8)}.part")
         try:
@@ -255,18 +252,23 @@ def clean(text: str) -> str:
 def _parsed(path: Path, data: bytes) -> _Content:
     """A file's content, its fields checked one by one. Raises InputError that names the field."""
     from pydantic import TypeAdapter, ValidationError
+    from pydantic_core import from_json, to_json
 
     if len(data) > _FILE_LIMIT:
         raise _bad(path, f"it has more than {_FILE_LIMIT:,} bytes")
     try:
-        return TypeAdapter(_Content).validate_json(data.removeprefix(codecs.BOM_UTF8))
+        found = from_json(data.removeprefix(codecs.BOM_UTF8))
+    except ValueError as error:
+        raise _bad(path, f"it is not JSON ({error})") from error
+    if isinstance(found, dict):
+        found = migrated(found, SCHEMA, path, InputError, "drivesal_notes")
+    try:
+        # as JSON once more: pydantic takes an object of it strictly for a `Note`
+        return TypeAdapter(_Content).validate_json(to_json(found, inf_nan_mode="constants"))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        if first["type"] == "json_invalid":
-            came = f"it is not JSON ({first['msg'].removeprefix('Invalid JSON: ')})"
-        else:
-            where = ".".join(str(part) for part in first["loc"]) or "it"
-            came = f"{where}: {first['msg']} (it is {str(first['input'])[:60]!r})"
+        where = ".".join(str(part) for part in first["loc"]) or "it"
+        came = f"{where}: {first['msg']} (it is {str(first['input'])[:60]!r})"
         raise _bad(path, came) from error
 
 

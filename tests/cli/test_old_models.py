@@ -121,8 +121,9 @@ def test_a_lambda_of_a_keras_file(inside, tmp_path):
     assert not marker.exists()
 
     from drivesal.model.readers import load_model
+    from drivesal.settings import ModelSettings
 
-    again = load_model(tmp_path / "m.keras", lambdas={"scaled": "x/2"}).network
+    again = load_model(tmp_path / "m.keras", ModelSettings(lambdas={"scaled": "x/2"})).network
     x = files.inputs()
     assert again.predict(x, verbose=0) == pytest.approx(network.predict(x, verbose=0), rel=1e-4, abs=1e-4)
 

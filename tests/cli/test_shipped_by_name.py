@@ -32,7 +32,7 @@ def test_both_models_of_a_review(inside, tmp_path, monkeypatch):
     from drivesal.cli import review
 
     given = []
-    monkeypatch.setattr(review, "_review", lambda recording, said: given.extend(said["model_paths"]) or 0)
+    monkeypatch.setattr(review, "_review", lambda recording, config: given.extend(config.model_paths) or 0)
     ran = inside("review", asset("data", "run.mp4"), "--model", "default", "--model", "default")
     assert ran.code == 0, ran
     assert given == [default_model()] * 2

@@ -13,7 +13,7 @@ import av
 import numpy as np
 import pytest
 
-from drivesal.cli.video import _completeness
+from drivesal.cli._video_summary import completeness
 from drivesal.model.readers import load_model
 from drivesal.model.shipped import asset
 from tests.clips import cut, make_clip, overwrite_packets, times
@@ -135,6 +135,22 @@ def test_a_scale_can_be_given_again(inside, model_path, clip, tmp_path):
     assert json.loads((tmp_path / "b.json").read_text())["scale"]["increase"]["full"] == 123.0
 
 
+def test_the_facts_carry_a_schema_and_those_of_a_newer_drivesal_are_refused(inside, model_path, clip, tmp_path):
+    span = ("--end", "#2")
+    assert inside("video", clip, "--model", model_path, *span).code == 0
+    facts = json.loads((tmp_path / "run.saliency.json").read_text())
+    assert facts.pop("schema") == 1
+    again = ("video", clip, "--model", model_path, *span, "--scale-from", "given.json", "--out", "b.mp4")
+    (tmp_path / "given.json").write_text(json.dumps(facts))  # as they were before they had a number
+    assert inside(*again).code == 0
+    (tmp_path / "given.json").write_text(json.dumps({**facts, "schema": 2}))
+    ran = inside(*again, "--overwrite")
+    assert (ran.code, ran.err) == (
+        1,
+        "drivesal: expected schema 1 or older in given.json, but it is 2; update drivesal\n",
+    )
+
+
 @pytest.mark.parametrize("layout", ["grid", "row", "single"])
 @pytest.mark.parametrize("cases", ["increase", "increase,decrease,maintain,support"])
 def test_layouts(inside, model_path, clip, tmp_path, layout, cases):
@@ -169,7 +185,7 @@ def test_the_gradient_is_a_word_away(inside, model_path, clip, tmp_path):
 def test_more_steps_are_not_said_to_mend_jumps_of_the_hue(colour):
     facts = {"model": {"explained_unit": "deg", "card": {"preprocess": {"colour": colour}}}}
     facts["method"] = {"options": {"steps": 8}}
-    said = _completeness({"mean": 3.36, "largest": 14.2, "of": 9.8}, facts)
+    said = completeness({"mean": 3.36, "largest": 14.2, "of": 9.8}, facts)
     assert said.startswith("completeness error: mean 3.36°, largest 14.2°; the answer differs from ")
     assert f"by 9.8° in the mean (jumps of the hue in {colour} are not counted" in said
     assert "make it smaller" not in said

@@ -181,7 +181,7 @@ def test_a_class_score_is_no_angle_even_if_it_is_a_single_number():
         (lambda m, s: drivesal.render(s, m, at=0, maintain="foo"), "maintain among"),
         (lambda m, s: drivesal.render(s, m, at=0, scale="video"), "scale among clip, frame"),
         (lambda m, s: drivesal.render(s, m, at=0, batch_size=0), "batch_size from 1 to 4096"),
-        (lambda m, s: drivesal.render(s, m, "x.mp4", every=0), "every Nth frame"),
+        (lambda m, s: drivesal.render(s, m, "x.mp4", every=0), "every of at least 1, but it is 0"),
         (lambda m, s: drivesal.load_model(m.network, preset="donkey"), "the model is in memory"),
         (lambda m, s: m.explaining(Filters("nothing")), "the name of one layer (conv2d"),
     ],

@@ -13,10 +13,11 @@ from drivesal.evaluation.scaling_warning import ScalingResult, ScalingWarning, b
 from drivesal.model.backend import keras
 from drivesal.model.card import Card
 from drivesal.model.preprocess import Preprocess
-from drivesal.model.readers import Declared, join
+from drivesal.model.readers import join
 from drivesal.model.scaling import Scaling, scaling_from_text
 from drivesal.model.steering_model import SteeringModel
 from drivesal.model.target import Class, Filters, Target
+from drivesal.settings import ModelSettings
 from drivesal.types import Frame
 from tests.models import classifier, pictures
 
@@ -176,7 +177,7 @@ def test_the_sentence_gives_evidence_and_remedy(fitted):
 
 def test_an_assumed_scaling_is_called_assumed(fitted):
     images, truth = road()
-    model = join(fitted("0..1", "tanh"), None, Declared(unit="norm", positive="left"))
+    model = join(fitted("0..1", "tanh"), None, ModelSettings(angle_unit="norm", positive="left"))
     assert model.assumed == ("input scaling 0..255", "colour RGB")
     for labels in (truth, None):
         warning = check_scaling(model, images, labels)

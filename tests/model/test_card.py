@@ -47,7 +47,18 @@ def test_a_card_without_a_bins_field_is_read(tmp_path):
     assert read_card(write(tmp_path, older)) == CARD
 
 
-def test_the_card_is_in_the_folder_of_the_weights(tmp_path):
+@pytest.mark.parametrize("before", [{}, {"drivesal_card": 1}])
+def test_a_card_of_the_first_schema_is_read_on(tmp_path, before):
+    def older(data):
+        del data["schema"]
+        data.update(before)
+
+    card = read_card(write(tmp_path, older))
+    assert card == CARD
+    assert json.loads(card_text(card))["schema"] == 2
+
+
+def test_the_card_lies_beside_the_weights(tmp_path):
     assert card_path(tmp_path / "m.keras") == tmp_path / "m.keras.card.json"
 
 
@@ -65,7 +76,12 @@ def test_the_card_is_in_the_folder_of_the_weights(tmp_path):
         (lambda d: d["target"].update(pre_activation="maybe"), "target.pre_activation"),
         (lambda d: d["target"].update(layer="conv1"), "target.layer"),
         (lambda d: d.update(colour="RGB"), "colour"),
-        (lambda d: d.update(drivesal_card=99), "version 1"),
+        (
+            lambda d: d.update(drivesal_card=d.pop("schema") + 97),
+            "schema 2 or older in m.keras.card.json, but it is 99; update drivesal",
+        ),
+        (lambda d: d.update(schema=3), "schema 2 or older in m.keras.card.json, but it is 3; update drivesal"),
+        (lambda d: d.update(schema="new"), "a schema number in m.keras.card.json, but it is 'new'"),
     ],
 )
 def test_an_error_names_the_field(tmp_path, change, named):

@@ -9,9 +9,10 @@ from drivesal.errors import InputError, ModelError
 from drivesal.model.backend import keras
 from drivesal.model.card import Card
 from drivesal.model.preprocess import Crop, Preprocess
-from drivesal.model.readers import Declared, load_model
+from drivesal.model.readers import load_model
 from drivesal.model.steering_model import SteeringModel
 from drivesal.model.target import SCORE, Bins, Class, Filters, Target
+from drivesal.settings import ModelSettings
 from drivesal.types import Frame
 from tests.models import (
     DEGREES,
@@ -75,16 +76,18 @@ def test_declarations_override_the_card_and_are_not_assumed(tmp_path):
     how = {
         "crop": Crop("pixel", (0, 6)),
         "interpolation": "area",
-        "colour": "BGR",
-        "input_scale": (1 / 255, 0.0),
+        "color": "BGR",
+        "input_scale": (0, 1),
     }
-    declared = Declared(**how, output="steering", unit="rad", positive="right")
-    model = load_model(path, declared)
+    said = ModelSettings(**how, output="steering", angle_unit="rad", positive="right")
+    model = load_model(path, said)
     assert model.assumed == ()
     assert model.preprocess == Preprocess(SIZE, Crop("pixel", (0, 6)), "area", "BGR", 1 / 255, 0.0)
     assert model.target.angle == AngleSpec("rad", "unknown", "right")
     model.save(path)
-    assert load_model(path, Declared(unit="deg")).target.angle == AngleSpec("deg", "unknown", "right")
+    assert load_model(path, ModelSettings(angle_unit="deg")).target.angle == AngleSpec(
+        "deg", "unknown", "right"
+    )
 
 
 def two_outputs():
@@ -180,7 +183,7 @@ def test_lambda_code_only_runs_with_unsafe(tmp_path):
     with pytest.raises(ModelError, match=r"Lambda code in lambda.*--unsafe"):
         load_model(path)
     assert not marker.exists()
-    load_model(path, unsafe=True).predict(pictures(1, SIZE))
+    load_model(path, ModelSettings(unsafe=True)).predict(pictures(1, SIZE))
     assert marker.exists()
 
 
@@ -386,7 +389,7 @@ def test_a_subclassed_models_predictions_are_unchanged():
 def test_a_target_can_be_chosen_when_loading(tmp_path):
     path = tmp_path / "m.keras"
     two_inputs().save(path)
-    model = load_model(path, target=Filters("conv1", (2,)), feed={"speed": 5.0})
+    model = load_model(path, ModelSettings(feed={"speed": 5.0}), target=Filters("conv1", (2,)))
     assert model.target == Filters("conv1", (2,))
     assert model.feed == {"speed": 5.0}
     assert model.steering == Target(AngleSpec("norm"))
@@ -404,8 +407,8 @@ def test_no_angle_is_assumed_for_a_classifier(tmp_path):
 def test_declared_bins_override_the_card(tmp_path):
     path = tmp_path / "m.keras"
     categorical().save(path)
-    declared = Declared(output="angle", bins=(-40.0, 40.0), unit="deg", positive="left")
-    model = load_model(path, declared)
+    said = ModelSettings(output="angle", bins=(-40.0, 40.0), angle_unit="deg", positive="left")
+    model = load_model(path, said)
     assert model.target == Target(AngleSpec("deg"), "angle", Bins(-40.0, 40.0))
     model.save(path)
     assert load_model(path).target == model.target
@@ -418,6 +421,6 @@ def test_declared_bins_override_the_card(tmp_path):
 def test_pre_activation_can_be_declared(tmp_path):
     path = tmp_path / "m.keras"
     convolutional(head="tanh").save(path)
-    model = load_model(path, Declared(pre_activation=True))
+    model = load_model(path, ModelSettings(pre_activation=True))
     assert model.target == Target(AngleSpec("norm"), pre_activation=True)
     assert model.steering is not None

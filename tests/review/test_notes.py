@@ -47,7 +47,7 @@ def test_notes_come_back_in_the_order_of_frames(tmp_path: Path) -> None:
     expected = [Note(2, 0.1, "Größe 🚗\nzweite Zeile"), Note(30, 1.5, "looks at the sky")]
     assert notes.all() == expected == opened(tmp_path).all()
     content = stored(tmp_path)
-    assert (content["drivesal_notes"], content["drive"], content["frames"]) == (1, "run.mp4", FRAMES)
+    assert (content["schema"], content["drive"], content["frames"]) == (2, "run.mp4", FRAMES)
     assert [path.name for path in tmp_path.iterdir()] == ["run.mp4.notes.json"]
 
 
@@ -70,7 +70,7 @@ def test_what_cannot_be_a_note_is_refused_and_changes_nothing(tmp_path: Path) ->
 def test_there_is_room_for_so_many_notes_and_no_more(tmp_path: Path) -> None:
     one = {"time_s": 0.0, "text": "x"}
     content = {
-        "drivesal_notes": 1,
+        "schema": 2,
         "drive": "run.mp4",
         "frames": COUNT_LIMIT + 1,
         "notes": [{"frame": frame, **one} for frame in range(COUNT_LIMIT)],
@@ -114,8 +114,20 @@ def test_csv_is_read_back_and_runs_no_formulas(tmp_path: Path) -> None:
     assert kept(notes)[0] == texts[0]  # the note itself is as it was
 
 
-GOOD = {"drivesal_notes": 1, "drive": "run.mp4", "frames": FRAMES, "notes": []}
+GOOD = {"schema": 2, "drive": "run.mp4", "frames": FRAMES, "notes": []}
 NOTE = {"frame": 3, "time_s": 0.15, "text": "x"}
+
+
+@pytest.mark.parametrize("before", [{}, {"drivesal_notes": 1}])
+def test_notes_of_the_first_schema_are_read_on(tmp_path: Path, before: dict[str, Any]) -> None:
+    path = tmp_path / "run.mp4.notes.json"
+    older = {name: value for name, value in GOOD.items() if name != "schema"} | before
+    path.write_text(json.dumps({**older, "notes": [NOTE]}))
+    notes = opened(tmp_path)
+    assert kept(notes) == {3: "x"}
+    notes.set(4, 0.2, "y")
+    assert json.loads(path.read_text())["schema"] == 2
+    assert kept(opened(tmp_path)) == {3: "x", 4: "y"}
 
 
 @pytest.mark.parametrize(
@@ -126,7 +138,7 @@ NOTE = {"frame": 3, "time_s": 0.15, "text": "x"}
         (b"\xff\xfe\x00", "not JSON"),
         (b"[" * 100_000, "not JSON"),
         (b"[1, 2]", "it"),
-        (b'{"steering": [1]}', "drivesal_notes"),
+        (b'{"steering": [1]}', "drive: "),
         ({**GOOD, "author": "me"}, "author"),
         ({**GOOD, "notes": [{**NOTE, "frame": "3"}]}, r"notes\.0\.frame"),
         ({**GOOD, "notes": [{**NOTE, "frame": True}]}, r"notes\.0\.frame"),
@@ -136,7 +148,9 @@ NOTE = {"frame": 3, "time_s": 0.15, "text": "x"}
         ({**GOOD, "notes": [NOTE, NOTE]}, "two notes"),
         ({**GOOD, "notes": [{**NOTE, "text": "x" * 4001}]}, "4,001 characters"),
         ({**GOOD, "notes": [{**NOTE, "text": " "}]}, "0 characters"),
-        ({**GOOD, "drivesal_notes": 2}, r"version 1 .* it is 2"),
+        ({**GOOD, "schema": 3}, r"schema 2 or older in .* it is 3; update drivesal"),
+        ({**GOOD, "schema": 3, "tags": []}, "update drivesal"),
+        ({**GOOD, "schema": True}, "a schema number in .* it is True"),
         ({**GOOD, "drive": "other.mp4"}, r"notes on run\.mp4 .* on 'other\.mp4'"),
         ({**GOOD, "frames": 241}, "with 240 frames .* with 241 frames"),
     ],

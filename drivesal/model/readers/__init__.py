@@ -3,6 +3,6 @@
 No code of a model file runs, unless it is a `.keras` file and `unsafe` is set.
 """
 
-from drivesal.model.readers.reading import Declared, join, load_model
+from drivesal.model.readers.reading import join, load_model
 
-__all__ = ["Declared", "join", "load_model"]
+__all__ = ["join", "load_model"]

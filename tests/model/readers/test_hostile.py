@@ -19,6 +19,7 @@ import pytest
 from drivesal.errors import DrivesalError, ModelError
 from drivesal.model.backend import keras
 from drivesal.model.readers import load_model
+from drivesal.settings import ModelSettings
 from tests.model.readers import hostile
 from tests.model.readers.hostile import entry, function, layer
 from tests.model.readers.legacy import files
@@ -287,7 +288,7 @@ def refused(path: Path, bait: Path, **given: Any) -> str:
     own = (str(path), "drivesal-")
     allowed: Callable[[str], bool] = lambda event: any(one in event for one in own)  # noqa: E731
     with hostile.watched(bait, allowed) as seen, pytest.raises(DrivesalError) as error:
-        load_model(path, **given)
+        load_model(path, ModelSettings(**given))
     assert seen == []
     text = str(error.value)
     assert "\n" not in text

@@ -1,20 +1,24 @@
 import pytest
 
 from drivesal.angle import AngleSpec
-from drivesal.cli._options import FAMILIES
 from drivesal.errors import ModelError, OptionError
 from drivesal.model.preprocess import Crop, Preprocess
-from drivesal.model.readers import Declared, load_model
+from drivesal.model.presets import PRESETS
+from drivesal.model.readers import load_model
 from drivesal.model.readers.custom_objects import import_file
-from drivesal.model.readers.presets import PRESETS
+from drivesal.model.readers.stated import check_stated
 from drivesal.model.target import Bins
+from drivesal.settings import ModelSettings
 from tests.model.readers.legacy import files
 from tests.model.readers.legacy.test_hdf5 import two_outputs
 from tests.models import convolutional, pictures
 
 
-def test_the_command_offers_every_preset():
-    assert list(PRESETS) == FAMILIES
+@pytest.mark.parametrize("family", PRESETS.values(), ids=list(PRESETS))
+def test_the_settings_of_a_preset_can_be_parsed_and_are_complete(family):
+    check_stated(family.settings)
+    needed = ("color", "input_size", "input_scale", "angle_unit", "positive")
+    assert all(getattr(family.settings, name) is not None for name in needed)
 
 
 def saved(tmp_path):
@@ -45,7 +49,7 @@ def saved(tmp_path):
     ],
 )
 def test_a_preset_fills_what_was_not_said(tmp_path, name, preprocess, angle):
-    model = load_model(saved(tmp_path), preset=name)
+    model = load_model(saved(tmp_path), ModelSettings(preset=name))
     assert model.preprocess == preprocess
     assert model.card.target.angle == angle
     assert model.assumed == ()
@@ -53,17 +57,17 @@ def test_a_preset_fills_what_was_not_said(tmp_path, name, preprocess, angle):
 
 def test_options_and_the_card_go_before_a_preset(tmp_path):
     path = saved(tmp_path)
-    said = Declared(colour="BGR", unit="deg", crop=Crop("pixel", (1, 0)), input_scale=(1.0, 0.0))
-    model = load_model(path, said, preset="pilotnet-udacity")
+    said = ModelSettings(color="BGR", angle_unit="deg", crop=Crop("pixel", (1, 0)), input_scale=(0, 255))
+    model = load_model(path, said.but(preset="pilotnet-udacity"))
     assert model.preprocess == Preprocess((24, 32), Crop("pixel", (1, 0)), colour="BGR")
     assert model.card.target.angle == AngleSpec("deg", "road-wheels", "right")
     model.save(path)
-    assert load_model(path, preset="donkey").card == model.card
+    assert load_model(path, ModelSettings(preset="donkey")).card == model.card
 
 
 def test_a_network_that_scales_itself_gets_0_to_255(tmp_path):
     path = files.write(tmp_path / "old.h5", files.keras1(), files.KERAS1_WEIGHTS)
-    model = load_model(path, lambdas={"lambda_1": "x/127.5-1"}, preset="comma")
+    model = load_model(path, ModelSettings(lambdas={"lambda_1": "x/127.5-1"}, preset="comma"))
     assert (model.preprocess.scale, model.preprocess.offset) == (1.0, 0.0)
 
 
@@ -75,9 +79,9 @@ def test_a_network_that_crops_itself_gets_whole_pictures(tmp_path):
         "dense_1": files.weights("dense_1", (files.drawn(40, 1), files.drawn(1)))
     }
     path = files.write(tmp_path / "m.h5", config, stored)
-    assert load_model(path, preset="pilotnet-udacity").preprocess.crop == Crop()
-    declared = Declared(crop=Crop("pixel", (1, 0)))
-    assert load_model(path, declared, preset="pilotnet-udacity").preprocess.crop == declared.crop
+    assert load_model(path, ModelSettings(preset="pilotnet-udacity")).preprocess.crop == Crop()
+    cropped = ModelSettings(crop="1:", preset="pilotnet-udacity")
+    assert load_model(path, cropped).preprocess.crop == Crop("pixel", (1, 0))
 
 
 def test_a_categorical_donkey_is_read_as_its_expected_angle(tmp_path):
@@ -87,21 +91,21 @@ def test_a_categorical_donkey_is_read_as_its_expected_angle(tmp_path):
         "throttle_out": files.weights("throttle_out", (files.drawn(60, 1), files.drawn(1))),
     }
     path = files.write(tmp_path / "pilot", two_outputs("Model"), stored, version="2.1.6-tf")
-    model = load_model(path, preset="donkey")
+    model = load_model(path, ModelSettings(preset="donkey"))
     assert model.output_name == "expected angle of angle_out"
     assert model.card.target.bins == Bins(-1.0, 1.0)
     assert abs(model.predict(pictures(2, (files.H, files.W)))).max() <= 1
 
 
-@pytest.mark.parametrize("given", [(1e308, 0.0), (-1e308, 0.0), (0.0, 1.0), (float("nan"), 0.0), (1.0, 1e308)])
-def test_a_declared_scaling_that_is_none(given):
-    with pytest.raises(OptionError, match="an input scale like"):
-        Declared(input_scale=given)
+@pytest.mark.parametrize("given", ["0..1e308", "-1e308..0", "1..1", "nan..0", "1e308..1"])
+def test_a_declared_scaling_that_is_none(given, tmp_path):
+    with pytest.raises(OptionError, match=r"an input scale LOW\.\.HIGH like"):
+        load_model(saved(tmp_path), ModelSettings(input_scale=given))
 
 
 def test_no_such_preset(tmp_path):
     with pytest.raises(OptionError, match="did you mean donkey"):
-        load_model(saved(tmp_path), preset="donky")
+        load_model(saved(tmp_path), ModelSettings(preset="donky"))
 
 
 OWN = """

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from drivesal.model.backend import keras
+from drivesal.model.presets import PRESETS
 from drivesal.model.readers import load_model
-from drivesal.model.readers.presets import PRESETS
+from drivesal.settings import ModelSettings
 from drivesal.synthetic.world import SyntheticDrive
 
 
@@ -42,7 +43,7 @@ def test_what_reaches_the_network_is_what_its_family_feeds(tmp_path, name):
     inputs = layers.Input((None, None, 3))
     path = tmp_path / "m.keras"
     keras().Model(inputs, layers.Dense(1)(layers.GlobalAveragePooling2D()(inputs))).save(path)
-    model = load_model(path, preset=name)
+    model = load_model(path, ModelSettings(preset=name))
     drive = SyntheticDrive(seed=4, seconds=1, size=size)
     frame = drive.world.image(drive.moments[0])
     assert frame.shape[:2] == size[::-1]

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from drivesal.errors import IncompleteError, ModelError
-from drivesal.model.readers import Declared, join, load_model
+from drivesal.model.readers import join, load_model
 from drivesal.model.target import Bins
+from drivesal.settings import ModelSettings
 from tests.models import pictures
 
 SIZE = (24, 32)
@@ -57,26 +58,26 @@ def test_fifteen_bins_are_assumed_to_be_donkeycars(heads):
 @pytest.mark.parametrize(
     ("heads", "activation", "declared"),
     [
-        ({"a": 1, "b": 1}, None, Declared()),
-        ({"n_outputs0": 1, "n_outputs1": 1, "n_outputs2": 1}, None, Declared()),
-        ({"left_angle": 1, "right_angle": 1}, None, Declared()),
-        ({"both": 2}, None, Declared()),
-        ({"bins": 15}, None, Declared()),  # no distribution
-        ({"bins": 15}, "softmax", Declared(unit="deg")),  # -1..1 of what?
-        ({"bins": 21}, "softmax", Declared()),
+        ({"a": 1, "b": 1}, None, ModelSettings()),
+        ({"n_outputs0": 1, "n_outputs1": 1, "n_outputs2": 1}, None, ModelSettings()),
+        ({"left_angle": 1, "right_angle": 1}, None, ModelSettings()),
+        ({"both": 2}, None, ModelSettings()),
+        ({"bins": 15}, None, ModelSettings()),  # no distribution
+        ({"bins": 15}, "softmax", ModelSettings(angle_unit="deg")),  # -1..1 of what?
+        ({"bins": 21}, "softmax", ModelSettings()),
     ],
 )
 def test_ambiguous_outputs_are_refused(heads, activation, declared):
     with pytest.raises(IncompleteError, match="--output"):
-        join(network(heads, activation), declared=declared)
+        join(network(heads, activation), settings=declared)
 
 
-def test_a_declared_output_is_not_assumed():
-    model = join(network({"angle_out": 1, "throttle_out": 1}), declared=Declared(output="throttle_out"))
+def test_what_was_said_is_not_assumed():
+    model = join(network({"angle_out": 1, "throttle_out": 1}), settings=ModelSettings(output="throttle_out"))
     assert model.output_name == "throttle_out"
     assert not any("steers" in one for one in model.assumed)
     with pytest.raises(ModelError, match="no output 'gas'"):
-        join(network({"angle_out": 1, "throttle_out": 1}), declared=Declared(output="gas"))
+        join(network({"angle_out": 1, "throttle_out": 1}), settings=ModelSettings(output="gas"))
 
 
 def test_a_card_without_the_output_leaves_only_the_output_assumed(tmp_path):
