@@ -225,7 +225,7 @@ def test_video_says_it_too_and_without_labels_names_the_preset_and_why(first):
     assert "another setting fits much better" in ran.err or "steers opposite to the labels" in ran.err
     ran = once(first, *common, "--no-labels", "--end", "1")
     (line,) = [one for one in json.loads(ran.out)["notes"] if "drivesal video" in one]
-    assert "a network of 66x200x3 and a recording of udacity-simulator" in line
+    assert "a network with 66x200x3 input and a udacity-simulator recording" in line
     assert (
         line.endswith("--no-labels --preset pilotnet-udacity --overwrite")
         or "--preset pilotnet-udacity" in line
@@ -241,7 +241,7 @@ def test_what_frames_do_not_tell_is_undecided(first):
     lines = ran.out.splitlines()
     place = lines.index("undecided, as far as these frames tell:")
     assert lines[place - 1].startswith("fits: ")
-    assert lines[place - 1].endswith("which is what the preset pilotnet-udacity-2017 says")
+    assert lines[place - 1].endswith("the setting of the preset pilotnet-udacity-2017")
     crops = next(line for line in lines[place:] if line.startswith("  crop: 60:-25"))
     assert "0.42:0.92" in crops
     assert lines[-1] == "drivesal evaluate old.keras drive --preset pilotnet-udacity-2017"

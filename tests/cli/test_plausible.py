@@ -64,7 +64,7 @@ def test_without_labels_and_in_json(inside, drive):
     ran = inside(*given(drive, "--no-labels", "--input-scale", "0..255", "--json"))
     assert ran.code == 0, ran
     (said,) = [note for note in json.loads(ran.out)["notes"] if note.startswith("input scaling")]
-    assert "the answer is more than 900°" in said
+    assert "the prediction is more than 900°" in said
     assert "assumed" not in said
     ran = inside(*given(drive, "--no-labels", "--input-scale", "-1..1", "--json"))
     assert not any(note.startswith("input scaling") for note in json.loads(ran.out)["notes"])
@@ -117,7 +117,7 @@ def test_a_real_drive(inside, shared, scaling, labels, doubted):
     assert ran.code == 0, ran
     assert len(doubts(ran.out)) == doubted
     if doubted:
-        assert "say --input-scale -1..1" in ran.out
+        assert "use --input-scale -1..1" in ran.out
 
 
 def test_real_drives_of_other_kinds(inside, shared, tmp_path):
@@ -167,4 +167,4 @@ def test_evaluate_says_it_of_a_real_drive(inside, shared, more, doubted):
         inside, shared / "udacity_ch2" / "run.mp4", "--start", "2:00", "--end", "2:40", "--every", "8", *more
     )
     assert len(facts["notes"]) == doubted
-    assert all("say --input-scale -1..1," in one for one in facts["notes"])
+    assert all("use --input-scale -1..1," in one for one in facts["notes"])
