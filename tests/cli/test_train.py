@@ -138,7 +138,7 @@ def test_it_goes_on_from_a_model(
     after = read_card(card_path(tmp_path / "more.keras"))
     assert after.target == before.target
     assert after.preprocess == before.preprocess
-    assert "my.keras trained on" in after.training["network"]
+    assert "my.keras fine-tuned" in after.training["network"]
     assert after.training["validation"]["rmse"] < 0.5 * after.training["validation"]["rmse_always_0"]
 
 
@@ -188,7 +188,7 @@ def test_a_network_whose_layers_are_all_frozen_is_refused(
     steering(network).save(tmp_path / "frozen.keras")
     done = inside("train", drive, "--model", "frozen.keras", "--out", "my.keras", "--epochs", "1")
     assert done.code == 1
-    assert "all of frozen.keras is frozen" in done.err
+    assert "all layers of frozen.keras are frozen" in done.err
     assert len(done.err.splitlines()) == 1
 
 
@@ -296,7 +296,7 @@ def test_labels_that_teach_nothing_are_refused(tmp_path: Path, inside: Callable[
     times = [70 * i for i in range(40)]
     simulator(tmp_path / "same", times, ["0.2"] * 40)
     tub(tmp_path / "far", 40)  # norm angles far beyond 1, which a tanh cannot answer
-    for name, told in (("same", "all 30 to learn from are -5"), ("far", "the largest is ")):
+    for name, told in (("same", "all 30 training angles are -5"), ("far", "the largest is ")):
         done = inside("train", name, "--out", "my.keras", *SMALL, "--epochs", "1", "--quiet")
         assert done.code == 1, done
         assert told in done.err
@@ -365,7 +365,7 @@ def test_stopped_by_hand_it_keeps_the_best_so_far(name: str, drive: Path, tmp_pa
     process.send_signal(getattr(signal, name))
     out, rest = process.communicate(timeout=120)
     assert process.returncode == 0, rest
-    assert "the best weights so far are taken" in rest
+    assert "the best weights so far are used" in rest
     assert load_model(tmp_path / "my.keras").card.training["epochs"] < 100_000
     assert "validation: RMSE" in out
     assert sorted(one.name for one in tmp_path.iterdir()) == [
@@ -416,7 +416,7 @@ def test_side_cameras_are_learnt_from_and_keys_are_said(tmp_path: Path, inside: 
     *_, wrong, first, second, third = done.out.splitlines()
     assert wrong.startswith("the kept model is n")
     assert "better than always 0: RMSE " in wrong
-    assert first == "  try 1: --smooth-labels 1: 75% of the labels are exactly 0, as keys steer"
+    assert first == "  try 1: --smooth-labels 1: 75% of the labels are exactly 0, as with a keyboard"
     assert second.startswith("  try 2: more recordings or laps")
     assert third.startswith("  try 3: --learning-rate 0.0005")
 
@@ -460,11 +460,11 @@ def test_labels_of_a_side_camera_are_corrected_towards_the_centre(
     simulator(tmp_path / "same", [70 * i for i in range(40)], ["0.2"] * 40)
     for more, angle in (((), -5 + 5 * sign), (("--side-correction", "2deg"), -5 + 2 * sign)):
         done = inside("train", "same", "--camera", side, *ONE, *more)
-        assert f"all 30 to learn from are {angle:g}" in done.err, done
+        assert f"all 30 training angles are {angle:g}" in done.err, done
         assert f"labels of the {side} camera corrected by" in done.err
     done = inside("train", "same", "--camera", side, *ONE, "--side-correction", "none")
     assert f"the {side} camera alone, its labels the centre's, not corrected" in done.err
-    assert "all 30 to learn from are -5" in done.err
+    assert "all 30 training angles are -5" in done.err
 
 
 def test_side_cameras_of_labels_without_a_full_lock_are_left_out_and_said(
