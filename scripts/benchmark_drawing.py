@@ -17,7 +17,7 @@ from benchmark_video import make_clip
 def review(source: Path, folder: Path, jumps: int = 100, steps: int = 150) -> list[Row]:
     """The latency of random, next and previous frames of a 1920x1080 clip."""
     from drivesal.recordings import open_recording
-    from drivesal.review.compute.frames import FrameStore
+    from drivesal.review.compute.frame_store import FrameStore
 
     def times(store: FrameStore, indices: Iterable[int], pause_s: float = 0) -> tuple[float, float]:
         """Median and 95th percentile [ms]."""

@@ -72,7 +72,7 @@ def test_channels_without_their_sign(model, reduce):
     raw = np.abs(drivesal.attribute(model, seen))
     expected = raw.sum(axis=3) if reduce == "sum-abs" else raw.max(axis=3)
     assert drivesal.attribute(model, seen, case="magnitude", reduce=reduce) == pytest.approx(expected, rel=1e-5)
-    with pytest.raises(DrivesalError, match="takes the sign away"):
+    with pytest.raises(DrivesalError, match="removes the sign"):
         drivesal.attribute(model, seen, case="increase", reduce=reduce)
 
 
@@ -171,7 +171,7 @@ def test_render_writes_a_video_or_gives_a_canvas(model, tmp_path):
         (lambda m, s: drivesal.attribute(m, s / 255), "uint8 RGB"),
         (lambda m, s: drivesal.attribute(m, []), "frames of one size"),
         (lambda m, s: drivesal.attribute(m, s, batch_size=0), "batch_size from 1 to 4096"),
-        (lambda m, s: drivesal.attribute(m, s[:1], "expected-gradients"), "a mean picture to measure against"),
+        (lambda m, s: drivesal.attribute(m, s[:1], "expected-gradients"), "a mean image for the baseline"),
         (lambda m, s: drivesal.attribute("no.keras", s), "does not exist"),
         (lambda m, s: drivesal.render(s, m), "name of an .mp4"),
         (lambda m, s: drivesal.render("nowhere.mp4", m, "x.mp4"), "does not exist"),
@@ -322,21 +322,21 @@ def test_integrated_gradients_of_one_image_is_measured_against_itself_blurred(mo
     found = drivesal.attribute(model, image, "integrated-gradients")
     blurred = drivesal.attribute(model, image, "integrated-gradients", baseline="blur")
     np.testing.assert_array_equal(found, blurred)
-    with pytest.raises(DrivesalError, match="a mean picture to measure against"):
+    with pytest.raises(DrivesalError, match="a mean image for the baseline"):
         drivesal.attribute(model, image, "integrated-gradients", baseline="mean")
 
 
 def test_one_image_without_a_mean_has_parts_hidden_by_itself_blurred_and_it_is_said(model, caplog):
     image, method, option = pictures(1, SMALL)[0], "occlusion", "fill"
     found = drivesal.attribute(model, image, method)
-    assert "takes the picture blurred" in caplog.text
+    assert "uses the blurred image" in caplog.text
     assert f"--{option} says otherwise" in caplog.text
     np.testing.assert_array_equal(found, drivesal.attribute(model, image, method, **{option: "blur"}))
     caplog.clear()
     drivesal.render(image, model, method=method, cases=["increase"], width=400)
-    assert caplog.text.count("takes the picture blurred") == 1
+    assert caplog.text.count("uses the blurred image") == 1
     caplog.clear()
     drivesal.attribute(model, pictures(2, SMALL), method)
     assert caplog.text == ""
-    with pytest.raises(DrivesalError, match="a mean picture to measure against"):
+    with pytest.raises(DrivesalError, match="a mean image for the baseline"):
         drivesal.attribute(model, image, method, **{option: "mean"})

@@ -67,18 +67,18 @@ import inspect, json
 from pathlib import Path
 import drivesal
 from drivesal.recordings import open_recording
-from drivesal.review.compute.describe import described
+from drivesal.review.compute.page_data import describe_drive
 from drivesal.review.compute.session import Session
 from drivesal.review.notes import Notes
-from drivesal.review.server.endpoints import app
+from drivesal.review.server.endpoints import create_app
 clip, model, out = sys.argv[1:]
 parameter = inspect.signature(drivesal.render).parameters["glow"]
 assert (parameter.default, parameter.kind) == (0.25, parameter.KEYWORD_ONLY)
 facts = drivesal.render(clip, model, out, method="gradient", glow=2.0)
 with open_recording(clip) as recording:
     session = Session(recording, Notes.load(Path(clip).with_suffix(".json"), "run", 4))
-    schema = described(session)["settings"]["look"]["glow"]
-    asked = [route for route in app(session).routes if route.path == "/api/explained/{index}"]
+    schema = describe_drive(session)["settings"]["look"]["glow"]
+    asked = [route for route in create_app(session).routes if route.path == "/api/explained/{index}"]
     query = [one.name for view in asked[0].dependant.dependencies for look in view.dependencies
              for part in look.dependencies for one in part.query_params]
 try:

@@ -15,7 +15,7 @@ from drivesal import types
 from drivesal.api.drive import Recording
 from drivesal.api.models import load_model
 from drivesal.errors import InputError
-from drivesal.explanation.reference import answerable
+from drivesal.explanation.reference import with_available_baseline
 from drivesal.model.steering_model import SteeringModel
 from drivesal.recordings.in_memory import MemoryRecording
 from drivesal.settings import ExplainSettings
@@ -67,7 +67,7 @@ def answerable_by(
     """What can be asked of the recording; a warning says where one picture alone changes it."""
     if recording.info.length != 1:
         return settings
-    settings, told = answerable(model, settings)
+    settings, told = with_available_baseline(model, settings)
     if told is not None:
         _log.warning("%s", told)
     return settings

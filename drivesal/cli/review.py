@@ -28,7 +28,7 @@ from drivesal.settings import (
 
 if TYPE_CHECKING:
     from drivesal.model.steering_model import SteeringModel
-    from drivesal.review.compute.desk import View
+    from drivesal.review.compute.drive_explainer import View
     from drivesal.review.compute.session import Session
     from drivesal.review.notes import Notes
     from drivesal.types import Recording
@@ -120,16 +120,17 @@ def command(source: Path, config: ReviewConfig) -> int:
 def _review(recording: Recording, config: ReviewConfig) -> int:
     """Serves the page until it is stopped."""
     from drivesal.review.compute.session import Session
-    from drivesal.review.server import guard, serving
-    from drivesal.review.server.endpoints import app
+    from drivesal.review.server import access_control, serving
+    from drivesal.review.server.endpoints import create_app
 
     notes = _notes(recording, config.notes)
     with Session(recording, notes, _view(config), _say) as session:
-        listening = serving.bound(config.host, config.port)
+        listening = serving.listen(config.host, config.port)
         port = listening.getsockname()[1]
-        token = None if guard.is_loopback(config.host) else guard.new_token()
-        names = guard.names_of(config.host)
-        with serving.served(guard.Guard(app(session), port, names, token), listening):
+        token = None if access_control.is_loopback(config.host) else access_control.new_token()
+        names = access_control.allowed_hosts(config.host)
+        server = access_control.AccessControl(create_app(session), port, names, token)
+        with serving.run_server(server, listening):
             host = config.host if config.host in names else names[0]
             address = f"http://{_named(host)}:{port}/" + (f"?token={token}" if token else "")
             click.echo(f"{session.name} at {address}  (Ctrl+C ends it)")
@@ -144,7 +145,7 @@ def _review(recording: Recording, config: ReviewConfig) -> int:
                     click.echo("drivesal: stopped; notes are kept", err=True)
                     return 128 + int(stop.args[0])
             finally:
-                session.work.close()  # or the server would wait for what pages still wait for
+                session.jobs.close()  # or the server would wait for what pages still wait for
         return 0 if session.refusal is None else session.refusal.exit_code
 
 
@@ -219,7 +220,7 @@ def _view(config: ReviewConfig) -> View:
     """The view to begin with. Raises OptionError."""
     from drivesal.attribution.registry import method
     from drivesal.explanation.registry import cases
-    from drivesal.review.compute.desk import View
+    from drivesal.review.compute.drive_explainer import View
 
     named = tuple(one.name for one in cases().values() if one.shown == "named" and one.name == config.case)
     return View(ExplainSettings(method=method(config.explain.method).name), cases=named)
@@ -233,7 +234,7 @@ def _named(host: str) -> str:
 def _notes(recording: Recording, path: Path | None) -> Notes:
     """The notes on the drive, kept where the person says, beside the drive or here."""
     from drivesal.review.notes import Notes
-    from drivesal.review.notes_folder import place
+    from drivesal.review.notes_folder import notes_location
 
     drive, frames = recording.info.path, recording.info.length or 0
     name = drive.resolve().name
@@ -241,9 +242,9 @@ def _notes(recording: Recording, path: Path | None) -> Notes:
         if not path.absolute().parent.is_dir():
             raise OutputError("a folder for --notes", f"{path.parent} is none", "create it, or choose another")
         return Notes.load(path, name, frames)
-    found = place(drive)
+    found = notes_location(drive)
     if found.unwritable is not None:
-        click.echo(found.says)
+        click.echo(found.message)
     return Notes.load(found.path, name, frames, found.unwritable)
 
 
@@ -258,7 +259,7 @@ def _begin(session: Session, config: ReviewConfig) -> None:
         _warned.say_side(session.recording)
         models.append(model)
     session.begin(models, config.comparison.steering_ratio)
-    labels, answer = session.desk.labels, models[0].kind
+    labels, answer = session.explainer.labels, models[0].kind
     if labels is not None:
         click.echo(beside(labels, answer))
     for model in models:

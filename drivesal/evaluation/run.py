@@ -18,7 +18,7 @@ from drivesal.evaluation.predictions import Predictions
 from drivesal.evaluation.quick_check import better_setting
 from drivesal.evaluation.sample import ImageSample
 from drivesal.evaluation.segments import Segment, worst_segments
-from drivesal.explanation.frame_batches import batches, nothing_decoded
+from drivesal.explanation.frame_batches import batches, no_decodable_frame
 from drivesal.io.stages import Ahead
 from drivesal.recordings.labels.labelled_drives import Drive, of_one_kind
 from drivesal.types import WHOLE, Recording, Span
@@ -180,7 +180,7 @@ def predict_drive(
             if sample is not None:
                 sample.add(images, batch.seen.others, rows[-1][2], rows[-1][1])
     if not read:
-        raise nothing_decoded()
+        raise no_decodable_frame()
     if not rows:
         raise LabelError(
             f"labelled frames in the chosen span of {drive.recording.info.path}",

@@ -1,1 +1,1 @@
-"""The core: frames in, explained frames out; cases and their scale."""
+"""The core: explains frames, turns attributions into the heat of cases, and scales heat over a clip."""

@@ -1,4 +1,4 @@
-"""The core: frames in, `Explained` out. Video, image and whatever comes later share it."""
+"""The core: frames in, `Explained` out. All commands that show or test attributions use it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from drivesal.attribution.methods.integrated import EXACT
 from drivesal.attribution.registry import Attributed, Attributor, Context, Method, Reduction, method
 from drivesal.errors import DrivesalError, OptionError, nearest
 from drivesal.explanation.frame_batches import Batch, batches
-from drivesal.explanation.reference import in_words
+from drivesal.explanation.reference import describe_reference
 from drivesal.explanation.registry import choose, chosen, usual
 from drivesal.types import Explained, Frame
 
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from drivesal.types import Floats, Image
 
 PASSES = 256
-"""Most gradient or forward passes in one batch, so that a stop is heeded within a second or two."""
+"""Maximum gradient or forward passes in one batch, so that a stop takes effect within a second or two."""
 
 
 class NotFiniteError(DrivesalError):
-    """An attribution holds NaN or infinity: never a picture."""
+    """An attribution contains NaN or infinity and must not be drawn."""
 
 
 class Explainer:
-    """A model, a method and what the cases need, compiled once.
+    """A model with a method and the further attributions that the cases need, compiled once.
 
-    `mean` (h, w, 3) float32 is the clip's mean picture, the baseline "mean" of contributions, `mean_of` says
-    whose it is, and `pictures` (M, h, w, 3) uint8 are spread over the clip. Raises OptionError for a method or
-    option that does not exist, and for cases that need a sign where the map has none.
+    `mean` (h, w, 3) float32 is the clip's mean image, used for the baseline "mean" and for the case support;
+    `mean_source` describes where it comes from; `images` (M, h, w, 3) uint8 are model inputs spread over the
+    clip. Raises OptionError for an unknown method or option, and for signed cases of an unsigned map.
     """
 
     def __init__(
@@ -47,103 +47,105 @@ class Explainer:
         model: SteeringModel,
         settings: ExplainSettings,
         mean: Floats,
-        pictures: Image,
-        mean_of: str = "the mean picture that was given",
+        images: Image,
+        mean_source: str = "the given mean image",
     ) -> None:
-        self.model, self.mean_of = model, mean_of
+        self.model, self.mean_source = model, mean_source
         self.settings = settings
         self.cases = chosen(settings)
         self.method: Method = method(settings.method)
         self.options = self.method.settings(settings.options)
-        self._watch = threading.local()
-        self.context = Context(mean, pictures, settings.batch_size, settings.seed, self._tick)
+        self._progress = threading.local()
+        self.context = Context(mean, images, settings.batch_size, settings.seed, self._tick)
         self._passes = 0
         check_cases(settings)
-        self._main = self._built(model, self.method, self.options)
-        pulls = any(case.reads == "pull" for case in self.cases) and not self.method.odd
-        self._negated = self._built(model.negated, self.method, self.options) if pulls else None
+        self._main = self._build(model, self.method, self.options)
+        needs_negated = any(case.reads == "pull" for case in self.cases) and not self.method.odd
+        self._negated = self._build(model.negated, self.method, self.options) if needs_negated else None
         reads = {case.reads for case in self.cases}
-        self._gradient = self._other("gradient", {}) if "gradient" in reads else None
-        # cases are against the clip's mean whatever --baseline says: see "Cases" in docs/how-it-works.md
-        against = {"baseline": "mean", "steps": settings.options.get("steps", EXACT)}
-        self._contribution = self._other("integrated-gradients", against) if "contribution" in reads else None
+        self._gradient = self._additional("gradient", {}) if "gradient" in reads else None
+        # the case support uses the clip's mean whatever --baseline is: see "Cases" in docs/how-it-works.md
+        options = {"baseline": "mean", "steps": settings.options.get("steps", EXACT)}
+        self._contribution = (
+            self._additional("integrated-gradients", options) if "contribution" in reads else None
+        )
 
-    def _built(self, model: SteeringModel, chosen: Method, options: Mapping[str, Any]) -> Attributor:
+    def _build(self, model: SteeringModel, chosen: Method, options: Mapping[str, Any]) -> Attributor:
         self._passes += chosen.passes_of(options, self.model.preprocess.size, model)
         return chosen.build(model, self.context, **options)
 
-    def _other(self, name: str, options: Mapping[str, Any]) -> Attributor:
-        """The attributor of another method; the main one where it is the same."""
-        wanted = method(name)
-        settings = wanted.settings(options)
+    def _additional(self, name: str, options: Mapping[str, Any]) -> Attributor:
+        """The attributor of a further method; the main one if method and options are the same."""
+        additional = method(name)
+        settings = additional.settings(options)
         if self.method.name == name and self.options == settings:
             return self._main
-        return self._built(self.model, wanted, settings)
+        return self._build(self.model, additional, settings)
 
     @property
     def reference(self) -> str | None:
-        """What the method measures against, or hides the picture with, in words; None where it does neither."""
-        return in_words(self.method, self.options, self.mean_of, len(self.context.pictures))
+        """Description of the method's baseline or fill; None if it has neither."""
+        return describe_reference(self.method, self.options, self.mean_source, len(self.context.pictures))
 
     @property
     def contribution_reference(self) -> str | None:
-        """What the contributions that cases read are measured against, in words; None where none reads them."""
-        return None if self._contribution is None else self.mean_of
+        """Description of the baseline of the contributions that cases read; None if no case reads them."""
+        return None if self._contribution is None else self.mean_source
 
     @property
     def passes(self) -> int:
-        """How many gradient or forward passes a frame takes."""
+        """Gradient or forward passes per frame."""
         return self._passes
 
     @property
     def limit(self) -> int:
-        """Frames in one batch."""
+        """Maximum number of frames in one batch."""
         return min(self.context.batch, max(1, PASSES // self._passes))
 
     @contextlib.contextmanager
-    def watched(self, frames: int, tick: Callable[[float], object]) -> Iterator[None]:
-        """While so many frames are explained inside the block, `tick` is told the share done, 0..1.
+    def reporting_progress(self, frames: int, tick: Callable[[float], object]) -> Iterator[None]:
+        """Call `tick` with the share done, 0..1, while the block explains `frames` frames.
 
-        It is told between calls of the network, by methods of many passes, and may raise to end them. What
-        other threads explain meanwhile is not watched.
+        Methods of many passes call it between calls of the network; it may raise to stop them. Only this
+        thread's work is reported.
         """
         done = 0
 
-        def told(passes: int) -> None:
+        def report(passes: int) -> None:
             nonlocal done
             tick(min(done / (frames * self._passes), 1.0))
             done += passes
 
-        self._watch.told = told
+        self._progress.report = report
         try:
             yield
         finally:
-            del self._watch.told
+            del self._progress.report
 
     def _tick(self, passes: int) -> None:
-        told: Callable[[int], None] | None = getattr(self._watch, "told", None)
-        if told is not None:
-            told(passes)
+        report: Callable[[int], None] | None = getattr(self._progress, "report", None)
+        if report is not None:
+            report(passes)
 
     def explain(self, frames: Iterable[Frame]) -> Iterator[Explained]:
-        """The frames explained, in order. Raises NotFiniteError that names frame and method."""
+        """Explain the frames in order. Raises NotFiniteError with the frame and the method."""
         for batch in batches(frames, self.model, self.limit):
             yield from self.explain_batch(batch)
 
     def explain_batch(self, batch: Batch) -> list[Explained]:
-        """One batch explained: one call for each map that the cases need."""
+        """Explain one batch, with one call for each map that the cases need."""
         main = self._main(batch.seen)
         negated = self._negated(batch.seen) if self._negated else None
         gradient = self._run(self._gradient, batch, main)
         contribution = self._run(self._contribution, batch, main)
         self._check(batch, main, negated, gradient, contribution)
-        measured = contribution or (main if main.baseline_scores is not None else None)
+        with_baseline = contribution or (main if main.baseline_scores is not None else None)
         reduce = self.settings.reduce
         push, pull = main.reduced(reduce), negated.reduced(reduce) if negated else None
         angles = main.scores
         if not self.model.explains_its_answer:
             angles = self.model.predict(batch.seen.pictures, batch.seen.others)
-        sided = self.model.kind.sided  # a number that is no angle is not compared with labels
+        sided = self.model.kind.sided  # an output that is not an angle is not compared with labels
         return [
             Explained(
                 frame=frame if sided else dataclasses.replace(frame, steering=None),
@@ -156,8 +158,8 @@ class Explainer:
                 pull=None if pull is None else pull[i],
                 gradient=gradient.summed[i] if gradient else None,
                 contribution=contribution.summed[i] if contribution else None,
-                baseline_score=_item(measured.baseline_scores if measured else None, i),
-                completeness_error=_item(measured.completeness_errors if measured else None, i),
+                baseline_score=_item(with_baseline.baseline_scores if with_baseline else None, i),
+                completeness_error=_item(with_baseline.completeness_errors if with_baseline else None, i),
             )
             for i, frame in enumerate(batch.frames)
         ]
@@ -167,16 +169,16 @@ class Explainer:
             return None
         return main if attributor is self._main else attributor(batch.seen)
 
-    def _check(self, batch: Batch, *all_of: Attributed | None) -> None:
-        for one in all_of:
-            if one is None:
+    def _check(self, batch: Batch, *results: Attributed | None) -> None:
+        for result in results:
+            if result is None:
                 continue
-            # a sum is NaN or infinite where any of its terms is, and costs a tenth of looking at each
+            # a sum is NaN or infinite if any of its terms is, and costs a tenth of testing each
             if math.isfinite(
-                cv2.sumElems(one.summed.reshape(len(one.scores), -1))[0] + float(one.scores.sum())
+                cv2.sumElems(result.summed.reshape(len(result.scores), -1))[0] + float(result.scores.sum())
             ):
                 continue
-            finite = np.isfinite(one.raw).all(axis=(1, 2, 3)) & np.isfinite(one.scores)
+            finite = np.isfinite(result.raw).all(axis=(1, 2, 3)) & np.isfinite(result.scores)
             if finite.all():
                 continue
             frame = batch.frames[int(np.argmin(finite))]
@@ -188,34 +190,35 @@ class Explainer:
 
 
 def with_cases(settings: ExplainSettings, layout: Layout = "grid") -> ExplainSettings:
-    """The settings with the method's own name and, where no cases are named, the usual ones of the layout.
+    """The settings with the method's canonical name and, if no cases are named, the layout's default cases.
 
-    Raises OptionError for a method, option or case that does not exist or does not go with the others.
+    Raises OptionError for an unknown method, option or case, or a combination that is not valid.
     """
-    asked = method(settings.method)
-    asked.settings(settings.options)
-    names = (
-        usual(asked.signed and settings.reduce == "sum", layout) if settings.cases is None else settings.cases
-    )
+    selected = method(settings.method)
+    selected.settings(settings.options)
+    signed = selected.signed and settings.reduce == "sum"
+    names = usual(signed, layout) if settings.cases is None else settings.cases
     cases = tuple(case.name for case in choose(names, settings.maintain))
-    settings = settings.but(method=asked.name, cases=cases)
+    settings = settings.but(method=selected.name, cases=cases)
     check_cases(settings)
     return settings
 
 
 def check_cases(settings: ExplainSettings) -> None:
-    """Raises OptionError where a case needs a sign that the method, or the reduction, does not give."""
-    asked = method(settings.method)
+    """Raises OptionError if a case needs a sign that the method or the reduction does not provide."""
+    selected = method(settings.method)
     known = get_args(Reduction)
     if settings.reduce not in known:
         do = nearest(str(settings.reduce), known, "choose one of them")
         raise OptionError(f"reduce among {', '.join(known)}", f"it is {settings.reduce!r}", do)
     signed = [case.name for case in chosen(settings) if case.signed]
-    if signed and not (asked.signed and settings.reduce == "sum"):
-        why = f"--reduce {settings.reduce} takes the sign away" if asked.signed else f"{asked.name} is unsigned"
+    if signed and not (selected.signed and settings.reduce == "sum"):
+        reason = f"{selected.name} is unsigned"
+        if selected.signed:
+            reason = f"--reduce {settings.reduce} removes the sign"
         raise OptionError(
-            f"a map whose sign says which way, for {' and '.join(signed)}",
-            why,
+            f"a signed map for {' and '.join(signed)}",
+            reason,
             f"use --cases {','.join(usual(False))}, or choose a signed method, see `drivesal methods`",
         )
 

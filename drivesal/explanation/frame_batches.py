@@ -1,4 +1,4 @@
-"""Frames in batches, with what the model is given of them."""
+"""Frames in batches, with the model's inputs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from drivesal.model.steering_model import SteeringModel
 
 BATCH_BYTES = 16 * 2**20
-"""Most bytes of full-sized frames in one batch: several batches are under way at once."""
+"""Maximum bytes of full-sized frames in one batch; several batches are in flight at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Frames with what the model is given of them."""
+    """Frames and the model's inputs for them."""
 
     frames: list[Frame]
     seen: Seen
@@ -31,30 +31,30 @@ class Batch:
 
 def batches(frames: Iterable[Frame], model: SteeringModel, limit: int = BATCH) -> Iterator[Batch]:
     """Frames grouped up to `limit` and BATCH_BYTES, cropped and resized for the model."""
-    waiting: list[Frame] = []
+    pending: list[Frame] = []
     for frame in frames:
-        waiting.append(frame)
-        if len(waiting) >= limit or (len(waiting) + 1) * frame.image.nbytes > BATCH_BYTES:
-            yield _batch(waiting, model)
-            waiting = []
-    if waiting:
-        yield _batch(waiting, model)
+        pending.append(frame)
+        if len(pending) >= limit or (len(pending) + 1) * frame.image.nbytes > BATCH_BYTES:
+            yield _batch(pending, model)
+            pending = []
+    if pending:
+        yield _batch(pending, model)
 
 
 def _batch(frames: list[Frame], model: SteeringModel) -> Batch:
-    images = [dataclasses.replace(frame, image=model.prepare(frame.image)) for frame in frames]
-    return Batch(frames, prepared(images, model).seen)
+    prepared = [dataclasses.replace(frame, image=model.prepare(frame.image)) for frame in frames]
+    return Batch(frames, batch_of_prepared(prepared, model).seen)
 
 
-def prepared(frames: Sequence[Frame], model: SteeringModel) -> Batch:
-    """A batch of frames whose images are the model's pictures already."""
-    pictures = np.stack([frame.image for frame in frames])
+def batch_of_prepared(frames: Sequence[Frame], model: SteeringModel) -> Batch:
+    """A batch of frames whose images are already cropped and resized for the model."""
+    images = np.stack([frame.image for frame in frames])
     indices = np.array([frame.index for frame in frames], np.int64)
-    return Batch(list(frames), Seen(pictures, indices, model.others_of(frames)))
+    return Batch(list(frames), Seen(images, indices, model.others_of(frames)))
 
 
-def nothing_decoded() -> InputError:
-    """What is said where a range has no frame that can be decoded."""
+def no_decodable_frame() -> InputError:
+    """The error for a range in which no frame can be decoded."""
     return InputError(
         "a range with a frame that can be decoded", "none of it can be", "choose another range or file"
     )

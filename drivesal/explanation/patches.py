@@ -1,4 +1,4 @@
-"""Measures over patches of the model's image, from which cases make heat."""
+"""Patch-wise measures of the model input and its gradient, for the heat of cases."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ if TYPE_CHECKING:
     from drivesal.types import ClipStatistics, Explained, Floats, Image
 
 PATCH = 5
-"""Side [model px] of the patch over which means are taken; stride-2 checkerboards average out."""
+"""Side of the patch [model px] for means; checkerboards of stride-2 convolutions average out."""
 
 
 def patch_mean(values: Floats) -> Floats:
-    """(h, w) float32 to its mean over PATCH × PATCH neighbours."""
+    """Mean of (h, w) float32 over PATCH × PATCH neighbours."""
     import cv2
 
     return cv2.blur(values, (PATCH, PATCH))  # type: ignore[no-any-return]
 
 
 def patch_sensitivity(gradient: Floats) -> Floats:
-    """(h, w) patch mean of |gradient| (h, w), in the angle's unit per 1/255."""
+    """Patch mean (h, w) of |gradient| (h, w), in the angle's unit per 1/255."""
     import numpy as np
 
     return patch_mean(np.abs(gradient))
 
 
 def local_contrast(image: Image) -> Floats:
-    """(h, w) float32: standard deviation of the brightness [0..255] over each patch of (h, w, 3) uint8 RGB."""
+    """Standard deviation (h, w) float32 of brightness [0..255] over each patch of (h, w, 3) uint8 RGB."""
     import cv2
     import numpy as np
 
@@ -37,15 +37,18 @@ def local_contrast(image: Image) -> Floats:
 
 
 def insensitivity(explained: Explained, clip: ClipStatistics) -> Floats:
-    """(h, w) in 0..1: ε / (g + ε), g the patch-mean |gradient|, ε its median over the clip; 0 out of reach."""
+    """ε / (g + ε), (h, w) in 0..1: g the patch-mean |gradient|, ε its median over the clip.
+
+    0 at pixels that the network does not see on any frame (`clip.reach`).
+    """
     import numpy as np
 
     assert explained.gradient is not None
     if clip.sensitivity <= 0:
-        calm = np.ones(explained.gradient.shape, np.float32)
+        result = np.ones(explained.gradient.shape, np.float32)
     else:
         epsilon = np.float32(clip.sensitivity)
-        calm = epsilon / (patch_sensitivity(explained.gradient) + epsilon)
+        result = epsilon / (patch_sensitivity(explained.gradient) + epsilon)
     if clip.reach is not None:
-        calm *= clip.reach
-    return calm
+        result *= clip.reach
+    return result

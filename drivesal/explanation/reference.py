@@ -1,4 +1,4 @@
-"""What contributions are measured against, and what hides a part of a picture."""
+"""The baseline of contributions, and the fill of methods that occlude: choosing, checking and describing it."""
 
 from __future__ import annotations
 
@@ -17,70 +17,83 @@ if TYPE_CHECKING:
     from drivesal.types import Floats, Image
 
 
-def mean_picture(model: SteeringModel, pictures: Image, settings: ExplainSettings) -> tuple[Floats, str]:
-    """The mean (h, w, 3) float32 of a clip's pictures (N, h, w, 3), for one alone the card's; and whose it is.
+def mean_image(model: SteeringModel, images: Image, settings: ExplainSettings) -> tuple[Floats, str]:
+    """Mean (h, w, 3) float32 of a clip's model inputs (N, h, w, 3), and a description of its source.
 
-    One picture that needs no mean is its own. Raises OptionError where one is needed and there is none.
+    A single image takes the mean from the model's card or, if the settings need no mean, the image itself.
+    Raises OptionError if they need one and the card has none.
     """
     import numpy as np
 
-    if len(pictures) > 1:
-        mean = np.asarray(pictures.mean(axis=0, dtype=np.float64), np.float32)
-        return mean, f"the mean of {len(pictures)} frames of the clip"
-    known = model.card.mean()
-    if known is not None:
-        return np.asarray(known, np.float32), "the mean picture in the model's card"
+    if len(images) > 1:
+        mean = np.asarray(images.mean(axis=0, dtype=np.float64), np.float32)
+        return mean, f"the mean of {len(images)} frames of the clip"
+    card_mean = model.card.mean()
+    if card_mean is not None:
+        return np.asarray(card_mean, np.float32), "the mean image in the model's card"
     if _needs_mean(settings):
         raise OptionError(
-            "a mean picture to measure against: a clip's, or the one in a model's card",
-            f"one picture came, and {model.name} has no card with one",
-            _ways_without(settings),
+            "a mean image for the baseline, from a clip or from the model's card",
+            f"there is only one image, and {model.name} has no card with a mean image",
+            _alternatives_to_mean(settings),
         )
-    return np.asarray(pictures[0], np.float32), "the picture itself"
+    return np.asarray(images[0], np.float32), "the image itself"
 
 
-def answerable(model: SteeringModel, settings: ExplainSettings) -> tuple[ExplainSettings, str | None]:
-    """What can be asked of one picture alone: where the mean that a method measures against is nowhere, and was
-    not asked for, the picture blurred takes its place; and the sentence that says so, None where it does not.
+def with_available_baseline(
+    model: SteeringModel, settings: ExplainSettings
+) -> tuple[ExplainSettings, str | None]:
+    """Settings for a single image, with the blurred image as baseline or fill if no mean image is available.
+
+    Only a default is replaced, never an option that the user set. The second value is a sentence that states
+    the replacement, None if nothing was replaced.
     """
     if model.card.mean() is not None:
         return settings, None
-    own = method(settings.method).settings(settings.options)
-    names = [name for name in ("baseline", "fill") if own.get(name) == "mean" and name not in settings.options]
+    options = method(settings.method).settings(settings.options)
+    names = [
+        name for name in ("baseline", "fill") if options.get(name) == "mean" and name not in settings.options
+    ]
     if not names:
         return settings, None
     flag = Option.flag_of(names[0])
-    why = f"one picture alone, and {model.name} has no card with a mean picture"
-    told = f"{why}: {settings.method} takes the picture blurred"
     changed = settings.but(options={**settings.options, names[0]: "blur"})
-    return changed, f"{told}; {flag} says otherwise"
+    return changed, (
+        f"there is only one image, and {model.name} has no card with a mean image: "
+        f"{settings.method} uses the blurred image; {flag} changes that"
+    )
 
 
-def in_words(method: Method, options: Mapping[str, Any], mean_of: str, pictures: int) -> str | None:
-    """What the method measures against or hides with, None for neither; `pictures` counts those of the clip."""
+def describe_reference(
+    method: Method, options: Mapping[str, Any], mean_source: str, image_count: int
+) -> str | None:
+    """Description of the method's baseline or fill, None if it has neither.
+
+    `image_count` is the number of the clip's images that the method can draw baselines from.
+    """
     if method.draws:
-        return f"{pictures} frames of the clip" if pictures > 1 else mean_of
+        return f"{image_count} frames of the clip" if image_count > 1 else mean_source
     chosen = options.get("baseline", options.get("fill"))
-    words = {"mean": mean_of, "black": "black", "blur": "the picture blurred"}
-    return None if chosen is None else words.get(chosen, f"the picture {Path(str(chosen)).name}")
+    descriptions = {"mean": mean_source, "black": "black", "blur": "the blurred image"}
+    return None if chosen is None else descriptions.get(chosen, f"the image {Path(str(chosen)).name}")
 
 
 def _needs_mean(settings: ExplainSettings) -> bool:
-    asked = method(settings.method)
-    own = asked.settings(settings.options)
-    needs = asked.draws or "mean" in (own.get("baseline"), own.get("fill"))
+    selected = method(settings.method)
+    options = selected.settings(settings.options)
+    needs = selected.draws or "mean" in (options.get("baseline"), options.get("fill"))
     return needs or any(contributors(chosen(settings)))
 
 
-def _ways_without(settings: ExplainSettings) -> str:
-    """What a person can do where there is no mean picture."""
-    asked = method(settings.method)
-    ways = []
-    if asked.draws:
-        ways.append("use --method integrated-gradients --baseline blur")
-    for option in asked.options:
-        if option.name in ("baseline", "fill") and asked.settings(settings.options)[option.name] == "mean":
-            ways.append(f"choose {option.flag_of(option.name)} blur or {option.flag_of(option.name)} black")
+def _alternatives_to_mean(settings: ExplainSettings) -> str:
+    """The changes that make a mean image unnecessary, as an instruction to the user."""
+    selected = method(settings.method)
+    changes = []
+    if selected.draws:
+        changes.append("use --method integrated-gradients --baseline blur")
+    for option in selected.options:
+        if option.name in ("baseline", "fill") and selected.settings(settings.options)[option.name] == "mean":
+            changes.append(f"choose {option.flag_of(option.name)} blur or {option.flag_of(option.name)} black")
     if names := contributors(chosen(settings)):
-        ways.append(f"leave the {'case' if len(names) == 1 else 'cases'} {' and '.join(names)} out")
-    return f"give its drive, as in `drivesal image run.mp4 --at 1:13`, or {' and '.join(ways)}"
+        changes.append(f"leave the {'case' if len(names) == 1 else 'cases'} {' and '.join(names)} out")
+    return f"pass the whole drive, as in `drivesal image run.mp4 --at 1:13`, or {' and '.join(changes)}"

@@ -1,7 +1,7 @@
-"""The table of cases: what increases the answer, what decreases it, what it ignores, what holds it.
+"""The registry of cases: increase, decrease, maintain, support and others.
 
-A case turns one frame's `Explained` into heat, (h, w) float32 ≥ 0, unsmoothed and unscaled. "Increase" is
-always to the left, because inside drivesal left is positive. Everything that lists cases reads this table.
+A case turns one frame's `Explained` into heat, (h, w) float32 ≥ 0, unsmoothed and unscaled. "Increase" always
+means to the left, because left is positive inside drivesal. Everything that lists cases reads this registry.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ Shown = Literal["signed", "unsigned", "named"]
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A case's line on the review's timeline, its total heat over time.
+    """A case's line on the review timeline: its total heat over time.
 
-    `light` and `dark` are its colours in the page's two themes; a line of a higher `order` is drawn over the
-    others; without `usual` it is shown only when its box is ticked.
+    `light` and `dark` are its colours in the page's two themes. Lines are drawn by ascending `order`. If
+    `usual` is False, the line is hidden until its box is ticked.
     """
 
     light: Colour
@@ -41,18 +41,21 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A case as it declares itself.
+    """The declaration of a case.
 
-    `reads`: the map of `Explained` that it needs, which decides what is computed ("push" and "pull" need a
-    sign, "map" does not); `scale`: cases with the same word share one scale; `colour` of its heat;
-    `order` among the cases; `meaning` by the kind of the method's unit, with "" for every other kind, names in
-    braces standing for where it pushes; `side` the way it pushes an angle, "" for neither; `relative`: what
-    its heat is where that has no unit, else "".
-
-    `shown`: the maps of which it is shown where no cases are named, those with a sign or those without;
-    "named": only where it is named, because it costs passes of its own. `alone`: it is not shown on one image
-    together with others unless it is named. `lane`: its line on the review's timeline; `key`: its key on the
-    review page. `variants`: what else it can show, by the values of the setting of its name.
+    - `reads`: the map of `Explained` that it needs, which decides what is computed. "push" and "pull" need a
+      signed map, "map" does not.
+    - `scale`: cases with the same value share one scale.
+    - `colour` of its heat; `order` among the cases.
+    - `meaning`: what bright pixels mean, by the kind of the method's unit, "" for all other kinds. `{more}`,
+      `{to}` and `{side}` are replaced by a direction.
+    - `side`: the direction in which it pushes an angle, "" for neither.
+    - `relative`: what its heat measures if it has no unit, else "".
+    - `shown`: shown by default for signed or for unsigned maps; "named": only on request, because it costs
+      passes of its own.
+    - `alone`: not drawn over an image together with other cases unless requested.
+    - `lane`: its line on the review timeline; `key`: its key on the review page.
+    - `variants`: its alternatives, by the values of the setting that has the case's name.
     """
 
     name: str
@@ -72,19 +75,19 @@ class Case:
 
     def __post_init__(self) -> None:
         if self.lane is not None and self.shown == "named":
-            raise ValueError(f"the case {self.name} is shown only where it is named: the timeline never is")
+            raise ValueError(f"the case {self.name} is shown on request only and cannot have a timeline lane")
 
     @property
     def signed(self) -> bool:
-        """Whether it needs a map with a sign."""
+        """Whether it needs a signed map."""
         return self.reads in ("push", "pull")
 
     def title(self, sided: bool) -> str:
-        """The case with its side where the score is an angle: "increase (left)"."""
+        """The case's name, with its side if the score is an angle: "increase (left)"."""
         return f"{self.name} ({self.side})" if sided and self.side else self.name
 
     def means(self, kind: str, sided: bool) -> str:
-        """What bright means under a method of this unit kind, for an angle or for another score."""
+        """What bright pixels mean for a method of this kind of unit, for an angle or another score."""
         meaning = self.meaning.get(kind, self.meaning[""])
         if sided:
             return meaning.format(more=f"more {self.side}", to=self.side, side=self.side)
@@ -94,14 +97,14 @@ class Case:
         )
 
     def kind(self, of_method: Kind) -> Kind:
-        """The kind of unit that its heat has under a method of this kind."""
+        """The kind of unit of its heat for a method of this kind."""
         if self.relative:
             return "relative"
         own: dict[str, Kind] = {"gradient": "sensitivity", "contribution": "contribution"}
         return own.get(self.reads, of_method)
 
     def exists(self, signed: bool) -> bool:
-        """Whether maps with a sign, or those without, have this case."""
+        """Whether signed, or unsigned, maps have this case."""
         return signed or not (self.signed or self.shown == "signed")
 
 
@@ -109,12 +112,12 @@ _cases: dict[str, Case] = {}
 
 
 def register(case: Case) -> None:
-    """Adds a case to the table."""
+    """Add a case to the registry."""
     _cases[case.name] = case
 
 
 def cases() -> dict[str, Case]:
-    """All cases by name, in their order."""
+    """All cases by name, in order."""
     package = importlib.import_module("drivesal.explanation.cases")
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
@@ -122,29 +125,28 @@ def cases() -> dict[str, Case]:
 
 
 def usual(signed: bool, layout: Layout = "grid") -> tuple[str, ...]:
-    """The cases that are shown of a map with or without a sign where none are named."""
+    """The cases that are shown by default for signed or unsigned maps."""
     kind, together = "signed" if signed else "unsigned", layout == "single"
     return tuple(one.name for one in cases().values() if one.shown == kind and not (together and one.alone))
 
 
-def without_asking(signed: bool) -> tuple[str, ...]:
-    """The cases of a map with or without a sign, but for those that have to be named."""
-    known = [one for one in cases().values() if one.shown != "named" and one.exists(signed)]
-    return tuple(one.name for one in known)
+def standard_cases(signed: bool) -> tuple[str, ...]:
+    """All cases of signed or unsigned maps except those that are shown on request only."""
+    return tuple(case.name for case in cases().values() if case.shown != "named" and case.exists(signed))
 
 
 def chosen(settings: ExplainSettings) -> tuple[Case, ...]:
-    """The cases that the settings name; none where they name none. Raises OptionError."""
+    """The cases named in the settings, possibly none. Raises OptionError."""
     return choose(settings.cases, settings.maintain) if settings.cases else ()
 
 
 def contributors(of: Iterable[Case]) -> list[str]:
-    """The names of those cases that read contributions against the clip's mean."""
+    """The names of the cases that read contributions relative to the clip's mean."""
     return [case.name for case in of if case.reads == "contribution"]
 
 
 def choose(names: Iterable[str], maintain: str = "product") -> tuple[Case, ...]:
-    """The cases of these names, each once, maintain as the variant of this name.
+    """The cases of these names without duplicates; `maintain` names the variant of that case.
 
     Raises OptionError with the valid names and the nearest one.
     """

@@ -1,4 +1,4 @@
-"""Heat to 0..1 on one scale for a whole clip, so that heat does not flicker and strength can be compared."""
+"""Scales heat to 0..1 with one scale for a whole clip: no flicker, and strengths can be compared."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from drivesal.types import Floats
 
 PERCENTILE = 99.5
-"""The share of a usual frame's pixels [%] that stay below full heat."""
+"""Percentile of a typical frame's heat that is drawn at full strength [%]."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The heat that is drawn as full strength, by case, with its unit, or in words what it is without one.
+    """The heat that is drawn at full strength, by case, with its unit or, without one, a description.
 
-    A scale is a value: it is written into the facts and can be given to another run.
+    A scale is a value: it is written to the facts and can be reused in another run.
     """
 
     full: Mapping[str, float]
     unit: Mapping[str, str]
 
     def apply(self, case: str, heat: Floats) -> Floats:
-        """(h, w) heat to (h, w) float32 in 0..1. All zero where the scale is 0 (nothing was ever hot)."""
+        """Heat (h, w) scaled to float32 in 0..1; all zero if the scale is 0 (no frame had heat)."""
         import cv2
 
         full = self.full[case]
@@ -36,14 +36,14 @@ class Scale:
         return cv2.min(heat * (1.0 / full), 1.0)  # type: ignore[no-any-return]
 
     def as_json(self) -> dict[str, Any]:
-        """{case: {"full": number, "unit": text}}, the "scale" of the facts."""
+        """The "scale" of the facts: {case: {"full": number, "unit": text}}."""
         return {case: {"full": full, "unit": self.unit[case]} for case, full in self.full.items()}
 
     @classmethod
     def from_json(cls, facts: Any, units: Mapping[str, str]) -> Scale:
-        """The scale out of a run's facts, for the cases and units of this run. Raises OptionError."""
+        """The scale from a run's facts, for the cases and units of this run. Raises OptionError."""
         expected = f"facts with a scale for {', '.join(units)}"
-        remedy = "give the .json of a run with the same cases, method and unit"
+        remedy = "use the .json of a run with the same cases, method and unit"
         entries = facts.get("scale") if isinstance(facts, dict) else None
         if not isinstance(entries, dict):
             raise OptionError(expected, "the file has no scale", remedy)
@@ -61,10 +61,10 @@ class Scale:
 
 
 def fit(groups: Mapping[str, tuple[str, Iterable[Floats]]], units: Mapping[str, str]) -> Scale:
-    """One scale: the PERCENTILE of the usual frame, jointly for the cases of a group.
+    """Fit one scale: the PERCENTILE of a typical frame, jointly for the cases of a group.
 
-    `groups` maps a case to (its group, its heats (h, w), one a frame). The usual frame is the median of those
-    that are hot at all: a few frames that the network is many times as sensitive in would hide all others.
+    `groups` maps a case to (its group, its heat (h, w) for each frame). The level is the median over the frames
+    that have any heat: otherwise a few frames to which the network is far more sensitive would hide all others.
     """
     import numpy as np
 
@@ -73,14 +73,14 @@ def fit(groups: Mapping[str, tuple[str, Iterable[Floats]]], units: Mapping[str, 
         pooled.setdefault(group, []).append(list(heats))
     levels = {}
     for group, cases in pooled.items():
-        found = [_level(np.stack(frame)) for frame in zip(*cases, strict=True)]
-        hot = [level for level in found if level > 0]
+        all_levels = [_level(np.stack(frame)) for frame in zip(*cases, strict=True)]
+        hot = [level for level in all_levels if level > 0]
         levels[group] = float(np.median(hot)) if hot else 0.0
     return Scale({case: levels[group] for case, (group, _) in groups.items()}, dict(units))
 
 
 def _level(heats: Floats) -> float:
-    """PERCENTILE of the heats; of those that are hot at all where hardly a pixel is."""
+    """PERCENTILE of the heats; of the nonzero ones alone if the percentile of all is 0."""
     import numpy as np
 
     level = float(np.percentile(heats, PERCENTILE))
@@ -90,7 +90,10 @@ def _level(heats: Floats) -> float:
 
 
 def smooth(heat: Floats, sigma: float) -> Floats:
-    """Gaussian blur of (h, w) heat by `sigma` model pixels; 0 leaves it. Stride-2 checkerboards need 2."""
+    """Gaussian blur of heat (h, w), `sigma` in model pixels; 0 for none.
+
+    2 removes the checkerboards of stride-2 convolutions.
+    """
     import cv2
 
     if sigma <= 0:

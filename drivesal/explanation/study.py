@@ -1,4 +1,4 @@
-"""The study of a clip: frames spread over it, explained beforehand, for its mean image and its statistics."""
+"""The study of a clip: a probe of frames spread over it, explained in advance for mean image and statistics."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drivesal.explanation.explainer import Explainer
-from drivesal.explanation.frame_batches import nothing_decoded, prepared
+from drivesal.explanation.frame_batches import batch_of_prepared, no_decodable_frame
 from drivesal.explanation.patches import patch_sensitivity
-from drivesal.explanation.reference import mean_picture
+from drivesal.explanation.reference import mean_image
 from drivesal.types import WHOLE, ClipStatistics, Explained, Frame, Recording, Span
 
 if TYPE_CHECKING:
@@ -21,39 +21,39 @@ if TYPE_CHECKING:
     from drivesal.types import Floats
 
 PROBE = 64
-"""Frames looked at beforehand for the clip's mean picture, sensitivity and scale; fewer of a large network."""
+"""Frames in the probe for the clip's mean image, sensitivity and scale; fewer for a large network."""
 LEAST_PROBE = 8
 PROBE_PASSES = 4096
-"""Most passes of a costly method for the probe, though LEAST_PROBE frames are explained whatever they cost."""
+"""Maximum passes for the probe of an expensive method; LEAST_PROBE frames are explained at any cost."""
 PROBE_BYTES = 128 * 2**20
 PROBE_PIXEL = 40
-"""Bytes that a probe keeps for a model pixel: picture, map, sums, heats."""
+"""Bytes that the probe keeps per model pixel: image, map, sums, heats."""
 
 
 @dataclass(frozen=True, slots=True)
-class Spend:
-    """How much a probe may cost: `passes` in all, though at least `least` frames are explained."""
+class ProbeBudget:
+    """Maximum cost of a probe: `passes` in total, but at least `least` frames."""
 
     passes: int
     least: int
 
     def choose(self, frames: Sequence[Frame], passes: int) -> list[Frame]:
-        """As many of the frames as may be explained at so many passes each, spread evenly in time."""
+        """The frames that the budget covers at `passes` per frame, spread evenly in time."""
         count = max(self.passes // passes, self.least)
         if count >= len(frames):
             return list(frames)
         ordered = sorted(frames, key=lambda frame: frame.time_s)
         times = np.array([frame.time_s for frame in ordered])
-        # in the middle of as many equal parts: neither the first nor the last frame stands for many
-        wanted = times[0] + (times[-1] - times[0]) * (np.arange(count) + 0.5) / count
-        return [ordered[place] for place in dict.fromkeys(np.abs(times - wanted[:, None]).argmin(axis=1))]
+        # the centers of `count` equal intervals: the first and the last frame represent no more than the others
+        targets = times[0] + (times[-1] - times[0]) * (np.arange(count) + 0.5) / count
+        return [ordered[i] for i in dict.fromkeys(np.abs(times - targets[:, None]).argmin(axis=1))]
 
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What a probe of a recording found: the clip's statistics and the probe's frames explained.
+    """The result of a probe: the clip's statistics, an explainer, and the explained frames of the probe.
 
-    `frames` are all of the probe's, their images the model's pictures; of a costly method fewer are explained.
+    `frames` are all frames of the probe with the model input as image; an expensive method explains fewer.
     """
 
     clip: ClipStatistics
@@ -68,13 +68,10 @@ def study(
     settings: ExplainSettings,
     span: Span = WHOLE,
     tick: Callable[[float, int], object] = lambda share, frames: None,
-    spend: Spend | None = None,
-    watch: Callable[[list[Frame]], object] = lambda whole: None,
+    spend: ProbeBudget | None = None,
+    watch: Callable[[list[Frame]], object] = lambda frames: None,
 ) -> Study:
-    """Looks at PROBE frames of the recording and makes the explainer for the rest; see `study_of`.
-
-    `watch` is given each of them as it was read.
-    """
+    """Study a probe of the recording's frames; see `study_of`. `watch` gets each frame as it was read."""
     frames = []
     for frame in recording.sample(probe_size(model), span):
         watch([frame])
@@ -83,7 +80,7 @@ def study(
 
 
 def probe_size(model: SteeringModel) -> int:
-    """How many frames a probe for this model takes."""
+    """Number of frames in a probe for this model."""
     height, width = model.preprocess.size
     return max(min(PROBE, PROBE_BYTES // (height * width * PROBE_PIXEL)), LEAST_PROBE)
 
@@ -93,26 +90,26 @@ def study_of(
     model: SteeringModel,
     settings: ExplainSettings,
     tick: Callable[[float, int], object] = lambda share, frames: None,
-    spend: Spend | None = None,
+    spend: ProbeBudget | None = None,
 ) -> Study:
-    """What a probe tells, of frames whose images are the model's pictures already.
+    """Study frames whose images are already cropped and resized for the model.
 
-    The mean picture is theirs; for one picture alone it is the card's. Of a costly method fewer of the frames
-    are explained, with a `spend` those that it chooses. `tick` is told the share done of how many frames and
-    may raise to end it. Raises InputError without frames, OptionError where a mean picture is needed and
-    neither is there.
+    The mean image is theirs, or the card's if there is only one frame. An expensive method explains only some
+    of the frames: those that `spend` chooses, by default every nth. `tick` gets the share done and the number
+    of frames, and may raise to stop. Raises InputError without frames, OptionError if a mean image is needed
+    and not available.
     """
     if not frames:
-        raise nothing_decoded()
-    pictures = np.stack([frame.image for frame in frames])
-    mean, mean_of = mean_picture(model, pictures, settings)
-    explainer = Explainer(model, settings, mean, pictures, mean_of)
+        raise no_decodable_frame()
+    images = np.stack([frame.image for frame in frames])
+    mean, mean_source = mean_image(model, images, settings)
+    explainer = Explainer(model, settings, mean, images, mean_source)
     every = -(-len(frames) // max(PROBE_PASSES // explainer.passes, LEAST_PROBE))
     chosen = frames[::every] if spend is None else spend.choose(frames, explainer.passes)
     probe = []
-    with explainer.watched(len(chosen), lambda share: tick(share, len(chosen))):
-        for at in range(0, len(chosen), explainer.limit):
-            probe += explainer.explain_batch(prepared(chosen[at : at + explainer.limit], model))
+    with explainer.reporting_progress(len(chosen), lambda share: tick(share, len(chosen))):
+        for start in range(0, len(chosen), explainer.limit):
+            probe += explainer.explain_batch(batch_of_prepared(chosen[start : start + explainer.limit], model))
     return Study(_statistics(mean, probe), explainer, probe, list(frames))
 
 

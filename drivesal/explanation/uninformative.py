@@ -1,4 +1,4 @@
-"""Maps that say nothing about a frame: the same on every frame, empty, or faded behind a saturated head."""
+"""Detects maps without information on a frame: the same on every frame, empty, or faded by a saturated head."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from drivesal.types import Explained, Floats
 
 SAME = 0.999
-"""Correlation from which on the signed maps of two frames are one map."""
+"""Minimum correlation at which the signed maps of two frames count as the same."""
 DIFFERENT = 4.0
-"""Mean difference [0..255] from which on two pictures show something else; while a car stands, none does."""
+"""Minimum mean difference [0..255] at which two images count as different; frames of a standing car do not."""
 ROUNDING = 1e-6
-"""The share of the score below which the effect of a whole map is rounding to float32."""
+"""Share of the score below which the effect of a whole map is float32 rounding error."""
 SATURATED = 0.374
-"""tanh(z) / z at 0.99: a fiftieth of the slope is left there."""
+"""tanh(z) / z where tanh(z) = 0.99; a fiftieth of the slope is left there."""
 OFTEN = 0.1
-"""The share of the probe's frames from which on a saturated head is stated."""
+"""Minimum share of the probe's frames for a warning about a saturated head."""
 
 _SAME = f"the map is the same on every frame (r ≥ {SAME})"
-LINEAR = f"{_SAME}: this network answers almost linearly here, so the map says nothing about this frame"
+LINEAR = f"{_SAME}: this network is almost linear here, so the map says nothing about this frame"
 CONSTANT = f"{_SAME}, so it says nothing about this frame"
-REACTS_TO_NOTHING = "no heat in this frame: the answer reacts to none of its pixels"
+REACTS_TO_NOTHING = "no heat in this frame: no pixel affects the prediction"
 FADED = "no heat in this frame: the head's tanh is saturated"
 NONE = "no heat in this frame"
 WEAK = "below 1 % of full heat in this frame"
@@ -37,32 +37,32 @@ _WEAK = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Emptiness:
-    """When a frame has no heat.
+    """Thresholds for frames without heat.
 
-    `least` is, by case, the sum of heat over the model's pixels that is nothing but rounding, in the case's
-    unit; 0 of a case without one. `limit` is the |angle| from which on the head's tanh is saturated, None where
-    it nowhere is, or there is none.
+    `least` is, by case, the largest sum of heat over the model's pixels that is only rounding error, in the
+    case's unit; 0 for a case without a unit. `limit` is the |angle| above which the head's tanh is saturated;
+    None if it hardly ever is or the head has no tanh.
     """
 
     least: Mapping[str, float]
     limit: float | None = None
 
     def empty(self, case: str, heat: Floats) -> bool:
-        """Whether heat (h, w) ≥ 0 of a case is none."""
+        """Whether the heat (h, w) ≥ 0 of a case is only rounding error."""
         return float(heat.sum()) <= self.least[case]
 
     def saturated(self, one: Explained) -> bool:
-        """Whether the head's tanh is saturated in a frame."""
+        """Whether the head's tanh is saturated on a frame."""
         return self.limit is not None and abs(one.angle) >= self.limit
 
     def cleared(self, case: str, heat: Floats) -> Floats:
-        """The heat (h, w), 0 all over where it is none."""
+        """The heat (h, w), or zeros if it is empty."""
         return heat * 0 if self.empty(case, heat) else heat
 
     def words(self, case: str, heat: Floats, shown: Floats, one: Explained) -> str | None:
-        """What a panel says of a case's heat (h, w) in a frame where nothing can be seen of it; else None.
+        """The panel's message if a case's heat (h, w) is not visible on a frame, else None.
 
-        `shown` is the heat on its scale, 0..1.
+        `shown` is the scaled heat, 0..1.
         """
         if not self.empty(case, heat):
             return WEAK if float(shown.max()) < _WEAK else None
@@ -72,31 +72,31 @@ class Emptiness:
 
 
 def emptiness(model: SteeringModel, studied: Study) -> Emptiness:
-    """What is no heat under what a study asked."""
+    """The thresholds of a study for frames without heat."""
     explainer = studied.explainer
     largest = max(abs(one.score) for one in studied.probe)
-    # a sensitivity's whole effect is that of a change from black to white all over
+    # the whole effect of a sensitivity map is that of a change of all pixels from black to white
     shares = {"sensitivity": ROUNDING / 255, "contribution": ROUNDING, "relative": 0.0}
     least = {case.name: largest * shares[case.kind(explainer.method.kind)] for case in explainer.cases}
     return Emptiness(least, _limit(model, studied.probe))
 
 
 def warnings_of(studied: Study, found: Emptiness) -> list[str]:
-    """Sentences on a clip's maps that a person must know before reading the picture."""
-    told = []
+    """Warnings that the user needs before interpreting a clip's maps."""
+    warnings = []
     if constant(studied.probe):
-        told.append(LINEAR if studied.explainer.method.kind == "sensitivity" else CONSTANT)
+        warnings.append(LINEAR if studied.explainer.method.kind == "sensitivity" else CONSTANT)
     saturated = sum(found.saturated(one) for one in studied.probe)
     if saturated:
-        told.append(
-            f"the head's tanh is saturated in {saturated} of {len(studied.probe)} frames looked at, and maps "
-            "fade there: --pre-activation explains what goes into it"
+        warnings.append(
+            f"the head's tanh is saturated in {saturated} of {len(studied.probe)} probed frames, and maps "
+            "fade there: --pre-activation explains its input instead"
         )
-    return told
+    return warnings
 
 
 def constant(probe: Sequence[Explained]) -> bool:
-    """Whether all frames that show something else have one signed map, but for its strength."""
+    """Whether all frames with different images have the same signed map, up to its strength."""
     import numpy as np
 
     maps = np.stack([one.push.ravel() for one in probe]).astype(np.float64)
@@ -106,16 +106,16 @@ def constant(probe: Sequence[Explained]) -> bool:
     if len(kept) < 2:
         return False
     units = maps[kept] / sizes[kept, None]
-    alike = units @ units.T
-    if np.median(alike) < SAME:
-        return False  # the usual case, without a look at the pictures
-    pictures = np.stack([probe[int(n)].picture.mean(axis=2, dtype=np.float32).ravel() for n in kept])
-    apart = np.stack([np.abs(pictures - one).mean(axis=1) for one in pictures]) >= DIFFERENT
-    return bool(apart.any() and alike[apart].min() >= SAME)
+    correlation = units @ units.T
+    if np.median(correlation) < SAME:
+        return False  # the common case, decided without comparing the images
+    images = np.stack([probe[int(n)].picture.mean(axis=2, dtype=np.float32).ravel() for n in kept])
+    different = np.stack([np.abs(images - image).mean(axis=1) for image in images]) >= DIFFERENT
+    return bool(different.any() and correlation[different].min() >= SAME)
 
 
 def _limit(model: SteeringModel, probe: Sequence[Explained]) -> float | None:
-    """The least |angle| of the probe at which the head's tanh is saturated; None where it hardly ever is."""
+    """The smallest |angle| of the probe at which the head's tanh is saturated; None if it hardly ever is."""
     import numpy as np
 
     target = model.target
@@ -124,9 +124,9 @@ def _limit(model: SteeringModel, probe: Sequence[Explained]) -> float | None:
     if not any(_name(getattr(layer, "activation", None)) == "tanh" for layer in layers(model.network).values()):
         return None
     frames = [one.frame for one in probe]
-    pictures = np.stack([one.picture for one in probe])
-    angles, headless = np.abs(model.predict_as(pictures, model.others_of(frames), model.preprocess))
-    saturated = angles < SATURATED * headless
+    images = np.stack([one.picture for one in probe])
+    angles, before_tanh = np.abs(model.predict_as(images, model.others_of(frames), model.preprocess))
+    saturated = angles < SATURATED * before_tanh
     return float(angles[saturated].min()) if saturated.mean() >= OFTEN else None
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from drivesal.explanation.reference import answerable
-from drivesal.explanation.study import Spend, Study, study
+from drivesal.explanation.reference import with_available_baseline
+from drivesal.explanation.study import ProbeBudget, Study, study
 from drivesal.recordings.labels.comparing import apart, beside, fitted
 from drivesal.rendering.found_doubts import doubts_of
 from drivesal.rendering.painter import Painter
@@ -39,7 +39,7 @@ class Figure:
     uninformative: tuple[str, ...] = ()
 
 
-IMAGE_SPEND = Spend(passes=512, least=3)
+IMAGE_SPEND = ProbeBudget(passes=512, least=3)
 """For one frame of a costly method the clip's scale comes from few frames, and a note says so."""
 
 
@@ -60,7 +60,7 @@ def render_image(
     frame = recording.at(where)
     blurred = None
     if recording.info.length == 1:
-        explain, blurred = answerable(model, request.explain)
+        explain, blurred = with_available_baseline(model, request.explain)
         request = dataclasses.replace(request, explain=explain)
     studied = study(recording, model, request.explain, request.span, tick, IMAGE_SPEND)
     doubts = doubts_of(recording, model, studied, request)

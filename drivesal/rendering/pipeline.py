@@ -18,7 +18,7 @@ from drivesal.evaluation.crop_views import collector_for
 from drivesal.evaluation.prediction_scale import label_metadata
 from drivesal.evaluation.quick_check import better_setting
 from drivesal.explanation.explainer import Explainer
-from drivesal.explanation.frame_batches import Batch, batches, nothing_decoded
+from drivesal.explanation.frame_batches import Batch, batches, no_decodable_frame
 from drivesal.explanation.study import study
 from drivesal.export.exporter import (
     USUAL_ENCODING,
@@ -120,7 +120,7 @@ def render_video(
                         one.add(frame)
             progress(1)
     if not summary.frames:
-        raise nothing_decoded()
+        raise no_decodable_frame()
     clock.seconds["total"] = time.perf_counter() - started
     notes = [] if labels is None else [told(labels, model.kind, summary.correlation())]
     written = [note for one in exporters for note in one.notes]

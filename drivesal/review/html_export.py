@@ -9,30 +9,31 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
 from drivesal.errors import InputError
-from drivesal.review.compute import pictures
-from drivesal.review.compute.describe import described, noted, numbers, view_of
-from drivesal.review.compute.whatif import NOTHING
+from drivesal.review.compute import frame_images
+from drivesal.review.compute.page_data import describe_drive, describe_frame, describe_note, describe_view
+from drivesal.review.compute.whatif import NO_EDIT
 from drivesal.review.server.bundle import page
 
 if TYPE_CHECKING:
-    from drivesal.review.compute.desk import Told, View
+    from drivesal.review.compute.drive_explainer import ExplainedFrame, View
     from drivesal.review.compute.session import Session
 
-ROOM = 60_000_000
-"""Bytes of pictures up to which every frame is kept; of longer drives every Nth."""
+IMAGE_BUDGET = 60_000_000
+"""Bytes of images up to which every frame is exported; longer drives are thinned out to every Nth frame."""
 WIDTH = 960
-"""Of a picture, at most [px]."""
-_TRIED = 6
-"""Frames drawn to foretell the size."""
+"""Maximum width of an image [px]."""
+_SAMPLES = 6
+"""Frames drawn to estimate the size."""
 _WORST = 30
-"""Frames with the largest errors that are kept whatever the step."""
+"""Frames with the largest errors, which are exported in any case."""
 _BASE64 = 4 / 3
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much is exported: every `every`th frame, the worst and those with notes, `frames` of them, and about
-    how many `size` bytes in all.
+    """The extent of an export: every `every`th frame, those with the largest errors and those with notes.
+
+    `frames` is their number, `size` the estimated total number of bytes.
     """
 
     every: int
@@ -41,114 +42,113 @@ class Extent:
 
 
 class Exporter:
-    """Exports the drive of a session under one view, with the heat of one case.
+    """Exports the drive of a session in one view, with the heat of one case.
 
-    Raises OptionError for a case that the view has not.
+    Raises OptionError for a case that the view does not have.
     """
 
     def __init__(self, session: Session, view: View, case: str) -> None:
         self._session, self._view, self._case = session, view, case
-        self._painter = self._asked(lambda tick: session.desk.painter(view, tick))
-        pictures.check_case(case, [legend.case for legend in self._painter.scene.legends])
+        self._painter = self._run_job(lambda tick: session.explainer.painter(view, tick))
+        frame_images.check_case(case, [legend.case for legend in self._painter.scene.legends])
         self._head, self._tail = page()
 
     def extent(self, every: int | None = None) -> Extent:
-        """What an export of every `every`th frame, or of as many as there is ROOM for, comes to."""
+        """The extent of an export of every `every`th frame, by default as many as fit into IMAGE_BUDGET."""
         count = self._session.count
-        tried = sorted({round(place * (count - 1) / (_TRIED - 1)) for place in range(_TRIED)})
-        sizes = [len(picture) for index in tried if (picture := self._shown(index)) is not None]
-        if not sizes:
-            raise InputError("a drive with a frame that decodes", "none of those tried does", "check it")
-        each = sum(sizes) / len(sizes) * _BASE64
+        indices = sorted({round(i * (count - 1) / (_SAMPLES - 1)) for i in range(_SAMPLES)})
+        results = [(index, result) for index in indices if (result := self._explain(index)) is not None]
+        if not results:
+            raise InputError("a drive with a frame that decodes", "none of the sampled ones does", "check it")
+        sizes = [len(self._image(index, result)) for index, result in results]
+        mean_size = sum(sizes) / len(sizes) * _BASE64
         if every is None:
-            every = max(1, -(-count * int(each) // ROOM))
-        frames = len(self._held(every))
-        return Extent(every, frames, round(frames * each) + len(self._head) + len(self._tail))
+            every = max(1, -(-count * int(mean_size) // IMAGE_BUDGET))
+        frames = len(self._exported_frames(every))
+        return Extent(every, frames, round(frames * mean_size) + len(self._head) + len(self._tail))
 
     def write(self, file: TextIO, extent: Extent, progress: Callable[[int], object] = lambda _: None) -> None:
-        """Writes the page with the frames of the extent. It reads the whole drive for the timeline."""
+        """Write the page with the frames of the extent. Reads the whole drive for the timeline."""
         file.write(self._head)
-        told: dict[int, Any] = {}
-        for index in self._held(extent.every):
-            found = self._told(index)
-            if found is not None:
-                told[index] = numbers(found, self._painter)
-                data = base64.b64encode(self._picture(index, found)).decode("ascii")
+        explained: dict[int, Any] = {}
+        for index in self._exported_frames(extent.every):
+            result = self._explain(index)
+            if result is not None:
+                explained[index] = describe_frame(result, self._painter)
+                data = base64.b64encode(self._image(index, result)).decode("ascii")
                 file.write(f'<script type="text/plain" id="heat-{index}">{data}</script>\n')
             progress(1)
-        file.write(
-            f'<script type="application/json" id="exported">{_json(self._facts(extent, told))}</script>\n'
-        )
+        facts = _json(self._facts(extent, explained))
+        file.write(f'<script type="application/json" id="exported">{facts}</script>\n')
         file.write(self._tail)
 
-    def _facts(self, extent: Extent, told: dict[int, Any]) -> dict[str, Any]:
+    def _facts(self, extent: Extent, explained: dict[int, Any]) -> dict[str, Any]:
         self._session.analysis.wait()
         analysis = self._session.analysis
-        drive = described(self._session)
-        of = view_of(self._view)
-        options = [f"{name} {value}" for name, value in of["options"].items()]
+        drive = describe_drive(self._session)
+        view = describe_view(self._view)
+        options = [f"{name} {value}" for name, value in view["options"].items()]
         drive["exported"] = {
             "every": extent.every,
-            "frames": sorted(told),
-            "method": ", ".join([of["title"], *options]),
+            "frames": sorted(explained),
+            "method": ", ".join([view["title"], *options]),
         }
-        drive["cases"] = [one for one in drive["cases"] if one["name"] == self._case]
-        drive["methods"] = [one for one in drive["methods"] if one["name"] == self._view.asked.method]
+        drive["cases"] = [case for case in drive["cases"] if case["name"] == self._case]
+        drive["methods"] = [item for item in drive["methods"] if item["name"] == self._view.settings.method]
         totals = analysis.first
         return {
             "drive": drive,
-            "timelines": [{"columns": line.since(0, len(line))} for line in analysis.numbers],
+            "timelines": [{"columns": columns.since(0, len(columns))} for columns in analysis.numbers],
             "totals": {
-                "of": view_of(totals.view),
+                "of": describe_view(totals.view),
                 "error": analysis.totals(self._view).columns[0].error,
-                "columns": [line.since(0, len(line)) for line in totals.columns],
+                "columns": [columns.since(0, len(columns)) for columns in totals.columns],
             },
-            "explained": told,
-            "notes": [noted(note) for note in self._session.notes.all()],
+            "explained": explained,
+            "notes": [describe_note(note) for note in self._session.notes.all()],
         }
 
-    def _held(self, every: int) -> list[int]:
-        """The frames that are kept: a note is of no use without its frame, nor the list without the worst."""
-        noted = {note.frame for note in self._session.notes.all()}
-        return sorted(noted.union(range(0, self._session.count, every), self._worst()))
+    def _exported_frames(self, every: int) -> list[int]:
+        """The exported frames, including those that the notes and the list of the largest errors refer to."""
+        with_notes = {note.frame for note in self._session.notes.all()}
+        return sorted(with_notes.union(range(0, self._session.count, every), self._worst()))
 
     def _worst(self) -> list[int]:
-        """The frames with the largest errors, a second apart; it waits for the whole drive to be read."""
+        """The frames with the largest errors, at least a second apart. Waits until the whole drive is read."""
         analysis = self._session.analysis
         analysis.wait()
         columns = analysis.numbers[0].since(0, len(analysis.numbers[0]))
         pairs = enumerate(zip(columns["angle"], columns["truth"], strict=True))
         errors = {i: abs(a - t) for i, (a, t) in pairs if a is not None and t is not None}
-        chosen: list[int] = []
-        for index in sorted(errors, key=lambda one: -errors[one]):
-            if all(abs(index - one) >= self._session.recording.info.rate for one in chosen):
-                chosen.append(index)
-            if len(chosen) == _WORST:
+        worst: list[int] = []
+        for index in sorted(errors, key=lambda i: -errors[i]):
+            if all(abs(index - other) >= self._session.recording.info.rate for other in worst):
+                worst.append(index)
+            if len(worst) == _WORST:
                 break
-        return chosen
+        return worst
 
-    def _asked(self, compute: Callable[[Any], Any]) -> Any:
-        return self._session.work.ask(object(), "export", compute).future.result()
+    def _run_job(self, compute: Callable[[Any], Any]) -> Any:
+        return self._session.jobs.submit(object(), "export", compute).future.result()
 
-    def _told(self, index: int) -> Told | None:
-        """The frame explained; None for one that does not decode."""
-        desk = self._session.desk
+    def _explain(self, index: int) -> ExplainedFrame | None:
+        """Explain a frame; None if it does not decode."""
+        explainer = self._session.explainer
         try:
-            found: Told = self._asked(lambda tick: desk.told(self._view, index, NOTHING, tick))
+            result: ExplainedFrame = self._run_job(
+                lambda tick: explainer.explain(self._view, index, NO_EDIT, tick)
+            )
         except InputError:
             return None
-        return found
+        return result
 
-    def _shown(self, index: int) -> bytes | None:
-        return None if (found := self._told(index)) is None else self._picture(index, found)
-
-    def _picture(self, index: int, told: Told | None = None) -> bytes:
-        told = told or self._told(index)
-        assert told is not None
-        frame = self._session.desk.frame(index)
-        return pictures.jpeg(pictures.heated(self._painter, told, frame, self._case, WIDTH))
+    def _image(self, index: int, result: ExplainedFrame) -> bytes:
+        frame = self._session.explainer.frame(index)
+        return frame_images.encode_jpeg(
+            frame_images.heat_image(self._painter, result, frame, self._case, WIDTH)
+        )
 
 
 def _json(value: Any) -> str:
-    """JSON that may stand inside a script element."""
+    """JSON that is safe inside a script element."""
     return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")

@@ -1,4 +1,4 @@
-"""What a person writes on frames while reviewing a drive, in a JSON file beside it."""
+"""The user's notes on frames of a drive, stored in a JSON file next to it."""
 
 from __future__ import annotations
 
@@ -22,16 +22,15 @@ from typing import ClassVar, Self
 
 from drivesal.errors import DrivesalError, InputError, OptionError
 from drivesal.io.schema import migrated
-from drivesal.review.notes_folder import alone, unsaved
+from drivesal.review.notes_folder import lock_folder, save_error
 
 SCHEMA = 2
 TEXT_LIMIT = 4_000
-"""Characters of one note."""
+"""Maximum characters of one note."""
 COUNT_LIMIT = 10_000
-"""Notes of one drive."""
-_FILE_LIMIT = COUNT_LIMIT * (
-    6 * TEXT_LIMIT + 100
-)  # bytes; JSON may write a character as a backslash, u and four digits
+"""Maximum number of notes on one drive."""
+_FILE_LIMIT = COUNT_LIMIT * (6 * TEXT_LIMIT + 100)
+"""Maximum bytes of the file; JSON may encode one character as six bytes (a backslash, u and four digits)."""
 
 _FORBIDDEN = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 Stamp = tuple[int, int, int]
@@ -39,7 +38,7 @@ Stamp = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A person's note on one frame. `time_s` is the frame's own, in seconds."""
+    """The user's note on one frame. `time_s` is the time of the frame in seconds."""
 
     __pydantic_config__: ClassVar[dict[str, object]] = _FORBIDDEN
 
@@ -49,22 +48,24 @@ class Note:
 
     @property
     def version(self) -> str:
-        """What tells this text from another: 16 hexadecimal digits."""
+        """A hash of the text, 16 hexadecimal digits."""
         return hashlib.sha256(self.text.encode()).hexdigest()[:16]
 
 
 class StaleNoteError(DrivesalError):
-    """A note was written upon a text that has been replaced since; `kept` is the note in the file, if any."""
+    """A note was based on a text that has been replaced since; `current` is the note in the file, if any."""
 
-    def __init__(self, frame: int, kept: Note | None) -> None:
-        came = "it was removed meanwhile" if kept is None else "another one was saved meanwhile"
-        super().__init__(f"the note on frame {frame} as it is kept", came, "choose which text to keep")
-        self.kept = kept
+    def __init__(self, frame: int, current: Note | None) -> None:
+        actual = "it has been removed" if current is None else "another text has been saved"
+        super().__init__(
+            f"the note on frame {frame} to be unchanged since it was read", actual, "choose which text to keep"
+        )
+        self.current = current
 
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """The file's content. `drive` is the recording's name, `frames` how many it has."""
+    """The content of the file. `drive` is the recording's name, `frames` its number of frames."""
 
     __pydantic_config__: ClassVar[dict[str, object]] = _FORBIDDEN
 
@@ -75,76 +76,76 @@ class _Content:
 
 
 class Notes:
-    """The notes on one drive, saved whole with every change. Safe to use from several threads.
+    """The notes on one drive. Every change rewrites the file. Thread-safe.
 
-    Several servers may have the same drive open: a change is made to what the file holds at that moment, under
-    a lock on its folder (on systems with `flock`), so that none loses another's notes. On one frame the later
-    wins, unless it says upon which text it was written (`set`). A file that was removed meanwhile is written
-    again with all notes.
+    Several servers may have the same drive open: each change is applied to the current content of the file
+    under a lock on its folder (on systems with `flock`), so that no note of another server is lost. On the same
+    frame the last change wins, unless `set` is called with the version that the text is based on. If the file
+    has been removed, the next change writes it again with all notes.
     """
 
     def __init__(self, path: Path, drive: str, frames: int) -> None:
         self.path, self.frames = path, frames
-        self.drive = drive.encode(errors="replace").decode()  # a file's name may be no valid text
-        self._file = Path(os.path.realpath(path))  # a link stays a link
+        self.drive = drive.encode(errors="replace").decode()  # a file name may be invalid Unicode
+        self._file = Path(os.path.realpath(path))  # replaces the target of a link, not the link
         self._notes: dict[int, Note] = {}
         self._stamp: Stamp | None = None
         self._lock = threading.Lock()
 
     @classmethod
-    def load(cls, path: str | Path, drive: str, frames: int, before: Path | None = None) -> Self:
-        """The notes in `path`, none where there is no such file.
+    def load(cls, path: str | Path, drive: str, frames: int, initial: Path | None = None) -> Self:
+        """The notes in `path`, empty if the file does not exist.
 
-        `drive` is the recording's name and `frames` how many it has. Where there is no such file, the notes
-        begin with those in `before` (`Place.unwritable`), which is only read. Raises InputError where a file is
-        not one of notes, is broken, or is about another drive.
+        `drive` is the recording's name, `frames` its number of frames. If `path` does not exist, the notes
+        start with those in `initial` (`NotesLocation.unwritable`), which is only read. Raises InputError if a
+        file has another format, is damaged, or belongs to another drive.
         """
         notes = cls(Path(path), drive, frames)
         notes._refresh()
-        if notes._stamp is None and before is not None:
-            notes._notes, _ = notes._read(before) or ({}, None)
+        if notes._stamp is None and initial is not None:
+            notes._notes, _ = notes._read(initial) or ({}, None)
         return notes
 
     def all(self) -> list[Note]:
-        """Every note, in the order of frames, with what others saved meanwhile. Raises InputError as `load`."""
+        """All notes by frame, including those that other servers have saved. Raises InputError as `load`."""
         with self._lock:
             self._refresh()
             return sorted(self._notes.values(), key=lambda note: note.frame)
 
     def set(self, frame: int, time_s: float, text: str, base: str | None = None) -> Note | None:
-        """Sets the note of a frame, saves, and returns it as it is kept (see `clean`). A text of which nothing
-        is left removes the note, and None is returned. `base` is the `version` of the note that was changed,
-        "" where there was none; without it the text replaces whatever is kept.
+        """Set and save the note of a frame, and return it as stored (see `clean`).
 
-        Raises StaleNoteError where the note kept is neither of that version nor the same text, OptionError for
-        a frame that the drive has not, a text that is too long or a note too many, InputError where the file
-        was broken meanwhile, OutputError where it cannot be saved. Nothing has changed then, neither here nor
-        on the disk.
+        An empty text removes the note and returns None. `base` is the `version` of the note that the text is
+        based on, "" if there was none; if `base` is None, the text replaces any note.
+
+        Raises StaleNoteError if the stored note has neither that version nor the same text; OptionError for a
+        frame outside the drive, a text that is too long or too many notes; InputError if the file has been
+        damaged; OutputError if it cannot be saved. After an error nothing has changed, in memory or on disk.
         """
         if not 0 <= frame < self.frames:
             raise OptionError(f"a frame from 0 to {self.frames - 1}", f"it is {frame}", "choose another")
         if not math.isfinite(time_s):
-            raise OptionError("the frame's time in seconds", f"it is {time_s}", "give a number")
+            raise OptionError("the frame's time in seconds", f"it is {time_s}", "send a finite number")
         text = clean(text)
         if len(text) > TEXT_LIMIT:
-            came = f"it has {len(text):,}"
-            raise OptionError(f"a note of at most {TEXT_LIMIT:,} characters", came, "shorten it")
-        with self._lock, alone(self._file):
-            found = self._read(self._file)
-            old = self._notes if found is None else found[0]
-            kept = old.get(frame)
-            if base is not None and base != version(kept) and text != (kept.text if kept else ""):
-                raise StaleNoteError(frame, kept)
+            actual = f"it has {len(text):,}"
+            raise OptionError(f"a note of at most {TEXT_LIMIT:,} characters", actual, "shorten it")
+        with self._lock, lock_folder(self._file):
+            content = self._read(self._file)
+            old = self._notes if content is None else content[0]
+            current = old.get(frame)
+            if base is not None and base != version(current) and text != (current.text if current else ""):
+                raise StaleNoteError(frame, current)
             notes = dict(old)
             if text:
                 notes[frame] = Note(frame, float(time_s), text)
             else:
                 notes.pop(frame, None)
             if len(notes) > COUNT_LIMIT:
-                came = "this would be one more"
-                raise OptionError(f"at most {COUNT_LIMIT:,} notes on a drive", came, "remove some")
-            if notes == old and found is not None:
-                self._stamp = found[1]
+                actual = "this would be one more"
+                raise OptionError(f"at most {COUNT_LIMIT:,} notes on a drive", actual, "remove some")
+            if notes == old and content is not None:
+                self._stamp = content[1]
             elif notes or old:
                 self._stamp = self._write(notes)
             self._notes = notes
@@ -153,30 +154,30 @@ class Notes:
     def csv(self) -> str:
         """The notes as CSV with the columns frame, time_s (seconds), note. Raises InputError as `load`.
 
-        A note that begins with =, +, - or @ gets an apostrophe before it: a spreadsheet would take it for a
-        formula, which may fetch and send things.
+        A note that starts with =, +, - or @ is prefixed with an apostrophe: a spreadsheet would execute it as a
+        formula, which can access the network.
         """
         text = io.StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["frame", "time_s", "note"])
         for note in self.all():
-            guarded = f"'{note.text}" if note.text.startswith(("=", "+", "-", "@")) else note.text
-            writer.writerow([note.frame, f"{note.time_s:.6f}", guarded])
+            escaped = f"'{note.text}" if note.text.startswith(("=", "+", "-", "@")) else note.text
+            writer.writerow([note.frame, f"{note.time_s:.6f}", escaped])
         return text.getvalue()
 
     def _refresh(self) -> None:
-        """Reads the file where it is another than the one that was read or written last."""
+        """Read the file if it has changed since it was last read or written."""
         try:
             if _stamp(os.stat(self._file)) == self._stamp:
                 return
         except OSError:
-            pass  # reading says what is wrong
-        found = self._read(self._file)
-        if found is not None:  # a file that was removed loses nobody's notes: the next change writes them again
-            self._notes, self._stamp = found
+            pass  # `_read` raises the error
+        content = self._read(self._file)
+        if content is not None:  # the notes of a removed file are kept: the next change writes them again
+            self._notes, self._stamp = content
 
     def _read(self, path: Path) -> tuple[dict[int, Note], Stamp] | None:
-        """The notes in a file by frame, and which file it was; None where there is none. Raises InputError."""
+        """The notes in a file by frame, and the file's stamp; None if there is no file. Raises InputError."""
         try:
             with path.open("rb") as file:
                 stamp = _stamp(os.fstat(file.fileno()))
@@ -184,7 +185,7 @@ class Notes:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise _bad(path, f"it cannot be read ({error.strerror or error})") from error
+            raise _bad_file(path, f"it cannot be read ({error.strerror or error})") from error
         return self._checked(path, _parsed(path, data)), stamp
 
     def _checked(self, path: Path, content: _Content) -> dict[int, Note]:
@@ -197,65 +198,67 @@ class Notes:
         notes: dict[int, Note] = {}
         for note in content.notes:
             if not 0 <= note.frame < self.frames:
-                raise _bad(path, f"a note is on frame {note.frame} of {self.frames}")
+                raise _bad_file(path, f"a note is on frame {note.frame} of {self.frames}")
             if note.frame in notes:
-                raise _bad(path, f"frame {note.frame} has two notes")
+                raise _bad_file(path, f"frame {note.frame} has two notes")
             text = clean(note.text)
             if not 0 < len(text) <= TEXT_LIMIT:
-                raise _bad(path, f"the note on frame {note.frame} has {len(text):,} characters")
+                raise _bad_file(path, f"the note on frame {note.frame} has {len(text):,} characters")
             notes[note.frame] = dataclasses.replace(note, text=text)
         if len(notes) > COUNT_LIMIT:
-            raise _bad(path, f"it has {len(notes):,} notes, over {COUNT_LIMIT:,}")
+            raise _bad_file(path, f"it has {len(notes):,} notes, over {COUNT_LIMIT:,}")
         return notes
 
     def _write(self, notes: dict[int, Note]) -> Stamp:
-        """Replaces the file. Raises OutputError, and the old file stays whole."""
+        """Replace the file. Raises OutputError; the old file is then unchanged."""
         ordered = [notes[frame] for frame in sorted(notes)]
         content = dataclasses.asdict(_Content(SCHEMA, self.drive, self.frames, ordered))
         data = (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
-        part = self._file.with_name(f".drivesal-notes-{secrets.token_hex(8)}.part")
+        temporary = self._file.with_name(f".drivesal-notes-{secrets.token_hex(8)}.part")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         try:
-            if self._file.exists() and not os.access(self._file, os.W_OK):  # which replacing it would not ask
+            # os.replace ignores the write permission of the file itself
+            if self._file.exists() and not os.access(self._file, os.W_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+            descriptor = os.open(temporary, flags, 0o666)
             with open(descriptor, "wb") as file:
-                with suppress(OSError):  # the rights that the file had
-                    os.chmod(part, os.stat(self._file).st_mode & 0o777)
+                with suppress(OSError):  # keep the permissions of the old file
+                    os.chmod(temporary, os.stat(self._file).st_mode & 0o777)
                 file.write(data)
                 file.flush()
                 os.fsync(descriptor)
                 stamp = _stamp(os.fstat(descriptor))
-            os.replace(part, self._file)
+            os.replace(temporary, self._file)
         except BaseException as error:
             with suppress(OSError):
-                part.unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
             if isinstance(error, OSError):
-                raise unsaved(self.path, error) from error
+                raise save_error(self.path, error) from error
             raise
         return stamp
 
 
 def version(note: Note | None) -> str:
-    """`Note.version`, "" where there is no note."""
+    """`Note.version`, "" if there is no note."""
     return "" if note is None else note.version
 
 
 def clean(text: str) -> str:
-    """Text without control characters, lone surrogates, and white space at its ends. Tabs stay, and line
-    breaks, each as one line feed.
+    """Remove control characters other than tabs, lone surrogates and surrounding white space; all line breaks
+    become line feeds.
     """
     text = re.sub("\r\n|[\r\x0b\x0c\x85\u2028\u2029]", "\n", text)
-    kept = (one for one in text if one in "\n\t" or unicodedata.category(one) not in ("Cc", "Cs"))
+    kept = (char for char in text if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs"))
     return "".join(kept).strip()
 
 
 def _parsed(path: Path, data: bytes) -> _Content:
-    """A file's content, its fields checked one by one. Raises InputError that names the field."""
+    """Parse and validate the content of a file. Raises InputError with the name of the field."""
     from pydantic import TypeAdapter, ValidationError
     from pydantic_core import from_json, to_json
 
     if len(data) > _FILE_LIMIT:
-        raise _bad(path, f"it has more than {_FILE_LIMIT:,} bytes")
+        raise _bad_file(path, f"it has more than {_FILE_LIMIT:,} bytes")
     try:
         found = from_json(data.removeprefix(codecs.BOM_UTF8))
     except ValueError as error:
@@ -272,10 +275,10 @@ def _parsed(path: Path, data: bytes) -> _Content:
         raise _bad(path, came) from error
 
 
-def _bad(path: Path, came: str) -> InputError:
-    return InputError(f"drivesal's notes in {path}", came, "mend the file, or move it away")
+def _bad_file(path: Path, actual: str) -> InputError:
+    return InputError(f"drivesal's notes in {path}", actual, "repair the file, or move it away")
 
 
 def _stamp(status: os.stat_result) -> Stamp:
-    """What tells one state of a file from another: every save is a new file."""
+    """Identifies a version of the file: every save creates a new file."""
     return status.st_ino, status.st_mtime_ns, status.st_size

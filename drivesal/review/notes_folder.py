@@ -1,4 +1,4 @@
-"""The folder that notes are kept in: which one it is, and how to be alone in it for a moment."""
+"""The folder in which notes are stored: its location and its lock."""
 
 from __future__ import annotations
 
@@ -17,29 +17,32 @@ _LOCK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class NotesPlace:
-    """Where the notes on a drive are kept, and one line that says so. `unwritable` is the usual place where
-    that cannot be written: it may hold notes already.
+class NotesLocation:
+    """The file for the notes on a drive, and a one-line message about it.
+
+    `unwritable` is the default file if it cannot be written; it may contain notes.
     """
 
     path: Path
-    says: str
+    message: str
     unwritable: Path | None = None
 
 
-def place(recording: str | Path) -> NotesPlace:
-    """Beside the drive, a folder's notes beside the folder; in the current directory where they cannot be
-    written there. Raises OutputError where neither can be written.
+def notes_location(recording: str | Path) -> NotesLocation:
+    """The notes file next to the drive (a file or a folder); in the current directory if that is not writable.
+
+    Raises OutputError if neither is.
     """
-    drive = Path(os.path.abspath(recording))  # "." and "run/.." have names too; links keep theirs
+    drive = Path(os.path.abspath(recording))  # gives "." and "run/.." a name without following links
     name = (drive.name or "drive") + SUFFIX
-    usual, here = drive.parent / name, Path.cwd() / name
-    if _can_write(usual):
-        return NotesPlace(usual, f"notes are kept in {usual}")
-    if usual == here or not _can_write(here):
-        came = f"neither {usual.parent} nor the current directory can be written"
-        raise OutputError(f"a folder for {name}", came, "start it in a folder with write permission")
-    return NotesPlace(here, f"{usual.parent} cannot be written: notes are kept in {here}", usual)
+    default, fallback = drive.parent / name, Path.cwd() / name
+    if _can_write(default):
+        return NotesLocation(default, f"notes are stored in {default}")
+    if default == fallback or not _can_write(fallback):
+        actual = f"neither {default.parent} nor the current directory can be written"
+        raise OutputError(f"a folder for {name}", actual, "start it in a folder with write permission")
+    message = f"{default.parent} cannot be written: notes are stored in {fallback}"
+    return NotesLocation(fallback, message, default)
 
 
 def _can_write(path: Path) -> bool:
@@ -48,17 +51,18 @@ def _can_write(path: Path) -> bool:
     return path.parent.is_dir() and os.access(path.parent, os.W_OK | os.X_OK)
 
 
-def unsaved(path: Path, error: OSError) -> OutputError:
-    """What is said where notes cannot be saved in `path`."""
-    said = output_error(path, error)
+def save_error(path: Path, error: OSError) -> OutputError:
+    """The error for notes that cannot be saved to `path`."""
+    cause = output_error(path, error)
     do = "free some space, or make the folder writable, and save the note again"
-    return OutputError(said.expected.replace("output folder", f"folder for {path.name}"), said.came, do)
+    return OutputError(cause.expected.replace("output folder", f"folder for {path.name}"), cause.came, do)
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Keeps other processes from saving notes in this folder meanwhile: a lock on the folder itself leaves no
-    file behind. Does nothing where the system or the file system knows no such locks. Raises OutputError.
+def lock_folder(path: Path) -> Iterator[None]:
+    """Lock the folder of `path` against other processes that save notes, without a lock file.
+
+    Does nothing if the system or the file system does not support such locks. Raises OutputError.
     """
     try:
         import fcntl
@@ -68,7 +72,7 @@ def alone(path: Path) -> Iterator[None]:
     try:
         folder = os.open(path.parent, os.O_RDONLY)
     except OSError as error:
-        raise unsaved(path, error) from error
+        raise save_error(path, error) from error
     try:
         end = time.monotonic() + _LOCK_SECONDS
         while True:
@@ -77,9 +81,9 @@ def alone(path: Path) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > end:
-                    came = f"another program has held it for {_LOCK_SECONDS:g} s"
+                    actual = f"another program has held it for {_LOCK_SECONDS:g} s"
                     do = "end that program, and save the note again"
-                    raise OutputError(f"the lock of {path.parent}", came, do) from None
+                    raise OutputError(f"the lock of {path.parent}", actual, do) from None
                 time.sleep(0.01)
             except OSError:
                 break

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from drivesal.explanation.study import Spend
+from drivesal.explanation.study import ProbeBudget
 from drivesal.types import Frame
 from tests.clips import make_clip, picture
 
@@ -101,7 +101,7 @@ def test_the_scale_of_a_costly_method_comes_from_a_few_frames_and_says_so(inside
 
 
 def test_frames_of_a_small_probe_are_spread_over_the_clip():
-    spread = Spend(passes=100, least=3)
+    spread = ProbeBudget(passes=100, least=3)
     frames = [
         Frame(i, i / 20, np.zeros((2, 2, 3), np.uint8)) for i in [0, 500, 1000, 1500, 2000, *range(1, 60)]
     ]

@@ -182,7 +182,7 @@ def test_inputs_beside_the_picture_come_from_the_labels_or_are_held(inside, clip
         (["--method", "lrp", "--rule", "epsilon", "--epsilon", "7"], "--epsilon from"),
         (["--method", "occlusion", "--patch", "4", "--stride", "9"], "--stride of at most"),
         (["--method", "visualbackprop", "--cases", "increase"], "visualbackprop is unsigned"),
-        (["--reduce", "max-abs", "--cases", "decrease"], "takes the sign away"),
+        (["--reduce", "max-abs", "--cases", "decrease"], "removes the sign"),
         (["--method", "grad-cam", "--conv", "conv9"], "there is no layer 'conv9'"),
         (["--method", "grad-cam", "--conv", "steering"], "steering outputs no feature maps"),
         (["--layer", "flaten"], "did you mean flatten"),

@@ -50,7 +50,7 @@ def test_the_installed_command_writes_three_files_that_agree(drivesal, model_pat
     assert facts["scale"]["increase"] == facts["scale"]["decrease"]
     assert facts["scale"]["increase"]["unit"] == "deg"
     assert facts["method"]["name"] == "integrated-gradients"
-    assert facts["method"]["against"] == "the picture blurred"
+    assert facts["method"]["against"] == "the blurred image"
     with av.open(str(tmp_path / "run.saliency.mp4")) as video:
         stream = video.streams.video[0]
         assert stream.codec_context.pix_fmt == "yuv420p"
@@ -512,7 +512,7 @@ def test_one_map_for_every_frame_is_told(inside, clip, tmp_path):
     from tests.models import linear, steering
 
     steering(linear()).save(tmp_path / "linear.keras")
-    told = "the map is the same on every frame (r ≥ 0.999): this network answers almost linearly here"
+    told = "the map is the same on every frame (r ≥ 0.999): this network is almost linear here"
     ran = inside("video", clip, "--model", "linear.keras", "--method", "gradient", "--end", "#8")
     assert ran.code == 0, ran
     assert told in ran.err

@@ -1,4 +1,4 @@
-"""A case that tests register and take away again."""
+"""A case that tests register and remove again."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ADDED = Case(
 
 @contextlib.contextmanager
 def added(case: Case = ADDED) -> Iterator[Case]:
-    """The case is registered inside the block."""
+    """Register the case inside the block."""
     registry.register(case)
     try:
         yield case

@@ -1,4 +1,4 @@
-"""A case is one file: what registers itself is offered, computed, drawn and described."""
+"""A registered case is offered by the command, computed, drawn and described, with nothing else to change."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import pytest
 
 import drivesal
 from drivesal.cli._from_settings import REGISTRIES
-from drivesal.explanation.registry import cases, without_asking
+from drivesal.explanation.registry import cases, standard_cases
 from drivesal.overlay.palette import own_ramp
 from drivesal.recordings import open_recording
-from drivesal.review.compute.describe import described
-from drivesal.review.compute.desk import Desk, View
+from drivesal.review.compute.drive_explainer import DriveExplainer, View
+from drivesal.review.compute.page_data import describe_drive
 from drivesal.review.compute.session import Session
-from drivesal.review.compute.whatif import NOTHING
+from drivesal.review.compute.whatif import NO_EDIT
 from drivesal.review.notes import Notes
 from drivesal.settings import ExplainSettings
 from tests.clips import make_clip
@@ -41,7 +41,7 @@ def session(tmp_path: Path, model_path: Path) -> Iterator[Session]:
         yield opened
 
 
-def test_it_is_a_choice_of_the_command() -> None:
+def test_an_added_case_is_a_choice_of_the_command() -> None:
     code = (
         "from tests.explanation.added import added\n"
         "from drivesal.cli import cli\n"
@@ -58,7 +58,7 @@ def test_it_is_a_choice_of_the_command() -> None:
     assert "everywhere" not in REGISTRIES["cases"].names()
 
 
-def test_it_is_drawn_in_its_colour(tmp_path: Path, model_path: Path) -> None:
+def test_an_added_case_is_drawn_in_its_colour(tmp_path: Path, model_path: Path) -> None:
     image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
     clip = make_clip(tmp_path / "run.mp4", 4)
     given = {"method": "gradient", "cases": ["everywhere"], "layout": "single", "opacity": 1.0, "smooth": 0}
@@ -74,7 +74,7 @@ def test_it_is_drawn_in_its_colour(tmp_path: Path, model_path: Path) -> None:
     assert "everywhere_total" in (tmp_path / "out.csv").read_text().splitlines()[0]
 
 
-def test_the_review_describes_and_totals_it(tmp_path: Path, model_path: Path) -> None:
+def test_the_review_describes_an_added_case_and_sums_its_heat(tmp_path: Path, model_path: Path) -> None:
     clip = make_clip(tmp_path / "run.mp4", 6)
     with (
         added(),
@@ -83,17 +83,17 @@ def test_the_review_describes_and_totals_it(tmp_path: Path, model_path: Path) ->
     ):
         session.begin([drivesal.load_model(model_path)])
         session.analysis.wait()
-        told = json.loads(json.dumps(described(session)))
+        drive = json.loads(json.dumps(describe_drive(session)))
         (totals,) = session.analysis.first.columns
-        found = totals.since(0, 6)["everywhere"]
-    assert told["cases"][1] == {
+        column = totals.since(0, 6)["everywhere"]
+    assert drive["cases"][1] == {
         "name": "everywhere",
         "title": "everywhere",
         "colour": "#fa14c8",
         "shown": "signed",
         "key": "6",
     }
-    lanes = {one.pop("case"): one for one in told["lanes"]}
+    lanes = {lane.pop("case"): lane for lane in drive["lanes"]}
     assert list(lanes) == ["magnitude", "maintain", "decrease", "everywhere", "increase"]
     assert lanes["everywhere"] == {
         "colours": ["#c80078", "#ff78dc"],
@@ -101,31 +101,31 @@ def test_the_review_describes_and_totals_it(tmp_path: Path, model_path: Path) ->
         "signed": True,
         "usual": True,
     }
-    assert len(found) == 6
-    assert all(value is not None and value > 0 for value in found)
+    assert len(column) == 6
+    assert all(value is not None and value > 0 for value in column)
 
 
 @pytest.mark.parametrize(
     ("reads", "map_of"), [("contribution", "contribution"), ("gradient", "gradient"), ("map", None)]
 )
-def test_what_a_named_case_reads_is_computed_only_where_it_is_named(
+def test_the_map_of_a_case_on_request_is_computed_only_on_request(
     session: Session, reads: str, map_of: str | None
 ) -> None:
-    """Every other case that reads a map of its own is out of the way."""
+    """With a method whose other cases read no map of their own."""
     case = dataclasses.replace(ADDED, reads=reads, shown="named", lane=None)  # type: ignore[arg-type]
-    desk: Desk = session.desk
-    method = ExplainSettings(method="vargrad", options={"samples": 2})  # without a sign: nothing else reads one
+    explainer: DriveExplainer = session.explainer
+    method = ExplainSettings(method="vargrad", options={"samples": 2})  # unsigned: no other case reads a map
     with added(case):
-        bare = desk.told(View(method), 1, NOTHING, lambda *_: None)
-        named = desk.told(View(method, cases=("everywhere",)), 1, NOTHING, lambda *_: None)
-    assert list(bare.heats) == ["magnitude"]
-    assert list(named.heats) == ["magnitude", "everywhere"]
+        default = explainer.explain(View(method), 1, NO_EDIT, lambda *_: None)
+        requested = explainer.explain(View(method, cases=("everywhere",)), 1, NO_EDIT, lambda *_: None)
+    assert list(default.heats) == ["magnitude"]
+    assert list(requested.heats) == ["magnitude", "everywhere"]
     for name in ("gradient", "contribution"):
-        assert getattr(bare.explained, name) is None
-        assert (getattr(named.explained, name) is not None) == (name == map_of)
+        assert getattr(default.explained, name) is None
+        assert (getattr(requested.explained, name) is not None) == (name == map_of)
 
 
-def test_what_it_is_measured_against_is_said_under_its_name(
+def test_the_baseline_of_an_added_case_is_reported_under_its_name(
     tmp_path: Path, model_path: Path, inside: Callable[..., Any]
 ) -> None:
     make_clip(tmp_path / "run.mp4", 4)
@@ -139,8 +139,8 @@ def test_what_it_is_measured_against_is_said_under_its_name(
     assert "everywhere and support measured against the mean of 3 frames of the clip" in done.out
 
 
-def test_nothing_of_it_stays() -> None:
+def test_the_added_case_is_removed_after_the_block() -> None:
     known = cases()
     with added():
-        assert "everywhere" in without_asking(True)
+        assert "everywhere" in standard_cases(True)
     assert cases() == known

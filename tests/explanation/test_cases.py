@@ -6,7 +6,7 @@ import pytest
 
 from drivesal.errors import OptionError
 from drivesal.explanation.patches import PATCH, insensitivity, local_contrast
-from drivesal.explanation.registry import Lane, cases, choose, usual, without_asking
+from drivesal.explanation.registry import Lane, cases, choose, standard_cases, usual
 from drivesal.types import ClipStatistics, Explained, Frame
 
 SHAPE = (12, 16)
@@ -17,7 +17,7 @@ def explained(push=None, gradient=None, contribution=None, picture=None, score=3
     push = np.zeros(SHAPE, np.float32) if push is None else push
     raw = np.zeros((*SHAPE, 3), np.float32)
     maps = {"pull": pull, "gradient": gradient, "contribution": contribution}
-    # the angle is another number than the score: no case may take it for that
+    # the angle differs from the score: a case that reads the wrong one fails
     return Explained(
         Frame(0, 0.0, picture), picture, -score, score, raw, None, push, **maps, baseline_score=base
     )
@@ -40,20 +40,20 @@ def test_increase_and_decrease_split_the_signed_sum():
     assert not (up * down).any()
 
 
-def test_decrease_is_the_negated_scores_own_map_where_the_method_is_not_odd():
+def test_decrease_uses_the_map_of_the_negated_score_if_the_method_is_not_antisymmetric():
     push, pull = random_map(), random_map(1)
-    one = explained(push, pull=pull)
-    assert np.array_equal(heat("increase", one), np.maximum(push, 0))
-    assert np.array_equal(heat("decrease", one), np.maximum(pull, 0))
+    frame = explained(push, pull=pull)
+    assert np.array_equal(heat("increase", frame), np.maximum(push, 0))
+    assert np.array_equal(heat("decrease", frame), np.maximum(pull, 0))
 
 
-def test_magnitude_is_the_size_of_the_map_whatever_its_sign():
+def test_magnitude_is_the_absolute_value_of_the_map():
     push = random_map()
     assert np.array_equal(heat("magnitude", explained(push)), np.abs(push))
     assert np.array_equal(heat("magnitude", explained(np.abs(push))), np.abs(push))
 
 
-def test_support_holds_the_score_on_its_side_of_the_baseline():
+def test_support_takes_the_sign_of_the_score_relative_to_the_baseline():
     contribution = random_map()
     left = heat("support", explained(contribution=contribution, score=3, base=1))
     right = heat("support", explained(contribution=contribution, score=-3, base=1))
@@ -61,7 +61,7 @@ def test_support_holds_the_score_on_its_side_of_the_baseline():
     assert right == pytest.approx(np.maximum(-contribution, 0))
 
 
-def test_contrast_is_the_patches_standard_deviation():
+def test_contrast_is_the_standard_deviation_of_the_patch():
     picture = np.random.default_rng(0).integers(0, 256, (*SHAPE, 3), dtype=np.uint8)
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float64)
     half = PATCH // 2
@@ -71,7 +71,7 @@ def test_contrast_is_the_patches_standard_deviation():
     assert local_contrast(np.full((*SHAPE, 3), 77, np.uint8)).max() < 0.1
 
 
-def test_maintain_is_structure_where_the_answer_does_not_react():
+def test_maintain_is_structure_where_the_prediction_does_not_react():
     picture = np.zeros((*SHAPE, 3), np.uint8)
     picture[:, 4:6] = picture[:, 12:14] = 200  # two equal edges
     gradient = np.zeros(SHAPE, np.float32)
@@ -82,45 +82,44 @@ def test_maintain_is_structure_where_the_answer_does_not_react():
     assert found[6, 8] < 0.2 * found[6, 4]
 
 
-def test_out_of_reach_is_not_maintained():
+def test_pixels_that_the_network_never_sees_are_not_maintained():
     gradient = random_map()
     reach = np.ones(SHAPE, bool)
     reach[:3] = False
     clip = ClipStatistics(np.zeros((*SHAPE, 3), np.float32), 1.0, reach)
-    calm = insensitivity(explained(gradient=gradient), clip)
-    assert not calm[:3].any()
-    assert (calm[3:] > 0).all()
-    assert (calm <= 1).all()
+    values = insensitivity(explained(gradient=gradient), clip)
+    assert not values[:3].any()
+    assert (values[3:] > 0).all()
+    assert (values <= 1).all()
 
 
-def test_insensitivity_falls_as_the_gradient_grows_and_is_one_half_at_the_clips_median():
+def test_insensitivity_decreases_with_the_gradient_and_is_one_half_at_the_clips_median():
     clip = ClipStatistics(np.zeros((*SHAPE, 3), np.float32), 3.0, None)
     levels = [insensitivity(explained(gradient=np.full(SHAPE, g, np.float32)), clip)[6, 8] for g in (0, 3, 27)]
     assert levels == pytest.approx([1, 0.5, 0.1], abs=1e-5)
 
 
-def test_factors_of_maintain_alone():
+def test_maintain_is_the_product_of_its_two_factors():
     gradient, picture = random_map(), np.random.default_rng(0).integers(0, 256, (*SHAPE, 3), dtype=np.uint8)
-    one, clip = explained(gradient=gradient, picture=picture), ClipStatistics(gradient, 1.0, None)
-    parts = {
-        name: choose(["maintain"], name)[0].heat(one, clip) for name in ("product", "insensitivity", "contrast")
-    }
-    assert parts["product"] == pytest.approx(parts["insensitivity"] * parts["contrast"], rel=1e-5)
+    frame, clip = explained(gradient=gradient, picture=picture), ClipStatistics(gradient, 1.0, None)
+    variants = ("product", "insensitivity", "contrast")
+    heats = {name: choose(["maintain"], name)[0].heat(frame, clip) for name in variants}
+    assert heats["product"] == pytest.approx(heats["insensitivity"] * heats["contrast"], rel=1e-5)
 
 
 @pytest.mark.parametrize("case", cases())
-def test_every_heat_is_float32_not_negative_and_model_sized(case):
+def test_every_heat_is_nonnegative_float32_of_the_models_size(case):
     found = heat(case, explained(random_map(), random_map(1), random_map(2)))
     assert found.shape == SHAPE
     assert found.dtype == np.float32
     assert (found >= 0).all()
 
 
-def test_cases_are_chosen_once_in_the_order_asked():
+def test_cases_are_chosen_once_in_the_requested_order():
     assert [case.name for case in choose(["decrease", "increase", "decrease"])] == ["decrease", "increase"]
 
 
-def test_unknown_cases_name_the_known():
+def test_an_unknown_case_is_rejected_with_the_nearest_name():
     with pytest.raises(OptionError, match="did you mean increase"):
         choose(["incraese"])
     with pytest.raises(OptionError, match="at least one"):
@@ -136,23 +135,23 @@ def test_what_each_case_reads():
         "support": "contribution",
         "magnitude": "map",
     }
-    # the two sides of one map are on one scale
+    # the two signs of one map share one scale
     assert cases()["increase"].scale == cases()["decrease"].scale
     assert len({case.scale for case in cases().values()}) == 4
 
 
-def test_on_one_picture_nobody_is_shown_what_is_ignored():
+def test_the_single_layout_omits_maintain_by_default():
     assert usual(True, "grid") == usual(True, "row") == ("increase", "decrease", "maintain")
     assert usual(True, "single") == ("increase", "decrease")
     assert usual(False, "single") == usual(False, "grid") == ("magnitude",)
 
 
-def test_what_costs_passes_of_its_own_is_not_among_what_every_view_has():
-    assert without_asking(True) == ("increase", "decrease", "maintain", "magnitude")
-    assert without_asking(False) == ("magnitude",)
+def test_cases_that_cost_passes_of_their_own_are_on_request_only():
+    assert standard_cases(True) == ("increase", "decrease", "maintain", "magnitude")
+    assert standard_cases(False) == ("magnitude",)
 
 
-def test_what_the_page_shows_of_the_cases_is_told_apart():
+def test_keys_and_lanes_of_the_cases_are_distinct():
     known = cases().values()
     keys, lanes = [case.key for case in known if case.key], [case.lane for case in known if case.lane]
     assert len(set(keys)) == len(keys)
@@ -165,14 +164,14 @@ def test_what_the_page_shows_of_the_cases_is_told_apart():
         assert len(set(values)) == len(values)
 
 
-def test_a_case_that_has_to_be_named_has_no_lane():
-    """The totals of a whole drive would need what it costs."""
+def test_a_case_on_request_has_no_lane():
+    """The totals of a whole drive would cost its passes."""
     case, lane = cases()["support"], Lane((0, 0, 0), (255, 255, 255), order=1)
-    with pytest.raises(ValueError, match="shown only where it is named"):
+    with pytest.raises(ValueError, match="shown on request only"):
         dataclasses.replace(case, lane=lane)
 
 
-def test_no_case_of_a_map_without_a_sign_needs_one():
+def test_no_case_of_unsigned_maps_needs_a_sign():
     assert not [case.name for case in cases().values() if case.signed and case.exists(signed=False)]
 
 
@@ -187,25 +186,25 @@ def test_no_case_of_a_map_without_a_sign_needs_one():
         ("magnitude", True, "magnitude"),
     ],
 )
-def test_the_side_is_named_where_there_is_one(case, sided, title):
+def test_titles_contain_the_side_of_an_angle(case, sided, title):
     assert cases()[case].title(sided) == title
 
 
 @pytest.mark.parametrize(
-    ("case", "kind", "sided", "says"),
+    ("case", "kind", "sided", "meaning"),
     [
         ("increase", "sensitivity", True, "brighter here → more left"),
         ("decrease", "sensitivity", True, "brighter here → more right"),
         ("increase", "sensitivity", False, "brighter here → higher"),
         ("decrease", "contribution", False, "what is here pushes down"),
-        ("decrease", "relative", True, "speaks for right"),
-        ("increase", "relative", False, "speaks for more"),
-        ("decrease", "relative", False, "speaks for less"),
+        ("decrease", "relative", True, "evidence for right"),
+        ("increase", "relative", False, "evidence for more"),
+        ("decrease", "relative", False, "evidence for less"),
         ("decrease", "sensitivity", False, "brighter here → lower"),
-        ("maintain", "sensitivity", True, "ignored: small gradient where the picture has contrast"),
+        ("maintain", "sensitivity", True, "ignored: small gradient where the image has contrast"),
         ("magnitude", "sensitivity", False, "brightness matters here, either way"),
-        ("magnitude", "relative", True, "counts, whichever way"),
+        ("magnitude", "relative", True, "matters, either way"),
     ],
 )
-def test_what_bright_means(case, kind, sided, says):
-    assert cases()[case].means(kind, sided) == says
+def test_the_meaning_of_bright_pixels(case, kind, sided, meaning):
+    assert cases()[case].means(kind, sided) == meaning

@@ -52,18 +52,18 @@ def model():
 def explain(model, cases, count=5, name="gradient", options=None, **settings):
     size = model.preprocess.size
     mean = np.full((*size, 3), 100, np.float32)
-    question = asked(cases, name, options, **settings)
-    explainer = Explainer(model, question, mean, pictures(6, size, seed=2))
+    settings = asked(cases, name, options, **settings)
+    explainer = Explainer(model, settings, mean, pictures(6, size, seed=2))
     return explainer, list(explainer.explain(frames(count, size)))
 
 
-def test_frames_stay_in_order_and_keep_their_own_answer(model):
+def test_frames_stay_in_order_with_their_own_predictions(model):
     _, found = explain(model, ["increase"], count=70)
     assert [one.frame.index for one in found] == list(range(70))
     assert np.allclose([one.angle for one in found], model.predict(pictures(70, (24, 32))), rtol=1e-4)
 
 
-def test_one_gradient_call_serves_every_case_that_needs_one(model):
+def test_one_gradient_call_serves_all_cases(model):
     explainer, found = explain(model, ["increase", "decrease", "maintain"])
     assert explainer._gradient is explainer._main
     assert explainer._contribution is None
@@ -71,7 +71,7 @@ def test_one_gradient_call_serves_every_case_that_needs_one(model):
     assert np.allclose(found[0].push, found[0].signed.sum(axis=2), atol=1e-6)
 
 
-def test_maintain_has_its_gradient_also_under_another_method(model):
+def test_maintain_uses_the_gradient_whatever_the_method(model):
     _, found = explain(
         model, ["increase", "maintain"], name="integrated-gradients", options={"baseline": "black"}
     )
@@ -80,7 +80,7 @@ def test_maintain_has_its_gradient_also_under_another_method(model):
     assert not np.allclose(found[2].push, found[2].gradient)
 
 
-def test_support_is_against_the_mean_whatever_the_methods_baseline(model):
+def test_support_uses_the_mean_whatever_the_methods_baseline(model):
     explainer, found = explain(model, ["support"], name="integrated-gradients", options={"baseline": "black"})
     assert explainer._contribution is not explainer._main
     at_mean = model.score(np.full((1, 24, 32, 3), 100, np.float32)).numpy()[0]
@@ -90,14 +90,14 @@ def test_support_is_against_the_mean_whatever_the_methods_baseline(model):
     assert same._contribution is same._main
 
 
-def test_support_takes_its_own_steps_unless_they_are_said(model):
+def test_support_has_its_own_number_of_steps_unless_the_user_sets_it(model):
     explainer, _ = explain(model, ["support"], name="integrated-gradients")
     assert explainer.passes == 8 + 32
     explainer, _ = explain(model, ["support"], name="integrated-gradients", options={"steps": 5})
     assert explainer.passes == 5 + 5
 
 
-def test_nan_is_an_error_that_names_frame_and_method():
+def test_nan_raises_an_error_with_the_frame_and_the_method():
     model = steering(linear())
     model.answer = lambda x, others=None: type(model).answer(model, x, others) / 0.0
     with pytest.raises(NotFiniteError, match=r"frame 0 \(0.00 s\) gives NaN or infinity under gradient"):
@@ -118,13 +118,13 @@ def test_a_study_finds_the_clips_mean_sensitivity_and_reach(model):
     found = study(Memory(images), model, asked(["maintain"]))
     assert np.allclose(found.clip.mean_picture, images.mean(axis=0), atol=1e-3)
     assert found.clip.sensitivity > 0
-    # the stride-2 convolution of 5 leaves the last column of 32 unseen
+    # the 5x5 convolution of stride 2 never sees the last of 32 columns
     assert not found.clip.reach[:, -1].any()
     assert found.clip.reach[:, :-1].any(axis=0).all()
     assert len(found.probe) == 10
 
 
-def test_a_single_picture_needs_a_mean_from_the_card(model):
+def test_a_single_image_needs_a_mean_from_the_card(model):
     with pytest.raises(OptionError, match=r"has no card with one"):
         study(Memory(pictures(1, (24, 32))), model, asked(["support"]))
     study(Memory(pictures(1, (24, 32))), model, asked(["increase", "maintain"]))
@@ -143,8 +143,8 @@ def test_signed_cases_need_a_signed_map(model, monkeypatch):
 
 
 @pytest.mark.parametrize("reduce", ["sum-abs", "max-abs"])
-def test_a_reduction_without_a_sign_has_no_signed_cases(model, reduce):
-    with pytest.raises(OptionError, match=f"increase and decrease, but --reduce {reduce} takes the sign away"):
+def test_an_unsigned_reduction_has_no_signed_cases(model, reduce):
+    with pytest.raises(OptionError, match=f"increase and decrease, but --reduce {reduce} removes the sign"):
         check_cases(asked(["increase", "decrease"], reduce=reduce))
     _, found = explain(model, ["magnitude"], reduce=reduce)
     absolute = np.abs(found[1].signed)
@@ -152,7 +152,7 @@ def test_a_reduction_without_a_sign_has_no_signed_cases(model, reduce):
     assert np.allclose(found[1].push, expected, rtol=1e-5)
 
 
-def test_what_pulls_is_the_negated_scores_map_where_the_method_is_not_odd(model):
+def test_decrease_reads_the_map_of_the_negated_score_if_the_method_is_not_antisymmetric(model):
     explainer, found = explain(model, ["increase", "decrease"], name="guided")
     mean = np.full((24, 32, 3), 100, np.float32)
     negated = Explainer(model.negated, asked(["increase"], "guided"), mean, pictures(2, (24, 32)))
@@ -166,14 +166,14 @@ def test_what_pulls_is_the_negated_scores_map_where_the_method_is_not_odd(model)
     assert explainer.passes == 2
 
 
-def test_one_pass_serves_both_sides_of_an_odd_method(model):
+def test_one_pass_serves_both_signs_of_an_antisymmetric_method(model):
     explainer, found = explain(model, ["increase", "decrease"])
     assert explainer.passes == 1
     assert found[0].pull is None
     assert explain(model, ["increase"], name="guided")[0].passes == 1
 
 
-def test_another_score_leaves_the_angle_the_networks(model):
+def test_explaining_another_score_does_not_change_the_angle(model):
     other = model.explaining(Filters(0, (1,)))
     _, found = explain(other, ["increase"])
     seen = pictures(5, (24, 32))
@@ -182,7 +182,7 @@ def test_another_score_leaves_the_angle_the_networks(model):
     assert [one.score for one in found] == pytest.approx(inner[..., 1].mean(axis=(1, 2)), rel=1e-4)
 
 
-def test_a_linearised_head_leaves_the_angle_the_networks():
+def test_explaining_the_pre_activation_does_not_change_the_angle():
     network = convolutional(head="tanh")
     plain = steering(network, scale=1 / 255)
     model = steering(network, scale=1 / 255, target=Target(DEGREES, pre_activation=True))
@@ -192,25 +192,25 @@ def test_a_linearised_head_leaves_the_angle_the_networks():
     assert [one.angle for one in found] == pytest.approx(angles, rel=1e-4)
 
 
-def test_without_a_steering_answer_the_score_stands_for_the_angle(model):
+def test_the_score_of_a_steering_target_is_the_angle(model):
     _, found = explain(model, ["increase"])
     assert [one.score for one in found] == [one.angle for one in found]
 
 
-def test_values_of_the_recording_reach_the_model():
+def test_auxiliary_inputs_of_the_recording_reach_the_model():
     model = steering(two_inputs(), scale=1 / 255)
     speeds = [3.0, 12.5, 40.0]
     images = pictures(3, (24, 32))
-    given = [Frame(i, i / 20, images[i], None, {"speed": speeds[i]}) for i in range(3)]
+    with_speed = [Frame(i, i / 20, images[i], None, {"speed": speeds[i]}) for i in range(3)]
     explainer = Explainer(model, asked(["increase"]), images.mean(axis=0), images)
-    found = [one.angle for one in explainer.explain(given)]
+    angles = [result.angle for result in explainer.explain(with_speed)]
     expected = model.network([images / np.float32(255), np.array(speeds, np.float32)[:, None]])
-    assert found == pytest.approx(expected.numpy()[:, 0], rel=1e-4)
+    assert angles == pytest.approx(expected.numpy()[:, 0], rel=1e-4)
     with pytest.raises(InputError, match=r"frame 7 carries nothing.*--feed speed=COLUMN"):
         list(explainer.explain([Frame(7, 0.0, images[0])]))
 
 
-def test_the_frames_own_indices_key_what_is_random(model):
+def test_random_numbers_are_keyed_on_the_frame_index(model):
     seen_indices = []
     explainer, _ = explain(model, ["increase"])
     main = explainer._main
@@ -220,7 +220,7 @@ def test_the_frames_own_indices_key_what_is_random(model):
     assert seen_indices == [3, 8, 13, 18]
 
 
-def test_batch_and_seed_are_the_questions(model):
+def test_batch_size_and_seed_come_from_the_settings(model):
     explainer, found = explain(model, ["increase"], count=7, batch_size=3, seed=11)
     assert (explainer.limit, explainer.context.batch, explainer.context.seed) == (3, 3, 11)
     _, plain = explain(model, ["increase"], count=7)
@@ -228,7 +228,7 @@ def test_batch_and_seed_are_the_questions(model):
         assert np.allclose(one.push, other.push, rtol=1e-4, atol=1e-7)
 
 
-def test_batches_of_costly_methods_are_small(model):
+def test_batches_of_expensive_methods_are_small(model):
     explainer, _ = explain(
         model, ["support"], name="integrated-gradients", options={"baseline": "black", "steps": 128}
     )
@@ -237,56 +237,57 @@ def test_batches_of_costly_methods_are_small(model):
     assert explain(model, ["increase"])[0].limit == BATCH == 32
 
 
-def test_a_probe_of_a_costly_method_is_thinner_and_spread(model):
+def test_the_probe_of_an_expensive_method_is_smaller_and_spread_out(model):
     images = pictures(40, (24, 32))
-    question = asked(["increase"], "integrated-gradients", {"steps": 256})
-    found = study(Memory(images), model, question)
+    settings = asked(["increase"], "integrated-gradients", {"steps": 256})
+    found = study(Memory(images), model, settings)
     assert [one.frame.index for one in found.probe] == list(range(0, 40, 3))
     assert np.allclose(found.clip.mean_picture, images.mean(axis=0), atol=1e-3)
 
 
-def test_who_watches_is_told_the_share_and_can_end_it():
+def test_progress_is_reported_and_the_callback_can_stop_the_work():
     from drivesal.explanation.study import study_of
 
     model = steering(convolutional())
     frames = [Frame(i, i / 10, picture) for i, picture in enumerate(pictures(8, (24, 32)))]
-    question = asked(["increase"], "occlusion", {"patch": 8, "stride": 8})
-    told = []
+    settings = asked(["increase"], "occlusion", {"patch": 8, "stride": 8})
+    shares = []
     counts = set()
 
-    def measured(share, frames):
-        told.append(share)
+    def record(share, frames):
+        shares.append(share)
         counts.add(frames)
 
-    studied = study_of(frames, model, question, measured)
+    studied = study_of(frames, model, settings, record)
     assert counts == {8}
-    assert told == sorted(told)
-    assert told[0] == 0
-    assert 0.5 < told[-1] < 1
-    told.clear()
-    with studied.explainer.watched(1, told.append):
+    assert shares == sorted(shares)
+    assert shares[0] == 0
+    assert 0.5 < shares[-1] < 1
+    shares.clear()
+    with studied.explainer.reporting_progress(1, shares.append):
         next(studied.explainer.explain(frames[:1]))
-    assert told[0] == 0
-    next(studied.explainer.explain(frames[:1]))  # told of no more
-    before = len(told)
+    assert shares[0] == 0
+    before = len(shares)
+    next(studied.explainer.explain(frames[:1]))  # not reported any more
+    assert len(shares) == before
 
-    def end(share):
-        told.append(share)
+    def stop(share):
+        shares.append(share)
         raise KeyError
 
-    with pytest.raises(KeyError), studied.explainer.watched(1, end):
+    with pytest.raises(KeyError), studied.explainer.reporting_progress(1, stop):
         next(studied.explainer.explain(frames[:1]))
-    assert len(told) == before + 1
+    assert len(shares) == before + 1
 
 
-def test_who_watches_hears_nothing_of_other_threads(model):
-    question = asked(["increase"], "smoothgrad", {"samples": 40})
+def test_progress_does_not_include_other_threads(model):
+    settings = asked(["increase"], "smoothgrad", {"samples": 40})
     images = pictures(4, (24, 32))
-    explainer = Explainer(model, question, images.mean(axis=0).astype(np.float32), images)
+    explainer = Explainer(model, settings, images.mean(axis=0).astype(np.float32), images)
     frames = [Frame(i, i / 10, image) for i, image in enumerate(images)]
-    told = []
-    with explainer.watched(1, told.append), ThreadPoolExecutor(1) as other:
+    shares = []
+    with explainer.reporting_progress(1, shares.append), ThreadPoolExecutor(1) as other:
         assert len(other.submit(lambda: list(explainer.explain(frames))).result()) == 4
-        assert told == []
+        assert shares == []
         next(explainer.explain(frames[:1]))
-        assert told[0] == 0.0
+        assert shares[0] == 0.0

@@ -1,4 +1,4 @@
-"""What contributions are measured against: the clip's mean, for a picture alone the card's, and it is told."""
+"""The baseline of contributions: the clip's mean image, or the card's for a single image; and its report."""
 
 import dataclasses
 import json
@@ -33,7 +33,7 @@ def bare():
 
 
 @pytest.fixture(scope="module")
-def known(bare):
+def with_mean(bare):
     return drivesal.load_model(
         bare.network, card=dataclasses.replace(bare.card, mean_picture=encode_picture(MEAN))
     )
@@ -44,53 +44,54 @@ def studied(model, method, options=None, cases=("increase",), frames=(FRAME,)):
 
 
 @pytest.mark.parametrize(("method", "options", "cases"), NEEDS)
-def test_a_picture_alone_is_measured_against_the_cards_mean(known, method, options, cases):
-    found = studied(known, method, options, cases).explainer
-    np.testing.assert_array_equal(found.context.mean, MEAN)
-    told = found.contribution_reference if cases == ("support",) else found.reference
-    assert told == "the mean picture in the model's card"
+def test_a_single_image_uses_the_mean_image_of_the_card(with_mean, method, options, cases):
+    explainer = studied(with_mean, method, options, cases).explainer
+    np.testing.assert_array_equal(explainer.context.mean, MEAN)
+    reference = explainer.contribution_reference if cases == ("support",) else explainer.reference
+    assert reference == "the mean image in the model's card"
 
 
 @pytest.mark.parametrize(("method", "options", "cases"), NEEDS)
-def test_without_one_there_is_one_line_with_the_ways_out(bare, method, options, cases):
-    with pytest.raises(OptionError, match="a mean picture to measure against") as refused:
+def test_without_a_mean_image_the_error_lists_the_alternatives(bare, method, options, cases):
+    with pytest.raises(OptionError, match="a mean image for the baseline") as error:
         studied(bare, method, options, cases)
-    said = str(refused.value)
-    assert "--at" in said
-    ways = {"expected-gradients": "integrated-gradients", "integrated-gradients": "--baseline blur"}
-    assert ways.get(method, "--fill blur" if cases == ("increase",) else "leave the case support out") in said
+    message = str(error.value)
+    assert "--at" in message
+    alternatives = {"expected-gradients": "integrated-gradients", "integrated-gradients": "--baseline blur"}
+    default = "--fill blur" if cases == ("increase",) else "leave the case support out"
+    assert alternatives.get(method, default) in message
 
 
-def test_expected_gradients_of_a_picture_alone_are_integrated_gradients(known):
-    expected = studied(known, "expected-gradients", {"samples": 256}).probe[0]
-    integrated = studied(known, "integrated-gradients", {"steps": 256, "baseline": "mean"}).probe[0]
+def test_expected_gradients_of_a_single_image_equal_integrated_gradients(with_mean):
+    expected = studied(with_mean, "expected-gradients", {"samples": 256}).probe[0]
+    integrated = studied(with_mean, "integrated-gradients", {"steps": 256, "baseline": "mean"}).probe[0]
     assert expected.baseline_score == pytest.approx(integrated.baseline_score, abs=1e-4)
     assert expected.completeness_error < 0.02 * abs(expected.score - expected.baseline_score) + 1e-4
     assert np.corrcoef(expected.push.ravel(), integrated.push.ravel())[0, 1] > 0.99
 
 
 @pytest.mark.parametrize(
-    ("method", "options", "told"),
+    ("method", "options", "reference"),
     [
         ("expected-gradients", {}, "3 frames of the clip"),
         ("integrated-gradients", {"baseline": "mean"}, "the mean of 3 frames of the clip"),
-        ("integrated-gradients", {}, "the picture blurred"),
+        ("integrated-gradients", {}, "the blurred image"),
         ("occlusion", {"fill": "black"}, "black"),
         ("gradient", {}, None),
     ],
 )
-def test_what_a_clip_is_measured_against(bare, method, options, told):
+def test_the_reference_of_a_clip(bare, method, options, reference):
     frames = [Frame(i, i / 10, image) for i, image in enumerate(pictures(3, SIZE))]
-    assert studied(bare, method, options, frames=frames).explainer.reference == told
+    assert studied(bare, method, options, frames=frames).explainer.reference == reference
 
 
-def test_the_command_tells_it_for_a_picture_and_a_frame_of_a_drive(inside, tmp_path, known):
-    known.save(tmp_path / "m.keras")
+def test_the_commands_report_the_reference_for_an_image_and_a_drive(inside, tmp_path, with_mean):
+    with_mean.save(tmp_path / "m.keras")
     cv2.imwrite(str(tmp_path / "frame.png"), picture(3)[..., ::-1])
     given = ("--model", "m.keras", "--method", "expected-gradients", "--samples", "4", "--overwrite")
     ran = inside("image", "frame.png", *given)
     assert ran.code == 0, ran
-    assert "measured against the mean picture in the model's card" in ran.out
+    assert "measured against the mean image in the model's card" in ran.out
     assert json.loads(inside("image", "frame.png", *given, "--json").out)["against"].endswith("card")
     make_clip(tmp_path / "run.mp4", 4)
     ran = inside("image", "run.mp4", "--at", "#1", *given)
@@ -102,5 +103,5 @@ def test_the_command_tells_it_for_a_picture_and_a_frame_of_a_drive(inside, tmp_p
     assert facts["support_against"] == "the mean of 4 frames of the clip"
 
 
-def test_the_shipped_card_says_what_its_mean_is_of():
+def test_the_shipped_card_states_the_source_of_its_mean_image():
     assert drivesal.load_model().card.training["mean_picture"] == "the mean of the 2200 real frames of training"

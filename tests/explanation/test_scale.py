@@ -18,7 +18,7 @@ def fitted(**frames):
     return fit(groups, UNITS).full
 
 
-def test_cases_of_a_group_share_the_usual_frames_percentile():
+def test_cases_of_a_group_share_the_percentile_of_the_typical_frame():
     up, down, rest = heats(1.0), heats(4.0, 1), heats(50, 2)
     full = fitted(increase=("push", up), decrease=("push", down), maintain=("maintain", rest))
     both = [np.percentile(frame, 99.5) for frame in zip(up, down, strict=True)]
@@ -27,10 +27,10 @@ def test_cases_of_a_group_share_the_usual_frames_percentile():
 
 
 def test_a_few_sensitive_frames_do_not_hide_the_others():
-    calm = heats(1.0)
-    some = [heat * (20 if n < 3 else 1) for n, heat in enumerate(calm)]
-    assert fitted(increase=("push", some))["increase"] == pytest.approx(
-        fitted(increase=("push", calm))["increase"], rel=0.01
+    typical = heats(1.0)
+    with_sensitive = [heat * (20 if n < 3 else 1) for n, heat in enumerate(typical)]
+    assert fitted(increase=("push", with_sensitive))["increase"] == pytest.approx(
+        fitted(increase=("push", typical))["increase"], rel=0.01
     )
 
 
@@ -40,31 +40,31 @@ def test_frames_without_heat_do_not_count():
     assert fitted(increase=("push", empty)) == {"increase": 0.0}
 
 
-def test_a_frame_where_hardly_a_pixel_is_hot_has_a_level():
+def test_a_frame_with_one_hot_pixel_has_a_level():
     spots = [np.zeros((20, 30), np.float32) for _ in range(3)]
     for spot in spots:
         spot[4, 5] = 3.0
     assert fitted(increase=("push", spots)) == {"increase": 3.0}
 
 
-def test_heat_becomes_0_to_1_and_ends_at_full():
+def test_heat_is_scaled_to_0_to_1_and_clipped_at_full():
     scale = Scale({"increase": 2.0}, UNITS)
     heat = np.array([[0, 1, 2, 5]], np.float32)
     assert scale.apply("increase", heat).tolist() == [[0, 0.5, 1, 1]]
 
 
-def test_a_scale_of_nothing_shows_nothing():
+def test_a_zero_scale_shows_no_heat():
     assert not Scale({"increase": 0.0}, UNITS).apply("increase", np.ones((2, 2), np.float32)).any()
 
 
-def test_a_scale_is_a_value():
+def test_a_scale_survives_the_round_trip_through_json():
     scale = Scale({"increase": 0.25, "maintain": 3.5}, {"increase": "deg", "maintain": ""})
     facts = json.loads(json.dumps({"scale": scale.as_json()}))
     assert Scale.from_json(facts, {"increase": "deg", "maintain": ""}) == scale
 
 
 @pytest.mark.parametrize(
-    ("facts", "says"),
+    ("facts", "message"),
     [
         ([], "no scale"),
         ({}, "no scale"),
@@ -74,8 +74,8 @@ def test_a_scale_is_a_value():
         ({"scale": {"increase": {"full": 1, "unit": "norm"}}}, "in 'norm', not 'deg'"),
     ],
 )
-def test_facts_without_the_scale(facts, says):
-    with pytest.raises(OptionError, match=says):
+def test_facts_without_a_matching_scale_are_rejected(facts, message):
+    with pytest.raises(OptionError, match=message):
         Scale.from_json(facts, {"increase": "deg"})
 
 

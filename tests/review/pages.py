@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from drivesal.recordings import open_recording, read_labels
 from drivesal.review.compute.session import Session
 from drivesal.review.notes import Notes
-from drivesal.review.server import guard, serving
-from drivesal.review.server.endpoints import app
+from drivesal.review.server import access_control, serving
+from drivesal.review.server.endpoints import create_app
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, Route
@@ -85,12 +85,12 @@ def reviewed(
     given = read_labels(labels) if labels else False
     with open_recording(video, labels=given) as recording:
         kept = Notes.load(notes, video.name, recording.info.length or 0)
-        listening = serving.bound("127.0.0.1", port)
+        listening = serving.listen("127.0.0.1", port)
         host, port = listening.getsockname()[:2]
         with Session(recording, kept) as session:
             if models is not None:
                 session.begin(models)
-            with serving.served(guard.Guard(app(session), port), listening):
+            with serving.run_server(access_control.AccessControl(create_app(session), port), listening):
                 yield f"http://{host}:{port}/", session
 
 

@@ -1,4 +1,4 @@
-"""A review as one file: what is in it, and that it says its size beforehand."""
+"""The export of a review to one file: its content, and the size stated before writing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def exported(text: str) -> Any:
     return json.loads(found[1])
 
 
-def test_it_holds_every_nth_frame_the_timeline_and_the_notes(
+def test_an_export_contains_every_nth_frame_the_timeline_and_the_notes(
     clip: Path, tmp_path: Path, inside: Callable[..., Any], model_path: Path
 ) -> None:
     note = {"frame": 6, "time_s": 0.3, "text": "</script><b>odd</b>"}
@@ -45,7 +45,7 @@ def test_it_holds_every_nth_frame_the_timeline_and_the_notes(
     )
     assert done.code == 0, done
     text = (tmp_path / "out.html").read_text()
-    pictures = dict(re.findall(r'<script type="text/plain" id="heat-(\d+)">([^<]*)</script>', text))
+    images = dict(re.findall(r'<script type="text/plain" id="heat-(\d+)">([^<]*)</script>', text))
     columns = exported(text)["timelines"][0]["columns"]
     errors = [abs(angle - truth) for angle, truth in zip(columns["angle"], columns["truth"], strict=True)]
     first = int(np.argmax(errors))
@@ -53,43 +53,43 @@ def test_it_holds_every_nth_frame_the_timeline_and_the_notes(
     worst = {first, *sorted(others, key=lambda index: -errors[index])[:1]}
     held = sorted({0, 4, 6, 8, 12, 16, 20, 24, 28} | worst)  # every fourth, the one with the note, the worst
     assert f"{len(held)} of 30 frames, about" in done.out
-    assert list(pictures) == [str(i) for i in held]
-    picture = cv2.imdecode(np.frombuffer(base64.b64decode(pictures["8"]), np.uint8), cv2.IMREAD_COLOR)
-    assert picture.shape == (64, 96, 3)
-    told, held = held, exported(text)
-    assert held["drive"]["exported"] == {"every": 4, "frames": told, "method": "Integrated gradients"}
-    assert held["totals"]["of"]["method"] == USUAL
-    assert len(held["totals"]["columns"][0]["moved"]) == FRAMES
-    assert [one["name"] for one in held["drive"]["cases"]] == ["decrease"]
-    assert [one["name"] for one in held["drive"]["methods"]] == [USUAL]
-    assert len(held["timelines"][0]["columns"]["angle"]) == FRAMES
-    assert held["explained"]["8"]["angle"] == pytest.approx(
-        held["timelines"][0]["columns"]["angle"][8], abs=1e-4
+    assert list(images) == [str(i) for i in held]
+    image = cv2.imdecode(np.frombuffer(base64.b64decode(images["8"]), np.uint8), cv2.IMREAD_COLOR)
+    assert image.shape == (64, 96, 3)
+    data = exported(text)
+    assert data["drive"]["exported"] == {"every": 4, "frames": held, "method": "Integrated gradients"}
+    assert data["totals"]["of"]["method"] == USUAL
+    assert len(data["totals"]["columns"][0]["moved"]) == FRAMES
+    assert [one["name"] for one in data["drive"]["cases"]] == ["decrease"]
+    assert [one["name"] for one in data["drive"]["methods"]] == [USUAL]
+    assert len(data["timelines"][0]["columns"]["angle"]) == FRAMES
+    assert data["explained"]["8"]["angle"] == pytest.approx(
+        data["timelines"][0]["columns"]["angle"][8], abs=1e-4
     )
-    assert [{name: one[name] for name in note} for one in held["notes"]] == [note]
+    assert [{name: one[name] for name in note} for one in data["notes"]] == [note]
     assert "default-src 'none'" in text
     assert not re.findall(r'<(?:link|img|script)[^>]* (?:src|href)="', text.partition("<script")[0])
 
 
-def test_the_size_is_foretold(
+def test_the_size_is_estimated(
     clip: Path, tmp_path: Path, inside: Callable[..., Any], model_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from drivesal.review import html_export as export
 
     done = inside("review", clip, "--model", model_path, "--export", "all.html", "--quiet")
     assert done.code == 0, done
-    told = float(re.search(r"about (\d+) MB", done.out)[1])  # type: ignore[index]
-    assert told == pytest.approx((tmp_path / "all.html").stat().st_size / 1e6, abs=1)
-    monkeypatch.setattr(export, "ROOM", 20_000)
+    estimate = float(re.search(r"about (\d+) MB", done.out)[1])  # type: ignore[index]
+    assert estimate == pytest.approx((tmp_path / "all.html").stat().st_size / 1e6, abs=1)
+    monkeypatch.setattr(export, "IMAGE_BUDGET", 20_000)
     few = inside("review", clip, "--model", model_path, "--export", "few.html", "--quiet")
     kept = int(re.search(r"(\d+) of 30 frames", few.out)[1])  # type: ignore[index]
     assert 1 <= kept < 30
-    pictures = re.findall(r'id="heat-\d+">([^<]*)<', (tmp_path / "few.html").read_text())
-    assert sum(map(len, pictures)) < 2 * 20_000
+    images = re.findall(r'id="heat-\d+">([^<]*)<', (tmp_path / "few.html").read_text())
+    assert sum(map(len, images)) < 2 * 20_000
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("--export", "out.txt"), "--export to end in .html"),
         (("--export", "nowhere/out.html"), "nowhere"),
@@ -99,24 +99,24 @@ def test_the_size_is_foretold(
         (("--every", "2"), "--export for --every"),
     ],
 )
-def test_mistakes_are_told_in_a_line_and_leave_nothing(
+def test_mistakes_give_one_line_and_leave_no_files(
     clip: Path,
     tmp_path: Path,
     inside: Callable[..., Any],
     model_path: Path,
     arguments: tuple[str, ...],
-    told: str,
+    message: str,
 ) -> None:
     for name in ("a.keras", "b.keras"):
         (tmp_path / name).write_bytes(model_path.read_bytes())
     before = sorted(tmp_path.iterdir())
     done = inside("review", clip, *arguments)
     assert done.code == 1
-    assert told in done.err
+    assert message in done.err
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_a_file_that_is_there_stays(
+def test_an_existing_file_is_not_overwritten(
     clip: Path, tmp_path: Path, inside: Callable[..., Any], model_path: Path
 ) -> None:
     (tmp_path / "out.html").write_text("mine")
@@ -126,7 +126,7 @@ def test_a_file_that_is_there_stays(
     assert (tmp_path / "out.html").read_text() == "mine"
 
 
-def test_a_script_cannot_end_its_element_and_modules_find_one_another() -> None:
+def test_scripts_cannot_end_their_element_and_modules_import_one_another() -> None:
     assert "</script>" not in _script('x = "</script>";').removesuffix("</script>\n")
     module = 'import { a } from "./two.js";\nimport "../js/three.js";\nexport { b } from "./four.js";\n'
     text = base64.b64decode(_address("panels/one.js", module).partition("base64,")[2]).decode()

@@ -1,4 +1,4 @@
-"""Notes on frames: kept, merged, never lost."""
+"""Notes on frames: stored, merged, never lost."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import pytest
 from drivesal.errors import InputError, OptionError, OutputError
 from drivesal.review import notes_folder as module
 from drivesal.review.notes import COUNT_LIMIT, TEXT_LIMIT, Note, Notes, clean
-from drivesal.review.notes_folder import place
+from drivesal.review.notes_folder import notes_location
 
 FRAMES = 240
 
@@ -36,10 +36,10 @@ def kept(notes: Notes) -> dict[int, str]:
     return {note.frame: note.text for note in notes.all()}
 
 
-def test_notes_come_back_in_the_order_of_frames(tmp_path: Path) -> None:
+def test_notes_are_stored_in_the_order_of_frames(tmp_path: Path) -> None:
     notes = opened(tmp_path)
     assert notes.all() == []
-    assert list(tmp_path.iterdir()) == []  # looking leaves nothing behind
+    assert list(tmp_path.iterdir()) == []  # reading creates no file
     assert notes.set(30, 1.5, "  looks at the sky ") == Note(30, 1.5, "looks at the sky")
     notes.set(2, 0.1, "Größe 🚗\nzweite Zeile")
     notes.set(7, 0.35, "a lamp")
@@ -51,7 +51,7 @@ def test_notes_come_back_in_the_order_of_frames(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["run.mp4.notes.json"]
 
 
-def test_what_cannot_be_a_note_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+def test_an_invalid_note_is_rejected_and_changes_nothing(tmp_path: Path) -> None:
     notes = opened(tmp_path)
     notes.set(1, 0.05, "kept")
     for frame, time_s, text in [
@@ -63,11 +63,11 @@ def test_what_cannot_be_a_note_is_refused_and_changes_nothing(tmp_path: Path) ->
         with pytest.raises(OptionError):
             notes.set(frame, time_s, text)
     assert kept(notes) == kept(opened(tmp_path)) == {1: "kept"}
-    notes.set(1, 0.05, "x" * TEXT_LIMIT + "\n")  # the limit holds for what is kept
+    notes.set(1, 0.05, "x" * TEXT_LIMIT + "\n")  # the limit applies to the cleaned text
     assert len(kept(opened(tmp_path))[1]) == TEXT_LIMIT
 
 
-def test_there_is_room_for_so_many_notes_and_no_more(tmp_path: Path) -> None:
+def test_the_number_of_notes_is_limited(tmp_path: Path) -> None:
     one = {"time_s": 0.0, "text": "x"}
     content = {
         "schema": 2,
@@ -79,7 +79,7 @@ def test_there_is_room_for_so_many_notes_and_no_more(tmp_path: Path) -> None:
     notes = opened(tmp_path, frames=COUNT_LIMIT + 1)
     with pytest.raises(OptionError, match=r"at most 10,000 notes"):
         notes.set(COUNT_LIMIT, 1.0, "one more")
-    notes.set(5, 0.0, "another text is no more notes")
+    notes.set(5, 0.0, "another text on the same frame")
     notes.set(6, 0.0, "")
     notes.set(COUNT_LIMIT, 1.0, "now there is room")
     assert len(opened(tmp_path, frames=COUNT_LIMIT + 1).all()) == COUNT_LIMIT
@@ -95,13 +95,13 @@ def test_there_is_room_for_so_many_notes_and_no_more(tmp_path: Path) -> None:
         ("👩‍🚒 می‌خواهم", "👩‍🚒 می‌خواهم"),  # joiners are part of the text
     ],
 )
-def test_control_characters_are_cleaned(tmp_path: Path, text: str, cleaned: str) -> None:
+def test_control_characters_are_removed(tmp_path: Path, text: str, cleaned: str) -> None:
     assert clean(text) == cleaned
     opened(tmp_path).set(0, 0.0, text)
     assert kept(opened(tmp_path)) == {0: cleaned}
 
 
-def test_csv_is_read_back_and_runs_no_formulas(tmp_path: Path) -> None:
+def test_csv_can_be_read_back_and_contains_no_formulas(tmp_path: Path) -> None:
     notes = opened(tmp_path)
     texts = ['=HYPERLINK("http://x")', "+1", "-left, then right", "@SUM(A1)", 'says "stop"\nand, goes', "2 = 2"]
     for frame, text in enumerate(texts):
@@ -111,7 +111,7 @@ def test_csv_is_read_back_and_runs_no_formulas(tmp_path: Path) -> None:
     assert [row[:2] for row in rows[:2]] == [["0", "0.000000"], ["1", "0.050000"]]
     guarded = [f"'{text}" for text in texts[:4]] + texts[4:]
     assert [row[2] for row in rows] == guarded
-    assert kept(notes)[0] == texts[0]  # the note itself is as it was
+    assert kept(notes)[0] == texts[0]  # the note itself is unchanged
 
 
 GOOD = {"schema": 2, "drive": "run.mp4", "frames": FRAMES, "notes": []}
@@ -131,7 +131,7 @@ def test_notes_of_the_first_schema_are_read_on(tmp_path: Path, before: dict[str,
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         (b"", "not JSON"),
         (b'{"drivesal_notes": 1, "dri', "not JSON"),
@@ -155,21 +155,21 @@ def test_notes_of_the_first_schema_are_read_on(tmp_path: Path, before: dict[str,
         ({**GOOD, "frames": 241}, "with 240 frames .* with 241 frames"),
     ],
 )
-def test_a_file_that_is_not_ours_is_refused_and_left_alone(tmp_path: Path, content: Any, says: str) -> None:
+def test_an_invalid_file_is_rejected_and_not_changed(tmp_path: Path, content: Any, message: str) -> None:
     path = tmp_path / "run.mp4.notes.json"
     data = content if isinstance(content, bytes) else json.dumps(content).encode()
     good = opened(tmp_path)
     path.write_bytes(data)
-    with pytest.raises(InputError, match=says) as refused:
+    with pytest.raises(InputError, match=message) as error:
         opened(tmp_path)
-    assert str(path) in str(refused.value)
-    assert "\n" not in str(refused.value)
-    with pytest.raises(InputError, match=says):
-        good.set(0, 0.0, "x")  # nor where it came while the server ran
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+    with pytest.raises(InputError, match=message):
+        good.set(0, 0.0, "x")  # also if the file appears while the server runs
     assert path.read_bytes() == data
 
 
-def test_a_folder_in_the_files_place_is_refused(tmp_path: Path) -> None:
+def test_a_folder_instead_of_the_file_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "run.mp4.notes.json").mkdir()
     with pytest.raises(InputError, match="cannot be read"):
         opened(tmp_path)
@@ -177,7 +177,7 @@ def test_a_folder_in_the_files_place_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EIO])
 @pytest.mark.parametrize("call", ["fsync", "replace"])
-def test_a_failed_save_leaves_the_old_file_whole(
+def test_a_failed_save_does_not_change_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
 ) -> None:
     notes = opened(tmp_path)
@@ -189,16 +189,16 @@ def test_a_failed_save_leaves_the_old_file_whole(
 
     with monkeypatch.context() as patched:
         patched.setattr(module.os, call, fail)
-        with pytest.raises(OutputError) as said:
+        with pytest.raises(OutputError) as error:
             notes.set(2, 0.1, "new")
-    assert "--out" not in str(said.value)
+    assert "--out" not in str(error.value)
     assert kept(notes) == {1: "old"}
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"run.mp4.notes.json": before}
     notes.set(2, 0.1, "new")
     assert kept(opened(tmp_path)) == {1: "old", 2: "new"}
 
 
-def test_two_servers_keep_one_anothers_notes(tmp_path: Path) -> None:
+def test_two_servers_preserve_the_notes_of_each_other(tmp_path: Path) -> None:
     one, two = opened(tmp_path), opened(tmp_path)
     one.set(1, 0.05, "of one")
     two.set(2, 0.1, "of two")
@@ -209,7 +209,7 @@ def test_two_servers_keep_one_anothers_notes(tmp_path: Path) -> None:
     assert kept(one) == kept(two) == kept(opened(tmp_path)) == expected
 
 
-def test_a_file_that_was_removed_loses_no_notes(tmp_path: Path) -> None:
+def test_a_removed_file_is_written_again_with_all_notes(tmp_path: Path) -> None:
     notes = opened(tmp_path)
     notes.set(1, 0.05, "first")
     (tmp_path / "run.mp4.notes.json").unlink()
@@ -246,7 +246,7 @@ def test_processes_and_threads_lose_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["run.mp4.notes.json"]
 
 
-def test_a_lock_that_is_never_given_back_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_that_is_never_released_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LOCK_SECONDS", 0.05)
     notes = opened(tmp_path)
     folder = os.open(tmp_path, os.O_RDONLY)
@@ -260,7 +260,7 @@ def test_a_lock_that_is_never_given_back_is_an_error(tmp_path: Path, monkeypatch
     assert kept(opened(tmp_path)) == {1: "x"}
 
 
-def test_a_link_stays_a_link_and_the_files_rights_stay(tmp_path: Path) -> None:
+def test_links_and_file_permissions_are_preserved(tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
     real, link = tmp_path / "kept" / "real.json", tmp_path / "run.mp4.notes.json"
     link.symlink_to(real)
@@ -272,33 +272,35 @@ def test_a_link_stays_a_link_and_the_files_rights_stay(tmp_path: Path) -> None:
     assert kept(opened(tmp_path)) == {1: "x", 2: "y"}
 
 
-def test_a_drive_whose_name_is_no_text(tmp_path: Path) -> None:
+def test_the_name_of_a_drive_may_be_invalid_unicode(tmp_path: Path) -> None:
     name = os.fsdecode(b"run\xff.mp4")
     Notes.load(tmp_path / "n.json", name, FRAMES).set(1, 0.05, "x")
     assert kept(Notes.load(tmp_path / "n.json", name, FRAMES)) == {1: "x"}
 
 
-def test_the_place_is_beside_the_drive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_notes_are_stored_next_to_the_drive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drive = tmp_path / "drives" / "run.mp4"
     drive.parent.mkdir()
-    found = place(drive)
+    found = notes_location(drive)
     assert (found.path, found.unwritable) == (drive.with_name("run.mp4.notes.json"), None)
-    assert str(found.path) in found.says
-    assert place(f"{drive.parent}/").path == tmp_path / "drives.notes.json"
+    assert str(found.path) in found.message
+    assert notes_location(f"{drive.parent}/").path == tmp_path / "drives.notes.json"
     monkeypatch.chdir(drive.parent)
-    assert place(".").path == tmp_path / "drives.notes.json"
-    assert place("run.mp4").path == found.path
+    assert notes_location(".").path == tmp_path / "drives.notes.json"
+    assert notes_location("run.mp4").path == found.path
 
 
 def forbid(monkeypatch: pytest.MonkeyPatch, *forbidden: Path) -> None:
-    """Tests may run as root, who may write everywhere."""
+    """Simulate missing write permission, because tests may run as root."""
     access = os.access
     monkeypatch.setattr(
         module.os, "access", lambda path, mode: Path(path) not in forbidden and access(path, mode)
     )
 
 
-def test_elsewhere_where_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_notes_are_stored_in_the_current_directory_if_the_drives_folder_is_read_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     drives, here = tmp_path / "drives", tmp_path / "here"
     drives.mkdir()
     here.mkdir()
@@ -306,27 +308,25 @@ def test_elsewhere_where_that_cannot_be_written(tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(here)
     with monkeypatch.context() as patched:
         forbid(patched, drives)
-        found = place(drives / "run.mp4")
+        found = notes_location(drives / "run.mp4")
         assert (found.path, found.unwritable) == (
             here / "run.mp4.notes.json",
             drives / "run.mp4.notes.json",
         )
-        assert f"{drives} cannot be written" in found.says
-        assert str(found.path) in found.says
+        assert f"{drives} cannot be written" in found.message
+        assert str(found.path) in found.message
         forbid(patched, drives, here)
         with pytest.raises(OutputError, match=r"neither .* can be written"):
-            place(drives / "run.mp4")
+            notes_location(drives / "run.mp4")
     notes = Notes.load(found.path, "run.mp4", FRAMES, found.unwritable)
     assert kept(notes) == {1: "of an earlier review"}
     assert not found.path.exists()
-    notes.set(1, 0.05, "")  # gone here, untouched there
+    notes.set(1, 0.05, "")  # removed in the new file, unchanged in the old one
     assert kept(Notes.load(found.path, "run.mp4", FRAMES, found.unwritable)) == {}
     assert kept(opened(drives)) == {1: "of an earlier review"}
 
 
-def test_a_file_that_must_not_be_written_is_not_replaced(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_read_only_file_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     notes = opened(tmp_path)
     notes.set(1, 0.05, "x")
     forbid(monkeypatch, notes.path)

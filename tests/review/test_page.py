@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 
 from drivesal.errors import ModelError
-from drivesal.review.compute import pictures
+from drivesal.review.compute import frame_images
 from tests.review.pages import FRAMES, Visit, refusing, reviewed, visited
 
 if TYPE_CHECKING:
@@ -80,13 +80,13 @@ def test_a_held_key_shows_a_steady_stream_of_frames_with_heat(
     visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where heat takes 0.25 s, longer than the next frame is in coming, as on a slow machine."""
-    drawing = pictures.heated
+    drawing = frame_images.heat_image
 
     def slow(*given: Any) -> Any:
         time.sleep(0.25)
         return drawing(*given)
 
-    monkeypatch.setattr(pictures, "heated", slow)
+    monkeypatch.setattr(frame_images, "heat_image", slow)
     visit.run(
         """() => {
           const canvas = document.querySelector('[data-part="heat-0-increase"] canvas');

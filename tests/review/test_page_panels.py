@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from drivesal.review.server import bundle, page_files
+from drivesal.review.server import bundle, page_assets
 from tests.clips import make_clip
 from tests.review.pages import reviewed, visited
 from tests.test_contributing import EXAMPLES
@@ -26,14 +26,14 @@ PANEL = EXAMPLES["drivesal/review/page/panels/count.js"]
 def with_panel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page with one more file, and nothing else touched."""
     folder = tmp_path / "page"
-    shutil.copytree(page_files.PAGE, folder)
+    shutil.copytree(page_assets.PAGE, folder)
     (folder / "panels" / "count.js").write_text(PANEL)
-    for module in (page_files, bundle):
+    for module in (page_assets, bundle):
         monkeypatch.setattr(module, "PAGE", folder)
 
 
 def test_every_panel_is_in_the_index() -> None:
-    exported = [line.split()[4] for line in page_files.panel_index().splitlines()]
+    exported = [line.split()[4] for line in page_assets.panel_index().splitlines()]
     assert exported == ["list", "notes", "view", "whatif"]
 
 

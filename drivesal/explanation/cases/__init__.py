@@ -1,1 +1,1 @@
-"""The cases of a regression, one file each; a file registers its `Case`."""
+"""The cases, one file each; a file registers its `Case`."""

@@ -1,4 +1,4 @@
-"""What decreases the answer, which for an angle is to the right."""
+"""The case decrease: pixels that lower the score; for an angle, to the right."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 def _heat(explained: Explained, _: ClipStatistics) -> Floats:
-    """max(−S, 0); where negating the score does not negate the map, the positive part of the map of −f."""
+    """max(−S, 0); for a method that is not antisymmetric, the positive part of the map of −f."""
     import cv2
 
-    pull = -explained.push if explained.pull is None else explained.pull
-    return cv2.max(pull, 0)  # type: ignore[no-any-return]
+    negated = -explained.push if explained.pull is None else explained.pull
+    return cv2.max(negated, 0)  # type: ignore[no-any-return]
 
 
 register(
@@ -28,7 +28,7 @@ register(
         meaning={
             "sensitivity": "brighter here → {more}",
             "contribution": "what is here pushes {to}",
-            "": "speaks for {side}",
+            "": "evidence for {side}",
         },
         heat=_heat,
         shown="signed",

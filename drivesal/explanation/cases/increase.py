@@ -1,4 +1,4 @@
-"""What increases the answer, which for an angle is to the left."""
+"""The case increase: pixels that raise the score; for an angle, to the left."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def _heat(explained: Explained, _: ClipStatistics) -> Floats:
-    """max(S, 0) of the signed sum S over the channels."""
+    """max(S, 0), S the signed sum over the channels."""
     import cv2
 
     return cv2.max(explained.push, 0)  # type: ignore[no-any-return]
@@ -27,7 +27,7 @@ register(
         meaning={
             "sensitivity": "brighter here → {more}",
             "contribution": "what is here pushes {to}",
-            "": "speaks for {side}",
+            "": "evidence for {side}",
         },
         heat=_heat,
         shown="signed",

@@ -1,4 +1,4 @@
-"""What counts, whichever way: the one case of a map without a sign."""
+"""The case magnitude: the strength of the attribution in either direction, for unsigned maps."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ register(
         order=50,
         meaning={
             "sensitivity": "brightness matters here, either way",
-            "contribution": "counts, either way",
-            "": "counts, whichever way",
+            "contribution": "contributes, either way",
+            "": "matters, either way",
         },
         heat=_heat,
         shown="unsigned",

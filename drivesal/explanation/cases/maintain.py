@@ -1,4 +1,4 @@
-"""What the answer ignores: structure that it does not react to."""
+"""The case maintain: structure in the image to which the prediction does not react."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _PRODUCT = Case(
     scale="maintain",
     colour=(90, 215, 110),
     order=30,
-    meaning={"": "ignored: small gradient where the picture has contrast"},
+    meaning={"": "ignored: small gradient where the image has contrast"},
     heat=_heat,
     shown="signed",
-    alone=True,  # its green would cover cars and trees, and be taken for what counts
+    alone=True,  # its green would cover cars and trees, and look like importance
     relative="contrast × insensitivity",
     lane=Lane(light=(43, 154, 64), dark=(90, 215, 110), order=20, usual=False),
     key="3",
@@ -38,7 +38,7 @@ _INSENSITIVITY = dataclasses.replace(
     _PRODUCT, meaning={"": "ignored: small gradient"}, heat=insensitivity, relative="insensitivity"
 )
 _CONTRAST = dataclasses.replace(
-    _PRODUCT, meaning={"": "structure, whatever the answer does"}, heat=_contrast, relative="contrast"
+    _PRODUCT, meaning={"": "structure, whatever its effect"}, heat=_contrast, relative="contrast"
 )
 register(
     dataclasses.replace(

@@ -1,4 +1,4 @@
-"""What holds the answer away from that of the clip's mean image."""
+"""The case support: pixels that keep the prediction away from the one on the clip's mean image."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 def _heat(explained: Explained, _: ClipStatistics) -> Floats:
-    """max(±C, 0): contributions C against the mean image x0, with the sign of f(x) − f(x0)."""
+    """max(±C, 0): contributions C relative to the mean image x0, with the sign of f(x) − f(x0)."""
     import cv2
 
     assert explained.contribution is not None
     assert explained.baseline_score is not None
-    towards = 1.0 if explained.score >= explained.baseline_score else -1.0
-    return cv2.max(explained.contribution * towards, 0)  # type: ignore[no-any-return]
+    sign = 1.0 if explained.score >= explained.baseline_score else -1.0
+    return cv2.max(explained.contribution * sign, 0)  # type: ignore[no-any-return]
 
 
 register(
@@ -27,7 +27,7 @@ register(
         scale="support",
         colour=(220, 160, 250),
         order=40,
-        meaning={"": "holds the answer away from the mean picture's"},
+        meaning={"": "pushes away from the mean image's prediction"},
         heat=_heat,
         shown="named",
         key="4",

@@ -1,1 +1,1 @@
-"""What is computed for a review: frames, explanations, timelines."""
+"""Computes frames, explanations and timelines for a review."""

@@ -1,4 +1,4 @@
-"""The whole drive, read and explained in the background: what the timeline shows."""
+"""Reads and explains the whole drive in the background, for the timeline."""
 
 from __future__ import annotations
 
@@ -15,57 +15,60 @@ from typing import TYPE_CHECKING, Self
 from drivesal.errors import DrivesalError
 from drivesal.explanation.frame_batches import batches
 from drivesal.review.compute.columns import Columns
-from drivesal.review.compute.freeing import give_back
-from drivesal.review.compute.totals import Pictures, Reader, Totals
-from drivesal.review.compute.work import AHEAD, VIEW
+from drivesal.review.compute.job_queue import AHEAD, VIEW
+from drivesal.review.compute.memory import release_memory
+from drivesal.review.compute.totals import ImageStatistics, RowBuilder, Totals
 from drivesal.types import Span
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from drivesal.explanation.explainer import Explainer
     from drivesal.explanation.study import Study
     from drivesal.model.steering_model import SteeringModel
     from drivesal.review.compute.columns import Row
-    from drivesal.review.compute.desk import Desk, View
-    from drivesal.review.compute.work import Work
+    from drivesal.review.compute.drive_explainer import DriveExplainer, View
+    from drivesal.review.compute.job_queue import JobQueue
     from drivesal.types import Explained, Frame
 
 NUMBERS = ("time_s", "angle", "truth", "changed", "brightness")
-"""What is known of a frame whatever the method."""
-HELD_TOTALS = 8
-"""Views whose totals are kept, of an hour at 30 frames/s 4 MB a model each."""
+"""The columns that do not depend on the method."""
+CACHED_TOTALS = 8
+"""Number of views whose totals are cached; an hour at 30 frames/s takes 4 MB per view and model."""
 _BATCH = 8
-"""Frames explained at once: a view waits for no more than these."""
+"""Frames explained at once, which is the most that a view has to wait for."""
 _IDLE_S = 10.0
-_PATIENCE_S = 1.0
-"""How long it stands back for views before it explains some frames nevertheless."""
+_VIEW_WAIT_S = 1.0
+"""Maximum time to wait for views before the next frames are explained."""
 
 _log = logging.getLogger(__name__)
 
 
-class _EndedError(Exception):
-    """The review ends."""
+class _StoppedError(Exception):
+    """The review is being closed."""
 
 
 class Analysis:
-    """Reads the drive in a thread: first what every model answers, with the totals of the view to begin with,
-    then the totals of the views that pages ask for.
+    """Reads the drive in a thread: first the predictions of all models, together with the totals of the initial
+    view, then the totals of the views that pages request.
 
-    `numbers` has NUMBERS for each model: times [s], angle and truth in the model's unit, left positive (labels
-    that cannot be compared are left out), and see `Pictures`. It stands back while a view is computed. An error
-    of the drive's or a model's ends what it concerns, is told in its columns' `error`, and `say` gets it as one
-    line. Where the view to begin with costs too much for a whole drive, the gradient stands in.
+    `numbers` has NUMBERS for each model: time [s]; angle and truth in the model's unit, left positive, without
+    labels that are not comparable; and the columns of `ImageStatistics`. The thread pauses while a view is
+    computed. An error of the drive or a model ends the columns concerned, is stored in their `error`, and goes
+    to `say` as one line. If the initial view is too expensive for a whole drive, the gradient replaces it.
     """
 
-    def __init__(self, desk: Desk, work: Work, view: View, say: Callable[[str], object]) -> None:
-        self._desk, self._work, self._say = desk, work, say
-        self.numbers = [Columns(NUMBERS) for _ in desk.models]
-        self._pictures = [Pictures() for _ in desk.models]
+    def __init__(
+        self, explainer: DriveExplainer, jobs: JobQueue, view: View, say: Callable[[str], object]
+    ) -> None:
+        self._explainer, self._jobs, self._say = explainer, jobs, say
+        self.numbers = [Columns(NUMBERS) for _ in explainer.models]
+        self._statistics = [ImageStatistics() for _ in explainer.models]
         self._totals: OrderedDict[Hashable, Totals] = OrderedDict()
         self._change = threading.Condition()
         self._stop = False
         self.first: Totals = self.totals(view)
-        """The totals that are read together with `numbers`."""
+        """The totals that are computed together with `numbers`."""
         if self.first.ended:
             self.first = self.totals(
                 dataclasses.replace(view, explain=view.explain.but(method="gradient", options={}))
@@ -83,151 +86,155 @@ class Analysis:
         self._thread.join()
 
     def wait(self) -> None:
-        """Returns when the whole drive has been read once, or an error has ended it."""
+        """Wait until the whole drive has been read once or an error has ended it."""
         with self._change:
-            self._change.wait_for(lambda: all(one.ended for one in self.numbers))
+            self._change.wait_for(lambda: all(columns.ended for columns in self.numbers))
 
     def totals(self, view: View) -> Totals:
-        """The totals of the drive under this view, which are computed from now on. Raises OptionError."""
+        """Request the totals of the drive in this view. Raises OptionError."""
         key = Totals.key(view)
         with self._change:
-            found = self._totals.get(key)
-            if found is None:
-                found = self._totals[key] = Totals(self._desk, view)
-                for old in list(self._totals)[: len(self._totals) - HELD_TOTALS]:
+            totals = self._totals.get(key)
+            if totals is None:
+                totals = self._totals[key] = Totals(self._explainer, view)
+                for old in list(self._totals)[: len(self._totals) - CACHED_TOTALS]:
                     del self._totals[old]
             self._totals.move_to_end(key)
-            found.ask()
+            totals.request()
             self._change.notify_all()
-            return found
+            return totals
 
     # ---- in the thread ----
 
     def _run(self) -> None:
-        with contextlib.suppress(_EndedError):
+        with contextlib.suppress(_StoppedError):
             self._read(self.first, self.numbers)
-        for one in self.numbers:
-            one.ended = True
+        for columns in self.numbers:
+            columns.ended = True
         self.first.end()
         with self._change:
             self._change.notify_all()
-        with contextlib.suppress(_EndedError):
+        with contextlib.suppress(_StoppedError):
             while True:
                 self._read(self._next(), None)
 
     def _next(self) -> Totals:
-        """What pages wait for, that which they began to ask for last; waits until there is some."""
+        """Wait for requested totals; of several, those requested most recently."""
         while True:
             with self._change:
                 if self._stop:
-                    raise _EndedError
-                wanted = [one for one in self._totals.values() if one.wanted]
-                if wanted:
-                    return max(wanted, key=lambda one: one.begun_s)
-                rested = not self._change.wait(_IDLE_S)
-            if rested:  # what drawing pictures left behind
-                give_back()
+                    raise _StoppedError
+                requested = [totals for totals in self._totals.values() if totals.requested]
+                if requested:
+                    return max(requested, key=lambda totals: totals.requested_since_s)
+                idle = not self._change.wait(_IDLE_S)
+            if idle:  # drawing images leaves freed memory behind
+                release_memory()
 
     def _read(self, totals: Totals, numbers: list[Columns] | None) -> None:
-        """Reads on until the drive ends or, where the numbers are there already, another view is wanted."""
+        """Read to the end of the drive or, if `numbers` is None, until another view is requested."""
         try:
-            self._studied(totals)
+            self._prepare(totals)
             if totals.ended and numbers is None:
                 return
             for frames in self._batches(totals.rows):
-                for number in range(len(self._desk.models)):
-                    self._work.wait_for_views(_PATIENCE_S)
-                    self._enter(number, frames, totals, numbers)
+                for number in range(len(self._explainer.models)):
+                    self._jobs.wait_for_views(_VIEW_WAIT_S)
+                    self._add_rows(number, frames, totals, numbers)
                     if self._stop:
-                        raise _EndedError
-                if numbers is None and (totals.ended or not totals.wanted or self._next() is not totals):
+                        raise _StoppedError
+                if numbers is None and (totals.ended or not totals.requested or self._next() is not totals):
                     return
             totals.end()
-            give_back()
+            release_memory()
         except DrivesalError as error:
-            self._tell(str(error), totals, numbers)
-        except _EndedError:
+            self._report(str(error), totals, numbers)
+        except _StoppedError:
             raise
         except Exception as error:
             _log.exception("the analysis failed")
-            self._tell(f"it failed ({type(error).__name__}); the terminal says more", totals, numbers)
+            self._report(f"it failed ({type(error).__name__}); see the terminal", totals, numbers)
 
-    def _studied(self, totals: Totals) -> None:
-        """Makes what explains the frames. A method that a model refuses has no totals."""
-        if totals.readers or totals.ended:
+    def _prepare(self, totals: Totals) -> None:
+        """Create the row builders; end the totals if a model rejects the method."""
+        if totals.row_builders or totals.ended:
             return
         try:
-            views = [dataclasses.replace(totals.view, model=n) for n in range(len(self._desk.models))]
-            totals.readers = [Reader(self._study(view, totals is self.first)) for view in views]
+            views = [dataclasses.replace(totals.view, model=n) for n in range(len(self._explainer.models))]
+            totals.row_builders = [RowBuilder(self._study(view, totals is self.first)) for view in views]
         except DrivesalError as error:
-            self._tell(str(error), totals, None)
+            self._report(str(error), totals, None)
 
     def _study(self, view: View, first: bool) -> Study:
-        """The clip's statistics, computed where views are: the first at once, as a view waits for it anyway."""
+        """The clip's statistics from the job queue: at once for the first view, which the page shows anyway."""
         key = ("study", view.model, Totals.key(view))
+        compute = functools.partial(self._explainer.study, view)
         while not self._stop:
-            job = self._work.ask(key, "", functools.partial(self._desk.studied, view), VIEW if first else AHEAD)
+            job = self._jobs.submit(key, "", compute, VIEW if first else AHEAD)
             try:
-                found: Study = job.future.result()
-                return found
-            except CancelledError:  # for a view, or the work has ended
+                study: Study = job.future.result()
+                return study
+            except CancelledError:  # preempted by a view, or the queue is closed
                 with self._change:
                     self._change.wait_for(lambda: self._stop, 0.05)
-                self._work.wait_for_views(_PATIENCE_S)
-        raise _EndedError
+                self._jobs.wait_for_views(_VIEW_WAIT_S)
+        raise _StoppedError
 
-    def _enter(self, number: int, frames: list[Frame], totals: Totals, numbers: list[Columns] | None) -> None:
-        """Enters the rows of frames under one model."""
-        model = self._desk.models[number]
+    def _add_rows(
+        self, number: int, frames: list[Frame], totals: Totals, numbers: list[Columns] | None
+    ) -> None:
+        """Add the rows of frames for one model."""
+        model = self._explainer.models[number]
         rows: dict[int, Row] = {}
         try:
-            for one in () if totals.ended else self._explained(totals.readers[number], frames, model):
-                rows[one.frame.index] = {"angle": one.angle}
-                totals.columns[number].put(one.frame.index, totals.readers[number].row(one))
+            if not totals.ended:
+                builder = totals.row_builders[number]
+                for explained in self._explain(builder.explainer, frames, model):
+                    rows[explained.frame.index] = {"angle": explained.angle}
+                    totals.columns[number].put(explained.frame.index, builder.row(explained))
         except DrivesalError as error:
-            self._tell(str(error), totals, None)
+            self._report(str(error), totals, None)
         if numbers is None:
             return
-        compared = model.kind.sided and self._desk.labels is None
+        comparable = model.kind.sided and self._explainer.labels is None
         for frame in frames:
-            picture = model.prepare(frame.image)
-            row = rows.get(frame.index) or {"angle": self._desk.angle(number, frame)}
-            row |= {"time_s": frame.time_s, "truth": frame.steering if compared else None}
-            numbers[number].put(frame.index, row | self._pictures[number].row(frame.index, picture))
+            image = model.prepare(frame.image)
+            row = rows.get(frame.index) or {"angle": self._explainer.angle(number, frame)}
+            row |= {"time_s": frame.time_s, "truth": frame.steering if comparable else None}
+            numbers[number].put(frame.index, row | self._statistics[number].row(frame.index, image))
 
-    def _explained(self, reader: Reader, frames: list[Frame], model: SteeringModel) -> Iterator[Explained]:
-        explainer = reader.explainer
+    def _explain(self, explainer: Explainer, frames: list[Frame], model: SteeringModel) -> Iterator[Explained]:
         for batch in batches(frames, model, min(_BATCH, explainer.limit)):
-            with explainer.watched(len(batch.frames), self._tick):
+            with explainer.reporting_progress(len(batch.frames), self._tick):
                 explained = explainer.explain_batch(batch)
             yield from explained
 
     def _tick(self, share: float) -> None:
         if self._stop:
-            raise _EndedError
-        if share > 0:  # within what takes long, too
-            self._work.wait_for_views(_PATIENCE_S)
+            raise _StoppedError
+        if share > 0:  # views come first also within a long computation
+            self._jobs.wait_for_views(_VIEW_WAIT_S)
 
-    def _tell(self, error: str, totals: Totals, numbers: list[Columns] | None) -> None:
-        for one in numbers or []:
-            one.error = error
+    def _report(self, error: str, totals: Totals, numbers: list[Columns] | None) -> None:
+        for columns in numbers or []:
+            columns.error = error
         totals.end(error)
         self._say(f"the analysis of the drive: {error}")
 
     def _batches(self, start: int) -> Iterator[list[Frame]]:
-        """The drive's frames from one on, a few at a time."""
-        waiting: list[Frame] = []
-        frames = self._desk.recording.frames(Span(start=start))
+        """The drive's frames from index `start` on, in small batches."""
+        batch: list[Frame] = []
+        frames = self._explainer.recording.frames(Span(start=start))
         try:
             for frame in frames:
-                waiting.append(frame)
-                if len(waiting) == _BATCH:
-                    yield waiting
-                    waiting = []
+                batch.append(frame)
+                if len(batch) == _BATCH:
+                    yield batch
+                    batch = []
         except DrivesalError:
-            yield waiting
+            yield batch
             raise
         finally:
             if isinstance(frames, Generator):
                 frames.close()
-        yield waiting
+        yield batch

@@ -1,4 +1,4 @@
-"""Numbers of a drive's frames, one column a quantity, filled while they are read."""
+"""Per-frame numbers of a drive in columns that are filled while the drive is read."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Row = dict[str, float | None]
 
 
 class Columns:
-    """Columns of floats, one row a frame, filled in the order of frames. For any thread.
+    """Columns of floats with one row per frame, filled in frame order. Thread-safe.
 
-    A number that is missing or not finite is told as None. `ended` says that nothing more comes, `error` why it
-    ended early, in a line.
+    A number that is missing or not finite is returned as None. `ended` is set when no more rows follow, `error`
+    to one line that states why the reading ended early.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -29,7 +29,7 @@ class Columns:
             return self._length
 
     def put(self, index: int, row: Row) -> None:
-        """Adds the row of frame `index`; frames before it that could not be decoded get none."""
+        """Add the row of frame `index`; skipped frames that could not be decoded get empty rows."""
         with self._lock:
             for name, column in self._columns.items():
                 column.extend([math.nan] * (index - len(column)))
@@ -37,8 +37,11 @@ class Columns:
                 column.append(math.nan if value is None else value)
             self._length = index + 1
 
-    def since(self, start: int, most: int) -> dict[str, list[float | None]]:
-        """The columns from row `start` on, at most so many rows."""
+    def since(self, start: int, count: int) -> dict[str, list[float | None]]:
+        """At most `count` rows of the columns, from row `start` on."""
         with self._lock:
-            found = {name: column[start : start + most] for name, column in self._columns.items()}
-        return {name: [one if math.isfinite(one) else None for one in column] for name, column in found.items()}
+            slices = {name: column[start : start + count] for name, column in self._columns.items()}
+        return {
+            name: [value if math.isfinite(value) else None for value in column]
+            for name, column in slices.items()
+        }

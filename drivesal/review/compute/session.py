@@ -1,4 +1,4 @@
-"""A review as the server knows it: frames at once, answers as soon as the models are there, or why not."""
+"""The state of a review: frames at once; predictions after the models have loaded, or the reason why not."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Self
 
 from drivesal.errors import DrivesalError, InputError
 from drivesal.review.compute.analysis import Analysis
-from drivesal.review.compute.desk import Desk, View
-from drivesal.review.compute.frames import FrameStore
-from drivesal.review.compute.work import Work
+from drivesal.review.compute.drive_explainer import DriveExplainer, View
+from drivesal.review.compute.frame_store import FrameStore
+from drivesal.review.compute.job_queue import JobQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,68 +20,68 @@ if TYPE_CHECKING:
     from drivesal.types import Recording
 
 
-USUAL = View()
+DEFAULT_VIEW = View()
 
 
 class NotReadyError(Exception):
-    """The models are still being loaded."""
+    """The models are still loading."""
 
 
 class Session:
-    """One drive under review. Raises InputError where its frames cannot be counted.
+    """One drive under review. Raises InputError if the number of frames is unknown.
 
-    `desk` and `analysis` are there once `begin` was called with the models, never after `refuse`. `say` gets
-    what the person at the terminal should know, in lines. The recording stays the caller's.
+    `explainer` and `analysis` are available after `begin` was called with the models, never after `refuse`.
+    `say` gets messages for the terminal, one line each. The caller closes the recording.
     """
 
     def __init__(
         self,
         recording: Recording,
         notes: Notes,
-        start: View = USUAL,
+        start: View = DEFAULT_VIEW,
         say: Callable[[str], object] = lambda line: None,
     ) -> None:
         length = recording.info.length
         if length is None:
-            came = f"how many {recording.info.path} has is not known"
-            raise InputError("a recording whose frames can be counted", came, "convert it to a video file")
+            actual = f"that of {recording.info.path} is unknown"
+            raise InputError("a recording with a known number of frames", actual, "convert it to a video file")
         self.recording, self.notes, self.start, self.count = recording, notes, start, length
         self.name = os.path.basename(os.path.abspath(recording.info.path))  # "." has a name too
         self._stack = ExitStack()
         self.frames = self._stack.enter_context(FrameStore(recording))
-        self.work = self._stack.enter_context(Work())
+        self.jobs = self._stack.enter_context(JobQueue())
         self._say = say
         self.refusal: DrivesalError | None = None
-        """Why there are no models, where there never will be."""
-        self._desk: Desk | None = None
+        """The error because of which the review has no models."""
+        self._explainer: DriveExplainer | None = None
         self._analysis: Analysis | None = None
 
     def begin(self, models: Sequence[SteeringModel], steering_ratio: float | None = None) -> None:
-        """Takes the models and begins to analyse the drive. Raises OptionError, InputError, LabelError."""
-        desk = Desk(self.recording, self.frames, models, steering_ratio)
-        self._analysis = self._stack.enter_context(Analysis(desk, self.work, self.start, self._say))
-        self._desk = desk  # last: from now on it is ready
+        """Set the models and start to analyse the drive. Raises OptionError, InputError, LabelError."""
+        explainer = DriveExplainer(self.recording, self.frames, models, steering_ratio)
+        self._analysis = self._stack.enter_context(Analysis(explainer, self.jobs, self.start, self._say))
+        self._explainer = explainer  # last, because it makes the session ready
 
     def refuse(self, error: DrivesalError) -> None:
-        """Goes on without models: frames and notes stay, and who asks for more is told why."""
+        """Continue without models: frames and notes stay available, everything else raises this error."""
         self.refusal = error
         self._say(str(error))
 
     @property
     def ready(self) -> bool:
-        """Whether the models are there."""
-        return self._desk is not None
+        """Whether the models are loaded."""
+        return self._explainer is not None
 
     @property
-    def desk(self) -> Desk:
-        """The drive with its models. Raises NotReadyError, or what refused them."""
-        if self._desk is None:
+    def explainer(self) -> DriveExplainer:
+        """The drive with its models. Raises NotReadyError, or the error of `refuse`."""
+        if self._explainer is None:
             raise self.refusal or NotReadyError
-        return self._desk
+        return self._explainer
 
     @property
     def analysis(self) -> Analysis:
-        """What is read of the whole drive. Raises NotReadyError, or what refused the models."""
+        """The analysis of the whole drive. Raises NotReadyError, or the error of `refuse`."""
         if self._analysis is None:
             raise self.refusal or NotReadyError
         return self._analysis
@@ -90,5 +90,5 @@ class Session:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.work.close()  # the analysis may wait for a view's study
+        self.jobs.close()  # the analysis may be waiting for a study
         self._stack.close()

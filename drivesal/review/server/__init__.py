@@ -1,1 +1,1 @@
-"""The review's half that speaks HTTP: endpoints, who may ask, the page's files."""
+"""The review's HTTP server: endpoints, access control, the page's files."""

@@ -1,4 +1,4 @@
-"""The body of a request: whole, of bounded size, within a bounded time."""
+"""Reads the complete body of a request, with bounds on size and time."""
 
 from __future__ import annotations
 
@@ -6,27 +6,28 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
-from drivesal.review.server.request_head import RefusedError, header_of, shown
+from drivesal.review.server.request_head import RefusedError, header_of, printable
 
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope
 
 BODY_LIMIT = 64 * 1024
-"""Bytes of a request's body."""
+"""Maximum bytes of a request's body."""
 BODY_SECONDS = 30.0
-"""How long a body may take to come."""
+"""Maximum time to receive a body."""
 
 
-async def whole_body(scope: Scope, receive: Receive) -> bytes | None:
-    """The whole body, or None where the client went away. Raises RefusedError for a large one, as soon as it
-    is known to be, and for a slow one.
+async def read_body(scope: Scope, receive: Receive) -> bytes | None:
+    """The complete body, or None if the client disconnected.
+
+    Raises RefusedError as soon as the body is known to be too large, and if it takes too long.
     """
     expected = f"a body of at most {BODY_LIMIT:,} bytes"
-    announced = header_of(scope, "content-length") or "0"
-    if not re.fullmatch("[0-9]+", announced, re.ASCII):
-        raise RefusedError(400, "content-length to be a number", f"it is {shown(announced)}", "mend it")
-    if len(announced.lstrip("0")) > 18 or int(announced) > BODY_LIMIT:
-        raise RefusedError(413, expected, f"content-length is {shown(announced)}", "send less")
+    length = header_of(scope, "content-length") or "0"
+    if not re.fullmatch("[0-9]+", length, re.ASCII):
+        raise RefusedError(400, "content-length to be a number", f"it is {printable(length)}", "correct it")
+    if len(length.lstrip("0")) > 18 or int(length) > BODY_LIMIT:
+        raise RefusedError(413, expected, f"content-length is {printable(length)}", "send less")
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -40,19 +41,19 @@ async def whole_body(scope: Scope, receive: Receive) -> bytes | None:
                 if not message.get("more_body", False):
                     return bytes(body)
     except TimeoutError:
-        came = f"{len(body):,} bytes of it came"
-        raise RefusedError(408, f"the body within {BODY_SECONDS:g} s", came, "send it again") from None
+        actual = f"only {len(body):,} bytes arrived"
+        raise RefusedError(408, f"the body within {BODY_SECONDS:g} s", actual, "send it again") from None
 
 
-def replayed(body: bytes, receive: Receive) -> Receive:
-    """`receive` with the body that was read before, in one piece."""
-    waiting = True
+def replay_body(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that first returns the body, which has already been read, in one piece."""
+    pending = True
 
-    async def replayed() -> Message:
-        nonlocal waiting
-        if waiting:
-            waiting = False
+    async def replay() -> Message:
+        nonlocal pending
+        if pending:
+            pending = False
             return {"type": "http.request", "body": body, "more_body": False}
         return await receive()
 
-    return replayed
+    return replay

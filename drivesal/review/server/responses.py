@@ -1,4 +1,4 @@
-"""What goes back from the server: headers on every response, the redirect after signing in, refusals."""
+"""Security headers of all responses, the redirect after sign-in, and rejections."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
 LINGER_BYTES, LINGER_SECONDS = 1 << 20, 1.0
-"""How much is still read after an early refusal, for clients that look at the answer only when all is sent."""
+"""Limits for reading on after an early rejection: some clients read the response only after sending all."""
 
 POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
-    "style-src": "'self'",  # what the charts' library wants beyond it is in page/js/sheets.js
+    "style-src": "'self'",  # the styles of the charts' library are handled in page/js/sheets.js
     "img-src": "'self' blob: data:",
     "connect-src": "'self'",
     "font-src": "'none'",
@@ -36,36 +36,37 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "x-frame-options": "DENY",
 }
-"""On every response, whatever the app set."""
+"""Headers of every response; they replace those of the app."""
 CACHE_CONTROL = "no-store"
-"""On every response where the app set no other."""
+"""Default of every response if the app sets no other."""
 
 _FIXED = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
-_DROPPED = {name for name, _ in _FIXED} | {b"server"}
+_REPLACED = {name for name, _ in _FIXED} | {b"server"}
 
 
 def with_headers(send: Send) -> Send:
-    """`send` with our headers on the response."""
+    """A `send` that adds the security headers to the response."""
 
-    async def dressed(message: Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            kept = [(key, value) for key, value in message.get("headers", []) if key.lower() not in _DROPPED]
+            kept = [(key, value) for key, value in message.get("headers", []) if key.lower() not in _REPLACED]
             if not any(key.lower() == b"cache-control" for key, _ in kept):
                 kept.append((b"cache-control", CACHE_CONTROL.encode()))
             message = {**message, "headers": [*kept, *_FIXED]}
         await send(message)
 
-    return dressed
+    return send_with_headers
 
 
 async def redirect(scope: Scope, send: Send, cookie: str) -> None:
-    """Back to the same URL without the token, which would stay in the browser's history, with the cookie."""
-    parts = scope["query_string"].decode("latin-1").split("&")
-    rest = "&".join(part for part in parts if unquote_plus(part.partition("=")[0]) != "token").encode("latin-1")
+    """Set the cookie and redirect to the URL without the token, which would stay in the browser's history."""
+    parameters = scope["query_string"].decode("latin-1").split("&")
+    query = "&".join(item for item in parameters if unquote_plus(item.partition("=")[0]) != "token")
+    rest = query.encode("latin-1")
     path = target_of({**scope, "query_string": b""})
-    # Two slashes would name another host.
+    # two leading slashes would name another host
     location = b"/" + path.lstrip(b"/\\") + (b"?" + rest if rest else b"")
-    scope["query_string"] = rest  # the server's own log reads it when the response starts
+    scope["query_string"] = rest  # keeps the token out of the server's log, which is written with the response
     headers = [
         (b"location", location),
         (b"set-cookie", cookie.encode()),
@@ -76,8 +77,8 @@ async def redirect(scope: Scope, send: Send, cookie: str) -> None:
 
 
 async def refuse(refusal: RefusedError, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with the reason. Where the request has a body, the connection is closed after it, so that the
-    rest of the body is neither read nor taken for a next request.
+    """Respond with the reason. If the request has a body, close the connection afterwards, so that the rest of
+    the body is neither read nor parsed as another request.
     """
     body = json.dumps({"error": str(refusal)}, ensure_ascii=False).encode()
     sent = {key.lower(): value for key, value in scope["headers"]}
@@ -96,8 +97,8 @@ async def refuse(refusal: RefusedError, scope: Scope, receive: Receive, send: Se
 
 
 async def _linger(receive: Receive) -> None:
-    """Reads on for a moment, into nothing: a connection that is closed with bytes unread is reset, and the
-    reset can destroy the answer on its way.
+    """Read and discard for a short time: closing a connection with unread bytes resets it, and the reset can
+    destroy the response in transit.
     """
     count = 0
     try:

@@ -1,4 +1,4 @@
-"""The server's life: a port, a thread, an end."""
+"""Runs the server: binds a port, serves in a thread, shuts down."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 
-def bound(host: str, port: int) -> socket.socket:
-    """A socket that listens there, "::" on IPv4 too; port 0 takes a free one. Raises OptionError."""
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; "::" includes IPv4, port 0 picks a free port. Raises OptionError."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         both = host == "::" and socket.has_dualstack_ipv6()
         return socket.create_server((host, port), family=family, dualstack_ipv6=both)
-    except (OSError, OverflowError, TypeError, ValueError) as error:  # no name of a host: the last two
+    except (OSError, OverflowError, TypeError, ValueError) as error:  # the last two for an invalid host name
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise OptionError(
-            "a host and port to listen on", f"{host}:{port} cannot be had ({reason})", "leave --port out"
+            "a host and port to listen on", f"{host}:{port} is not available ({reason})", "leave --port out"
         ) from None
 
 
 @contextlib.contextmanager
-def served(app: ASGIApp, listening: socket.socket) -> Iterator[None]:
-    """Serves the app on the socket, in a thread, as long as the block lasts."""
+def run_server(app: ASGIApp, listening: socket.socket) -> Iterator[None]:
+    """Serve the app on the socket in a thread for the duration of the block."""
     config = uvicorn.Config(
         app,
         log_level="warning",

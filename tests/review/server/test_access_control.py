@@ -1,4 +1,4 @@
-"""What the guard lets through to the app, and with which status it refuses the rest."""
+"""Which requests reach the app, and the status with which others are rejected."""
 
 import asyncio
 import json
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from drivesal.errors import OptionError
-from drivesal.review.server.guard import Guard, is_loopback, names_of
+from drivesal.review.server.access_control import AccessControl, allowed_hosts, is_loopback
 from drivesal.review.server.request_body import BODY_LIMIT
 from drivesal.review.server.responses import HEADERS
 
@@ -27,7 +27,7 @@ def ask(
     body: bytes = b"",
     token: str | None = None,
 ) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body of the response; the app behind the guard sends back the body that it got."""
+    """Status, headers and body of the response; the app sends the body back."""
     sent: list[dict[str, Any]] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -51,17 +51,17 @@ def ask(
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
         "server": ("127.0.0.1", PORT),
     }
-    asyncio.run(Guard(app, PORT, token=token)(scope, receive, send))  # type: ignore[arg-type]
-    given = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-    return sent[0]["status"], given, b"".join(one["body"] for one in sent[1:])
+    asyncio.run(AccessControl(app, PORT, token=token)(scope, receive, send))  # type: ignore[arg-type]
+    response_headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return sent[0]["status"], response_headers, b"".join(one["body"] for one in sent[1:])
 
 
-def test_every_response_has_our_headers() -> None:
-    for status, given, _ in (ask(HOST), ask({"host": "evil.example"})):
+def test_every_response_has_the_security_headers() -> None:
+    for status, response_headers, _ in (ask(HOST), ask({"host": "evil.example"})):
         assert status in (200, 400)
-        assert HEADERS.items() <= given.items()
-        assert given["cache-control"] == "no-store"
-        assert "server" not in given
+        assert HEADERS.items() <= response_headers.items()
+        assert response_headers["cache-control"] == "no-store"
+        assert "server" not in response_headers
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def test_every_response_has_our_headers() -> None:
     ],
 )
 def test_status(status: int, headers: dict[str, str], more: dict[str, Any]) -> None:
-    found, _, body = ask(headers, **more)
-    assert found == status
+    actual, _, body = ask(headers, **more)
+    assert actual == status
     if status == 200:
         assert body == more.get("body", b"")
     else:
@@ -102,15 +102,15 @@ def test_status(status: int, headers: dict[str, str], more: dict[str, Any]) -> N
 
 
 def test_a_token_in_the_url_becomes_a_cookie() -> None:
-    status, given, _ = ask(HOST, path="//evil.example", query=f"token={TOKEN}&frame=3", token=TOKEN)
-    assert (status, given["location"]) == (303, "/evil.example?frame=3")
-    assert given["set-cookie"] == f"{COOKIE['cookie']}; HttpOnly; SameSite=Strict; Path=/"
+    status, response_headers, _ = ask(HOST, path="//evil.example", query=f"token={TOKEN}&frame=3", token=TOKEN)
+    assert (status, response_headers["location"]) == (303, "/evil.example?frame=3")
+    assert response_headers["set-cookie"] == f"{COOKIE['cookie']}; HttpOnly; SameSite=Strict; Path=/"
 
 
-def test_names() -> None:
-    assert names_of("127.0.0.1") == ["127.0.0.1", "localhost", "::1"]
-    assert names_of("box.local", ["tunnel:80"]) == ["box.local", "tunnel:80"]
+def test_allowed_hosts() -> None:
+    assert allowed_hosts("127.0.0.1") == ["127.0.0.1", "localhost", "::1"]
+    assert allowed_hosts("box.local", ["tunnel:80"]) == ["box.local", "tunnel:80"]
     assert is_loopback("[::1]")
     assert not is_loopback("192.168.1.5")
     with pytest.raises(OptionError):
-        Guard(lambda *_: None, PORT, ["no name"])  # type: ignore[arg-type, return-value]
+        AccessControl(lambda *_: None, PORT, ["no name"])  # type: ignore[arg-type, return-value]

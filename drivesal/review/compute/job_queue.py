@@ -1,6 +1,4 @@
-"""One thread that computes what the page asks for: the latest view first, none for ever last, and what nobody
-waits for not at all.
-"""
+"""Runs the page's requests in one thread: the newest view first, without starvation, dropping unused jobs."""
 
 from __future__ import annotations
 
@@ -14,46 +12,47 @@ from typing import Any, Protocol, Self
 
 
 class Tick(Protocol):
-    """What a computation calls between calls of the network."""
+    """Progress callback that a computation calls between calls of the network."""
 
     def __call__(self, share: float, what: str = "") -> None:
-        """Is told the share done, 0..1, of the whole or of a part that `what` names for the person. Raises
-        `DroppedError` where nobody waits.
+        """Report the share done, 0..1, of the whole or of a step whose title for the user is `what`.
+
+        Raises `DroppedError` if no request waits for the result.
         """
 
 
 VIEW, AHEAD = 0, 1
-"""What is looked at, and what may be looked at next."""
+"""Priorities: frames in view, and frames that are prefetched because they may come into view."""
 REST_S = 0.2
-"""How soon after a view another one is expected."""
+"""Time after a view in which another one is expected."""
 
 
 class DroppedError(Exception):
-    """Nobody waits for what was being computed."""
+    """No request waits for the running computation."""
 
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """Something to compute; `waiting` counts who waits for its `future`."""
+    """A computation; `waiting` counts the requests that wait for its `future`."""
 
     key: Hashable
-    what: str
+    title: str
     compute: Callable[[Tick], Any]
     priority: int
     number: int
     future: Future[Any] = field(default_factory=Future)
     waiting: int = 1
     share: float = 0.0
-    part: str = ""
+    step: str = ""
     running: bool = False
 
 
-class Work:
-    """Runs jobs one at a time in a thread of its own.
+class JobQueue:
+    """Runs jobs one at a time in its own thread.
 
-    Of those that wait, views go before what is ahead. Of several the latest and the one that has waited longest
-    take turns: what is looked at now comes soon, and none waits for more than twice those before it. Who
-    asks for the key of a job that is already there waits for that one.
+    Jobs of priority VIEW run before those of priority AHEAD. Among equals the newest and the oldest take turns:
+    the current view comes soon, and no job waits for more than twice the jobs that were there before it. A
+    request with the key of a queued or running job shares that job.
     """
 
     def __init__(self) -> None:
@@ -63,32 +62,32 @@ class Work:
         self._closed = False
         self._oldest_next = False
         self._last_view_s = -REST_S
-        self._thread = threading.Thread(target=self._run, name="review-work", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="review-jobs", daemon=True)
         self._thread.start()
 
-    def ask(self, key: Hashable, what: str, compute: Callable[[Tick], Any], priority: int = VIEW) -> Job:
-        """The job of this key, a new one where there is none; `drop` it when its result is not wanted any more.
+    def submit(self, key: Hashable, title: str, compute: Callable[[Tick], Any], priority: int = VIEW) -> Job:
+        """The job with this key, created if necessary; `release` it when its result is no longer needed.
 
-        `compute(tick)` runs in the thread of work; `what` names it for the person. After `close` every job is
-        cancelled.
+        `compute(tick)` runs in the queue's thread; `title` describes it to the user. After `close` every new
+        job is cancelled.
         """
         with self._change:
             self._count += 1
             if self._closed:
-                late = Job(key, what, compute, priority, self._count)
-                late.future.cancel()
-                return late
+                cancelled = Job(key, title, compute, priority, self._count)
+                cancelled.future.cancel()
+                return cancelled
             job = self._jobs.get(key)
             if job is None:
-                job = self._jobs[key] = Job(key, what, compute, priority, self._count)
+                job = self._jobs[key] = Job(key, title, compute, priority, self._count)
             else:
                 job.waiting += 1
                 job.priority, job.number = min(job.priority, priority), self._count
             self._change.notify_all()
             return job
 
-    def drop(self, job: Job) -> None:
-        """Waits for the job no more; the last who does so ends it."""
+    def release(self, job: Job) -> None:
+        """Stop waiting for the job; without waiting requests the job is cancelled."""
         with self._change:
             job.waiting -= 1
             if job.waiting <= 0 and not job.running and self._jobs.get(job.key) is job:
@@ -97,13 +96,13 @@ class Work:
 
     @property
     def now(self) -> tuple[str, float] | None:
-        """What is being computed and the share of it that is done; None where nothing is."""
+        """Title and share done of the running job; None if there is none."""
         with self._change:
             running = (job for job in self._jobs.values() if job.running)
-            return next(((job.part or job.what, job.share) for job in running), None)
+            return next(((job.step or job.title, job.share) for job in running), None)
 
     def wait_for_views(self, timeout_s: float) -> None:
-        """Returns when no view waits or is computed nor was for REST_S, at the latest after `timeout_s`."""
+        """Wait until no view has been queued or running for REST_S, at most `timeout_s`."""
         end = time.monotonic() + timeout_s
         with self._change:
             while not self._closed:
@@ -117,7 +116,7 @@ class Work:
                 self._change.wait(until - now)
 
     def close(self) -> None:
-        """Ends the thread; what waits is cancelled. Safe to call twice."""
+        """Cancel the queued jobs and end the thread. Safe to call twice."""
         with self._change:
             self._closed = True
             for job in self._jobs.values():
@@ -138,10 +137,10 @@ class Work:
             error: BaseException | None
             try:
                 result, error = job.compute(functools.partial(self._tick, job)), None
-            except BaseException as raised:  # whoever waits for it gets it
+            except BaseException as raised:  # passed on through the future
                 result, error = None, raised
             with self._change:
-                self._leave(job)
+                self._remove(job)
                 if error is None:
                     job.future.set_result(result)
                 elif isinstance(error, DroppedError):
@@ -152,29 +151,29 @@ class Work:
                 self._change.notify_all()
 
     def _next(self) -> Job | None:
-        """The job to run now, waited for; None when the work is closed."""
+        """Wait for the next job to run; None when the queue is closed."""
         with self._change:
             self._change.wait_for(lambda: self._closed or bool(self._jobs))
             if self._closed:
                 return None
             priority = min(job.priority for job in self._jobs.values())
             waiting = [job for job in self._jobs.values() if job.priority == priority]
-            # they stand in the order in which they were first asked for
-            job = waiting[0] if self._oldest_next else max(waiting, key=lambda one: one.number)
+            # in the order of their first request
+            job = waiting[0] if self._oldest_next else max(waiting, key=lambda job: job.number)
             self._oldest_next = not self._oldest_next and len(waiting) > 1
             job.running = True
             return job
 
     def _tick(self, job: Job, share: float, what: str = "") -> None:
         with self._change:
-            job.share, job.part = share, what
-            # what is ahead will be asked for again when it comes into view
-            better = job.priority == AHEAD and any(one.priority == VIEW for one in self._jobs.values())
-            if job.waiting <= 0 or better:
-                self._leave(job)  # now, or who asks for its key meanwhile would end with it
+            job.share, job.step = share, what
+            # a prefetched frame is requested again when it comes into view
+            preempted = job.priority == AHEAD and any(other.priority == VIEW for other in self._jobs.values())
+            if job.waiting <= 0 or preempted:
+                self._remove(job)  # at once, or a new request with its key would be cancelled together with it
                 raise DroppedError
 
-    def _leave(self, job: Job) -> None:
+    def _remove(self, job: Job) -> None:
         if job.priority == VIEW:
             self._last_view_s = time.monotonic()
         if self._jobs.get(job.key) is job:

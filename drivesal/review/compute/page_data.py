@@ -1,4 +1,4 @@
-"""The drive, its models and a frame's numbers as the page reads them: plain JSON values."""
+"""The drive, its models and a frame's numbers as JSON values for the page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from drivesal.attribution.registry import method, methods
 from drivesal.errors import DrivesalError
 from drivesal.explanation.registry import cases
-from drivesal.review.compute.desk import View
+from drivesal.review.compute.drive_explainer import View
 from drivesal.settings import ExplainSettings, LookSettings, on_page, page_schema
 
 if TYPE_CHECKING:
@@ -16,24 +16,25 @@ if TYPE_CHECKING:
     from drivesal.model.steering_model import SteeringModel
     from drivesal.overlay.palette import Colour
     from drivesal.rendering.painter import Painter
-    from drivesal.review.compute.desk import Told
+    from drivesal.review.compute.drive_explainer import ExplainedFrame
     from drivesal.review.compute.session import Session
     from drivesal.review.notes import Note
 
 
-def valid(value: Any) -> Any:
-    """A JSON value whose texts can be sent: what is no valid text in a file's name becomes question marks."""
+def with_valid_text(value: Any) -> Any:
+    """The JSON value with text that is valid Unicode: undecodable bytes of file names become question marks."""
     if isinstance(value, str):
         return value.encode(errors="replace").decode()
     if isinstance(value, list):
-        return [valid(one) for one in value]
-    return {name: valid(one) for name, one in value.items()} if isinstance(value, dict) else value
+        return [with_valid_text(item) for item in value]
+    return {name: with_valid_text(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 
-def described(session: Session) -> dict[str, Any]:
-    """The drive and, once they are there, the models: what the page is built from."""
+def describe_drive(session: Session) -> dict[str, Any]:
+    """The drive and, once loaded, the models: everything that the page needs to start."""
     info = session.recording.info
     labels = info.angle
+    kind = session.explainer.models[0].kind if session.ready else None
     return {
         "name": session.name,
         "frames": session.count,
@@ -44,12 +45,10 @@ def described(session: Session) -> dict[str, Any]:
         "format": info.format,
         "notes": list(info.notes),
         "notes_file": session.notes.path.name,
-        "has_truth": labels is not None and not (session.ready and session.desk.labels is not None),
+        "has_truth": labels is not None and not (session.ready and session.explainer.labels is not None),
         "ready": session.ready,
         "models": _models(session) if session.ready else [],
-        "kind": dataclasses.asdict(session.desk.models[0].kind) | {"symbol": session.desk.models[0].kind.symbol}
-        if session.ready
-        else None,
+        "kind": None if kind is None else dataclasses.asdict(kind) | {"symbol": kind.symbol},
         "cases": [
             {
                 "name": case.name,
@@ -62,21 +61,21 @@ def described(session: Session) -> dict[str, Any]:
         ],
         "lanes": _lanes(),
         "settings": {"explain": page_schema(ExplainSettings), "look": page_schema(LookSettings)},
-        "methods": [_method(one, session) for one in methods().values()],
+        "methods": [_method(declared, session) for declared in methods().values()],
         "start": _start(session.start),
     }
 
 
 def _start(view: View) -> dict[str, Any]:
-    """The view to begin with, by the names of the settings."""
-    asked = (view.explain, view.look)
-    found = {name: getattr(one, name) for one in asked for name in on_page(type(one))}
-    return {"model": view.model, **found}
+    """The initial view, by the names of the settings."""
+    all_settings = (view.explain, view.look)
+    values = {name: getattr(settings, name) for settings in all_settings for name in on_page(type(settings))}
+    return {"model": view.model, **values}
 
 
 def _lanes() -> list[dict[str, Any]]:
-    """The cases' lines on the timeline, each drawn over those before it."""
-    found = [(case, case.lane) for case in cases().values() if case.lane is not None]
+    """The cases' lines on the timeline in drawing order."""
+    lanes = [(case, case.lane) for case in cases().values() if case.lane is not None]
     return [
         {
             "case": case.name,
@@ -85,12 +84,12 @@ def _lanes() -> list[dict[str, Any]]:
             "signed": case.shown == "signed",
             "usual": lane.usual,
         }
-        for case, lane in sorted(found, key=lambda one: one[1].order)
+        for case, lane in sorted(lanes, key=lambda pair: pair[1].order)
     ]
 
 
 def _hex(colour: Colour) -> str:
-    """A colour (RGB 0..255) as CSS has it."""
+    """A colour (RGB 0..255) in CSS notation."""
     return f"#{bytes(colour).hex()}"
 
 
@@ -111,31 +110,33 @@ def _models(session: Session) -> list[dict[str, Any]]:
             "assumed": list(model.assumed),
             "warnings": warnings(model),
         }
-        for model in session.desk.models
+        for model in session.explainer.models
     ]
 
 
-def _method(one: Method, session: Session) -> dict[str, Any]:
-    """`passes` is how many a frame takes with the usual options, of several models the most: None as long as no
-    model is there, or where one refuses the method, which `refused` tells.
+def _method(declared: Method, session: Session) -> dict[str, Any]:
+    """The method's declaration and cost.
+
+    `passes` is the number of passes per frame with the default options, the largest of several models; None
+    while no model is loaded, and if a model rejects the method for the reason in `refused`.
     """
     passes, refused = None, None
     if session.ready:
         try:
             passes = max(
-                session.desk.passes(View(ExplainSettings(method=one.name)), n)
-                for n in range(len(session.desk.models))
+                session.explainer.passes(View(ExplainSettings(method=declared.name)), n)
+                for n in range(len(session.explainer.models))
             )
         except DrivesalError as error:
             refused = str(error)
     return {
-        "name": one.name,
-        "title": one.title,
-        "paper": one.paper,
-        "equation": one.equation,
-        "kind": one.kind,
-        "signed": one.signed,
-        "caution": one.caution,
+        "name": declared.name,
+        "title": declared.title,
+        "paper": declared.paper,
+        "equation": declared.equation,
+        "kind": declared.kind,
+        "signed": declared.signed,
+        "caution": declared.caution,
         "passes": passes,
         "refused": refused,
         "options": [
@@ -148,50 +149,50 @@ def _method(one: Method, session: Session) -> dict[str, Any]:
                 "low": option.low,
                 "high": option.high,
             }
-            for option in one.options
+            for option in declared.options
         ],
     }
 
 
-def view_of(view: View) -> dict[str, Any]:
-    """What the timeline's totals depend on of a view: its method, with the options that were changed."""
-    chosen = method(view.explain.method)
-    usual = chosen.settings({})
-    options = {name: value for name, value in view.explain.options.items() if value != usual[name]}
+def describe_view(view: View) -> dict[str, Any]:
+    """The settings of a view that the timeline's totals depend on: the method and its changed options."""
+    selected = method(view.explain.method)
+    defaults = selected.settings({})
+    options = {name: value for name, value in view.explain.options.items() if value != defaults[name]}
     return {
-        "method": chosen.name,
-        "title": chosen.title,
-        "kind": chosen.kind,
-        "signed": chosen.signed,
+        "method": selected.name,
+        "title": selected.title,
+        "kind": selected.kind,
+        "signed": selected.signed,
         "options": options,
         "maintain": view.explain.maintain,
     }
 
 
-def noted(note: Note) -> dict[str, Any]:
-    """A note with its version, which a change of it must name."""
+def describe_note(note: Note) -> dict[str, Any]:
+    """A note with its version, which a request to change it must contain."""
     return dataclasses.asdict(note) | {"version": note.version}
 
 
-def numbers(told: Told, painter: Painter) -> dict[str, Any]:
-    """A frame's numbers, angles left positive; a label that cannot be compared is a text among the extras."""
-    one, scene = told.explained, painter.scene
-    truth, look, scale = one.frame.steering, painter.request.look, painter.request.scale
+def describe_frame(result: ExplainedFrame, painter: Painter) -> dict[str, Any]:
+    """A frame's numbers, angles left positive; a label that is not comparable becomes text in the extras."""
+    explained, scene = result.explained, painter.scene
+    truth, look, scale = explained.frame.steering, painter.request.look, painter.request.scale
     scale_of = (scale and scale.of) or {}
-    extras: dict[str, Any] = dict(one.frame.extras)
+    extras: dict[str, Any] = dict(explained.frame.extras)
     if truth is not None and scene.truth_kind is not None:
         extras, truth = {"label": scene.truth_kind.text(truth)} | extras, None
     return {
-        "index": one.frame.index,
-        "time_s": one.frame.time_s,
-        "angle": one.angle,
+        "index": explained.frame.index,
+        "time_s": explained.frame.time_s,
+        "angle": explained.angle,
         "truth": truth,
-        "error": None if truth is None else one.angle - truth,
-        "score": one.score,
-        "before": told.before,
+        "error": None if truth is None else explained.angle - truth,
+        "score": explained.score,
+        "before": result.before,
         "extras": extras,
-        "baseline_score": one.baseline_score,
-        "completeness_error": one.completeness_error,
+        "baseline_score": explained.baseline_score,
+        "completeness_error": explained.completeness_error,
         "caption": scene.caption,
         "warnings": list(scene.warnings),
         "cases": [
@@ -203,7 +204,7 @@ def numbers(told: Told, painter: Painter) -> dict[str, Any]:
                 "full_text": legend.full,
                 "scale_of": scale_of.get(legend.case),
                 "unit": painter.scale.unit[legend.case],
-                "total": float(told.heats[legend.case].sum()),
+                "total": float(result.heats[legend.case].sum()),
             }
             for legend in scene.legends
         ],

@@ -18,34 +18,34 @@ from hypothesis import strategies as st
 from drivesal.errors import InputError
 from drivesal.recordings import open_recording, read_labels
 from drivesal.recordings.decoding import decoder as decoding
-from drivesal.review.compute import frames as store_module
-from drivesal.review.compute.copies import LosslessCopy
-from drivesal.review.compute.frames import FrameStore
+from drivesal.review.compute import frame_store as store_module
+from drivesal.review.compute.frame_store import FrameStore
+from drivesal.review.compute.lossless_copy import LosslessCopy
 from drivesal.types import Frame, Recording, Span
 from tests.clips import cut, make_clip, overwrite_packets
 from tests.recordings.drives import comma, images, tub
 
 COUNT = 90
 SIZE = 96 * 64 * 3
-"""Bytes of a picture of `make_clip`'s."""
+"""Bytes of an image of `make_clip`."""
 
 
 def labelled(folder: Path) -> Recording:
-    """A clip whose angles stand in a table."""
+    """A clip with its angles in a table."""
     table = folder / "labels.csv"
     table.write_text("frame,steering_deg\n" + "".join(f"{i},{i / 2}\n" for i in range(COUNT)))
     return open_recording(make_clip(folder / "l.mp4", COUNT), labels=read_labels(table))
 
 
 def damaged(folder: Path, packets: list[int], **options: object) -> Recording:
-    """A clip some of whose packets were overwritten: 0, 12, 24 … are keyframes."""
+    """A clip with overwritten packets; 0, 12, 24 … are keyframes."""
     path = make_clip(folder / "d.mp4", COUNT, **options)  # type: ignore[arg-type]
     overwrite_packets(path, packets, b"\x5a")
     return open_recording(path)
 
 
 def vfr(folder: Path) -> Recording:
-    """A clip of uneven times."""
+    """A clip with a variable frame rate."""
     pts = [int(t) for t in np.cumsum(np.random.default_rng(0).integers(1, 200, COUNT))]
     return open_recording(make_clip(folder / "v.mp4", COUNT, time_base=Fraction(1, 1000), pts=pts))
 
@@ -79,7 +79,7 @@ MAKERS: dict[str, Callable[[Path], Recording]] = {
 def drive(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Recording, dict[int, Frame]]]:
-    """A recording, and its frames by index as reading from the start gives them."""
+    """A recording, and its frames by index from a sequential read."""
     with MAKERS[request.param](tmp_path_factory.mktemp("drives")) as recording:
         yield recording, {frame.index: frame for frame in recording.frames()}
 
@@ -91,13 +91,13 @@ def _no_thread_stays() -> Iterator[None]:
     assert set(threading.enumerate()) <= before
 
 
-def check(store: FrameStore, index: int, straight: dict[int, Frame]) -> None:
-    """That the store gives the frame of the straight read, or says that it is damaged where that has none."""
-    if index not in straight:
+def check(store: FrameStore, index: int, sequential: dict[int, Frame]) -> None:
+    """Check that the store returns the frame of the sequential read, or raises if that has none."""
+    if index not in sequential:
         with pytest.raises(InputError, match=rf"frame #{index} .* is damaged|image that can be read"):
             store.at(index)
         return
-    got, wanted = store.at(index), straight[index]
+    got, wanted = store.at(index), sequential[index]
     assert (got.index, got.time_s, got.steering, got.extras) == (
         wanted.index,
         wanted.time_s,
@@ -108,14 +108,14 @@ def check(store: FrameStore, index: int, straight: dict[int, Frame]) -> None:
 
 
 def settled(store: FrameStore) -> FrameStore:
-    """The store when its copy is made."""
+    """Wait until the store's copy is complete."""
     if store._copier is not None:
         store._copier.join()
     return store
 
 
 def walk(seed: int, length: int, steps: int = 60) -> Iterator[int]:
-    """Indices as a person goes: steps forward and back, small hops, jumps, holds."""
+    """Indices as a user moves: steps forward and back, small hops, jumps."""
     chance, place = random.Random(seed), 0
     while steps > 0:
         move = chance.choice(["forward", "back", "hop", "jump"])
@@ -129,56 +129,56 @@ def walk(seed: int, length: int, steps: int = 60) -> Iterator[int]:
 
 @settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 10**6), held=st.sampled_from([0, 7, 30, 1000]), wait_first=st.booleans())
-def test_a_walk_gives_what_a_straight_read_gives(
+def test_random_access_equals_a_sequential_read(
     drive: tuple[Recording, dict[int, Frame]], seed: int, held: int, wait_first: bool
 ) -> None:
-    recording, straight = drive
+    recording, sequential = drive
     length = recording.info.length
     assert length is not None
     with FrameStore(recording, cache_bytes=held * SIZE) as store:
         if wait_first:
             settled(store)
         for index in walk(seed, length):
-            check(store, index, straight)
+            check(store, index, sequential)
 
 
-def test_every_frame_after_a_jump_of_its_own(drive: tuple[Recording, dict[int, Frame]]) -> None:
-    recording, straight = drive
+def test_reading_from_any_index_equals_a_sequential_read(drive: tuple[Recording, dict[int, Frame]]) -> None:
+    recording, sequential = drive
     length = recording.info.length or 0
     for index in range(length):
-        if index in straight:
+        if index in sequential:
             frame = next(iter(recording.frames(Span(index))))
             assert frame.index == index
-            np.testing.assert_array_equal(frame.image, straight[index].image)
+            np.testing.assert_array_equal(frame.image, sequential[index].image)
 
 
-def test_indices_outside_are_refused(drive: tuple[Recording, dict[int, Frame]]) -> None:
-    recording, straight = drive
+def test_indices_out_of_range_are_rejected(drive: tuple[Recording, dict[int, Frame]]) -> None:
+    recording, sequential = drive
     length = recording.info.length or 0
     with FrameStore(recording) as store:
         for index in (-1, length, 10**9):
             with pytest.raises(InputError, match=f"#{index} matches none"):
                 store.at(index)
-        check(store, max(straight), straight)
+        check(store, max(sequential), sequential)
 
 
 def test_several_threads_at_once(drive: tuple[Recording, dict[int, Frame]]) -> None:
-    recording, straight = drive
+    recording, sequential = drive
     length = recording.info.length or 0
     wrong: list[BaseException] = []
 
-    def person(seed: int) -> None:
+    def user(seed: int) -> None:
         try:
             for index in walk(seed, length, 40):
-                check(store, index, straight)
+                check(store, index, sequential)
         except BaseException as error:
             wrong.append(error)
 
     with FrameStore(recording, cache_bytes=20 * SIZE) as store:
-        people = [threading.Thread(target=person, args=(seed,)) for seed in range(4)]
-        for one in people:
+        threads = [threading.Thread(target=user, args=(seed,)) for seed in range(4)]
+        for one in threads:
             one.start()
-        for one in people:
+        for one in threads:
             one.join()
     assert not wrong
 
@@ -187,12 +187,12 @@ def test_several_threads_at_once(drive: tuple[Recording, dict[int, Frame]]) -> N
     ("name", "gap"),
     [("b-frames", 12), ("stream", 12), ("long", COUNT), ("raw", COUNT), ("avi", COUNT), ("images", 1)],
 )
-def test_a_recording_tells_how_far_its_keyframes_are_apart(tmp_path: Path, name: str, gap: int) -> None:
+def test_a_recording_states_its_keyframe_gap(tmp_path: Path, name: str, gap: int) -> None:
     with MAKERS[name](tmp_path) as recording:
         assert recording.info.keyframe_gap == gap
 
 
-def test_only_pictures_that_others_lean_on_are_decoded_on_the_way(tmp_path: Path) -> None:
+def test_only_reference_frames_are_decoded_on_the_way_to_a_frame(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "a.mp4", 80, bframes=3, gop=60)
     with open_recording(path) as recording, decoding.open_container(path) as container:
         stream = container.streams.video[0]
@@ -205,7 +205,7 @@ def test_only_pictures_that_others_lean_on_are_decoded_on_the_way(tmp_path: Path
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
-    """Where decoding began, and in which thread, since the fixture was asked for."""
+    """The entry point and the thread of every decoding since the fixture was created."""
     seen: list[tuple[int, str]] = []
     real = decoding._decode_from_keyframe
 
@@ -217,7 +217,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
     return seen
 
 
-def test_steps_forward_go_on_with_the_open_file(tmp_path: Path, reads: list[tuple[int, str]]) -> None:
+def test_steps_forward_use_the_open_reader(tmp_path: Path, reads: list[tuple[int, str]]) -> None:
     with open_recording(make_clip(tmp_path / "a.mp4", COUNT, gop=30)) as recording:
         reads.clear()
         with FrameStore(recording, cache_bytes=3 * SIZE) as store:
@@ -226,26 +226,26 @@ def test_steps_forward_go_on_with_the_open_file(tmp_path: Path, reads: list[tupl
     assert [entry for entry, _ in reads] == [30]
 
 
-def test_steps_back_decode_many_frames_at_once(tmp_path: Path, reads: list[tuple[int, str]]) -> None:
+def test_steps_back_decode_several_frames_at_once(tmp_path: Path, reads: list[tuple[int, str]]) -> None:
     with open_recording(make_clip(tmp_path / "a.mp4", COUNT, gop=30)) as recording:
         reads.clear()
         with FrameStore(recording, cache_bytes=60 * SIZE) as store:
             for index in range(80, -1, -1):
                 store.at(index)
-    mine = [entry for entry, thread in reads if not thread.startswith("frames-beforehand")]
+    mine = [entry for entry, thread in reads if not thread.startswith("frames-prefetch")]
     assert len(reads) < 10
     assert len(mine) < 8
 
 
-def test_steps_back_are_decoded_beforehand(tmp_path: Path, reads: list[tuple[int, str]]) -> None:
+def test_steps_back_are_prefetched(tmp_path: Path, reads: list[tuple[int, str]]) -> None:
     with open_recording(make_clip(tmp_path / "a.mp4", COUNT, gop=30)) as recording:
         reads.clear()
         with FrameStore(recording, cache_bytes=60 * SIZE) as store:
             for index in range(80, -1, -1):
                 store.at(index)
-                while store._filling is not None and not store._filling[1].done():
+                while store._prefetching is not None and not store._prefetching[1].done():
                     time.sleep(0.001)
-    mine = [entry for entry, thread in reads if not thread.startswith("frames-beforehand")]
+    mine = [entry for entry, thread in reads if not thread.startswith("frames-prefetch")]
     assert mine == [60, 60]  # the jump, the first step back
 
 
@@ -265,62 +265,62 @@ def test_the_cache_stays_within_its_bytes(tmp_path: Path, held: int) -> None:
         assert store._cache.size == 0
 
 
-# The copy
+# Copying to disk
 
 
 @pytest.mark.parametrize(
     ("name", "why"),
     [
         ("long", "keyframes are 90 frames apart"),
-        ("raw", "the recording cannot be entered in its middle"),
-        ("avi", "the recording cannot be entered in its middle"),
+        ("raw", "the recording is not seekable"),
+        ("avi", "the recording is not seekable"),
     ],
 )
-def test_a_copy_is_made_where_keyframes_are_rare(
+def test_a_copy_is_made_if_keyframes_are_far_apart(
     tmp_path: Path, name: str, why: str, reads: list[tuple[int, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    going, told = threading.Event(), threading.Event()
+    going, reached = threading.Event(), threading.Event()
     real = LosslessCopy.add
 
     def slow(self: LosslessCopy, frame: Frame) -> None:
         if frame.index == 70:
-            told.set()
+            reached.set()
             assert going.wait(30)
         real(self, frame)
 
     monkeypatch.setattr(LosslessCopy, "add", slow)
     with MAKERS[name](tmp_path) as recording:
-        straight = {frame.index: frame for frame in recording.frames()}
+        sequential = {frame.index: frame for frame in recording.frames()}
         with FrameStore(recording) as store:
-            assert told.wait(30)
+            assert reached.wait(30)
             assert store.note is not None
-            assert store.note.startswith(f"{why}: a copy that steps quickly is being made, 77 % of about")
-            check(store, 80, straight)  # from the recording
+            assert store.note.startswith(f"{why}: writing a copy for fast seeking, 77 % of about")
+            check(store, 80, sequential)  # from the recording
             going.set()
             assert settled(store).note is None
             reads.clear()
             for index in (3, 85, 20, 19, 18, 60):
-                check(store, index, straight)
+                check(store, index, sequential)
             assert reads == []
 
 
 @pytest.mark.parametrize("name", ["b-frames", "images", "tub", "labelled"])
-def test_no_copy_is_made_where_there_is_no_need(tmp_path: Path, name: str) -> None:
+def test_no_copy_is_made_if_seeking_is_fast(tmp_path: Path, name: str) -> None:
     with MAKERS[name](tmp_path) as recording, FrameStore(recording) as store:
         assert store._copier is None
         assert store.note is None
 
 
-def test_a_copy_is_made_where_jumps_turn_out_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_is_made_if_jumps_turn_out_to_be_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "_SLOW_S", 1e-9)
     with open_recording(make_clip(tmp_path / "a.mp4", COUNT)) as recording, FrameStore(recording) as store:
-        straight = {frame.index: frame for frame in recording.frames()}
+        sequential = {frame.index: frame for frame in recording.frames()}
         for index in (80, 10, 60, 30):
             store.at(index)
         assert store._copier is None
         store.at(0)
         assert settled(store)._copy is not None
-        check(store, 45, straight)
+        check(store, 45, sequential)
 
 
 def test_the_copy_is_deleted_at_close(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -339,7 +339,7 @@ def test_the_copy_is_deleted_at_close(tmp_path: Path, monkeypatch: pytest.Monkey
             store.at(3)
 
 
-def test_closing_stops_a_copy_that_is_being_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_stops_the_copying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started = threading.Event()
     added: list[int] = []
 
@@ -357,7 +357,9 @@ def test_closing_stops_a_copy_that_is_being_made(tmp_path: Path, monkeypatch: py
         assert not store._copier.is_alive()  # type: ignore[union-attr]
 
 
-def test_a_full_disk_is_told_and_the_recording_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_and_frames_come_from_the_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = LosslessCopy.add
 
     def full(self: LosslessCopy, frame: Frame) -> None:
@@ -367,19 +369,18 @@ def test_a_full_disk_is_told_and_the_recording_serves(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(LosslessCopy, "add", full)
     with MAKERS["long"](tmp_path) as recording:
-        straight = {frame.index: frame for frame in recording.frames()}
+        sequential = {frame.index: frame for frame in recording.frames()}
         with settled(FrameStore(recording)) as store:
             assert store.note == (
-                "keyframes are 90 frames apart, and the copy that would step quickly stopped: "
-                "No space left on device"
+                "keyframes are 90 frames apart, and the copy for fast seeking failed: No space left on device"
             )
             for index in (70, 10, 50, 39, 40):
-                check(store, index, straight)
+                check(store, index, sequential)
 
 
 def test_a_copy_that_would_be_too_large_is_not_made(tmp_path: Path) -> None:
     with MAKERS["long"](tmp_path) as recording:
-        straight = {frame.index: frame for frame in recording.frames()}
+        sequential = {frame.index: frame for frame in recording.frames()}
         with settled(FrameStore(recording)) as store:
             assert store._copy is not None
             size = store._copy.size
@@ -387,18 +388,18 @@ def test_a_copy_that_would_be_too_large_is_not_made(tmp_path: Path) -> None:
             assert store._copy is not None
             assert store._copy.size < size * 0.7
             assert store.note is not None
-            assert "jumps take long. A copy that steps quickly would take" in store.note
+            assert "seeking is slow. A copy for fast seeking would take" in store.note
             for index in (70, 10, 50, 39):
-                check(store, index, straight)
+                check(store, index, sequential)
 
 
-def test_the_copy_holds_any_bytes_exactly() -> None:
+def test_the_copy_is_lossless() -> None:
     rng = np.random.default_rng(0)
     for size in ((64, 96), (33, 47), (1, 1), (120, 160)):
         copy = LosslessCopy()
-        pictures = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in range(5)]
-        for i, picture in enumerate(pictures):
-            copy.add(Frame(2 * i, i / 3, picture, 0.5, {"speed": 2.0}))
+        expected = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in range(5)]
+        for i, image in enumerate(expected):
+            copy.add(Frame(2 * i, i / 3, image, 0.5, {"speed": 2.0}))
         for i in (3, 0, 4, 1, 1):
             frame = copy.at(2 * i)
             assert (frame.index, frame.time_s, frame.steering, frame.extras) == (
@@ -407,9 +408,9 @@ def test_the_copy_holds_any_bytes_exactly() -> None:
                 0.5,
                 {"speed": 2.0},
             )
-            np.testing.assert_array_equal(frame.image, pictures[i])
+            np.testing.assert_array_equal(frame.image, expected[i])
             assert 2 * i + 1 not in copy
-        with pytest.raises(ValueError, match="are kept"):
+        with pytest.raises(ValueError, match="the copy has frames of"):
             copy.add(Frame(99, 99, np.zeros((8, 8, 3), np.uint8)))
         copy.close()
         copy.close()
