@@ -125,7 +125,7 @@ def test_a_study_finds_the_clips_mean_sensitivity_and_reach(model):
 
 
 def test_a_single_image_needs_a_mean_from_the_card(model):
-    with pytest.raises(OptionError, match=r"has no card with one"):
+    with pytest.raises(OptionError, match=r"has no card with a mean image"):
         study(Memory(pictures(1, (24, 32))), model, asked(["support"]))
     study(Memory(pictures(1, (24, 32))), model, asked(["increase", "maintain"]))
 

@@ -118,7 +118,7 @@ def test_heat_far_below_the_scale_is_reported_as_weak():
 def test_a_saturated_tanh_is_reported(lock):
     model = steering(with_tanh(1e4), AngleSpec("norm", positive="right", full_lock_deg=lock))
     painter, explained = painted(model, pictures(6, (24, 32)))
-    assert "tanh is saturated in 6 of 6 frames" in painter.uninformative[0]
+    assert "tanh is saturated in 6 of 6 probed frames" in painter.uninformative[0]
     assert "--pre-activation" in painter.uninformative[0]
     assert set(shown(painter, explained[0]).silent.values()) == {uninformative.FADED}
 

@@ -281,7 +281,7 @@ def test_a_note_based_on_an_older_text_is_rejected_with_the_current_note(ask: As
 
 
 @pytest.mark.parametrize(
-    ("path", "query", "status", "reply"),
+    ("path", "query", "status", "message"),
     [
         ("/api/frame/-1", {}, 400, "greater than or equal to 0"),
         (f"/api/frame/{FRAMES}", {}, 404, f"a frame from 0 to {FRAMES - 1}"),
