@@ -79,14 +79,14 @@ from drivesal.model.readers import load_model
 from drivesal.recordings import open_recording
 from drivesal.review.compute.session import Session
 from drivesal.review.notes import Notes
-from drivesal.review.server.endpoints import app
-from drivesal.review.server.serving import bound, served
+from drivesal.review.server.endpoints import create_app
+from drivesal.review.server.serving import listen, run_server
 from tests.review.server.test_server import asker
 drive, model, notes = sys.argv[1:]
 with open_recording(drive) as recording, Session(recording, Notes.load(Path(notes), "run", 8)) as session:
     session.begin([load_model(Path(model))])
-    listening = bound("127.0.0.1", 0)
-    with served(app(session), listening):
+    listening = listen("127.0.0.1", 0)
+    with run_server(create_app(session), listening):
         ask = asker(listening.getsockname()[1])
         views = [{"method": "power-gradient", "options": {"power": power}} for power in (0.25, 1.5)]
         heats = [ask("/api/heat/3", case="increase", **view).data for view in views]

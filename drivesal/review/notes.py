@@ -262,7 +262,7 @@ def _parsed(path: Path, data: bytes) -> _Content:
     try:
         found = from_json(data.removeprefix(codecs.BOM_UTF8))
     except ValueError as error:
-        raise _bad(path, f"it is not JSON ({error})") from error
+        raise _bad_file(path, f"it is not JSON ({error})") from error
     if isinstance(found, dict):
         found = migrated(found, SCHEMA, path, InputError, "drivesal_notes")
     try:
@@ -272,7 +272,7 @@ def _parsed(path: Path, data: bytes) -> _Content:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "it"
         came = f"{where}: {first['msg']} (it is {str(first['input'])[:60]!r})"
-        raise _bad(path, came) from error
+        raise _bad_file(path, came) from error
 
 
 def _bad_file(path: Path, actual: str) -> InputError:

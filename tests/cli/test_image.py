@@ -53,7 +53,7 @@ def test_layouts_and_formats(inside, model_path, still):
         (["frame.png", "--out", "x.gif"], "end in .png or .jpg"),
         (["frame.png", "--out", "frame.png"], "not an input"),
         (["frame.png", "--out", "no/x.png"], "does not exist"),
-        (["frame.png", "--cases", "support"], "small.keras has no card with one"),
+        (["frame.png", "--cases", "support"], "small.keras has no card with a mean image"),
         (["run.mp4"], "--at"),
         (["run.mp4", "--at", "#40"], "40 frames"),
         (["run.mp4", "--at", "1:00"], "40 frames"),
