@@ -135,7 +135,7 @@ def test_signed_cases_need_a_signed_map(model, monkeypatch):
 
     plain = registry.method("gradient")
     unsigned = dataclasses.replace(plain, name="other", signed=False, odd=False)
-    monkeypatch.setitem(registry._methods, "other", unsigned)
+    monkeypatch.setitem(registry._registry._items, "other", unsigned)
     for cases in (["increase"], ["decrease", "maintain"]):
         with pytest.raises(OptionError, match=f"{cases[0]}, but other is unsigned; use --cases magnitude"):
             explain(model, cases, name="other")
@@ -206,7 +206,7 @@ def test_auxiliary_inputs_of_the_recording_reach_the_model():
     angles = [result.angle for result in explainer.explain(with_speed)]
     expected = model.network([images / np.float32(255), np.array(speeds, np.float32)[:, None]])
     assert angles == pytest.approx(expected.numpy()[:, 0], rel=1e-4)
-    with pytest.raises(InputError, match=r"frame 7 carries nothing.*--feed speed=COLUMN"):
+    with pytest.raises(InputError, match=r"frame 7 has no values other than the image.*--feed speed=COLUMN"):
         list(explainer.explain([Frame(7, 0.0, images[0])]))
 
 
