@@ -1,6 +1,6 @@
-// One picture with its caption: a canvas, so that all panels change in the same instant and none flickers.
+// One image with its caption. A canvas, so that all panels change at the same instant without flicker.
 
-import { make, makeSvg, say } from "./dom.js";
+import { make, makeSvg, setText } from "./dom.js";
 
 export class Panel {
   constructor(drive) {
@@ -19,11 +19,11 @@ export class Panel {
     this.element = make("figure", { class: "panel" }, this.picture, this.caption);
   }
 
-  /** Takes the role of `part` of the stage's plan. */
-  play(part) {
+  /** Assigns a panel of the stage's plan. */
+  assign(part) {
     this.part = part;
     this.element.dataset.part = part.id;
-    say(this.title, part.title);
+    setText(this.title, part.title);
     this.swatch.hidden = !part.colour;
     if (part.colour) this.swatch.style.background = part.colour;
     if (part.kind === "frame") this.explain("", "");
@@ -36,7 +36,7 @@ export class Panel {
     this.picture.style.height = `${height}px`;
   }
 
-  /** Shows a decoded picture of a frame. */
+  /** Shows the decoded image of a frame. */
   draw(bitmap, frame) {
     if (this.canvas.width !== bitmap.width) this.canvas.width = bitmap.width;
     if (this.canvas.height !== bitmap.height) this.canvas.height = bitmap.height;
@@ -47,22 +47,22 @@ export class Panel {
     this.late(false);
   }
 
-  /** Says why there is no picture. */
+  /** Shows a message instead of the image. */
   fail(text) {
     this.canvas.getContext("2d").clearRect(0, 0, this.canvas.width, this.canvas.height);
     delete this.canvas.dataset.frame;
-    say(this.message, text);
+    setText(this.message, text);
     this.message.hidden = false;
     this.late(false);
   }
 
-  /** What is shown is of another view: dimmed until the new one comes. */
-  late(is) { this.element.classList.toggle("late", is); }
+  /** Dims the panel while it shows an earlier view. */
+  late(late) { this.element.classList.toggle("late", late); }
 
-  /** What the colours mean, and how strong the strongest is. */
+  /** Shows what the colours mean and the value at full colour. */
   explain(meaning, scale) {
-    say(this.meaning, meaning);
-    say(this.scale, scale);
+    setText(this.meaning, meaning);
+    setText(this.scale, scale);
     this.caption.title = [meaning, scale].filter(Boolean).join(" · ");
   }
 }
