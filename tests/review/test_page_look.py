@@ -187,7 +187,7 @@ def test_text_has_enough_contrast(browser: Browser, served: str, scheme: Any) ->
         add_box(visit)
         # also while a slow method is running and while the numbers of the previous frame are shown
         visit.run("document.querySelectorAll('.panel').forEach((one) => one.classList.add('late'))")
-        visit.run("document.querySelector('#answers')?.classList.add('late')")
+        visit.run("document.querySelector('#numbers').classList.add('late')")
         count = 0
         for tab in all_tabs(visit):
             found = visit.run(CONTRASTS)

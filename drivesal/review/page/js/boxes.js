@@ -18,7 +18,7 @@ export class Boxes {
     store.on(["edit"], () => this.show());
     stage.addEventListener("panels", () => this.show());
     document.getElementById("panels").addEventListener("pointerdown", (event) => {
-      const image = event.target.closest(".picture");
+      const image = event.target.closest(".image");
       if (image && event.button === 0 && enabled()) this.#draw(event, image);
     });
   }

@@ -19,9 +19,9 @@ export class Numbers {
     this.#frameField();
     store.on(["frame", "model"], (state) => this.#preview(state));
     store.on(["edit"], (state) => this.#edited(state.edit));
-    stage.addEventListener("numbers", ({ detail }) => this.#take(detail));
+    stage.addEventListener("numbers", ({ detail }) => this.#receive(detail));
     stage.addEventListener("failed", ({ detail }) => this.#failed(detail));
-    rows.addEventListener("limit", () => this.#flag());
+    rows.addEventListener("limit", () => this.#flagErrors());
     rows.addEventListener("rows", () => {
       this.#gauge.setReach(rows.reach());
       if (!this.#received) this.#preview(store.now);
@@ -52,7 +52,7 @@ export class Numbers {
     const results = models.map((model) => this.#rows.at(model, state.frame));
     setText($("time"), clock(results[0]?.time_s ?? state.frame / this.#drive.rate));
     const known = !state.edit && results.every(Boolean);
-    $("answers").classList.toggle("late", !known);
+    $("numbers").classList.toggle("late", !known);
     if (known) this.#show(models, results.map((one) => one.angle), results[0].truth, null);
   }
 
@@ -62,20 +62,20 @@ export class Numbers {
     $("edited-text").title = edit ? editText(edit) : "";
   }
 
-  #take({ results, state, frame }) {
+  #receive({ results, state, frame }) {
     this.#received = true;
     const [first] = results;
     if (frame === this.#store.now.frame) {
       setText($("time"), clock(first.time_s));
-      $("answers").classList.remove("late");
+      $("numbers").classList.remove("late");
       this.#show(results.map((one) => one.model), results.map((one) => one.angle), first.truth, state.edit ? results.map((one) => one.before) : null);
     }
-    this.#more(results, state);
+    this.#showDetails(results, state);
     clearTimeout(this.#timer);
     if (!this.#store.now.playing) this.#timer = setTimeout(() => this.#announce(results, state), ANNOUNCE_DELAY_MS);
   }
 
-  #more(results, state) {
+  #showDetails(results, state) {
     const of = results.length > 1 ? (one) => `${"AB"[one.model]}: ` : () => "";
     const errors = results.filter((one) => one.completeness_error !== null)
       .map((one) => of(one) + angle(one.completeness_error, 1));
@@ -90,7 +90,7 @@ export class Numbers {
   #failed({ error }) {
     if (error.starting) return;
     for (const id of ["predicted", "before", "change", "truth", "error"]) lines($(id), ["–"]);
-    $("answers").classList.remove("late");
+    $("numbers").classList.remove("late");
     this.#errors.clear();
     this.#gauge.show([], null, null);
   }
@@ -101,7 +101,7 @@ export class Numbers {
     const of = models.length > 1 ? (i) => `${"AB"[models[i]]} ` : () => "";
     const each = (values, text) => values.map((value, i) => of(i) + text(value));
     const more = before ? 1 : 0; // an edit often changes less than a tenth of a degree
-    $("answers").classList.toggle("two", models.length > 1);
+    $("numbers").classList.toggle("two", models.length > 1);
     lines($("predicted"), each(angles, (value) => angle(value, more)));
     setText($("predicted-label"), before ? "Edited" : "Prediction");
     for (const id of ["before-box", "change-box"]) $(id).hidden = !before;
@@ -115,7 +115,7 @@ export class Numbers {
       lines($("truth"), [angle(truth)]);
       lines($("error"), each(errors, errorText));
       this.#errors = new Map(models.map((model, i) => [model, errors[i]]));
-      this.#flag();
+      this.#flagErrors();
     }
     const byModel = models.length > 1 || models[0] === 1 ? [null, null] : [null];
     models.forEach((model, i) => { byModel[model] = angles[i]; });
@@ -123,7 +123,7 @@ export class Numbers {
   }
 
   // the limit of a large error is known once the timeline is
-  #flag() {
+  #flagErrors() {
     [...this.#errors].forEach(([model, error], i) => {
       $("error").children[i]?.classList.toggle("large", Math.abs(error) > this.#rows.limits[model]);
     });

@@ -10,13 +10,13 @@ export class Panel {
       class: "overlay", viewBox: `0 0 ${drive.width} ${drive.height}`, preserveAspectRatio: "none", "aria-hidden": "true",
     });
     this.message = make("p", { class: "panel-message", hidden: true });
-    this.picture = make("div", { class: "picture" }, this.canvas, this.overlay, this.message);
+    this.image = make("div", { class: "image" }, this.canvas, this.overlay, this.message);
     this.swatch = make("span", { class: "swatch" });
     this.title = make("strong");
     this.meaning = make("span", { class: "meaning" });
     this.scale = make("span", { class: "scale" });
     this.caption = make("figcaption", {}, this.swatch, this.title, " ", make("span", { class: "legend" }, this.meaning, " ", this.scale));
-    this.element = make("figure", { class: "panel" }, this.picture, this.caption);
+    this.element = make("figure", { class: "panel" }, this.image, this.caption);
   }
 
   /** Assigns a panel of the stage's plan. */
@@ -32,8 +32,8 @@ export class Panel {
   resize({ width, height, caption }) {
     this.caption.style.height = `${caption}px`;
     this.element.style.width = `${width}px`;
-    this.picture.style.width = `${width}px`;
-    this.picture.style.height = `${height}px`;
+    this.image.style.width = `${width}px`;
+    this.image.style.height = `${height}px`;
   }
 
   /** Shows the decoded image of a frame. */

@@ -18,7 +18,7 @@ export class Probe {
     this.#stage = stage;
     const host = $("panels");
     host.addEventListener("pointermove", (event) => {
-      const image = event.target.closest(".picture");
+      const image = event.target.closest(".image");
       if (!image) return;
       const bounds = image.getBoundingClientRect();
       const x = ((event.clientX - bounds.left) / bounds.width) * drive.width;

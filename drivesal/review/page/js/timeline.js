@@ -45,10 +45,10 @@ export class Timeline {
     this.build().catch((error) => failure(`The timeline could not be drawn: ${error.message}`));
   }
 
-  #toggle(box, name, take) {
+  #toggle(box, name, apply) {
     box.checked = preferences.get(name, false);
     box.addEventListener("change", () => {
-      take(box.checked);
+      apply(box.checked);
       preferences.set(name, box.checked);
       this.#fill();
     });
@@ -58,9 +58,9 @@ export class Timeline {
   #laneBoxes() {
     $("lanes").replaceChildren(...this.#drive.lanes.filter((one) => !one.usual).map(({ case: name }) => {
       const box = make("input", { id: `with-${name}`, type: "checkbox" });
-      const take = (on) => { this.#extraLanes = on ? [...this.#extraLanes, name] : this.#extraLanes.filter((one) => one !== name); };
-      this.#toggle(box, `lane.${name}`, take);
-      take(box.checked);
+      const apply = (on) => { this.#extraLanes = on ? [...this.#extraLanes, name] : this.#extraLanes.filter((one) => one !== name); };
+      this.#toggle(box, `lane.${name}`, apply);
+      apply(box.checked);
       return make("label", { class: "check" }, box, ` ${capitalised(name)}`);
     }));
   }

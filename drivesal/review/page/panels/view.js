@@ -65,7 +65,7 @@ export default class View {
     const method = this.#drive.methods.find((one) => one.name === state.method);
     if (!method) return;
     setText($("method-title"), method.title);
-    setText($("method-kind"), `${method.kind} · ${method.paper}`);
+    setText($("method-kind"), capitalised(`${method.kind} · ${method.paper}`));
     setText($("method-equation"), method.equation);
     if (this.#built !== method.name) this.#options(method);
     for (const option of method.options) {
@@ -77,27 +77,27 @@ export default class View {
   // a list, a check box, a text field or a slider, depending on the setting's schema
   #control(name, field) {
     const title = make("span", { text: labelOf(field) });
-    const take = (value) => this.#store.set({ [name]: value });
+    const apply = (value) => this.#store.set({ [name]: value });
     if (field.enum) {
       const select = make("select", { id: name }, ...field.enum.map((one) => make("option", { value: one, text: capitalised(field.words?.[one] ?? one) })));
-      select.addEventListener("change", () => take(select.value));
+      select.addEventListener("change", () => apply(select.value));
       return make("label", { class: "row", title: field.description }, title, select);
     }
     if (field.type === "boolean") {
       const box = make("input", { id: name, type: "checkbox" });
-      box.addEventListener("change", () => take(box.checked));
+      box.addEventListener("change", () => apply(box.checked));
       return make("label", { class: "check", title: field.description }, box, title);
     }
     if (!isNumber(field)) {
       const text = make("input", { id: name, type: "text", maxlength: 200 });
-      text.addEventListener("change", () => take(text.value === "" ? field.default : text.value));
+      text.addEventListener("change", () => apply(text.value === "" ? field.default : text.value));
       return make("label", { class: "row", title: field.description }, title, text);
     }
     const step = field.type === "integer" ? 1 : field.maximum === 1 ? 0.05 : 0.5;
     const slider = make("input", { id: name, type: "range", min: field.minimum ?? 0, max: field.slider ?? field.maximum ?? 100, step });
     slider.addEventListener("input", () => {
       setText($(`${name}-text`), valueText(field, Number(slider.value)));
-      take(Number(slider.value));
+      apply(Number(slider.value));
     });
     return make("label", { class: "slider", title: field.description }, title, make("output", { id: `${name}-text` }), slider);
   }
@@ -137,7 +137,7 @@ export default class View {
     const id = `option-${option.name}`;
     if (option.choices.length) {
       const select = make("select", { id }, ...option.choices.map((one) => make("option", { value: one, text: one })));
-      select.addEventListener("change", () => this.#take(option, select.value));
+      select.addEventListener("change", () => this.#setOption(option, select.value));
       return select;
     }
     const numeric = option.type === "int" || option.type === "float";
@@ -155,10 +155,10 @@ export default class View {
   #typed(option, field, numeric) {
     if (!field.checkValidity() || (numeric && field.value === "")) { field.setAttribute("aria-invalid", "true"); return; }
     field.removeAttribute("aria-invalid");
-    this.#take(option, numeric ? Number(field.value) : field.value);
+    this.#setOption(option, numeric ? Number(field.value) : field.value);
   }
 
-  #take(option, value) {
+  #setOption(option, value) {
     const options = { ...this.#store.now.options, [option.name]: value };
     if (value === option.default) delete options[option.name];
     this.#store.set({ options });

@@ -24,7 +24,7 @@ export default class WhatIf {
   static markup = `
   <p class="quiet">Draw a box on any image. The prediction updates at once.</p>
   <div class="form">
-    <label class="row"><span>Fill boxes with</span> <select id="fill"><option value="mean">mean frame</option><option value="blur">blurred</option><option value="black">black</option></select></label>
+    <label class="row"><span>Fill boxes with</span> <select id="fill"><option value="mean">Mean frame</option><option value="blur">Blurred</option><option value="black">Black</option></select></label>
   </div>
   <div class="actions">
     <button type="button" id="add-box">Add box</button>
@@ -107,7 +107,7 @@ export default class WhatIf {
   #row(index) {
     const edges = EDGES.map((edge) => make("label", { class: "edge" }, make("span", { text: capitalised(edge) }), this.#edge(index, edge)));
     const fill = make("select", { "data-edge": "fill", "aria-label": `Fill of box ${index + 1}` },
-      ...Object.entries(FILLS).map(([value, text]) => make("option", { value, text })));
+      ...Object.entries(FILLS).map(([value, text]) => make("option", { value, text: capitalised(text) })));
     fill.addEventListener("change", () => this.#change(index, { fill: fill.value }));
     const remove = make("button", { type: "button", class: "plain", "aria-label": `Remove box ${index + 1}`, text: "×",
       on: { click: () => this.#edits.do({ boxes: editOf(this.#store.now).boxes.filter((_, i) => i !== index) }) } });
