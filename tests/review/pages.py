@@ -167,7 +167,7 @@ class Visit:
 
     def canvas(self, name: str) -> Locator:
         """A panel's canvas."""
-        return self.page.locator(f'[data-part="{name}"] canvas')
+        return self.page.locator(f'[data-panel="{name}"] canvas')
 
     def pixels(self, name: str) -> str:
         """A panel's image as a data URL, for comparison."""

@@ -61,8 +61,8 @@ def test_an_exported_file_opens_without_network(
         assert "Attributionintegrated-gradients" in page.locator("#row-labels").text_content()
         assert "°" in visit.text("predicted")
         page.wait_for_selector("#chart[data-from]")
-        assert not page.locator("#tab-whatif").is_visible()
-        assert not page.locator("#save-picture").is_visible()
+        assert not page.locator("#tab-edit").is_visible()
+        assert not page.locator("#save-image").is_visible()
         assert visit.errors == []
         assert visit.foreign == []
         browser.close()

@@ -42,7 +42,7 @@ def test_first_view(visit: Visit) -> None:
     text = visit.text("error")
     assert abs(degrees(text) - abs(error)) < 0.11
     assert text.endswith("too far left" if error > 0 else "too far right")
-    legend = visit.page.locator('[data-part="heat-0-increase"] .legend').inner_text()
+    legend = visit.page.locator('[data-panel="heat-0-increase"] .legend').inner_text()
     assert "what is here pushes left" in legend
     assert re.search(r"Full colour: 0\.\d+°", legend)
     visit.until("document.querySelector('#live').textContent.includes('frame 0, prediction')")
@@ -89,7 +89,7 @@ def test_a_held_key_shows_a_steady_stream_of_frames_with_heat(
     monkeypatch.setattr(pictures, "heated", slow)
     visit.run(
         """() => {
-          const canvas = document.querySelector('[data-part="heat-0-increase"] canvas');
+          const canvas = document.querySelector('[data-panel="heat-0-increase"] canvas');
           globalThis.seen = [];
           const look = () => globalThis.seen.push(Number(canvas.dataset.frame));
           new MutationObserver(look).observe(canvas, { attributes: true, attributeFilter: ["data-frame"] });
@@ -158,8 +158,8 @@ def test_cases_change_the_image(visit: Visit) -> None:
     visit.press("0")
     visit.canvas("heat-0-maintain").wait_for()
     visit.shown(0)
-    parts = visit.page.locator(".panel").evaluate_all("(all) => all.map((one) => one.dataset.part)")
-    assert parts == ["frame", "heat-0-increase", "heat-0-decrease", "heat-0-maintain"]
+    panels = visit.page.locator(".panel").evaluate_all("(all) => all.map((one) => one.dataset.panel)")
+    assert panels == ["frame", "heat-0-increase", "heat-0-decrease", "heat-0-maintain"]
     visit.press("f")
     visit.until("document.querySelectorAll('.panel').length === 3")
     visit.press("f", "1")
@@ -167,9 +167,9 @@ def test_cases_change_the_image(visit: Visit) -> None:
 
 
 def test_drawing_settings(visit: Visit) -> None:
-    part = "heat-0-increase"
+    panel = "heat-0-increase"
     visit.press("v")
-    last = visit.pixels(part)
+    last = visit.pixels(panel)
     for change in (
         lambda: visit.page.locator("#opacity").fill("0.3"),
         lambda: visit.page.locator("#smooth").fill("5"),
@@ -177,12 +177,12 @@ def test_drawing_settings(visit: Visit) -> None:
     ):
         change()
         visit.until(
-            "([part, last]) => document.querySelector(`[data-part='${part}'] canvas`).toDataURL() !== last",
-            [part, last],
+            "([panel, last]) => document.querySelector(`[data-panel='${panel}'] canvas`).toDataURL() !== last",
+            [panel, last],
         )
         visit.shown(0)
-        last = visit.pixels(part)
-    assert "this frame" in visit.page.locator(f'[data-part="{part}"] .legend').inner_text()
+        last = visit.pixels(panel)
+    assert "this frame" in visit.page.locator(f'[data-panel="{panel}"] .legend').inner_text()
 
 
 def test_playback_keeps_the_frame_rate(visit: Visit) -> None:
@@ -327,10 +327,10 @@ def test_two_models(browser: Browser, compared: str) -> None:
     with visited(browser, compared) as visit:
         visit.canvas("difference").wait_for()
         visit.shown(0)
-        parts = visit.page.locator(".panel").evaluate_all("(all) => all.map((one) => one.dataset.part)")
-        assert parts == ["frame", "heat-0-increase", "heat-1-increase", "difference"]
+        panels = visit.page.locator(".panel").evaluate_all("(all) => all.map((one) => one.dataset.panel)")
+        assert panels == ["frame", "heat-0-increase", "heat-1-increase", "difference"]
         assert re.fullmatch(r"A .*° ?[LR]?\nB .*°( [LR])?", visit.text("predicted"))
-        legends = [visit.page.locator(f'[data-part="heat-{n}-increase"] .legend').inner_text() for n in (0, 1)]
+        legends = [visit.page.locator(f'[data-panel="heat-{n}-increase"] .legend').inner_text() for n in (0, 1)]
         assert legends[0] == legends[1]  # one scale
         assert visit.pixels("heat-0-increase") != visit.pixels("heat-1-increase")
         visit.analysed()
@@ -358,9 +358,9 @@ def test_a_slow_method_shows_progress_and_is_cancelled(visit: Visit) -> None:
     visit.page.wait_for_selector("#busy:not([hidden])")
     measuring = r"/measuring the scale of RISE over \d+ frames: \d+ %/"
     visit.until(f"{measuring}.test(document.querySelector('#busy-text').textContent)")
-    assert visit.page.locator('[data-part="heat-0-increase"].late').count() == 1
+    assert visit.page.locator('[data-panel="heat-0-increase"].late').count() == 1
     visit.press("Escape", "ArrowRight")  # the frame is shown at once, its heat is not
-    visit.page.wait_for_selector('[data-part="frame"] canvas[data-frame="1"]')
+    visit.page.wait_for_selector('[data-panel="frame"] canvas[data-frame="1"]')
     visit.page.locator("#method").select_option("gradient")
     visit.shown(1)
     visit.page.wait_for_selector("#busy", state="hidden")
@@ -479,9 +479,9 @@ def test_frames_work_while_the_model_loads(
         visited(browser, address) as visit,
     ):
         visit.page.wait_for_selector('[data-notice="loading"]')
-        visit.page.wait_for_selector('[data-part="frame"] canvas[data-frame="0"]')
+        visit.page.wait_for_selector('[data-panel="frame"] canvas[data-frame="0"]')
         visit.press("ArrowRight")
-        visit.page.wait_for_selector('[data-part="frame"] canvas[data-frame="1"]')
+        visit.page.wait_for_selector('[data-panel="frame"] canvas[data-frame="1"]')
         session.begin([model])
         visit.canvas("heat-0-increase").wait_for()
         visit.shown(1)
@@ -502,7 +502,7 @@ def test_a_model_error_is_reported_and_frames_remain_available(
         assert "conv1 holds NaN" in visit.page.locator('[data-notice="refused"]').inner_text()
         assert visit.page.locator('[data-notice="loading"]').count() == 0
         visit.press("ArrowRight")
-        visit.page.wait_for_selector('[data-part="frame"] canvas[data-frame="1"]')
+        visit.page.wait_for_selector('[data-panel="frame"] canvas[data-frame="1"]')
         assert visit.text("server-text") == "Connected"
 
 
@@ -517,7 +517,7 @@ def test_errors_are_reported(browser: Browser, served: str) -> None:
             "analysis": [{"rows": 7, "ended": True, "error": "frame 7 cannot be read"}],
         }))  # fmt: skip
         visit.press(*["ArrowRight"] * 5)
-        visit.page.wait_for_selector('[data-part="frame"] .panel-message:not([hidden])')
+        visit.page.wait_for_selector('[data-panel="frame"] .panel-message:not([hidden])')
         assert "frame 5 is damaged" in visit.page.locator(".panel-message >> visible=true").inner_text()
         visit.page.wait_for_selector('[data-notice="proxy"]')
         assert "keyframes" in visit.page.locator('[data-notice="proxy"]').inner_text()
@@ -534,7 +534,7 @@ def test_the_page_fits_the_screen(browser: Browser, served: str, width: int, hei
     with visited(browser, served, "#case=all", viewport=screen, color_scheme=scheme) as visit:
         visit.shown(0)
         visit.analysed()
-        for tab in ("list", "whatif", "notes", "view"):
+        for tab in ("list", "edit", "notes", "view"):
             visit.page.click(f"#tab-{tab}")
             size = visit.run("((page) => [page.scrollWidth, page.scrollHeight])(document.documentElement)")
             assert size == [width, height]
@@ -546,7 +546,7 @@ def test_the_page_fits_the_screen(browser: Browser, served: str, width: int, hei
             }).map((one) => one.outerHTML.slice(0, 80))"""
         )
         assert outside == []
-        wide = visit.page.locator('[data-part="frame"] canvas').bounding_box()
+        wide = visit.page.locator('[data-panel="frame"] canvas').bounding_box()
         assert wide
         assert wide["width"] > width / 8
         light = visit.run("getComputedStyle(document.body).backgroundColor")
@@ -621,12 +621,12 @@ def test_use_by_keyboard_alone(visit: Visit) -> None:
         if focused[2] != "BODY":
             assert focused[1], focused
         seen.add(focused[0])
-    assert {"save-picture", "theme", "increase", "all", "method", "play", "tab-list", "order", "shares"} <= seen
+    assert {"save-image", "theme", "increase", "all", "method", "play", "tab-list", "order", "shares"} <= seen
     visit.press("l", "Tab")
     assert visit.page.evaluate("document.activeElement.id") == "order"
     visit.page.locator("#tab-list").focus()
     visit.press("ArrowRight")
-    assert visit.page.locator("#panel-whatif").is_visible()
+    assert visit.page.locator("#panel-edit").is_visible()
     assert visit.frame() == 0  # the arrow key went to the tabs
     visit.press("ArrowRight", "ArrowRight", "ArrowRight")
     assert visit.page.locator("#panel-list").is_visible()
@@ -670,7 +670,7 @@ def test_saving_and_linking_the_view(browser: Browser, served: str) -> None:
     with visited(browser, served, permissions=["clipboard-read", "clipboard-write"]) as visit:
         visit.shown(0)
         with visit.page.expect_download() as waiting:
-            visit.page.click("#save-picture")
+            visit.page.click("#save-image")
         assert waiting.value.suggested_filename == "run-frame-0.png"
         assert Path(waiting.value.path()).read_bytes().startswith(b"\x89PNG")
         visit.press("2", "ArrowRight")
@@ -730,7 +730,7 @@ def test_the_real_drive_is_usable_within_seconds(browser: Browser, shared: Path,
             assert address
             listening = time.monotonic() - began
             with visited(browser, address[0]) as visit:
-                visit.page.wait_for_selector('[data-part="frame"] canvas[data-frame="0"]')
+                visit.page.wait_for_selector('[data-panel="frame"] canvas[data-frame="0"]')
                 framed = time.monotonic() - began
                 visit.canvas("heat-0-increase").wait_for(timeout=90_000)
                 visit.shown(0)

@@ -35,7 +35,7 @@ def test_a_registered_case_has_a_panel_a_key_and_a_lane(
         visit.press("6")
         visit.canvas("heat-0-everywhere").wait_for()
         visit.shown(0)
-        swatch = visit.page.locator('[data-part="heat-0-everywhere"] .swatch')
+        swatch = visit.page.locator('[data-panel="heat-0-everywhere"] .swatch')
         assert swatch.evaluate("(one) => getComputedStyle(one).backgroundColor") == "rgb(250, 20, 200)"
         visit.until(f"{LINE}?.data_source.data.y.some(Number.isFinite)")
         assert visit.run(f"{LINE}.glyph.line_color.value") == line
@@ -44,8 +44,8 @@ def test_a_registered_case_has_a_panel_a_key_and_a_lane(
         assert any("everywhere" in text.lower() for text in shown)
         visit.press("a")
         visit.canvas("heat-0-maintain").wait_for()
-        parts = visit.page.locator(".panel").evaluate_all("(all) => all.map((one) => one.dataset.part)")
-        assert [part.removeprefix("heat-0-") for part in parts] == [
+        panels = visit.page.locator(".panel").evaluate_all("(all) => all.map((one) => one.dataset.panel)")
+        assert [panel.removeprefix("heat-0-") for panel in panels] == [
             "frame",
             "increase",
             "everywhere",

@@ -20,7 +20,7 @@ ROWS = "Bokeh.documents[0].roots()[0].children"
 
 def all_tabs(visit: Visit) -> Any:
     """Opens each tab of the side panel in turn."""
-    for tab in ("list", "whatif", "notes", "view"):
+    for tab in ("list", "edit", "notes", "view"):
         visit.page.click(f"#tab-{tab}")
         yield tab
 
@@ -96,7 +96,7 @@ def test_charts_and_gauge_are_empty_before_there_are_numbers(
         visited(browser, address) as visit,
     ):
         visit.page.wait_for_selector("#chart[data-from]")
-        visit.page.wait_for_selector('[data-part="frame"] canvas[data-frame="0"]')
+        visit.page.wait_for_selector('[data-panel="frame"] canvas[data-frame="0"]')
         assert visit.run(f"{ROWS}.map((row) => row.left[0].ticker.ticks.length)") == [0, 0, 0, 0]
         marks = visit.page.locator(".gauge path")
         assert not any(mark.is_visible() for mark in marks.all())
@@ -151,7 +151,7 @@ def test_a_click_jumps_and_a_double_click_shows_all(visit: Visit) -> None:
 def test_ctrl_z_undoes_an_edit(visit: Visit) -> None:
     add_box(visit)
     boxes = "document.querySelectorAll('#boxes li').length"
-    visit.page.click("#tab-whatif")
+    visit.page.click("#tab-edit")
     visit.page.locator("#brightness").focus()
     visit.press("ArrowRight")
     visit.press("Control+z")  # in a slider too
@@ -262,7 +262,7 @@ def test_the_timeline_by_keyboard_and_screen_reader(visit: Visit) -> None:
 def test_the_saved_image_of_an_edit_is_marked(visit: Visit) -> None:
     add_box(visit)
     with visit.page.expect_download() as waiting:
-        visit.page.click("#save-picture")
+        visit.page.click("#save-image")
     assert waiting.value.suggested_filename == "run-frame-0-edited.png"
     text = visit.run(
         """async () => {

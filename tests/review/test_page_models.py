@@ -108,16 +108,16 @@ def test_the_shared_scale_is_named(two: Visit) -> None:
     assert "another run" not in caption
     assert "one scale for both models: " in caption
     legends = [
-        two.page.locator(f'[data-part="{part}"] .legend').inner_text()
-        for part in ("heat-0-increase", "heat-1-increase", "difference")
+        two.page.locator(f'[data-panel="{panel}"] .legend').inner_text()
+        for panel in ("heat-0-increase", "heat-1-increase", "difference")
     ]
     assert all("one scale for A and B (" in text for text in legends), legends
     two.press("v")
     two.page.locator("#scale").select_option("frame")
     two.until(
-        "document.querySelector('[data-part=\"heat-0-increase\"] .legend').innerText.includes('this frame')"
+        "document.querySelector('[data-panel=\"heat-0-increase\"] .legend').innerText.includes('this frame')"
     )
-    assert "the drive's scale" in two.page.locator('[data-part="difference"] .legend').inner_text()
+    assert "the drive's scale" in two.page.locator('[data-panel="difference"] .legend').inner_text()
 
 
 def test_numbers_of_both_models_fit_at_960_px(browser: Browser, compared: str) -> None:
@@ -142,19 +142,19 @@ def test_numbers_of_both_models_fit_at_960_px(browser: Browser, compared: str) -
 def save_image(two: Visit) -> tuple[str, np.ndarray[Any, Any]]:
     """File name of the saved image, and the image, (H, W, 3) uint8 RGB."""
     with two.page.expect_download() as waiting:
-        two.page.click("#save-picture")
+        two.page.click("#save-image")
     data = np.frombuffer(Path(waiting.value.path()).read_bytes(), np.uint8)
     return waiting.value.suggested_filename, cv2.cvtColor(
         cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB
     )
 
 
-def best_match(image: np.ndarray[Any, Any], two: Visit, part: str) -> float:
+def best_match(image: np.ndarray[Any, Any], two: Visit, panel: str) -> float:
     """Largest normalised correlation of a panel of the stage with any region of the image; 1: identical."""
-    data = np.frombuffer(base64.b64decode(two.pixels(part).partition(",")[2]), np.uint8)
-    panel = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    data = np.frombuffer(base64.b64decode(two.pixels(panel).partition(",")[2]), np.uint8)
+    pixels = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
     small = cv2.resize(
-        panel, (480 // 4, round(480 * panel.shape[0] / panel.shape[1]) // 4), interpolation=cv2.INTER_AREA
+        pixels, (480 // 4, round(480 * pixels.shape[0] / pixels.shape[1]) // 4), interpolation=cv2.INTER_AREA
     )
     scaled = cv2.resize(image, None, fx=1 / 4, fy=1 / 4, interpolation=cv2.INTER_AREA)
     return float(cv2.matchTemplate(scaled, small, cv2.TM_CCOEFF_NORMED).max())
@@ -163,8 +163,8 @@ def best_match(image: np.ndarray[Any, Any], two: Visit, part: str) -> float:
 def test_the_saved_image_shows_the_stage(two: Visit) -> None:
     name, image = save_image(two)
     assert name == "run-frame-0.png"
-    parts = ["frame", "heat-0-increase", "heat-1-increase", "difference"]
-    found = [best_match(image, two, part) for part in parts]
+    panels = ["frame", "heat-0-increase", "heat-1-increase", "difference"]
+    found = [best_match(image, two, panel) for panel in panels]
     assert min(found) > 0.97, found
     accent = (np.abs(image[:60].astype(int) - ACCENT).sum(axis=2) < 30).sum()
     assert accent == 0

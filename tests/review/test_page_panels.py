@@ -34,7 +34,7 @@ def with_panel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_panel_is_in_the_index() -> None:
     exported = [line.split()[4] for line in page_files.panel_index().splitlines()]
-    assert exported == ["list", "notes", "view", "whatif"]
+    assert exported == ["edit", "list", "notes", "view"]
 
 
 @pytest.mark.slow

@@ -16,15 +16,15 @@ export const FILLS = { mean: "mean frame", blur: "blurred", black: "black" };
 /** An edit as text, such as "2 boxes (black, blurred), brightness +30 of 255". */
 export function editText(edit) {
   const { boxes, brightness, contrast, blur, shift: [right, down] } = { ...NO_EDIT, ...edit };
-  const parts = [];
+  const texts = [];
   const fills = [...new Set(boxes.map((box) => FILLS[box.fill]))].join(", ");
-  if (boxes.length) parts.push(`${boxes.length === 1 ? "1 box" : `${boxes.length} boxes`} (${fills})`);
-  if (brightness) parts.push(`brightness ${brightness > 0 ? "+" : "−"}${Math.abs(brightness)} of 255`);
-  if (contrast !== 1) parts.push(`contrast × ${contrast.toFixed(2)}`);
-  if (blur) parts.push(`blur ${blur} px`);
-  if (right) parts.push(`shifted ${Math.abs(right)} px ${right > 0 ? "right" : "left"}`);
-  if (down) parts.push(`shifted ${Math.abs(down)} px ${down > 0 ? "down" : "up"}`);
-  return parts.join(", ");
+  if (boxes.length) texts.push(`${boxes.length === 1 ? "1 box" : `${boxes.length} boxes`} (${fills})`);
+  if (brightness) texts.push(`brightness ${brightness > 0 ? "+" : "−"}${Math.abs(brightness)} of 255`);
+  if (contrast !== 1) texts.push(`contrast × ${contrast.toFixed(2)}`);
+  if (blur) texts.push(`blur ${blur} px`);
+  if (right) texts.push(`shifted ${Math.abs(right)} px ${right > 0 ? "right" : "left"}`);
+  if (down) texts.push(`shifted ${Math.abs(down)} px ${down > 0 ? "down" : "up"}`);
+  return texts.join(", ");
 }
 
 /** Changes the state's `edit`; committed changes can be undone and redone. */

@@ -19,20 +19,20 @@ export class ImageLayout {
   /** Adds a row of up to `columns` images, `gap` px apart: [{image, boxes, paragraphs}]. `boxes` [{x, y, width, height}] are
    * shares of the image, `paragraphs` the lists of runs below it, `aspect` is width / height.
    */
-  row(parts, columns, gap, aspect) {
+  row(panels, columns, gap, aspect) {
     this.#y += gap / 2;
     const width = Math.floor((this.#inner - gap * (columns - 1)) / columns);
     const height = Math.round(width / aspect);
     const top = this.#y;
-    const captions = parts.map((part, i) => {
+    const captions = panels.map((panel, i) => {
       const left = MARGIN + i * (width + gap);
       this.#commands.push((context) => {
         context.imageSmoothingQuality = "high";
-        context.drawImage(part.image, left, top, width, height);
-        dashed(context, part.boxes, left, top, width, height);
+        context.drawImage(panel.image, left, top, width, height);
+        dashed(context, panel.boxes, left, top, width, height);
       });
       let y = top + height + 4;
-      for (const runs of part.paragraphs) y += this.#paragraph(runs, left, y, width);
+      for (const runs of panel.paragraphs) y += this.#paragraph(runs, left, y, width);
       return y;
     });
     this.#y = Math.max(...captions) + gap / 2;

@@ -3,10 +3,10 @@
 import { short } from "./format.js";
 
 /** [meaning, scale] of a panel of plan.js from the numbers of its frame; empty texts for the plain frame. */
-export function legendOf(part, numbers, scale) {
-  const legend = numbers.find((one) => one.model === part.model)?.cases.find((one) => one.name === part.case);
-  if (part.kind === "frame" || !legend) return ["", ""];
-  if (part.kind === "heat") return [legend.meaning, scaleText(legend, scale)];
+export function legendOf(spec, numbers, scale) {
+  const legend = numbers.find((one) => one.model === spec.model)?.cases.find((one) => one.name === spec.case);
+  if (spec.kind === "frame" || !legend) return ["", ""];
+  if (spec.kind === "heat") return [legend.meaning, scaleText(legend, scale)];
   return ["orange: more heat in B, blue: more heat in A", scale === "frame" ? "Full colour: the drive's scale, not this frame's" : scaleText(legend, scale)];
 }
 

@@ -132,14 +132,14 @@ export class Numbers {
   // not while playing: speech cannot keep up
   #announce(results, state) {
     const [{ truth }] = results;
-    const parts = [`frame ${state.frame}`];
+    const texts = [`frame ${state.frame}`];
     for (const one of results) {
-      parts.push(`${results.length > 1 ? `${"AB"[one.model]} ` : ""}prediction ${spoken(one.angle)}`);
-      if (state.edit) parts.push(`before the edit ${spoken(one.before)}`);
-      if (truth !== null) parts.push(`error ${errorText(one.error)}`);
+      texts.push(`${results.length > 1 ? `${"AB"[one.model]} ` : ""}prediction ${spoken(one.angle)}`);
+      if (state.edit) texts.push(`before the edit ${spoken(one.before)}`);
+      if (truth !== null) texts.push(`error ${errorText(one.error)}`);
     }
-    if (truth !== null) parts.push(`label ${spoken(truth)}`);
-    setText($("live"), parts.join(", "));
+    if (truth !== null) texts.push(`label ${spoken(truth)}`);
+    setText($("live"), texts.join(", "));
   }
 }
 

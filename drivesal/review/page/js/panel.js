@@ -20,13 +20,13 @@ export class Panel {
   }
 
   /** Assigns a panel of the stage's plan. */
-  assign(part) {
-    this.part = part;
-    this.element.dataset.part = part.id;
-    setText(this.title, part.title);
-    this.swatch.hidden = !part.colour;
-    if (part.colour) this.swatch.style.background = part.colour;
-    if (part.kind === "frame") this.explain("", "");
+  assign(spec) {
+    this.spec = spec;
+    this.element.dataset.panel = spec.id;
+    setText(this.title, spec.title);
+    this.swatch.hidden = !spec.colour;
+    if (spec.colour) this.swatch.style.background = spec.colour;
+    if (spec.kind === "frame") this.explain("", "");
   }
 
   resize({ width, height, caption }) {
@@ -42,7 +42,7 @@ export class Panel {
     if (this.canvas.height !== bitmap.height) this.canvas.height = bitmap.height;
     this.canvas.getContext("2d").drawImage(bitmap, 0, 0);
     this.canvas.dataset.frame = frame;
-    this.canvas.setAttribute("aria-label", `${this.part.title}, frame ${frame}`);
+    this.canvas.setAttribute("aria-label", `${this.spec.title}, frame ${frame}`);
     this.message.hidden = true;
     this.late(false);
   }

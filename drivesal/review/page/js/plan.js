@@ -51,35 +51,35 @@ export function slow(drive, state) {
   return passes * (state.requestedCases.length ? 2 : 1) > SLOW_PASSES;
 }
 
-/** {frame, parts, numbers, slow}: each part is a panel {id, kind, url, title, colour, model, case}. */
+/** {frame, panels, numbers, slow}: a panel is {id, kind, url, title, colour, model, case}. */
 export function planOf(drive, state, width) {
   const cases = shownCases(drive, state);
   const requested = withRequestedCases(drive, state);
-  const plan = { frame: state.frame, parts: [], numbers: [], slow: slow(drive, requested) };
+  const plan = { frame: state.frame, panels: [], numbers: [], slow: slow(drive, requested) };
   const models = drive.ready ? modelsOf(drive, state) : [];
   const both = models.length > 1;
   // two models with several cases fill the stage: one row each
-  if ((state.showFrame && !(both && state.case === ALL)) || !drive.ready) plan.parts.push(framePart(state, width));
+  if ((state.showFrame && !(both && state.case === ALL)) || !drive.ready) plan.panels.push(frameSpec(state, width));
   for (const model of models) {
     plan.numbers.push({ model, url: `/api/explained/${state.frame}?${viewQuery(requested, model)}` });
     for (const one of cases) {
       const title = [modelName(drive, model), capitalised(one.title)].filter(Boolean).join(" · ");
       const url = `/api/heat/${state.frame}?${viewQuery(requested, model, { case: one.name, width })}`;
-      plan.parts.push({ id: `heat-${model}-${one.name}`, kind: "heat", url, title, colour: one.colour, model, case: one.name });
+      plan.panels.push({ id: `heat-${model}-${one.name}`, kind: "heat", url, title, colour: one.colour, model, case: one.name });
     }
   }
-  if (both && state.case !== ALL) plan.parts.push(differencePart(requested, cases[0], width));
+  if (both && state.case !== ALL) plan.panels.push(differenceSpec(requested, cases[0], width));
   return plan;
 }
 
-function framePart(state, width) {
+function frameSpec(state, width) {
   const query = new URLSearchParams({ width });
   if (state.edit) query.set("edit", JSON.stringify(state.edit));
   const title = state.edit ? "Frame, edited" : "Frame";
   return { id: "frame", kind: "frame", url: `/api/frame/${state.frame}?${query}`, title, colour: "", model: 0, case: "" };
 }
 
-function differencePart(requested, one, width) {
+function differenceSpec(requested, one, width) {
   const url = `/api/difference/${requested.frame}?${viewQuery(requested, 0, { case: one.name, width })}`;
   return { id: "difference", kind: "difference", url, title: `B − A, ${one.title}`, colour: "", model: 0, case: one.name };
 }

@@ -7,7 +7,7 @@ import { fileNameOf, imageOf } from "./saved-image.js";
 
 export class Save {
   constructor(drive, store, address) {
-    $("save-picture").addEventListener("click", () => this.image());
+    $("save-image").addEventListener("click", () => this.image());
     $("copy-link").addEventListener("click", () => this.link());
     this.drive = drive;
     this.store = store;
@@ -16,7 +16,7 @@ export class Save {
 
   async image() {
     const state = this.store.now;
-    $("save-picture").disabled = true;
+    $("save-image").disabled = true;
     try {
       const address = URL.createObjectURL(await imageOf(this.drive, state));
       make("a", { href: address, download: `${fileNameOf(this.drive, state)}.png` }).click();
@@ -25,7 +25,7 @@ export class Save {
     } catch (error) {
       if (!(error instanceof api.Disconnected)) failure(`The image could not be saved: ${error.message}`);
     } finally {
-      $("save-picture").disabled = false;
+      $("save-image").disabled = false;
     }
   }
 

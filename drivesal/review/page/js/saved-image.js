@@ -15,7 +15,7 @@ const GAP_PX = 14;
 /** A PNG of the state's panels. Throws the errors of api.js. */
 export async function imageOf(drive, state) {
   const first = planOf(drive, state, drive.width);
-  const columns = columnsOf(first.parts.length, first.numbers.length, state);
+  const columns = columnsOf(first.panels.length, first.numbers.length, state);
   const width = Math.max(NARROWEST_PX, Math.min(drive.width, Math.floor(WIDEST_PX / columns)));
   const plan = planOf(drive, state, Math.min(width, drive.width));
   const [results, bitmaps] = await fetchAll(plan);
@@ -24,8 +24,8 @@ export async function imageOf(drive, state) {
   const boxes = editOf(state).boxes.map((box) => ({
     x: box.left / drive.width, y: box.top / drive.height, width: (box.right - box.left) / drive.width, height: (box.bottom - box.top) / drive.height,
   }));
-  const parts = plan.parts.map((part, i) => ({ image: bitmaps[i], boxes, paragraphs: caption(part, results, state) }));
-  for (let i = 0; i < parts.length; i += columns) layout.row(parts.slice(i, i + columns), columns, GAP_PX, drive.width / drive.height);
+  const panels = plan.panels.map((spec, i) => ({ image: bitmaps[i], boxes, paragraphs: caption(spec, results, state) }));
+  for (let i = 0; i < panels.length; i += columns) layout.row(panels.slice(i, i + columns), columns, GAP_PX, drive.width / drive.height);
   for (const runs of footing(drive, state, results)) layout.text(runs);
   const blob = await new Promise((resolve) => layout.draw().toBlob(resolve, "image/png"));
   for (const bitmap of bitmaps) bitmap.close();
@@ -42,15 +42,15 @@ async function fetchAll(plan) {
   const loader = new Loader();
   const { signal } = new AbortController();
   const results = await Promise.all(plan.numbers.map(async (one) => ({ ...await loader.need(one.url, signal), model: one.model })));
-  const bitmaps = await Promise.all(plan.parts.map(async (part) => createImageBitmap(await loader.need(part.url, signal))));
+  const bitmaps = await Promise.all(plan.panels.map(async (spec) => createImageBitmap(await loader.need(spec.url, signal))));
   return [results, bitmaps];
 }
 
 // two models side by side with several cases: one row each
-function columnsOf(parts, models, state) {
-  if (models > 1 && state.case === ALL) return parts / models;
-  if (parts <= 3) return parts;
-  return parts === 4 ? 2 : 3;
+function columnsOf(panels, models, state) {
+  if (models > 1 && state.case === ALL) return panels / models;
+  if (panels <= 3) return panels;
+  return panels === 4 ? 2 : 3;
 }
 
 const plain = (text) => ({ text });
@@ -75,9 +75,9 @@ function heading(drive, state, results) {
   return lines;
 }
 
-function caption(part, results, state) {
-  const [meaning, scale] = legendOf(part, results, state.scale);
-  const title = [...(part.colour ? [{ text: "■", colour: part.colour }] : []), strong(part.title)];
+function caption(spec, results, state) {
+  const [meaning, scale] = legendOf(spec, results, state.scale);
+  const title = [...(spec.colour ? [{ text: "■", colour: spec.colour }] : []), strong(spec.title)];
   return [[...title, ...(meaning ? [quiet(meaning)] : [])], ...(scale ? [[quiet(scale)]] : [])];
 }
 

@@ -89,20 +89,20 @@ export class Stage extends EventTarget {
       .then((value) => ({ ...value, model: one.model })));
     const all = Promise.all(numbers);
     all.catch(() => undefined);
-    const parts = plan.parts.map(async (part) => {
-      const apply = await this.#load(part, job, plan.slow && part.kind !== "frame" ? all : null);
+    const panels = plan.panels.map(async (spec) => {
+      const apply = await this.#load(spec, job, plan.slow && spec.kind !== "frame" ? all : null);
       if (signal.aborted) return;
       if (together) ready.add(apply);
       else apply();
     });
     const numbersShown = all.then((results) => () => this.#publish(job, results), (error) => () => this.#fail(job, error))
       .then((apply) => { if (!signal.aborted) { if (together) ready.add(apply); else apply(); } });
-    const everything = Promise.all([...parts, numbersShown]);
+    const everything = Promise.all([...panels, numbersShown]);
     const ended = new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
     await Promise.race([everything, ended, new Promise((resolve) => setTimeout(resolve, TOGETHER_MS))]);
     together = false;
     if (!signal.aborted) {
-      for (const part of plan.parts) this.#panels.get(part.id)?.late(true);
+      for (const spec of plan.panels) this.#panels.get(spec.id)?.late(true);
       for (const apply of ready) apply();
     }
     await Promise.race([everything, ended]);
@@ -117,29 +117,29 @@ export class Stage extends EventTarget {
   }
 
   // a function that draws the panel, or shows its error
-  async #load(part, job, after) {
-    const panel = this.#panels.get(part.id);
+  async #load(spec, job, after) {
+    const panel = this.#panels.get(spec.id);
     const { signal } = job.controller;
     try {
       if (after) await after;
-      const blob = await this.#loader.need(part.url, signal, !job.plan.slow);
+      const blob = await this.#loader.need(spec.url, signal, !job.plan.slow);
       const bitmap = await createImageBitmap(blob);
       return () => { panel.draw(bitmap, job.plan.frame); bitmap.close(); };
     } catch (error) {
-      return () => { if (!api.aborted(error)) this.#failed(panel, part, error); };
+      return () => { if (!api.aborted(error)) this.#failed(panel, spec, error); };
     }
   }
 
-  #failed(panel, part, error) {
+  #failed(panel, spec, error) {
     if (error instanceof api.Disconnected) return; // shown in the top bar; the last image stays
     if (error.starting) panel.fail("The model is loading.");
-    else panel.fail(part.kind === "frame" ? `This frame could not be shown: ${error.message}` : error.message);
+    else panel.fail(spec.kind === "frame" ? `This frame could not be shown: ${error.message}` : error.message);
   }
 
   #publish(job, results) {
     if (!results.length) return; // the models are not loaded yet
     for (const panel of this.panels) {
-      if (panel.part.kind !== "frame") panel.explain(...legendOf(panel.part, results, job.state.scale));
+      if (panel.spec.kind !== "frame") panel.explain(...legendOf(panel.spec, results, job.state.scale));
     }
     this.dispatchEvent(new CustomEvent("numbers", { detail: { frame: job.plan.frame, results, state: job.state } }));
   }
@@ -181,7 +181,7 @@ export class Stage extends EventTarget {
       if (frame < 0 || frame >= this.#drive.frames) continue;
       if (this.#store.now !== state && !this.#store.now.playing) return;
       const next = planOf(this.#drive, { ...state, frame }, this.#width);
-      const urls = [...next.numbers, ...(plan.slow ? [] : next.parts)].map((one) => one.url);
+      const urls = [...next.numbers, ...(plan.slow ? [] : next.panels)].map((one) => one.url);
       await Promise.all(urls.map((url) => this.#loader.ahead(url, signal)));
     }
   }
@@ -191,14 +191,14 @@ export class Stage extends EventTarget {
   // arranges the panels of a state; returns the plan at their resulting width
   #assignPanels(state) {
     const plan = planOf(this.#drive, state, this.#width);
-    const ids = plan.parts.map((part) => part.id);
+    const ids = plan.panels.map((spec) => spec.id);
     if (ids.join() !== [...this.#panels.keys()].join()) {
       const old = this.#panels;
       this.#panels = new Map(ids.map((id) => [id, old.get(id) ?? new Panel(this.#drive)]));
       this.#host.replaceChildren(...this.panels.map((panel) => panel.element));
       this.dispatchEvent(new Event("panels"));
     }
-    for (const part of plan.parts) this.#panels.get(part.id).assign(part);
+    for (const spec of plan.panels) this.#panels.get(spec.id).assign(spec);
     return this.#arrange() ? planOf(this.#drive, state, this.#width) : plan;
   }
 

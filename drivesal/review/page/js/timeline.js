@@ -278,13 +278,13 @@ export class Timeline {
     if (!found.every(Boolean)) return `frame ${frame}, not analysed yet`;
     const { time_s: time, truth } = found[0];
     const shown = this.#store.shown(frame);
-    const parts = [clock(time), shown === frame ? `frame ${frame}` : `frame ${frame} (in this file: ${shown})`];
-    if (truth !== null) parts.push(`label ${angle(truth)}`);
+    const texts = [clock(time), shown === frame ? `frame ${frame}` : `frame ${frame} (in this file: ${shown})`];
+    if (truth !== null) texts.push(`label ${angle(truth)}`);
     found.forEach((one, model) => {
       const error = truth === null || one.angle === null ? "" : `, ${errorText(one.angle - truth)}`;
-      parts.push(`${found.length > 1 ? `${"AB"[model]} ` : "prediction "}${angle(one.angle)}${error}`);
+      texts.push(`${found.length > 1 ? `${"AB"[model]} ` : "prediction "}${angle(one.angle)}${error}`);
     });
-    return parts.join(" · ");
+    return texts.join(" · ");
   }
 }
 

@@ -72,7 +72,7 @@ export default class List {
   #selectModel(model) {
     const [of] = this.#chosen.models;
     if (model === BOTH || this.#chosen.models.length > 1 || of === Number(model)) return;
-    const key = this.#chosen.key.reindex(/-b$/, "") + ["", "-b"][Number(model)];
+    const key = this.#chosen.key.replace(/-b$/, "") + ["", "-b"][Number(model)];
     if (!this.#orders.some((one) => one.key === key)) return;
     this.#order.value = key;
     this.fill();

@@ -15,7 +15,7 @@ const SLIDERS = {
 const EDGES = ["left", "top", "right", "bottom"];
 const MAX_BOXES = 50;
 
-export default class WhatIf {
+export default class Edit {
   static title = "Edit";
   static order = 20;
   static live = true;
@@ -49,7 +49,7 @@ export default class WhatIf {
     this.#drive = drive;
     this.#store = store;
     this.#edits = edits;
-    const drawing = () => document.body.dataset.tab === "whatif" && editOf(store.now).boxes.length < MAX_BOXES;
+    const drawing = () => document.body.dataset.tab === "edit" && editOf(store.now).boxes.length < MAX_BOXES;
     new Boxes(drive, store, stage, edits, () => $("fill").value, drawing);
     for (const id of Object.keys(SLIDERS)) {
       const field = $(id);
