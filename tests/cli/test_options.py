@@ -32,7 +32,7 @@ def test_a_methods_options_become_the_commands(monkeypatch):
     method = registry.Method(
         "noisy", "Noisy", "me", "A = 1", "sensitivity", True, True, True, gradient.build, (option,)
     )
-    monkeypatch.setitem(registry._methods, "noisy", method)
+    monkeypatch.setitem(registry._registry._items, "noisy", method)
     seen = {}
 
     @click.command()

@@ -1,4 +1,4 @@
-"""What tests of the page share: a browser, a drawn drive, and reviews of it."""
+"""Fixtures of the page's tests: a browser, a synthetic drive, and servers that review it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def drive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A drawn drive with its labels."""
+    """A synthetic drive with its labels."""
     folder = tmp_path_factory.mktemp("drive") / "drawn"
     write_drive(SyntheticDrive(3, SECONDS, size=(320, 240)), folder, preset="veryfast")
     return folder / "run.mp4"
@@ -48,17 +48,17 @@ def model() -> SteeringModel:
 
 @pytest.fixture(scope="session")
 def other() -> SteeringModel:
-    """The shipped model with its weights a little off."""
-    copied = load_model(default_model())
-    chance = np.random.default_rng(1)
-    weights = copied.network.get_weights()
-    copied.network.set_weights([w + chance.normal(size=w.shape) * 0.05 * w.std() for w in weights])
-    return copied
+    """The shipped model with slightly perturbed weights."""
+    model = load_model(default_model())
+    rng = np.random.default_rng(1)
+    weights = model.network.get_weights()
+    model.network.set_weights([w + rng.normal(size=w.shape) * 0.05 * w.std() for w in weights])
+    return model
 
 
 @pytest.fixture(scope="module")
 def served(drive: Path, model: SteeringModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the drawn drive under one model."""
+    """Address of a review of the synthetic drive with one model."""
     notes = tmp_path_factory.mktemp("notes") / "notes.json"
     with reviewed(drive, notes, [model], labels=drive.with_suffix(".csv")) as (address, _):
         yield address
@@ -68,7 +68,7 @@ def served(drive: Path, model: SteeringModel, tmp_path_factory: pytest.TempPathF
 def compared(
     drive: Path, model: SteeringModel, other: SteeringModel, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """The address of the drawn drive under two models."""
+    """Address of a review of the synthetic drive with two models."""
     notes = tmp_path_factory.mktemp("notes") / "notes.json"
     with reviewed(drive, notes, [model, other], labels=drive.with_suffix(".csv")) as (address, _):
         yield address

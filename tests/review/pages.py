@@ -1,4 +1,4 @@
-"""Reviews served from this process, and browsers that look at them."""
+"""Servers of `drivesal review` within this process, and browser visits of their page."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ARGUMENTS = (
     *("--disable-sync", "--no-first-run"),
 )
 SECONDS = 6
-"""How long the drawn drive lasts."""
+"""Duration of the synthetic drive [s]."""
 FRAMES = 20 * SECONDS
 CONTRASTS = """() => {
   const rgb = (text) => {
@@ -62,12 +62,12 @@ CONTRASTS = """() => {
   }
   return found;
 }"""
-"""[ratio, name, text] of all text in sight, against what lies behind it, as WCAG 2 computes it."""
+"""[ratio, name, text] of all visible text: contrast with its background by WCAG 2."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 def browser_path() -> str | None:
-    """A Chromium of this machine: $CHROMIUM, or one on the path."""
+    """Path of Chromium: $CHROMIUM, or the first one on the PATH."""
     named = os.environ.get("CHROMIUM")
     return named or next((found for name in BROWSERS if (found := shutil.which(name))), None)
 
@@ -81,13 +81,13 @@ def reviewed(
     labels: Path | None = None,
     port: int = 0,
 ) -> Iterator[tuple[str, Session]]:
-    """(address, session) of a drive under review; without models they are still to `begin`."""
-    given = read_labels(labels) if labels else False
-    with open_recording(video, labels=given) as recording:
-        kept = Notes.load(notes, video.name, recording.info.length or 0)
+    """(address, session) of a served review; with `models` None the caller calls `session.begin` later."""
+    track = read_labels(labels) if labels else False
+    with open_recording(video, labels=track) as recording:
+        stored = Notes.load(notes, video.name, recording.info.length or 0)
         listening = serving.listen("127.0.0.1", port)
         host, port = listening.getsockname()[:2]
-        with Session(recording, kept) as session:
+        with Session(recording, stored) as session:
             if models is not None:
                 session.begin(models)
             with serving.run_server(access_control.AccessControl(create_app(session), port), listening):
@@ -95,35 +95,35 @@ def reviewed(
 
 
 class Visit:
-    """A page with everything that must not happen on it written down."""
+    """An open page; records errors and requests to other hosts, which must not occur."""
 
     def __init__(self, page: Page, address: str) -> None:
         self.page, self.address = page, address
         self.errors: list[str] = []
         self.foreign: list[str] = []
-        page.on("console", self._heard)
+        page.on("console", self._on_console)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("request", self._asked)
-        page.on("response", self._answered)
+        page.on("request", self._on_request)
+        page.on("response", self._on_response)
 
-    def _heard(self, message: Any) -> None:
-        refused = message.text.startswith("Failed to load resource: the server responded")  # told by _answered
-        if message.type in ("error", "warning") and not refused:
+    def _on_console(self, message: Any) -> None:
+        recorded = message.text.startswith("Failed to load resource: the server responded")  # by _on_response
+        if message.type in ("error", "warning") and not recorded:
             self.errors.append(message.text)
 
-    def _answered(self, response: Any) -> None:
+    def _on_response(self, response: Any) -> None:
         if response.status >= 400:
             self.errors.append(f"{response.status} {response.url}")
 
-    def _asked(self, request: Any) -> None:
+    def _on_request(self, request: Any) -> None:
         if not request.url.startswith((self.address, "blob:", "data:")):
             self.foreign.append(request.url)
 
     def forget(self, pattern: str) -> None:
-        """Leaves out what a test brought about itself."""
+        """Drops recorded errors that the test provoked."""
         self.errors = [text for text in self.errors if not re.search(pattern, text)]
 
-    # ---- what a person does ----
+    # ---- actions and waits ----
 
     def press(self, *keys: str) -> None:
         """Presses keys one after another."""
@@ -131,25 +131,25 @@ class Visit:
             self.page.keyboard.press(key)
 
     def frame(self) -> int:
-        """The frame that is asked for."""
+        """The requested frame."""
         return int(self.page.locator("#frame-number").input_value())
 
     def shown(self, frame: int | None = None) -> None:
-        """Waits until a frame is complete: all pictures and numbers."""
-        asked = "document.querySelector('#frame-number').value"
-        wanted = asked if frame is None else str(frame)
+        """Waits until a frame is complete: all images and numbers."""
+        requested = "document.querySelector('#frame-number').value"
+        expected = requested if frame is None else str(frame)
         self.until(
-            f"document.body.dataset.idle === 'true' && document.body.dataset.shown == {wanted} && "
+            f"document.body.dataset.idle === 'true' && document.body.dataset.shown == {expected} && "
             f"[...document.querySelectorAll('.panel')].every((panel) => !panel.classList.contains('late') && "
-            f"panel.querySelector('canvas').dataset.frame == {wanted})",
-            timeout_s=20,
+            f"panel.querySelector('canvas').dataset.frame == {expected})",
+            timeout_s=60,
         )
 
-    def until(self, script: str, arg: Any = None, timeout_s: float = 15) -> None:
-        """Waits until the JavaScript is true. (Playwright's own way needs eval, which the policy forbids.)"""
+    def until(self, script: str, arg: Any = None, timeout_s: float = 45) -> None:
+        """Waits until the JavaScript is true. (Playwright's own wait needs eval, which the policy forbids.)"""
         end = time.monotonic() + timeout_s
         while not self.page.evaluate(script, arg):
-            assert time.monotonic() < end, f"never came: {script} {arg or ''}"
+            assert time.monotonic() < end, f"timed out: {script} {arg or ''}"
             self.page.wait_for_timeout(20)
 
     def settled(self, element: str) -> None:
@@ -162,16 +162,16 @@ class Visit:
 
     def analysed(self) -> None:
         """Waits for the whole drive's timeline."""
-        self.page.wait_for_selector('#analysis[data-ended="true"]', timeout=40_000)
-        self.page.wait_for_selector("#chart[data-from]", timeout=20_000)
+        self.page.wait_for_selector('#analysis[data-ended="true"]', timeout=120_000)
+        self.page.wait_for_selector("#chart[data-from]", timeout=60_000)
 
-    def part(self, name: str) -> Locator:
+    def canvas(self, name: str) -> Locator:
         """A panel's canvas."""
-        return self.page.locator(f'[data-part="{name}"] canvas')
+        return self.page.locator(f'[data-panel="{name}"] canvas')
 
     def pixels(self, name: str) -> str:
-        """A panel's picture, as text that can be compared."""
-        return str(self.part(name).evaluate("(canvas) => canvas.toDataURL()"))
+        """A panel's image as a data URL, for comparison."""
+        return str(self.canvas(name).evaluate("(canvas) => canvas.toDataURL()"))
 
     def text(self, element: str) -> str:
         """The text of an element, by id."""
@@ -182,18 +182,18 @@ class Visit:
         data = self.page.locator("#chart").evaluate("(chart) => [chart.dataset.from, chart.dataset.to]")
         return float(data[0]), float(data[1])
 
-    def run(self, script: str, *given: Any) -> Any:
-        """What a module's function gives: JavaScript in the page."""
-        return self.page.evaluate(script, *given)
+    def run(self, script: str, *args: Any) -> Any:
+        """The result of JavaScript run in the page."""
+        return self.page.evaluate(script, *args)
 
 
 @contextlib.contextmanager
 def visited(browser: Browser, address: str, path: str = "", **context: Any) -> Iterator[Visit]:
-    """Opens the page; fails where it complained or asked another machine for something."""
+    """Opens the page; fails if it logged errors or made requests to other hosts."""
     settings = {"viewport": {"width": 1280, "height": 720}} | context
-    opened = browser.new_context(**settings)
-    page = opened.new_page()
-    page.set_default_timeout(15_000)
+    session = browser.new_context(**settings)
+    page = session.new_page()
+    page.set_default_timeout(45_000)
     visit = Visit(page, address)
     try:
         page.goto(address + path)
@@ -202,13 +202,13 @@ def visited(browser: Browser, address: str, path: str = "", **context: Any) -> I
         assert not visit.errors, visit.errors
         assert not visit.foreign, visit.foreign
     finally:
-        opened.close()
+        session.close()
 
 
-def refusing(code: int, reason: str) -> Any:
-    """A route's handler: the server's refusal."""
+def error_response(code: int, reason: str) -> Any:
+    """A route handler that responds with the server's error."""
 
-    def answer(route: Route) -> None:
+    def respond(route: Route) -> None:
         route.fulfill(status=code, json={"error": reason})
 
-    return answer
+    return respond

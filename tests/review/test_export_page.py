@@ -1,4 +1,4 @@
-"""An exported file in a browser, from disk, with the network off."""
+"""An exported file, opened from disk in a browser without network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.review.test_html_export import exported
 FRAMES, EVERY = 60, 3
 
 
-def test_it_opens_from_disk_without_a_network(
+def test_an_exported_file_opens_without_network(
     tmp_path: Path, inside: Callable[..., Any], model_path: Path
 ) -> None:
     playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright for Python")
@@ -33,36 +33,36 @@ def test_it_opens_from_disk_without_a_network(
         browser = started.chromium.launch(executable_path=path, args=ARGUMENTS)
         page = browser.new_context(offline=True, viewport={"width": 1280, "height": 720}).new_page()
         visit = Visit(page, address)
-        held = exported((tmp_path / "out.html").read_text())["drive"]["exported"]["frames"]
-        wanted = next(frame for frame in range(7, FRAMES) if frame not in held)
-        before = max(frame for frame in held if frame < wanted)
+        available = exported((tmp_path / "out.html").read_text())["drive"]["exported"]["frames"]
+        wanted = next(frame for frame in range(7, FRAMES) if frame not in available)
+        before = max(frame for frame in available if frame < wanted)
         page.goto(f"{address}#frame={wanted}")
-        visit.shown(before)  # the frame at or before that is in the file, and it is said
+        visit.shown(before)  # the last frame in the file before it, with a notice
         assert page.locator('[data-notice="held"] span').inner_text() == (
-            f"Frame {wanted} is not in this file: frame {before} is shown in its place."
+            f"Frame {wanted} is not in this file; frame {before} is shown instead."
         )
         first = visit.pixels("heat-0-increase")
         visit.press("ArrowRight")
-        visit.shown(min(frame for frame in held if frame > before))
+        visit.shown(min(frame for frame in available if frame > before))
         assert visit.pixels("heat-0-increase") != first
-        # the list names frames that are in the file, and goes there
+        # the list has only frames in the file, and jumps to them
         listed = page.locator("#list .item").evaluate_all(
             "(all) => all.map((one) => Number(one.dataset.frame))"
         )
         assert len(listed) > 1
-        assert set(listed) <= set(held)
+        assert set(listed) <= set(available)
         timeline = exported((tmp_path / "out.html").read_text())["timelines"][0]["columns"]
         errors = [abs(a - t) for a, t in zip(timeline["angle"], timeline["truth"], strict=True)]
-        assert listed[0] == int(np.argmax(errors))  # the worst is there, whatever the step
+        assert listed[0] == int(np.argmax(errors))  # the worst frame is always included
         visit.press("]")
         visit.shown(listed[0])
         assert page.locator('[data-notice="held"]').count() == 0
         assert "Integrated gradients" in visit.text("models")
-        assert "attributionintegrated-gradients" in page.locator("#row-labels").text_content()
+        assert "Attributionintegrated-gradients" in page.locator("#row-labels").text_content()
         assert "°" in visit.text("predicted")
         page.wait_for_selector("#chart[data-from]")
-        assert not page.locator("#tab-whatif").is_visible()
-        assert not page.locator("#save-picture").is_visible()
+        assert not page.locator("#tab-edit").is_visible()
+        assert not page.locator("#save-image").is_visible()
         assert visit.errors == []
         assert visit.foreign == []
         browser.close()

@@ -1,4 +1,4 @@
-"""What is read off the page: numbers, timeline, what can be hit and what can be read; of one model."""
+"""The page with one model: numbers, timeline, sizes of targets, contrast of text."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from drivesal.model.steering_model import SteeringModel
 
 ROWS = "Bokeh.documents[0].roots()[0].children"
-"""The timeline's rows, as Bokeh has them."""
+"""The timeline's rows as Bokeh figures."""
 
 
 def all_tabs(visit: Visit) -> Any:
-    """Each tab of the side column in turn."""
-    for tab in ("list", "whatif", "notes", "view"):
+    """Opens each tab of the side panel in turn."""
+    for tab in ("list", "edit", "notes", "view"):
         visit.page.click(f"#tab-{tab}")
         yield tab
 
 
-def edited(visit: Visit) -> None:
+def add_box(visit: Visit) -> None:
     visit.press("w")
     visit.page.click("#add-box")
     visit.page.wait_for_selector("#before-box:not([hidden])")
@@ -64,9 +64,9 @@ def test_numbers_do_not_collide_after_an_edit(browser: Browser, served: str, wid
     with visited(browser, served, viewport={"width": width, "height": 720}) as visit:
         visit.shown(0)
         visit.analysed()
-        pictures = visit.part("frame").bounding_box()
-        edited(visit)
-        assert visit.part("frame").bounding_box() == pictures  # nothing moves under a hand that draws
+        bounds = visit.canvas("frame").bounding_box()
+        add_box(visit)
+        assert visit.canvas("frame").bounding_box() == bounds  # nothing shifts under the pointer while drawing
         boxes = visit.page.locator(".readout .number:visible, .gauge").evaluate_all(
             """(all) => all.map((one) => {
               const box = one.getBoundingClientRect();
@@ -85,10 +85,10 @@ def test_numbers_do_not_collide_after_an_edit(browser: Browser, served: str, wid
         assert mark
         assert mark["width"] >= 10
         assert visit.text("error").endswith(("too far left", "too far right"))
-        assert visit.text("edited-text") == "edited: 1 box (the drive's mean)"
+        assert visit.text("edited-text") == "Edited: 1 box (mean frame)"
 
 
-def test_nothing_is_drawn_before_there_are_numbers(
+def test_charts_and_gauge_are_empty_before_there_are_numbers(
     browser: Browser, drive: Path, tmp_path: Path, model: SteeringModel
 ) -> None:
     with (
@@ -96,11 +96,11 @@ def test_nothing_is_drawn_before_there_are_numbers(
         visited(browser, address) as visit,
     ):
         visit.page.wait_for_selector("#chart[data-from]")
-        visit.page.wait_for_selector('[data-part="frame"] canvas[data-frame="0"]')
+        visit.page.wait_for_selector('[data-panel="frame"] canvas[data-frame="0"]')
         assert visit.run(f"{ROWS}.map((row) => row.left[0].ticker.ticks.length)") == [0, 0, 0, 0]
         marks = visit.page.locator(".gauge path")
         assert not any(mark.is_visible() for mark in marks.all())
-        assert visit.page.locator("#gauge").get_attribute("aria-label") == "no angle yet"
+        assert visit.page.locator("#gauge").get_attribute("aria-label") == "No angle yet"
         session.begin([model])
         visit.analysed()
         visit.until(f"{ROWS}.every((row) => row.left[0].ticker.ticks.length >= 2)")
@@ -135,23 +135,23 @@ def test_a_click_jumps_and_a_double_click_shows_all(visit: Visit) -> None:
     visit.analysed()
     visit.press("+", "+", "+")
     visit.until("document.querySelector('#chart').dataset.to < 60")
-    place = visit.page.locator("#chart").bounding_box()
-    assert place
-    spot = place["x"] + 0.8 * place["width"], place["y"] + 30
+    bounds = visit.page.locator("#chart").bounding_box()
+    assert bounds
+    spot = bounds["x"] + 0.8 * bounds["width"], bounds["y"] + 30
     visit.page.mouse.dblclick(*spot)
     visit.until("(to) => +document.querySelector('#chart').dataset.to === to", arg=FRAMES - 1)
     visit.page.wait_for_timeout(400)
     assert visit.frame() == 0
-    visit.page.mouse.dblclick(*spot)  # all is there already: both clicks jump to the same frame
+    visit.page.mouse.dblclick(*spot)  # the whole drive is visible already: both clicks jump to the same frame
     visit.shown()
     assert visit.frame() > 60
     assert visit.range() == (0, FRAMES - 1)
 
 
 def test_ctrl_z_undoes_an_edit(visit: Visit) -> None:
-    edited(visit)
+    add_box(visit)
     boxes = "document.querySelectorAll('#boxes li').length"
-    visit.page.click("#tab-whatif")
+    visit.page.click("#tab-edit")
     visit.page.locator("#brightness").focus()
     visit.press("ArrowRight")
     visit.press("Control+z")  # in a slider too
@@ -165,13 +165,13 @@ def test_ctrl_z_undoes_an_edit(visit: Visit) -> None:
     visit.until("document.querySelector('#brightness').value === '1'")
     visit.press("n")
     visit.page.keyboard.type("ab")
-    visit.press("Control+z")  # what was typed is the field's own to undo
+    visit.press("Control+z")  # the text field undoes its own input
     assert visit.run(boxes) == 1
     assert visit.page.locator("#brightness").input_value() == "1"
     visit.page.locator("#note").fill("")
 
 
-def test_a_caution_stands_once(visit: Visit) -> None:
+def test_a_caution_is_shown_once(visit: Visit) -> None:
     visit.page.locator("#method").select_option("guided")
     visit.shown(0)
     caution = visit.text("caution").removeprefix("Caution: ").rstrip(".")
@@ -180,14 +180,14 @@ def test_a_caution_stands_once(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_can_be_read(browser: Browser, served: str, scheme: Any) -> None:
+def test_text_has_enough_contrast(browser: Browser, served: str, scheme: Any) -> None:
     with visited(browser, served, color_scheme=scheme) as visit:
         visit.shown(0)
         visit.analysed()
-        edited(visit)
-        # as while a slow method is waited for, and while numbers of another frame are shown
+        add_box(visit)
+        # also while a slow method is running and while the numbers of the previous frame are shown
         visit.run("document.querySelectorAll('.panel').forEach((one) => one.classList.add('late'))")
-        visit.run("document.querySelector('#answers')?.classList.add('late')")
+        visit.run("document.querySelector('#numbers').classList.add('late')")
         count = 0
         for tab in all_tabs(visit):
             found = visit.run(CONTRASTS)
@@ -196,9 +196,9 @@ def test_text_can_be_read(browser: Browser, served: str, scheme: Any) -> None:
         assert count > 200
 
 
-def test_what_is_pointed_at_is_large_enough(visit: Visit) -> None:
+def test_targets_are_large_enough(visit: Visit) -> None:
     visit.analysed()
-    edited(visit)
+    add_box(visit)
     small = """() => [...document.querySelectorAll("button, input, select, textarea, a, [role=slider]")]
       .filter((one) => one.checkVisibility()).map((one) => [one, one.getBoundingClientRect()])
       .filter(([, box]) => box.width && (box.width < 23.99 || box.height < 23.99))
@@ -221,23 +221,23 @@ def test_the_list_is_one_stop_of_the_tab_key(visit: Visit) -> None:
     ]
     assert visit.page.locator("#list").get_attribute("role") == "listbox"
     assert visit.page.locator('#list [tabindex="0"]').count() == 1
-    held = "+document.activeElement.dataset.frame"
+    focused = "+document.activeElement.dataset.frame"
     visit.page.locator("#list-next").focus()
     visit.press("Tab")
-    assert visit.run(held) == frames[0]
+    assert visit.run(focused) == frames[0]
     visit.press("ArrowDown", "ArrowDown")
-    assert visit.run(held) == frames[2]
-    assert visit.frame() == 0  # looking through the list goes nowhere
+    assert visit.run(focused) == frames[2]
+    assert visit.frame() == 0  # moving the focus within the list does not jump
     visit.press("Enter")
     visit.shown(frames[2])
     assert visit.page.locator('#list [aria-selected="true"]').get_attribute("data-frame") == str(frames[2])
     visit.press("End", "ArrowUp", "Tab")
     assert visit.run("document.activeElement.closest('#list')") is None
     visit.press("Shift+Tab")
-    assert visit.run(held) == frames[-2]
+    assert visit.run(focused) == frames[-2]
 
 
-def test_the_timeline_by_keys_and_ear(visit: Visit) -> None:
+def test_the_timeline_by_keyboard_and_screen_reader(visit: Visit) -> None:
     visit.analysed()
     chart = visit.page.locator("#chart")
     chart.focus()
@@ -249,25 +249,25 @@ def test_the_timeline_by_keys_and_ear(visit: Visit) -> None:
         str(FRAMES - 1),
     )
     name = chart.get_attribute("aria-label") or ""
-    assert name.startswith("Timeline of the drive: 0:00.60 · frame 12 · true ")
+    assert name.startswith("Timeline of the drive: 0:00.60 · frame 12 · label ")
     assert visit.text("predicted") in name
     assert visit.text("error") in name
     visit.press("PageDown", "ArrowRight")
     visit.shown(1)
-    # within the chart nothing else takes the focus
+    # nothing within the chart can be focused
     visit.press("Tab")
     assert visit.run("document.activeElement.closest('#chart')") is None
 
 
-def test_the_saved_picture_of_an_edit_says_so(visit: Visit) -> None:
-    edited(visit)
+def test_the_saved_image_of_an_edit_is_marked(visit: Visit) -> None:
+    add_box(visit)
     with visit.page.expect_download() as waiting:
-        visit.page.click("#save-picture")
+        visit.page.click("#save-image")
     assert waiting.value.suggested_filename == "run-frame-0-edited.png"
-    words = visit.run(
+    text = visit.run(
         """async () => {
-          const { editInWords } = await import("/js/edits.js");
-          return editInWords({
+          const { editText } = await import("/js/edits.js");
+          return editText({
             boxes: [{ fill: "black" }, { fill: "blur" }], brightness: -30,
             contrast: 1.5, blur: 2, shift: [-3, 4],
           });
@@ -277,4 +277,4 @@ def test_the_saved_picture_of_an_edit_says_so(visit: Visit) -> None:
         "2 boxes (black, blurred), brightness −30 of 255, contrast × 1.50, blur 2 px, "
         "shifted 3 px left, shifted 4 px down"
     )
-    assert words == expected
+    assert text == expected

@@ -1,4 +1,4 @@
-"""A panel of the side column is one file: it is served and exported as soon as it lies in the folder."""
+"""A panel of the side panel is one file: placed in the folder, it is served and exported."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PANEL = EXAMPLES["drivesal/review/page/panels/count.js"]
 
 @pytest.fixture
 def with_panel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The page with one more file, and nothing else touched."""
+    """The page with one more file and no other change."""
     folder = tmp_path / "page"
     shutil.copytree(page_assets.PAGE, folder)
     (folder / "panels" / "count.js").write_text(PANEL)
@@ -34,7 +34,7 @@ def with_panel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_panel_is_in_the_index() -> None:
     exported = [line.split()[4] for line in page_assets.panel_index().splitlines()]
-    assert exported == ["list", "notes", "view", "whatif"]
+    assert exported == ["edit", "list", "notes", "view"]
 
 
 @pytest.mark.slow
@@ -45,7 +45,7 @@ def test_a_file_in_the_folder_is_a_panel(
     with reviewed(drive, tmp_path / "notes.json", [model]) as (address, _), visited(browser, address) as visit:
         visit.shown(0)
         tabs = visit.page.locator('[role="tab"]').all_inner_texts()
-        assert [tab.strip() for tab in tabs] == ["Worst", "Count", "What if", "Notes", "View"]
+        assert [tab.strip() for tab in tabs] == ["Worst", "Count", "Edit", "Notes", "View"]
         assert not visit.page.locator("#counted").is_visible()
         visit.press("y")
         assert visit.text("counted") == "120 frames"
@@ -53,12 +53,12 @@ def test_a_file_in_the_folder_is_a_panel(
         visit.shown(1)
         assert visit.text("counted") == "frame 1"
         visit.page.keyboard.press("?")
-        assert "how many frames" in visit.text("keys")
+        assert "Number of frames" in visit.text("keys")
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("with_panel")
-def test_it_is_in_an_exported_file_too(
+def test_an_added_panel_is_also_in_an_exported_file(
     browser: Browser, tmp_path: Path, inside: Callable[..., Any], model_path: Path
 ) -> None:
     clip = make_clip(tmp_path / "run.mp4", 6)

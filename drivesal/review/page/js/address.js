@@ -1,34 +1,34 @@
-// The page's address names drive, frame, case, method and the rest of the view, so that it can be sent.
+// The address (URL fragment) holds drive, frame, case, method and all other view settings, so that a view can be shared.
 
-import { said } from "./fields.js";
+import { settingsOf } from "./fields.js";
 
-const LATER_MS = 400;
+const WRITE_DELAY_MS = 400;
 
-/** Keeps the address and the state in step. A jump can be gone back from, a step cannot. */
+/** Keeps the address and the state in sync. A jump adds a history entry, a step does not. */
 export class Address {
   #store;
   #drive;
-  #known;
+  #validate;
   #timer = 0;
 
-  constructor(store, drive, known) {
+  constructor(store, drive, validate) {
     this.#store = store;
     this.#drive = drive;
-    this.#known = known;
+    this.#validate = validate;
     store.on(null, (state, changed, how) => {
       if (how === "address") return;
-      if (how === "jump") this.#jump(state);
-      else this.#later();
+      if (how === "jump") this.#push(state);
+      else this.#writeLater();
     });
     addEventListener("popstate", () => this.read());
     addEventListener("hashchange", () => this.read());
     addEventListener("pagehide", () => this.write());
   }
 
-  /** The state that the address asks for; what it does not say stays. */
+  /** Applies the address to the state; values that it does not contain stay. */
   read() {
     clearTimeout(this.#timer);
-    const patch = this.#known(fromHash(location.hash));
+    const patch = this.#validate(fromHash(location.hash));
     this.#store.set(patch, "address");
   }
 
@@ -38,28 +38,28 @@ export class Address {
     history.replaceState(null, "", toHash(this.#store.now, this.#drive));
   }
 
-  /** The whole address of the present view. */
+  /** The full URL of the current view. */
   get link() {
     return new URL(toHash(this.#store.now, this.#drive), location.href).href;
   }
 
-  #jump(state) {
+  #push(state) {
     clearTimeout(this.#timer);
     history.pushState(null, "", toHash(state, this.#drive));
   }
 
-  // browsers refuse more than about 200 changes in 30 s: stepping and playing write when they rest
-  #later() {
+  // browsers reject more than about 200 history changes in 30 s: stepping and playing write once they pause
+  #writeLater() {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      if (this.#store.now.playing) this.#later();
+      if (this.#store.now.playing) this.#writeLater();
       else this.write();
-    }, LATER_MS);
+    }, WRITE_DELAY_MS);
   }
 }
 
 function toHash(state, drive) {
-  const query = new URLSearchParams({ drive, frame: state.frame, case: state.case, ...said(state) });
+  const query = new URLSearchParams({ drive, frame: state.frame, case: state.case, ...settingsOf(state) });
   if (Object.keys(state.options).length) query.set("options", JSON.stringify(state.options));
   query.set("model", state.model);
   query.set("of", state.of);
@@ -68,13 +68,13 @@ function toHash(state, drive) {
   return `#${query}`;
 }
 
-/** The raw entries of an address; JSON where it is some, nothing where it is broken. */
+/** The raw entries of an address fragment; JSON entries parsed, malformed ones dropped. */
 export function fromHash(hash) {
   const query = new URLSearchParams(hash.replace(/^#/, ""));
-  const found = Object.fromEntries(query);
+  const entries = Object.fromEntries(query);
   for (const name of ["options", "edit"]) {
-    if (!(name in found)) continue;
-    try { found[name] = JSON.parse(found[name]); } catch { delete found[name]; }
+    if (!(name in entries)) continue;
+    try { entries[name] = JSON.parse(entries[name]); } catch { delete entries[name]; }
   }
-  return found;
+  return entries;
 }

@@ -1,104 +1,104 @@
-// The server's questions. Whether it answers at all is told to everybody through `server`.
+// Requests to the server. `server` announces when the connection is lost and restored.
 
-import { said } from "./fields.js";
+import { settingsOf } from "./fields.js";
 
-/** Says "gone" and "back". */
+/** Dispatches "disconnected" and "reconnected". */
 export const server = new EventTarget();
-let gone = false;
+let disconnected = false;
 
-/** The server refused; `status` is HTTP's, the message its own line, `told` all that it said. */
-export class Refused extends Error {
-  constructor(status, message, told = {}) {
+/** An error response: HTTP `status`, the server's error line as the message, `body` its whole JSON. */
+export class ErrorResponse extends Error {
+  constructor(status, message, body = {}) {
     super(message);
     this.status = status;
-    this.told = told;
+    this.body = body;
   }
 
   /** The models are not loaded yet. */
   get starting() { return this.status === 503; }
 
-  /** It was given up for something newer: worth asking again. */
-  get dropped() { return this.status === 204; }
+  /** The server dropped the request for a newer one: a retry may succeed. */
+  get superseded() { return this.status === 204; }
 }
 
-/** Nobody answers. */
-export class Gone extends Error {
-  constructor() { super("the server does not answer"); }
+/** No response from the server. */
+export class Disconnected extends Error {
+  constructor() { super("the server does not respond"); }
 }
 
 export const aborted = (error) => error?.name === "AbortError";
 
-function mark(now) {
-  if (now === gone) return;
-  gone = now;
-  server.dispatchEvent(new Event(now ? "gone" : "back"));
+function setDisconnected(now) {
+  if (now === disconnected) return;
+  disconnected = now;
+  server.dispatchEvent(new Event(now ? "disconnected" : "reconnected"));
 }
 
-/** The answer. Raises Refused, Gone, AbortError. */
-export async function ask(path, options = {}) {
-  let answer;
+/** The response. Throws ErrorResponse, Disconnected or AbortError. */
+export async function request(path, options = {}) {
+  let response;
   try {
-    answer = await fetch(path, { cache: "no-store", ...options });
+    response = await fetch(path, { cache: "no-store", ...options });
   } catch (error) {
-    if (aborted(error) || options.signal?.aborted) throw new DOMException("not wanted any more", "AbortError");
-    mark(true);
-    throw new Gone();
+    if (aborted(error) || options.signal?.aborted) throw new DOMException("no longer needed", "AbortError");
+    setDisconnected(true);
+    throw new Disconnected();
   }
-  mark(false);
-  if (answer.status === 204) throw new Refused(204, "given up for something newer");
-  if (!answer.ok) throw await refusal(answer);
-  return answer;
+  setDisconnected(false);
+  if (response.status === 204) throw new ErrorResponse(204, "superseded by a newer request");
+  if (!response.ok) throw await errorOf(response);
+  return response;
 }
 
-async function refusal(answer) {
+async function errorOf(response) {
   try {
-    const told = await answer.json();
-    return new Refused(answer.status, String(told.error ?? told.detail ?? `error ${answer.status}`), told);
+    const json = await response.json();
+    return new ErrorResponse(response.status, String(json.error ?? json.detail ?? `error ${response.status}`), json);
   } catch {
-    return new Refused(answer.status, `the server answered ${answer.status}`);
+    return new ErrorResponse(response.status, `the server responded with status ${response.status}`);
   }
 }
 
-export const json = async (path, options) => body(await ask(path, options), "json");
-export const blob = async (path, options) => body(await ask(path, options), "blob");
+export const json = async (path, options) => body(await request(path, options), "json");
+export const blob = async (path, options) => body(await request(path, options), "blob");
 
-/** {width, height, values}: numbers of a map. */
+/** {width, height, values}: a map as a Float32Array, row by row. */
 export async function floats(path, options) {
-  const answer = await ask(path, options);
-  const values = new Float32Array(await body(answer, "arrayBuffer"));
-  return { width: Number(answer.headers.get("X-Width")), height: Number(answer.headers.get("X-Height")), values };
+  const response = await request(path, options);
+  const values = new Float32Array(await body(response, "arrayBuffer"));
+  return { width: Number(response.headers.get("X-Width")), height: Number(response.headers.get("X-Height")), values };
 }
 
-// a connection that breaks in the middle of an answer is a server that went away
-async function body(answer, what) {
+// a connection that breaks within a response counts as disconnected
+async function body(response, format) {
   try {
-    return await answer[what]();
+    return await response[format]();
   } catch (error) {
     if (aborted(error)) throw error;
-    mark(true);
-    throw new Gone();
+    setDisconnected(true);
+    throw new Disconnected();
   }
 }
 
-/** Saves a note that was written upon the version `base`, "" for none. Raises Refused 409 where another is kept. */
+/** Saves a note that is based on version `base` ("" for none). Throws ErrorResponse 409 if another version is saved. */
 export const putNote = (frame, text, base) => json(`/api/notes/${frame}`, {
   method: "PUT",
   headers: { "content-type": "application/json" },
   body: JSON.stringify({ text, base }),
 });
 
-/** What the totals of the drive depend on, as a query. */
+/** The query of the drive's totals: all settings that they depend on. */
 export function totalsQuery(state) {
-  const query = new URLSearchParams(said(state, "explain"));
+  const query = new URLSearchParams(settingsOf(state, "explain"));
   if (Object.keys(state.options).length) query.set("options", JSON.stringify(state.options));
   return query.toString();
 }
 
-/** What the server needs to know of the view, as a query. */
+/** The query of a view: all that the server needs to compute it. */
 export function viewQuery(state, model, more = {}) {
-  const query = new URLSearchParams({ model: String(model), ...said(state) });
+  const query = new URLSearchParams({ model: String(model), ...settingsOf(state) });
   if (Object.keys(state.options).length) query.set("options", JSON.stringify(state.options));
-  if (state.wanted.length) query.set("cases", state.wanted.join(","));
+  if (state.requestedCases.length) query.set("cases", state.requestedCases.join(","));
   if (state.edit) query.set("edit", JSON.stringify(state.edit));
   for (const [name, value] of Object.entries(more)) query.set(name, String(value));
   return query.toString();

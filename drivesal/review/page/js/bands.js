@@ -1,23 +1,23 @@
-// Where one should look: errors that are large, attribution that jumps though the picture does not.
+// Bands mark the frames to look at: large errors, and jumps of the attribution while the image hardly changes.
 
 const LARGE = 2;     // times the drive's RMSE
 const JUMP = 4;      // robust standard deviations above the median
 const MERGED_S = 0.5;
-const MAD = 1.4826;  // a normal distribution's deviation in units of its median absolute deviation
+const MAD = 1.4826;  // standard deviation per median absolute deviation of a normal distribution
 
-/** Frames as [first, last], neighbours within MERGED_S joined. `hit(i)` tells whether frame i belongs. */
+/** [first, last] frames of each run for which `hit(i)` is true; runs up to MERGED_S apart are merged. */
 export function runs(times, hit) {
-  const found = [];
+  const bands = [];
   let last = null;
   for (let i = 0; i < times.length; i++) {
     if (!hit(i)) continue;
     if (last && times[i] - times[last[1]] <= MERGED_S) last[1] = i;
-    else found.push((last = [i, i]));
+    else bands.push((last = [i, i]));
   }
-  return found;
+  return bands;
 }
 
-/** {bands, limit}: where |angle − truth| exceeds LARGE times its root mean square. */
+/** {bands, limit}: the frames whose |angle − truth| exceeds LARGE times its root mean square. */
 export function errorBands(times, angle, truth) {
   let sum = 0;
   let known = 0;
@@ -33,15 +33,15 @@ export function errorBands(times, angle, truth) {
   return { bands: runs(times, (i) => Math.abs(angle[i] - truth[i]) > limit), limit };
 }
 
-/** {bands, limit}: where `moved` stands out among the frames whose picture changed less than usual. */
+/** {bands, limit}: outliers of `moved` among the frames whose image changes no more than the median. */
 export function jumpBands(times, moved, changed) {
-  const usual = median(changed.filter(Number.isFinite));
-  const calm = moved.filter((value, i) => Number.isFinite(value) && changed[i] <= usual);
+  const typical = median(changed.filter(Number.isFinite));
+  const calm = moved.filter((value, i) => Number.isFinite(value) && changed[i] <= typical);
   if (calm.length < 10) return { bands: [], limit: NaN };
   const middle = median(calm);
   const spread = MAD * median(calm.map((value) => Math.abs(value - middle)));
   const limit = middle + JUMP * Math.max(spread, 1e-6);
-  return { bands: runs(times, (i) => moved[i] > limit && changed[i] <= usual), limit };
+  return { bands: runs(times, (i) => moved[i] > limit && changed[i] <= typical), limit };
 }
 
 function median(values) {

@@ -1,35 +1,35 @@
-// Answers kept in memory, the ones used last, up to a number of bytes.
+// A least-recently-used cache, bounded in bytes.
 
 export class Cache {
-  #most;
+  #limit;
   #size = 0;
-  #held = new Map();
+  #entries = new Map();
 
-  constructor(most) { this.#most = most; }
+  constructor(limit) { this.#limit = limit; }
 
   get(key) {
-    const found = this.#held.get(key);
-    if (!found) return undefined;
-    this.#held.delete(key); // a Map keeps the order of insertion: the oldest comes first
-    this.#held.set(key, found);
-    return found.value;
+    const entry = this.#entries.get(key);
+    if (!entry) return undefined;
+    this.#entries.delete(key); // a Map iterates in order of insertion: oldest first
+    this.#entries.set(key, entry);
+    return entry.value;
   }
 
-  has(key) { return this.#held.has(key); }
+  has(key) { return this.#entries.has(key); }
 
   put(key, value, size) {
-    this.#size += size - (this.#held.get(key)?.size ?? 0);
-    this.#held.delete(key);
-    this.#held.set(key, { value, size });
-    for (const [oldest, { size: freed }] of this.#held) {
-      if (this.#size <= this.#most || oldest === key) break;
-      this.#held.delete(oldest);
+    this.#size += size - (this.#entries.get(key)?.size ?? 0);
+    this.#entries.delete(key);
+    this.#entries.set(key, { value, size });
+    for (const [oldest, { size: freed }] of this.#entries) {
+      if (this.#size <= this.#limit || oldest === key) break;
+      this.#entries.delete(oldest);
       this.#size -= freed;
     }
   }
 
   clear() {
-    this.#held.clear();
+    this.#entries.clear();
     this.#size = 0;
   }
 }

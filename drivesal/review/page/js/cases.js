@@ -1,14 +1,14 @@
-// The cases that the server hands out, and their lines on the timeline.
+// Cases as the server describes them, and the colours of their lines on the timeline.
 
-/** The name of the colour of a case's line, as CSS has it. */
+/** The CSS variable with the colour of a case's line. */
 export const laneColour = (name) => `--case-${name}`;
 
-/** Gives the lines their colours, one for each theme of the page. */
+/** Defines the lines' colours, for the light and the dark theme. */
 export function useLanes(lanes) {
   for (const { case: name, colours } of lanes) {
     document.documentElement.style.setProperty(laneColour(name), `light-dark(${colours.join(", ")})`);
   }
 }
 
-/** Those of the cases that cost passes of their own, by name: they are computed only where they are asked for. */
-export const namedOnly = (cases) => cases.filter((one) => one.shown === "named").map((one) => one.name);
+/** The names of the cases that need passes of their own, which the server computes only on request. */
+export const requestedOnly = (cases) => cases.filter((one) => one.shown === "named").map((one) => one.name);

@@ -1,5 +1,5 @@
-// Bokeh, and all that is known of it: rows of lines over one axis of frames, bands behind them, marks on top.
-// No formatter or callback written as text is used: the page's policy forbids code made of strings.
+// The only module that knows Bokeh: rows of lines over one axis of frames, bands behind them, marks on top.
+// No formatter or callback is passed as text: the page's security policy forbids code from strings.
 
 /* global Bokeh */
 
@@ -11,12 +11,12 @@ import { valueTicks } from "./ticks.js";
 const LEFT_PX = 52;
 const RIGHT_PX = 10;
 const AXIS_PX = 20;
-const TICK_PX = 12; // of a mark's text, high
+const TICK_PX = 12; // height of a tick label
 const FONT = "10px";
 
-/** Shows `rows` [{key, weight, label, lines: [{key, colour, width, alpha}]}]. Says "range", "tap" {frame}. */
+/** Shows `rows` [{key, weight, label, lines: [{key, colour, width, alpha}]}]. Dispatches "range", "sized", "tap" {frame}. */
 export class Chart extends EventTarget {
-  #host; #rows = []; #bands = []; #marks; #marked = []; #frames; #range = null; #queued = 0;
+  #host; #rows = []; #bands = []; #marks; #markedFrames = []; #frames; #range = null; #queued = 0;
 
   constructor(host, frames) {
     super();
@@ -25,7 +25,7 @@ export class Chart extends EventTarget {
     new ResizeObserver(() => this.#resize()).observe(host);
   }
 
-  /** The first and the last frame that are shown. */
+  /** The first and the last visible frame. */
   get range() { return this.#range ? [this.#range.start, this.#range.end] : [0, this.#frames - 1]; }
 
   set range([start, end]) {
@@ -35,25 +35,26 @@ export class Chart extends EventTarget {
     this.#range.setv({ start: first, end: first + width });
   }
 
-  /** How many px the lines have across. */
-  get across() { return Math.max(this.#host.clientWidth - LEFT_PX - RIGHT_PX, 1); }
+  /** Width of the plot area [px]. */
+  get plotWidth() { return Math.max(this.#host.clientWidth - LEFT_PX - RIGHT_PX, 1); }
 
-  /** Where a frame lies [px from the host's left], and the frame at such a place. */
-  placeOf(frame) {
+  /** Position of a frame [px from the host's left edge]. */
+  xOf(frame) {
     const [start, end] = this.range;
-    return LEFT_PX + ((frame - start) / Math.max(end - start, 1)) * this.across;
+    return LEFT_PX + ((frame - start) / Math.max(end - start, 1)) * this.plotWidth;
   }
 
+  /** The frame, possibly fractional, at a position [px from the host's left edge]. */
   frameAt(px) {
     const [start, end] = this.range;
-    return start + ((px - LEFT_PX) / this.across) * (end - start);
+    return start + ((px - LEFT_PX) / this.plotWidth) * (end - start);
   }
 
-  /** Builds the rows; `bands` [{key, colour}] lie behind those rows that name them. */
+  /** Builds the rows; each of `bands` [{key, colour}] lies behind the rows that list its key. */
   async build(rows, bands) {
     const last = this.#frames - 1;
     this.#range = new Bokeh.Range1d({ start: 0, end: last, bounds: [0, Math.max(last, 1)], min_interval: Math.min(10, last) });
-    this.#range.change.connect(() => this.#moved());
+    this.#range.change.connect(() => this.#redrawSoon());
     this.#marks = new Bokeh.ColumnDataSource({ data: { x: [], y: [] } });
     this.#bands = bands.map((band) => ({ ...band, source: new Bokeh.ColumnDataSource({ data: { x0: [], x1: [] } }) }));
     this.#rows = rows.map((row, i) => this.#row(row, i === rows.length - 1));
@@ -65,7 +66,7 @@ export class Chart extends EventTarget {
     const column = new Bokeh.Column({ children: this.#rows.map((row) => row.figure), sizing_mode: "stretch_width", spacing: 0 });
     this.#host.replaceChildren();
     await Bokeh.Plotting.show(column, this.#host);
-    leaveFocus(this.#host);
+    removeFromTabOrder(this.#host);
     this.redraw();
   }
 
@@ -99,9 +100,9 @@ export class Chart extends EventTarget {
     return { ...row, figure, y, zero, lines, last };
   }
 
-  // ---- what is shown ----
+  // ---- content ----
 
-  /** The values of a line, one a frame. */
+  /** Sets the values of a line, one per frame. */
   put(rowKey, lineKey, values, visible = true) {
     const line = this.#line(rowKey, lineKey);
     if (!line) return;
@@ -110,107 +111,107 @@ export class Chart extends EventTarget {
     line.glyph.visible = visible;
   }
 
-  /** How far each row reaches, as extent() is asked: {key: rule}. */
-  rules(given) { for (const row of this.#rows) row.rule = given[row.key]; }
+  /** Sets the options of extent() by row: {key: rule}. */
+  rules(rules) { for (const row of this.#rows) row.rule = rules[row.key]; }
 
-  /** [first, last] frames of each band of this key. */
+  /** Sets the bands of a key: [first, last] frames of each. */
   band(key, spans) {
     const { source } = this.#bands.find((one) => one.key === key);
     source.data = { x0: spans.map(([first]) => first - 0.5), x1: spans.map(([, last]) => last + 0.5) };
   }
 
-  /** Marks above frames. */
+  /** Sets the marks above frames. */
   marks(frames) {
-    this.#marked = [...frames];
+    this.#markedFrames = [...frames];
     const top = this.#rows[0].y;
     const y = top.end - 0.06 * (top.end - top.start);
-    this.#marks.data = { x: this.#marked, y: frames.map(() => y) };
+    this.#marks.data = { x: this.#markedFrames, y: frames.map(() => y) };
   }
 
-  /** Where the axis has marks, and what they say. */
-  ticks(places, labels) {
+  /** Sets the ticks of the frame axis and their labels. */
+  ticks(positions, labels) {
     for (const row of this.#rows) {
       const [axis] = row.figure.xaxes;
-      axis.ticker.ticks = places;
+      axis.ticker.ticks = positions;
       axis.major_label_overrides = labels;
-      for (const grid of row.figure.xgrids) grid.ticker.ticks = places;
+      for (const grid of row.figure.xgrids) grid.ticker.ticks = positions;
     }
   }
 
-  /** Whether all of the drive is in view. */
+  /** Whether the whole drive is visible. */
   get whole() {
     const [from, to] = this.range;
     return to - from >= this.#frames - 1.5;
   }
 
-  /** Hands Bokeh what the present range shows of every line, each row as high as that needs. */
+  /** Gives Bokeh the visible range of every line, decimated, and fits each row's value axis to it. */
   redraw() {
     const [from, to] = this.range;
     for (const row of this.#rows) {
       const shown = row.lines.filter((line) => line.visible).map((line) => {
-        const [x, y] = decimate(line.values, from, to, this.across);
+        const [x, y] = decimate(line.values, from, to, this.plotWidth);
         line.source.data = { x, y };
         return y;
       });
-      this.#reach(row, extent(shown, { ...row.rule, zero: row.rule?.zero || this.whole }));
+      this.#fitRow(row, extent(shown, { ...row.rule, zero: row.rule?.zero || this.whole }));
     }
-    this.marks(this.#marked);
+    this.marks(this.#markedFrames);
     this.dispatchEvent(new Event("range"));
   }
 
-  // without numbers there is nothing to measure, and no mark
-  #reach(row, found) {
-    const [low, high] = found ?? [0, 1];
+  // without values (`range` null) the row has no ticks
+  #fitRow(row, range) {
+    const [low, high] = range ?? [0, 1];
     row.y.setv({ start: low, end: high });
-    const ticks = found ? valueTicks(low, high, Math.max(2, Math.floor(row.px / TICK_PX))) : [];
+    const ticks = range ? valueTicks(low, high, Math.max(2, Math.floor(row.px / TICK_PX))) : [];
     const [axis] = row.figure.yaxes;
     axis.ticker.ticks = ticks;
     axis.major_label_overrides = new Map(ticks.map((value) => [value, row.label(value)]));
   }
 
-  /** Takes the colours of the present theme. */
+  /** Applies the colours of the current theme. */
   #paint() {
-    const ink = colour("--muted");
-    const faint = colour("--line");
+    const textColour = colour("--muted");
+    const lineColour = colour("--line");
     for (const row of this.#rows) {
       const { figure } = row;
-      const [across] = figure.xaxes;
-      const [up] = figure.yaxes;
+      const [xAxis] = figure.xaxes;
+      const [yAxis] = figure.yaxes;
       if (!row.painted) {
-        across.ticker = new Bokeh.FixedTicker({ ticks: [] });
+        xAxis.ticker = new Bokeh.FixedTicker({ ticks: [] });
         for (const grid of figure.xgrids) grid.ticker = new Bokeh.FixedTicker({ ticks: [] });
-        up.ticker = new Bokeh.FixedTicker({ ticks: [] });
-        for (const grid of figure.ygrids) grid.ticker = up.ticker;
+        yAxis.ticker = new Bokeh.FixedTicker({ ticks: [] });
+        for (const grid of figure.ygrids) grid.ticker = yAxis.ticker;
         row.painted = true;
       }
-      for (const axis of [across, up]) {
+      for (const axis of [xAxis, yAxis]) {
         axis.setv({
-          major_label_text_color: ink, major_label_text_font_size: FONT, major_label_text_font: "system-ui, sans-serif",
-          axis_line_color: null, major_tick_line_color: faint, minor_tick_line_color: null, major_tick_in: 0, major_tick_out: 3,
+          major_label_text_color: textColour, major_label_text_font_size: FONT, major_label_text_font: "system-ui, sans-serif",
+          axis_line_color: null, major_tick_line_color: lineColour, minor_tick_line_color: null, major_tick_in: 0, major_tick_out: 3,
         });
       }
-      across.visible = row.last;
-      for (const grid of [...figure.xgrids, ...figure.ygrids]) grid.grid_line_color = faint;
+      xAxis.visible = row.last;
+      for (const grid of [...figure.xgrids, ...figure.ygrids]) grid.grid_line_color = lineColour;
       figure.outline_line_color = null;
       row.zero.line_color = colour("--axis");
       for (const { glyph, ...line } of row.lines) glyph.glyph.setv({ line_color: colour(line.colour), line_alpha: line.alpha ?? 1 });
     }
-    // with an outline, or a band of one frame would vanish in a long drive
+    // outlined, or a band of one frame would be invisible in a long drive
     for (const band of this.#bands) {
       const tint = colour(band.colour);
       for (const { glyph } of band.glyphs ?? []) glyph.setv({ fill_color: tint, line_color: tint, line_width: 1 });
     }
   }
 
-  /** The theme changed. */
+  /** Applies a changed theme. */
   repaint() { this.#paint(); }
 
   // ---- sizes ----
 
   #heights() {
     const height = this.#host.clientHeight - AXIS_PX;
-    const whole = this.#rows.reduce((sum, row) => sum + row.weight, 0);
-    this.heights = this.#rows.map((row) => Math.max(24, Math.floor((height * row.weight) / whole)));
+    const total = this.#rows.reduce((sum, row) => sum + row.weight, 0);
+    this.heights = this.#rows.map((row) => Math.max(24, Math.floor((height * row.weight) / total)));
     this.#rows.forEach((row, i) => {
       row.px = this.heights[i];
       row.figure.height = row.px + (row.last ? AXIS_PX : 0);
@@ -221,15 +222,15 @@ export class Chart extends EventTarget {
   #resize() {
     if (!this.#rows.length) return;
     this.#heights();
-    this.#moved();
+    this.#redrawSoon();
   }
 
   #line(rowKey, lineKey) {
     return this.#rows.find((row) => row.key === rowKey)?.lines.find((line) => line.key === lineKey);
   }
 
-  // a wheel turns many times between two pictures
-  #moved() {
+  // the wheel sends many events per animation frame
+  #redrawSoon() {
     if (this.#queued) return;
     this.#queued = requestAnimationFrame(() => {
       this.#queued = 0;
@@ -238,10 +239,10 @@ export class Chart extends EventTarget {
   }
 }
 
-// the chart is one thing to the keyboard: what Bokeh made focusable within is not
-function leaveFocus(element) {
-  for (const one of element.querySelectorAll("*")) {
-    if (one.tabIndex >= 0) one.tabIndex = -1;
-    if (one.shadowRoot) leaveFocus(one.shadowRoot);
+// the chart is one stop of the Tab key: Bokeh's focusable elements within it are not
+function removeFromTabOrder(element) {
+  for (const child of element.querySelectorAll("*")) {
+    if (child.tabIndex >= 0) child.tabIndex = -1;
+    if (child.shadowRoot) removeFromTabOrder(child.shadowRoot);
   }
 }

@@ -1,6 +1,6 @@
-// A long series as one sees it: the least and the largest of every pixel's column.
+// Decimates a long series for display: the minimum and the maximum of each pixel column.
 
-/** [x, y] of the frames `from`..`to` (whole numbers); as they are where they are few for `pixels`. */
+/** [x, y] of the frames `from`..`to` (x: frame indices); unchanged if they are few for `pixels` columns. */
 export function decimate(values, from, to, pixels) {
   const first = Math.max(0, Math.floor(from) - 1);
   const end = Math.min(values.length, Math.ceil(to) + 2);
@@ -11,7 +11,7 @@ export function decimate(values, from, to, pixels) {
     let low = start;
     let high = start;
     for (let i = start + 1; i < Math.min(start + width, end); i++) {
-      // NaN compares as false: a gap is only shown where a whole column has nothing
+      // comparisons with NaN are false: only a column without any value becomes a gap
       if (!(values[i] >= values[low])) low = Number.isNaN(values[i]) ? low : i;
       if (!(values[i] <= values[high])) high = Number.isNaN(values[i]) ? high : i;
     }

@@ -1,15 +1,15 @@
-// Elements. Text only ever goes in as text: file names and notes come from outside.
+// DOM helpers. Text is only ever inserted as text, since file names and notes are not trusted.
 
 export const $ = (id) => document.getElementById(id);
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** An element with attributes; `on` holds listeners, `text` its text. */
+/** An HTML element with attributes; `on` holds event listeners, `text` the text content. */
 export function make(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
 
-/** The same for SVG. */
+/** An SVG element; arguments as of `make`. */
 export function makeSvg(tag, attributes = {}, ...children) {
   return fill(document.createElementNS(SVG, tag), attributes, children);
 }
@@ -27,32 +27,32 @@ function setAttribute(element, name, value) {
   else element.setAttribute(name, value === true ? "" : value);
 }
 
-/** Sets the text only where it differs, so that screen readers and layout are left alone. */
-export function say(element, text) {
+/** Sets the text if it differs, so that screen readers and layout are not disturbed without need. */
+export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Whether keys typed there belong to that element. */
-export function takesKeys(element) {
+/** Whether the element handles keys itself. */
+export function handlesKeys(element) {
   return element instanceof HTMLElement && (element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName));
 }
 
-/** What `name` of CSS (--ink) is in the present theme, as rgb(). */
+/** The value of a CSS colour variable (--ink) in the current theme, as rgb(). */
 export function colour(name) {
   const probe = make("span", { hidden: true });
   probe.style.color = `var(${name})`;
   document.body.append(probe);
-  const found = getComputedStyle(probe).color;
+  const value = getComputedStyle(probe).color;
   probe.remove();
-  return found;
+  return value;
 }
 
-/** A choice that outlives the page, where the browser lets it. */
-export const remembered = {
+/** Preferences kept across visits, if the browser allows it. */
+export const preferences = {
   get(name, fallback) {
     try { return JSON.parse(localStorage.getItem(`drivesal.${name}`)) ?? fallback; } catch { return fallback; }
   },
   set(name, value) {
-    try { localStorage.setItem(`drivesal.${name}`, JSON.stringify(value)); } catch { /* kept for now only */ }
+    try { localStorage.setItem(`drivesal.${name}`, JSON.stringify(value)); } catch { /* storage is disabled: not kept across visits */ }
   },
 };

@@ -1,33 +1,33 @@
-// The changes of the picture and their history.
+// Edits of the frame and their undo history.
 
-const NOTHING = { boxes: [], brightness: 0, contrast: 1, blur: 0, shift: [0, 0] };
+const NO_EDIT = { boxes: [], brightness: 0, contrast: 1, blur: 0, shift: [0, 0] };
 
-export const editOf = (state) => ({ ...NOTHING, ...state.edit });
+export const editOf = (state) => ({ ...NO_EDIT, ...state.edit });
 
-const nothing = (edit) => !edit.boxes.length && edit.brightness === 0 && edit.contrast === 1 && edit.blur === 0
+const isEmpty = (edit) => !edit.boxes.length && edit.brightness === 0 && edit.contrast === 1 && edit.blur === 0
   && edit.shift[0] === 0 && edit.shift[1] === 0;
 
-/** The edit, null where it changes nothing. */
-export const orNone = (edit) => (nothing(edit) ? null : edit);
+/** The edit, or null if it changes nothing. */
+export const orNone = (edit) => (isEmpty(edit) ? null : edit);
 
-/** What a box can be filled with. */
-export const FILLS = { mean: "the drive's mean", blur: "blurred", black: "black" };
+/** The fills of a box and their names. */
+export const FILLS = { mean: "mean frame", blur: "blurred", black: "black" };
 
-/** "2 boxes (black, blurred), brightness +30" of an edit. */
-export function editInWords(edit) {
-  const { boxes, brightness, contrast, blur, shift: [right, down] } = { ...NOTHING, ...edit };
-  const parts = [];
+/** An edit as text, such as "2 boxes (black, blurred), brightness +30 of 255". */
+export function editText(edit) {
+  const { boxes, brightness, contrast, blur, shift: [right, down] } = { ...NO_EDIT, ...edit };
+  const texts = [];
   const fills = [...new Set(boxes.map((box) => FILLS[box.fill]))].join(", ");
-  if (boxes.length) parts.push(`${boxes.length === 1 ? "1 box" : `${boxes.length} boxes`} (${fills})`);
-  if (brightness) parts.push(`brightness ${brightness > 0 ? "+" : "−"}${Math.abs(brightness)} of 255`);
-  if (contrast !== 1) parts.push(`contrast × ${contrast.toFixed(2)}`);
-  if (blur) parts.push(`blur ${blur} px`);
-  if (right) parts.push(`shifted ${Math.abs(right)} px ${right > 0 ? "right" : "left"}`);
-  if (down) parts.push(`shifted ${Math.abs(down)} px ${down > 0 ? "down" : "up"}`);
-  return parts.join(", ");
+  if (boxes.length) texts.push(`${boxes.length === 1 ? "1 box" : `${boxes.length} boxes`} (${fills})`);
+  if (brightness) texts.push(`brightness ${brightness > 0 ? "+" : "−"}${Math.abs(brightness)} of 255`);
+  if (contrast !== 1) texts.push(`contrast × ${contrast.toFixed(2)}`);
+  if (blur) texts.push(`blur ${blur} px`);
+  if (right) texts.push(`shifted ${Math.abs(right)} px ${right > 0 ? "right" : "left"}`);
+  if (down) texts.push(`shifted ${Math.abs(down)} px ${down > 0 ? "down" : "up"}`);
+  return texts.join(", ");
 }
 
-/** Changes the state's `edit`; what was before a committed change can be had back. */
+/** Changes the state's `edit`; committed changes can be undone and redone. */
 export class Edits {
   #store; #past = []; #future = []; #base;
 
@@ -39,13 +39,13 @@ export class Edits {
   get undoable() { return this.#past.length > 0; }
   get redoable() { return this.#future.length > 0; }
 
-  /** Shows a change while it is being made. */
+  /** Applies a change that is still in progress. */
   show(patch) {
     const edit = { ...editOf(this.#store.now), ...patch };
     this.#store.set({ edit: orNone(edit) });
   }
 
-  /** Ends a change: one step for undo. */
+  /** Completes a change: one undo step. */
   commit() {
     const { edit } = this.#store.now;
     if (JSON.stringify(edit) === JSON.stringify(this.#base)) return;
@@ -68,7 +68,7 @@ export class Edits {
     this.commit();
   }
 
-  /** Takes up an edit that came from elsewhere, as the address. */
+  /** Takes the state's edit as the new base, when it came from the address. */
   adopt() { this.#base = this.#store.now.edit; }
 
   #swap(from, to) {

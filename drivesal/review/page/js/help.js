@@ -1,4 +1,4 @@
-// The list of keys.
+// The dialog of keyboard shortcuts.
 
 import { $, make } from "./dom.js";
 

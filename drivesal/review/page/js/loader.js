@@ -1,46 +1,46 @@
-// Pictures and numbers by address: from memory, else from the server, the same thing never asked for twice at once.
+// Images and numbers by URL, cached; a URL that is being prefetched is not requested again.
 
 import * as api from "./api.js";
 import { Cache } from "./cache.js";
 
-const HELD_BYTES = 64 << 20;
+const CACHE_BYTES = 64 << 20;
 const NUMBERS_BYTES = 4096;
 
 export class Loader {
-  #cache = new Cache(HELD_BYTES);
+  #cache = new Cache(CACHE_BYTES);
   #ahead = new Map();
 
   has(url) { return this.#cache.has(url); }
 
   clear() { this.#cache.clear(); }
 
-  /** What lies there, a Blob or JSON. A neighbour fetched ahead is waited for where `join` says it comes soon. */
+  /** The Blob or JSON at a URL. With `join`, a running prefetch of the same URL is awaited rather than repeated. */
   async need(url, signal, join = true) {
-    const held = this.#cache.get(url);
-    if (held !== undefined) return held;
-    const coming = join ? this.#ahead.get(url) : undefined;
-    if (coming) {
-      const value = await coming.catch(() => undefined);
-      if (signal.aborted) throw new DOMException("not wanted any more", "AbortError");
+    const cached = this.#cache.get(url);
+    if (cached !== undefined) return cached;
+    const pending = join ? this.#ahead.get(url) : undefined;
+    if (pending) {
+      const value = await pending.catch(() => undefined);
+      if (signal.aborted) throw new DOMException("no longer needed", "AbortError");
       if (value !== undefined) return value;
     }
     for (let tries = 0; ; tries++) {
       try {
         return await this.#fetch(url, url, signal);
       } catch (error) {
-        if (!error.dropped || tries === 2) throw error;
+        if (!error.superseded || tries === 2) throw error;
       }
     }
   }
 
-  /** Fetches it for later; failing is no matter. */
+  /** Prefetches a URL; errors are ignored. */
   ahead(url, signal) {
     const known = this.#cache.has(url) ? Promise.resolve() : this.#ahead.get(url);
     if (known) return known.catch(() => undefined);
-    const asked = url.startsWith("/api/frame/") || url.startsWith("/api/difference") ? url : `${url}&ahead=true`;
-    const coming = this.#fetch(url, asked, signal).finally(() => this.#ahead.delete(url));
-    this.#ahead.set(url, coming);
-    return coming.catch(() => undefined);
+    const address = url.startsWith("/api/frame/") || url.startsWith("/api/difference") ? url : `${url}&ahead=true`;
+    const pending = this.#fetch(url, address, signal).finally(() => this.#ahead.delete(url));
+    this.#ahead.set(url, pending);
+    return pending.catch(() => undefined);
   }
 
   async #fetch(key, url, signal) {

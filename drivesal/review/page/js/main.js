@@ -1,16 +1,16 @@
-// Puts the page together.
+// Entry point: assembles the page.
 
 import { Address, fromHash } from "./address.js";
 import * as api from "./api.js";
 import { useLanes } from "./cases.js";
 import { Choices } from "./choices.js";
-import { $, remembered, say } from "./dom.js";
+import { $, preferences, setText } from "./dom.js";
 import { Edits } from "./edits.js";
-import { begun, useSettings } from "./fields.js";
+import { initialSettings, useSettings } from "./fields.js";
 import { useKind } from "./format.js";
 import { startHelp } from "./help.js";
 import { keyTable, startKeys } from "./keys.js";
-import { knownState } from "./known.js";
+import { validState } from "./validate.js";
 import { notice } from "./notices.js";
 import { Numbers } from "./numbers.js";
 import { ALL, BOTH, casesOf } from "./plan.js";
@@ -25,16 +25,16 @@ import { panelKeys, startPanels, startTabs } from "./tabs.js";
 import { startTheme } from "./theme.js";
 import { Timeline } from "./timeline.js";
 
-const AGAIN_MS = 1000;
+const RETRY_MS = 1000;
 
-/** The drive, waited for as long as it takes the server to be there. */
-async function opened() {
+/** The drive's description; retried until the server responds. */
+async function fetchDrive() {
   for (;;) {
     try {
       return await api.json("/api/drive");
     } catch (error) {
-      notice("gone", `The drive cannot be read: ${error.message}.`, "bad");
-      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      notice("gone", `The drive could not be loaded: ${error.message}.`, "bad");
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }
 }
@@ -43,8 +43,8 @@ function startState(drive) {
   const { start } = drive;
   const beside = drive.cases.filter((one) => one.shown === "signed").map((one) => one.name);
   const state = {
-    frame: 0, case: drive.cases[0].name, cases: remembered.get("beside", beside), method: start.method, options: start.options, ...begun(start),
-    model: BOTH, of: "0", showFrame: !drive.exported && remembered.get("showFrame", true), edit: null, edits: 0, playing: false, wanted: [],
+    frame: 0, case: drive.cases[0].name, cases: preferences.get("beside", beside), method: start.method, options: start.options, ...initialSettings(start),
+    model: BOTH, of: "0", showFrame: !drive.exported && preferences.get("showFrame", true), edit: null, edits: 0, playing: false, requestedCases: [],
   };
   const names = casesOf(drive, state.method).map((one) => one.name);
   if (!names.includes(state.case)) [state.case] = names;
@@ -52,24 +52,24 @@ function startState(drive) {
 }
 
 function describe(drive) {
-  say($("drive-name"), drive.name);
+  setText($("drive-name"), drive.name);
   const { exported } = drive;
-  const kept = exported ? `exported${exported.every > 1 ? `, one frame of ${exported.every}` : ""}` : "";
-  say($("models"), [drive.models.map((one) => one.name).join(" and "), exported?.method, kept].filter(Boolean).join(" · "));
+  const extract = exported ? `exported${exported.every > 1 ? `, 1 of every ${exported.every} frames` : ""}` : "";
+  setText($("models"), [drive.models.map((one) => one.name).join(" and "), exported?.method, extract].filter(Boolean).join(" · "));
   document.title = `${drive.name} · drivesal review`;
 }
 
 async function start() {
-  const drive = await opened();
+  const drive = await fetchDrive();
   notice("gone", "");
   useKind(drive.kind);
   useSettings(drive.settings);
   useLanes(drive.lanes);
   describe(drive);
   if (drive.exported) document.body.dataset.exported = "true";
-  const state = { ...startState(drive), ...knownState(drive, fromHash(location.hash)) };
+  const state = { ...startState(drive), ...validState(drive, fromHash(location.hash)) };
   const store = new Store(state, drive.exported?.frames);
-  store.onShown = (asked, shown) => notice("held", asked === shown ? "" : `Frame ${asked} is not in this file: frame ${shown} is shown in its place.`, "warn");
+  store.onShown = (requested, shown) => notice("held", requested === shown ? "" : `Frame ${requested} is not in this file; frame ${shown} is shown instead.`, "warn");
   store.onShown(state.frame, store.now.frame);
   const rows = new Rows(Math.max(drive.models.length, 1), store);
   startTabs();
@@ -81,13 +81,13 @@ async function start() {
   const panels = startPanels({ drive, store, rows, stage, timeline, edits });
   const player = new Player(drive, store, stage);
   const probe = new Probe(drive, store, stage);
-  const address = new Address(store, drive.name, (raw) => knownState(drive, raw));
+  const address = new Address(store, drive.name, (raw) => validState(drive, raw));
   new Save(drive, store, address);
   startTheme(() => timeline.repaint());
   startBusy(stage);
   store.on(["cases", "showFrame"], (state) => {
-    remembered.set("beside", state.cases);
-    remembered.set("showFrame", state.showFrame);
+    preferences.set("beside", state.cases);
+    preferences.set("showFrame", state.showFrame);
   });
 
   const actions = {
@@ -109,7 +109,7 @@ async function start() {
   startKeys(table);
   startHelp(table);
 
-  // the models come seconds after the page, and again when the server was started anew
+  // the models are ready seconds after the page, and again after a restart of the server
   let following = false;
   const refresh = async () => {
     const now = await api.json("/api/drive");
@@ -130,19 +130,19 @@ async function start() {
       refresh().catch(() => { following = false; });
     } else if (!now.ready) following = false;
   });
-  status.addEventListener("back", () => { following = false; });
+  status.addEventListener("reconnected", () => { following = false; });
   if (drive.ready) { following = true; rows.follow(drive.models.length); }
   stage.render();
   document.body.dataset.started = "true";
 }
 
-/** Progress of what takes long, and nothing where it does not. */
+/** Shows the progress of slow computations. */
 function startBusy(stage) {
   stage.addEventListener("busy", ({ detail }) => {
     $("busy").hidden = false;
     if (detail.share === null) $("busy-bar").removeAttribute("value");
     else $("busy-bar").value = detail.share;
-    say($("busy-text"), detail.what ? `${detail.what}: ${Math.round(100 * detail.share)} %` : "waiting");
+    setText($("busy-text"), detail.what ? `${detail.what}: ${Math.round(100 * detail.share)} %` : "Waiting");
   });
   stage.addEventListener("idle", () => { $("busy").hidden = true; });
 }

@@ -1,13 +1,13 @@
-// Lines under the top bar: what the person should know before trusting what is shown.
+// Notices under the top bar: what users should know before they trust the page.
 
 import { $, make } from "./dom.js";
 
 const ERROR_MS = 12_000;
 const lines = new Map();
-const dismissed = new Map(); // what was read and put away does not come back with the next frame
+const dismissed = new Map(); // a dismissed notice does not return with the next frame
 let timer = 0;
 
-/** Shows a line, or takes it away where the text is empty; `level` "bad", "warn" or "info". */
+/** Shows a notice, or removes it if the text is empty; `level` is "bad", "warn" or "info". */
 export function notice(id, text, level = "info") {
   if (dismissed.get(id) === text) return;
   dismissed.delete(id);
@@ -29,7 +29,7 @@ function show() {
     make("button", { type: "button", class: "plain", "aria-label": "Dismiss", text: "×", on: { click: () => dismiss(key) } }))));
 }
 
-/** An error of the moment; it goes by itself. */
+/** Shows an error for some seconds. */
 export function failure(text) {
   dismissed.delete("failure");
   notice("failure", text, "bad");
@@ -37,7 +37,7 @@ export function failure(text) {
   timer = setTimeout(() => notice("failure", ""), ERROR_MS);
 }
 
-/** Something done, said shortly. */
+/** Confirms an action for some seconds. */
 export function done(text) {
   dismissed.delete("done");
   notice("done", text, "info");

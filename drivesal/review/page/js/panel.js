@@ -1,6 +1,6 @@
-// One picture with its caption: a canvas, so that all panels change in the same instant and none flickers.
+// One image with its caption. A canvas, so that all panels change at the same instant without flicker.
 
-import { make, makeSvg, say } from "./dom.js";
+import { make, makeSvg, setText } from "./dom.js";
 
 export class Panel {
   constructor(drive) {
@@ -10,59 +10,59 @@ export class Panel {
       class: "overlay", viewBox: `0 0 ${drive.width} ${drive.height}`, preserveAspectRatio: "none", "aria-hidden": "true",
     });
     this.message = make("p", { class: "panel-message", hidden: true });
-    this.picture = make("div", { class: "picture" }, this.canvas, this.overlay, this.message);
+    this.image = make("div", { class: "image" }, this.canvas, this.overlay, this.message);
     this.swatch = make("span", { class: "swatch" });
     this.title = make("strong");
     this.meaning = make("span", { class: "meaning" });
     this.scale = make("span", { class: "scale" });
     this.caption = make("figcaption", {}, this.swatch, this.title, " ", make("span", { class: "legend" }, this.meaning, " ", this.scale));
-    this.element = make("figure", { class: "panel" }, this.picture, this.caption);
+    this.element = make("figure", { class: "panel" }, this.image, this.caption);
   }
 
-  /** Takes the role of `part` of the stage's plan. */
-  play(part) {
-    this.part = part;
-    this.element.dataset.part = part.id;
-    say(this.title, part.title);
-    this.swatch.hidden = !part.colour;
-    if (part.colour) this.swatch.style.background = part.colour;
-    if (part.kind === "frame") this.explain("", "");
+  /** Assigns a panel of the stage's plan. */
+  assign(spec) {
+    this.spec = spec;
+    this.element.dataset.panel = spec.id;
+    setText(this.title, spec.title);
+    this.swatch.hidden = !spec.colour;
+    if (spec.colour) this.swatch.style.background = spec.colour;
+    if (spec.kind === "frame") this.explain("", "");
   }
 
   resize({ width, height, caption }) {
     this.caption.style.height = `${caption}px`;
     this.element.style.width = `${width}px`;
-    this.picture.style.width = `${width}px`;
-    this.picture.style.height = `${height}px`;
+    this.image.style.width = `${width}px`;
+    this.image.style.height = `${height}px`;
   }
 
-  /** Shows a decoded picture of a frame. */
+  /** Shows the decoded image of a frame. */
   draw(bitmap, frame) {
     if (this.canvas.width !== bitmap.width) this.canvas.width = bitmap.width;
     if (this.canvas.height !== bitmap.height) this.canvas.height = bitmap.height;
     this.canvas.getContext("2d").drawImage(bitmap, 0, 0);
     this.canvas.dataset.frame = frame;
-    this.canvas.setAttribute("aria-label", `${this.part.title}, frame ${frame}`);
+    this.canvas.setAttribute("aria-label", `${this.spec.title}, frame ${frame}`);
     this.message.hidden = true;
     this.late(false);
   }
 
-  /** Says why there is no picture. */
+  /** Shows a message instead of the image. */
   fail(text) {
     this.canvas.getContext("2d").clearRect(0, 0, this.canvas.width, this.canvas.height);
     delete this.canvas.dataset.frame;
-    say(this.message, text);
+    setText(this.message, text);
     this.message.hidden = false;
     this.late(false);
   }
 
-  /** What is shown is of another view: dimmed until the new one comes. */
-  late(is) { this.element.classList.toggle("late", is); }
+  /** Dims the panel while it shows an earlier view. */
+  late(late) { this.element.classList.toggle("late", late); }
 
-  /** What the colours mean, and how strong the strongest is. */
+  /** Shows what the colours mean and the value at full colour. */
   explain(meaning, scale) {
-    say(this.meaning, meaning);
-    say(this.scale, scale);
+    setText(this.meaning, meaning);
+    setText(this.scale, scale);
     this.caption.title = [meaning, scale].filter(Boolean).join(" · ");
   }
 }

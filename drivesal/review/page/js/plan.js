@@ -1,84 +1,85 @@
-// What has to be fetched for a state: the panels of the stage and the numbers.
+// The plan of a state: the panels of the stage and the numbers, with the URLs to fetch.
 
 import { viewQuery } from "./api.js";
-import { namedOnly } from "./cases.js";
+import { requestedOnly } from "./cases.js";
+import { capitalised } from "./format.js";
 
 export const ALL = "all";
 export const BOTH = "both";
-export const APART = "apart"; // of two models: B less A
+export const DIFFERENCE = "apart"; // the difference of two models, B − A
 const SLOW_PASSES = 8;
 
-/** The cases that a method has. */
+/** The cases that a method supports. */
 export function casesOf(drive, name) {
   const method = drive.methods.find((one) => one.name === name);
   const signed = method?.signed ?? true;
   return drive.cases.filter((one) => signed || one.shown !== "signed");
 }
 
-/** The models that are shown, by number. */
+/** The numbers of the visible models. */
 export function modelsOf(drive, state) {
   if (drive.models.length < 2) return [0];
   return state.model === BOTH ? [0, 1] : [Number(state.model)];
 }
 
-/** Whose attribution and bands the timeline shows: a model by number, or APART. */
-export function timelineOf(drive, state) {
+/** The model whose attribution and bands the timeline shows: its number, or DIFFERENCE. */
+export function timelineModel(drive, state) {
   if (drive.models.length < 2) return 0;
-  return state.of === APART ? APART : Number(state.of);
+  return state.of === DIFFERENCE ? DIFFERENCE : Number(state.of);
 }
 
 const modelName = (drive, number) => (drive.models.length > 1 ? "AB"[number] : "");
 
-/** Which cases are shown: the chosen one, or those side by side. */
+/** The visible cases: the selected one, or those side by side. */
 export function shownCases(drive, state) {
-  const there = casesOf(drive, state.method);
+  const available = casesOf(drive, state.method);
   if (state.case === ALL) {
-    const chosen = there.filter((one) => state.cases.includes(one.name));
-    return chosen.length ? chosen : [usual(there)];
+    const chosen = available.filter((one) => state.cases.includes(one.name));
+    return chosen.length ? chosen : [fallback(available)];
   }
-  return [there.find((one) => one.name === state.case) ?? usual(there)];
+  return [available.find((one) => one.name === state.case) ?? fallback(available)];
 }
 
-const usual = (there) => there.find((one) => one.shown === "unsigned") ?? there[0];
+const fallback = (available) => available.find((one) => one.shown === "unsigned") ?? available[0];
 
-/** The state with the cases that the server is to compute for it beside those of every view. */
-export const asking = (drive, state) => ({ ...state, wanted: namedOnly(shownCases(drive, state)) });
+/** The state with `requestedCases`: visible cases that the server computes only on request. */
+export const withRequestedCases = (drive, state) => ({ ...state, requestedCases: requestedOnly(shownCases(drive, state)) });
 
-/** Whether the method takes long: then its numbers are waited for before its pictures are asked for. */
+/** Whether the method is slow: then its numbers are awaited before its images are requested. */
 export function slow(drive, state) {
   const passes = drive.methods.find((one) => one.name === state.method)?.passes ?? 1;
-  return passes * (state.wanted.length ? 2 : 1) > SLOW_PASSES;
+  return passes * (state.requestedCases.length ? 2 : 1) > SLOW_PASSES;
 }
 
-/** {frame, parts, numbers, slow}: each part {id, kind, url, title, colour, model, case}. */
+/** {frame, panels, numbers, slow}: a panel is {id, kind, url, title, colour, model, case}. */
 export function planOf(drive, state, width) {
   const cases = shownCases(drive, state);
-  const asked = asking(drive, state);
-  const frame = { frame: state.frame, parts: [], numbers: [], slow: slow(drive, asked), asked };
+  const requested = withRequestedCases(drive, state);
+  const plan = { frame: state.frame, panels: [], numbers: [], slow: slow(drive, requested) };
   const models = drive.ready ? modelsOf(drive, state) : [];
   const both = models.length > 1;
-  // two models with their cases make two rows of their own
-  if ((state.showFrame && !(both && state.case === ALL)) || !drive.ready) frame.parts.push(framePart(state, width));
+  // two models with several cases fill the stage: one row each
+  if ((state.showFrame && !(both && state.case === ALL)) || !drive.ready) plan.panels.push(frameSpec(state, width));
   for (const model of models) {
-    frame.numbers.push({ model, url: `/api/explained/${state.frame}?${viewQuery(asked, model)}` });
+    plan.numbers.push({ model, url: `/api/explained/${state.frame}?${viewQuery(requested, model)}` });
     for (const one of cases) {
-      const title = [modelName(drive, model), one.title].filter(Boolean).join(" · ");
-      const url = `/api/heat/${state.frame}?${viewQuery(asked, model, { case: one.name, width })}`;
-      frame.parts.push({ id: `heat-${model}-${one.name}`, kind: "heat", url, title, colour: one.colour, model, case: one.name });
+      const title = [modelName(drive, model), capitalised(one.title)].filter(Boolean).join(" · ");
+      const url = `/api/heat/${state.frame}?${viewQuery(requested, model, { case: one.name, width })}`;
+      plan.panels.push({ id: `heat-${model}-${one.name}`, kind: "heat", url, title, colour: one.colour, model, case: one.name });
     }
   }
-  if (both && state.case !== ALL) frame.parts.push(differencePart(asked, cases[0], width));
-  return frame;
+  if (both && state.case !== ALL) plan.panels.push(differenceSpec(requested, cases[0], width));
+  return plan;
 }
 
-function framePart(state, width) {
+function frameSpec(state, width) {
   const query = new URLSearchParams({ width });
   if (state.edit) query.set("edit", JSON.stringify(state.edit));
-  const title = state.edit ? "frame, edited" : "frame";
+  const title = state.edit ? "Frame, edited" : "Frame";
   return { id: "frame", kind: "frame", url: `/api/frame/${state.frame}?${query}`, title, colour: "", model: 0, case: "" };
 }
 
-function differencePart(asked, one, width) {
-  const url = `/api/difference/${asked.frame}?${viewQuery(asked, 0, { case: one.name, width })}`;
+function differenceSpec(requested, one, width) {
+  const url = `/api/difference/${requested.frame}?${viewQuery(requested, 0, { case: one.name, width })}`;
   return { id: "difference", kind: "difference", url, title: `B − A, ${one.title}`, colour: "", model: 0, case: one.name };
 }

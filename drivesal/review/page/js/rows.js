@@ -1,49 +1,49 @@
-// The timeline's numbers, fetched while the server analyses the drive.
+// The per-frame numbers of the drive, fetched while the server analyses it.
 
 import * as api from "./api.js";
 import { totalsQuery } from "./api.js";
-import { explained } from "./fields.js";
+import { explainNames } from "./fields.js";
 import { append, empty, Totals } from "./totals.js";
 
-const EVERY_MS = 1000;
-const HELD = 8; // methods whose totals are kept
+const POLL_MS = 1000;
+const MAX_TOTALS = 8; // methods whose totals are kept
 const NUMBERS = ["time_s", "angle", "truth", "changed", "brightness"];
 
-/** One model's columns: arrays of numbers, NaN where there is none. Says "rows" when some came. */
+/** The columns of each model: arrays of numbers, NaN for missing values. Dispatches "rows" when rows arrive. */
 export class Rows extends EventTarget {
   #store; #models; #totals = []; #round = 0; #wake = () => {};
   ended = false;
-  limits = []; // from where on an error of each model counts as large; the timeline tells
+  limits = []; // the limit of a large error by model, set by the timeline
 
   constructor(models, store) {
     super();
     this.#store = store;
     this.#models = Array.from({ length: models }, () => empty(NUMBERS));
-    store.on(["method", "options", ...explained()], () => { this.dispatchEvent(new Event("rows")); this.#wake(); });
+    store.on(["method", "options", ...explainNames()], () => { this.dispatchEvent(new Event("rows")); this.#wake(); });
   }
 
   get models() { return this.#models.length; }
 
-  /** How many frames are known of every model. */
+  /** The number of frames known for every model. */
   get length() { return Math.min(...this.#models.map((one) => one.time_s.length)); }
 
-  /** Whose totals are shown: of the method in view, or where it has none (yet) of the one before. */
+  /** The totals to show: those of the selected method, or of the previous one until they are available. */
   get totals() {
-    const wanted = this.#wanted();
-    return wanted?.rows ? wanted : this.#totals.findLast((one) => one.rows) ?? wanted ?? null;
+    const selected = this.#selected();
+    return selected?.rows ? selected : this.#totals.findLast((one) => one.rows) ?? selected ?? null;
   }
 
-  /** Why the totals shown are not those of the method in view, "" where they are. */
+  /** Why the totals shown are not those of the selected method; "" if they are. */
   get instead() {
-    const wanted = this.#wanted();
-    return wanted?.error ?? (wanted && wanted !== this.totals ? "being computed" : "");
+    const selected = this.#selected();
+    return selected?.error ?? (selected && selected !== this.totals ? "being computed" : "");
   }
 
   column(name, model = 0) {
     return (NUMBERS.includes(name) ? this.#models[model] : this.totals?.columns[model])?.[name] ?? [];
   }
 
-  /** The numbers of one frame, null where they are not known yet. */
+  /** The numbers of one frame, or null if it is not analysed yet. */
   at(model, frame) {
     const one = this.#models[model];
     if (!one || frame >= one.time_s.length) return null;
@@ -51,18 +51,18 @@ export class Rows extends EventTarget {
     return Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, Number.isFinite(column[frame]) ? column[frame] : null]));
   }
 
-  /** The largest |angle|, of models and truth. */
+  /** The largest |angle| of predictions and labels. */
   reach() {
-    let most = 0;
+    let largest = 0;
     for (const one of this.#models) {
-      for (const column of [one.angle, one.truth]) for (const value of column) if (Math.abs(value) > most) most = Math.abs(value);
+      for (const column of [one.angle, one.truth]) for (const value of column) if (Math.abs(value) > largest) largest = Math.abs(value);
     }
-    return most;
+    return largest;
   }
 
-  #wanted() { return this.#totals.find((one) => one.query === totalsQuery(this.#store.now)) ?? null; }
+  #selected() { return this.#totals.find((one) => one.query === totalsQuery(this.#store.now)) ?? null; }
 
-  /** Begins anew, with so many models, and goes on fetching what the analysis of the drive and the view bring. */
+  /** Starts over with a number of models and keeps fetching the results of the analysis. */
   async follow(models) {
     const round = ++this.#round;
     this.#models = Array.from({ length: models }, () => empty(NUMBERS));
@@ -72,21 +72,21 @@ export class Rows extends EventTarget {
       let more = 0;
       try {
         more = await this.#fetch(round);
-      } catch { /* told elsewhere; tried again */ }
+      } catch { /* `server` reports it; retried */ }
       if (round !== this.#round) return;
-      // an answer holds so many rows at most: another one may wait already
+      // a response is limited in rows: more may be available already
       if (more >= 1000) continue;
-      const done = this.ended && this.#wanted()?.ended;
-      await new Promise((resolve) => { this.#wake = resolve; if (!done) setTimeout(resolve, EVERY_MS); });
+      const done = this.ended && this.#selected()?.ended;
+      await new Promise((resolve) => { this.#wake = resolve; if (!done) setTimeout(resolve, POLL_MS); });
     }
   }
 
   async #fetch(round) {
     const query = totalsQuery(this.#store.now);
-    let totals = this.#wanted();
+    let totals = this.#selected();
     if (!totals) this.#totals.push(totals = new Totals(query, this.models));
-    // the one in view comes last, so that it stands in for one that has none
-    this.#totals = [...this.#totals.filter((one) => one !== totals), totals].slice(-HELD);
+    // the selected one comes last, so that it stands in for a later one without rows
+    this.#totals = [...this.#totals.filter((one) => one !== totals), totals].slice(-MAX_TOTALS);
     const had = totals.ended;
     const [numbers, more] = await Promise.all([this.ended ? 0 : this.#numbers(), totals.fetch()]);
     if (round === this.#round && (numbers || more || !had)) this.dispatchEvent(new Event("rows"));
@@ -95,10 +95,10 @@ export class Rows extends EventTarget {
 
   async #numbers() {
     const models = this.#models;
-    const answers = await Promise.all(models.map((one, model) => api.json(`/api/timeline?model=${model}&since=${one.time_s.length}`)));
-    let most = 0;
-    answers.forEach(({ columns }, model) => { most = Math.max(most, append(models[model], columns)); });
-    this.ended = answers.every((one) => one.ended) && most === 0;
-    return most;
+    const responses = await Promise.all(models.map((one, model) => api.json(`/api/timeline?model=${model}&since=${one.time_s.length}`)));
+    let added = 0;
+    responses.forEach(({ columns }, model) => { added = Math.max(added, append(models[model], columns)); });
+    this.ended = responses.every((one) => one.ended) && added === 0;
+    return added;
   }
 }

@@ -1,31 +1,31 @@
-// Taking the present view along: a picture of it, and its address.
+// Sharing the current view: as an image file and as a link.
 
 import * as api from "./api.js";
 import { $, make } from "./dom.js";
 import { done, failure } from "./notices.js";
-import { nameOf, pictureOf } from "./picture.js";
+import { fileNameOf, imageOf } from "./saved-image.js";
 
 export class Save {
   constructor(drive, store, address) {
-    $("save-picture").addEventListener("click", () => this.picture());
+    $("save-image").addEventListener("click", () => this.image());
     $("copy-link").addEventListener("click", () => this.link());
     this.drive = drive;
     this.store = store;
     this.address = address;
   }
 
-  async picture() {
+  async image() {
     const state = this.store.now;
-    $("save-picture").disabled = true;
+    $("save-image").disabled = true;
     try {
-      const address = URL.createObjectURL(await pictureOf(this.drive, state));
-      make("a", { href: address, download: `${nameOf(this.drive, state)}.png` }).click();
+      const address = URL.createObjectURL(await imageOf(this.drive, state));
+      make("a", { href: address, download: `${fileNameOf(this.drive, state)}.png` }).click();
       setTimeout(() => URL.revokeObjectURL(address), 10_000);
-      done("The picture was saved.");
+      done("Image saved.");
     } catch (error) {
-      if (!(error instanceof api.Gone)) failure(`The picture was not made: ${error.message}`);
+      if (!(error instanceof api.Disconnected)) failure(`The image could not be saved: ${error.message}`);
     } finally {
-      $("save-picture").disabled = false;
+      $("save-image").disabled = false;
     }
   }
 
@@ -33,9 +33,9 @@ export class Save {
     this.address.write();
     try {
       await navigator.clipboard.writeText(this.address.link);
-      done("The link to this view was copied.");
+      done("Link copied.");
     } catch {
-      failure("The browser does not let the page copy; the address bar holds the link.");
+      failure("The browser blocked copying. Copy the link from the address bar.");
     }
   }
 }

@@ -1,15 +1,15 @@
-// The server's state: there or gone, models loaded or not, how far the analysis is.
+// The server's state: connected or not, models loaded or not, progress of the analysis.
 
 import * as api from "./api.js";
-import { $, say } from "./dom.js";
+import { $, setText } from "./dom.js";
 import { count } from "./format.js";
 import { notice } from "./notices.js";
 
-const LOADING_MS = 150; // heat is waited for
+const LOADING_MS = 150; // the user waits for the first heat
 const SOON_MS = 1000;
-const CALM_MS = 4000;
+const IDLE_MS = 4000;
 
-/** Says "status" with every answer and "back" when the server was gone. */
+/** Dispatches "status" with every response and "reconnected" when a lost connection is restored. */
 export class Status extends EventTarget {
   #frames;
   now = null;
@@ -17,14 +17,14 @@ export class Status extends EventTarget {
   constructor(frames) {
     super();
     this.#frames = frames;
-    api.server.addEventListener("gone", () => { this.#gone(); this.#soon(); });
-    api.server.addEventListener("back", () => this.#back());
+    api.server.addEventListener("disconnected", () => { this.#disconnected(); this.#pollSoon(); });
+    api.server.addEventListener("reconnected", () => this.#reconnected());
     this.#poll();
   }
 
   #timer = 0;
 
-  #soon() {
+  #pollSoon() {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#poll(), SOON_MS);
   }
@@ -37,48 +37,48 @@ export class Status extends EventTarget {
       this.now = await api.json("/api/status");
       this.#show(this.now);
       this.dispatchEvent(new CustomEvent("status", { detail: { now: this.now, was } }));
-      if (this.now.refused) wait = CALM_MS;
+      if (this.now.refused) wait = IDLE_MS;
       else if (!this.now.ready) wait = LOADING_MS;
-      else if (this.now.analysis.every((one) => one.ended)) wait = CALM_MS;
-    } catch { /* told through `server` */ }
+      else if (this.now.analysis.every((one) => one.ended)) wait = IDLE_MS;
+    } catch { /* `server` reports it */ }
     this.#timer = setTimeout(() => this.#poll(), wait);
   }
 
   #show(now) {
     const loading = !now.ready && !now.refused;
-    notice("loading", loading ? "The model is still being loaded; frames can be looked at already." : "");
-    notice("refused", now.refused ? `There is no heat and no angle: ${now.refused}. Frames and notes are there.` : "", "bad");
+    notice("loading", loading ? "The model is loading. You can browse the frames already." : "");
+    notice("refused", now.refused ? `No attribution and no prediction: ${now.refused}. Frames and notes are available.` : "", "bad");
     notice("proxy", now.note ?? "", "info");
-    const broken = now.analysis.find((one) => one.error);
-    notice("analysis", broken ? `The analysis of the drive ended: ${broken.error}` : "", "warn");
+    const failed = now.analysis.find((one) => one.error);
+    notice("analysis", failed ? `The analysis of the drive stopped: ${failed.error}` : "", "warn");
     const rows = Math.min(...now.analysis.map((one) => one.rows), this.#frames);
     const ended = now.analysis.length > 0 && now.analysis.every((one) => one.ended);
     const bar = $("analysis-bar");
     bar.hidden = !now.ready || ended;
     bar.value = now.analysis.length ? rows / this.#frames : 0;
     $("analysis").dataset.ended = String(ended);
-    if (now.refused) say($("analysis-text"), "no model");
-    else if (!now.ready) say($("analysis-text"), "loading the model");
-    else if (ended) say($("analysis-text"), `${count(rows)} frames analysed`);
-    else say($("analysis-text"), `analysing ${count(rows)} of ${count(this.#frames)}`);
-    this.#server(true);
+    if (now.refused) setText($("analysis-text"), "No model");
+    else if (!now.ready) setText($("analysis-text"), "Loading the model");
+    else if (ended) setText($("analysis-text"), `${count(rows)} frames analysed`);
+    else setText($("analysis-text"), `Analysing ${count(rows)} of ${count(this.#frames)}`);
+    this.#setConnected(true);
   }
 
-  #server(there) {
-    $("server").dataset.there = String(there);
-    say($("server-text"), there ? "connected" : "server gone");
+  #setConnected(connected) {
+    $("server").dataset.connected = String(connected);
+    setText($("server-text"), connected ? "Connected" : "Disconnected");
   }
 
-  #gone() {
-    this.#server(false);
-    const port = location.port ? ` --port ${location.port}` : "";
-    notice("gone", `The server has gone away: it was ended or it crashed. Start drivesal review again with${port} and this page goes on by itself.`, "bad");
+  #disconnected() {
+    this.#setConnected(false);
+    const port = location.port ? ` with --port ${location.port}` : "";
+    notice("gone", `The server does not respond: it was stopped or it crashed. Start drivesal review again${port}; this page reconnects by itself.`, "bad");
   }
 
-  #back() {
+  #reconnected() {
     notice("gone", "");
-    this.#server(true);
-    this.dispatchEvent(new Event("back"));
-    this.#soon();
+    this.#setConnected(true);
+    this.dispatchEvent(new Event("reconnected"));
+    this.#pollSoon();
   }
 }

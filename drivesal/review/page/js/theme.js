@@ -1,25 +1,25 @@
-// Light, dark, or as the system has it; early.js applies what is remembered before anything is drawn.
+// Light, dark or the system's theme; initial-theme.js applies the stored choice before the first paint.
 
-import { $, remembered, say } from "./dom.js";
+import { $, preferences, setText } from "./dom.js";
 
 const NEXT = { auto: "light", light: "dark", dark: "auto" };
-const NAMES = { auto: "system", light: "light", dark: "dark" };
+const NAMES = { auto: "System", light: "Light", dark: "Dark" };
 
-/** Calls `changed` whenever other colours hold. */
+/** Starts the theme button; calls `changed` whenever the colours change. */
 export function startTheme(changed) {
-  let now = remembered.get("theme", "auto");
+  let now = preferences.get("theme", "auto");
   if (!(now in NEXT)) now = "auto";
   const button = $("theme");
   const show = () => {
     if (now === "auto") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = now;
-    say($("theme-text"), `◐ ${NAMES[now]}`);
-    button.setAttribute("aria-label", `Colours: ${NAMES[now]}. Change`);
+    setText($("theme-text"), `◐ ${NAMES[now]}`);
+    button.setAttribute("aria-label", `Theme: ${NAMES[now]}. Change`);
     button.dataset.theme = now;
   };
   button.addEventListener("click", () => {
     now = NEXT[now];
-    remembered.set("theme", now);
+    preferences.set("theme", now);
     show();
     changed();
   });

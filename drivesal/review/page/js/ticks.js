@@ -1,27 +1,27 @@
-// Marks of time along the timeline, whose axis counts frames.
+// Ticks of the timeline: times along its frame axis, and round values.
 
 import { clock } from "./format.js";
 
 const STEPS_S = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600];
 
-/** {ticks, labels}: places [frame] and their times, about one every `apart` px. */
-export function timeTicks(from, to, pixels, timeAt, frameAt, apart = 90) {
+/** {ticks, labels}: positions [frame] and their times, about one every `spacing` px. */
+export function timeTicks(from, to, pixels, timeAt, frameAt, spacing = 90) {
   const start = timeAt(from);
   const end = timeAt(to);
-  const wanted = Math.max(1, pixels / apart);
+  const wanted = Math.max(1, pixels / spacing);
   const step = STEPS_S.find((one) => (end - start) / one <= wanted) ?? STEPS_S.at(-1);
   const decimals = step < 0.1 ? 2 : step < 1 ? 1 : 0;
   const ticks = [];
   const labels = new Map();
   for (let n = Math.ceil(start / step); n * step <= end + 1e-9; n++) {
-    const place = frameAt(n * step);
-    ticks.push(place);
-    labels.set(place, clock(n * step, decimals));
+    const position = frameAt(n * step);
+    ticks.push(position);
+    labels.set(position, clock(n * step, decimals));
   }
   return { ticks, labels };
 }
 
-/** Where in ascending `times` a time lies, between frames too; beyond what is known by the rate. */
+/** The fractional frame of a time, interpolated in ascending `times`, extrapolated by the frame rate. */
 export function frameOf(times, rate, time) {
   const length = times.length;
   if (length < 2 || time > times[length - 1]) {
@@ -39,7 +39,7 @@ export function frameOf(times, rate, time) {
   return low + (span > 0 ? (time - times[low]) / span : 0);
 }
 
-/** The time of a frame, between frames and beyond what is known too. */
+/** The time of a fractional frame, interpolated in `times`, extrapolated by the frame rate. */
 export function timeOf(times, rate, frame) {
   const length = times.length;
   const known = (i) => (Number.isFinite(times[i]) ? times[i] : i / rate);
@@ -52,7 +52,7 @@ export function timeOf(times, rate, frame) {
 const ROUND = [5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02];
 const LESS_ROUND = [4, 3, 2.5, 1.5, 0.8, 0.6, 0.4, 0.3, 0.25];
 
-/** Round places from `low` to `high`: two at least, and no more than `most`, 2 or more, where that can be. */
+/** Round values from `low` to `high`: at least two and, if possible, at most `most` (2 or more). */
 export function valueTicks(low, high, most) {
   if (!(high > low)) return [];
   const size = 10 ** Math.floor(Math.log10(high - low));

@@ -1,34 +1,34 @@
-// The whole drive on one line: angles, error, attribution, its change; where to look; where one is.
+// The timeline: angles, error, attribution and its change over the drive, bands of notable frames, the current frame.
 
 import { Chart } from "./chart.js";
-import { charts } from "./charts.js";
-import { $, make, remembered, say } from "./dom.js";
-import { angle, clock, errorInWords } from "./format.js";
+import { loadBokeh } from "./bokeh-loader.js";
+import { $, make, preferences, setText } from "./dom.js";
+import { angle, capitalised, clock, errorText } from "./format.js";
 import { failure } from "./notices.js";
-import { APART, BOTH, timelineOf } from "./plan.js";
+import { DIFFERENCE, BOTH, timelineModel } from "./plan.js";
 import { bandsOf, rowsOf, rulesOf, shownLanes, totalUnit, values } from "./series.js";
 import { frameOf, timeOf, timeTicks } from "./ticks.js";
 
 const ZOOM = 1.6;
-const TWICE_MS = 250; // within which a second click makes a double click
-const PAGE = 0.1;     // of what is in view: how far PageUp and PageDown go
+const DOUBLE_CLICK_MS = 250;
+const PAGE = 0.1;     // step of PageUp and PageDown, as a share of the visible range
 const BANDS = [{ key: "error", colour: "--band-error" }, { key: "jump", colour: "--band-jump" }];
 
 export class Timeline {
-  #drive; #store; #rows; #chart; #cursor = $("cursor"); #shares; #ticked = []; #rowsOf = []; #notes = []; #built = ""; #pointed = false; #building = Promise.resolve(); #click = 0;
+  #drive; #store; #rows; #chart; #cursor = $("cursor"); #shares; #extraLanes = []; #rowsOf = []; #notes = []; #built = ""; #hovered = false; #building = Promise.resolve(); #click = 0;
 
   constructor(drive, store, rows) {
     this.#drive = drive;
     this.#store = store;
     this.#rows = rows;
-    this.#shares = remembered.get("shares", false);
+    this.#shares = preferences.get("shares", false);
     this.#chart = new Chart($("chart"), drive.frames);
-    this.#chart.addEventListener("range", () => this.#ranged());
+    this.#chart.addEventListener("range", () => this.#rangeChanged());
     this.#chart.addEventListener("sized", () => this.#labels());
-    this.#chart.addEventListener("tap", ({ detail }) => this.#tapped(detail.frame));
-    store.on(["frame"], () => { this.#follow(); this.#place(); });
+    this.#chart.addEventListener("tap", ({ detail }) => this.#clicked(detail.frame));
+    store.on(["frame"], () => { this.#follow(); this.#updateCursor(); });
     store.on(["of"], () => this.#fill());
-    // of one model alone the timeline shows that one
+    // with a single model selected, the timeline shows that model
     store.on(["model"], (state) => { if (state.model !== BOTH) store.set({ of: state.model }); });
     $("of").addEventListener("change", () => store.set({ of: $("of").value }));
     rows.addEventListener("rows", () => this.#fill());
@@ -36,38 +36,38 @@ export class Timeline {
     host.addEventListener("dblclick", () => { clearTimeout(this.#click); this.all(); });
     host.addEventListener("keydown", (event) => this.#key(event));
     host.addEventListener("pointermove", (event) => this.#hover(event));
-    host.addEventListener("pointerleave", () => { this.#pointed = false; this.#rest(); });
+    host.addEventListener("pointerleave", () => { this.#hovered = false; this.#showIdleText(); });
     for (const [id, act] of Object.entries({ "see-all": () => this.all(), "zoom-in": () => this.zoom(ZOOM), "zoom-out": () => this.zoom(1 / ZOOM) })) {
       $(id).addEventListener("click", act);
     }
     this.#toggle($("shares"), "shares", (on) => { this.#shares = on; });
-    this.#boxes();
-    this.build().catch((error) => failure(`The timeline cannot be drawn: ${error.message}`));
+    this.#laneBoxes();
+    this.build().catch((error) => failure(`The timeline could not be drawn: ${error.message}`));
   }
 
-  #toggle(box, name, take) {
-    box.checked = remembered.get(name, false);
+  #toggle(box, name, apply) {
+    box.checked = preferences.get(name, false);
     box.addEventListener("change", () => {
-      take(box.checked);
-      remembered.set(name, box.checked);
+      apply(box.checked);
+      preferences.set(name, box.checked);
       this.#fill();
     });
   }
 
-  // a box for each lane that is not usual
-  #boxes() {
+  // a check box for each lane that is hidden by default
+  #laneBoxes() {
     $("lanes").replaceChildren(...this.#drive.lanes.filter((one) => !one.usual).map(({ case: name }) => {
       const box = make("input", { id: `with-${name}`, type: "checkbox" });
-      const take = (on) => { this.#ticked = on ? [...this.#ticked, name] : this.#ticked.filter((one) => one !== name); };
-      this.#toggle(box, `lane.${name}`, take);
-      take(box.checked);
-      return make("label", { class: "check" }, box, ` ${name}`);
+      const apply = (on) => { this.#extraLanes = on ? [...this.#extraLanes, name] : this.#extraLanes.filter((one) => one !== name); };
+      this.#toggle(box, `lane.${name}`, apply);
+      apply(box.checked);
+      return make("label", { class: "check" }, box, ` ${capitalised(name)}`);
     }));
   }
 
-  get #lanes() { return shownLanes(this.#drive.lanes, this.#rows, this.#ticked); }
+  get #lanes() { return shownLanes(this.#drive.lanes, this.#rows, this.#extraLanes); }
 
-  /** Builds the charts; again when it is known how many models there are. */
+  /** Builds the charts, and again once the number of models is known. */
   build() {
     const last = this.#building.catch(() => undefined);
     this.#building = last.then(() => this.#build());
@@ -75,14 +75,14 @@ export class Timeline {
   }
 
   async #build() {
-    await charts();
-    const wanted = `${Math.max(this.#drive.models.length, 1)} ${this.#drive.has_truth}`;
-    this.#choice();
-    if (this.#built !== wanted) {
+    await loadBokeh();
+    const variant = `${Math.max(this.#drive.models.length, 1)} ${this.#drive.has_truth}`;
+    this.#modelChoice();
+    if (this.#built !== variant) {
       this.#built = "";
       this.#rowsOf = rowsOf(this.#drive);
       await this.#chart.build(this.#rowsOf, BANDS);
-      this.#built = wanted;
+      this.#built = variant;
     }
     this.#labels();
     this.#fill();
@@ -95,12 +95,12 @@ export class Timeline {
 
   all() { this.#chart.range = [0, this.#drive.frames - 1]; }
 
-  /** Closer by `factor` around the frame in view. */
+  /** Zooms in by `factor` around the current frame. */
   zoom(factor) {
     const [from, to] = this.#chart.range;
     const { frame } = this.#store.now;
-    const about = frame >= from && frame <= to ? frame : (from + to) / 2;
-    this.#chart.range = [about - (about - from) / factor, about + (to - about) / factor];
+    const center = frame >= from && frame <= to ? frame : (from + to) / 2;
+    this.#chart.range = [center - (center - from) / factor, center + (to - center) / factor];
   }
 
   get range() { return this.#chart.range; }
@@ -112,15 +112,15 @@ export class Timeline {
 
   // ---- filling ----
 
-  // whose attribution and bands are shown is a choice where there are two models
-  #choice() {
+  // with two models, users choose whose attribution and bands are shown
+  #modelChoice() {
     const { models } = this.#drive;
     $("of-box").hidden = models.length < 2;
     $("of").replaceChildren(...models.map((one, number) => make("option", { value: String(number), text: `${"AB"[number]}: ${one.name}` })),
-      make("option", { value: APART, text: "B − A" }));
+      make("option", { value: DIFFERENCE, text: "B − A" }));
   }
 
-  get #of() { return timelineOf(this.#drive, this.#store.now); }
+  get #of() { return timelineModel(this.#drive, this.#store.now); }
 
   #fill() {
     if (!this.#built) return;
@@ -138,15 +138,15 @@ export class Timeline {
     this.#labels();
     chart.marks(this.#notes);
     chart.redraw();
-    this.#place();
-    if (!this.#pointed) this.#rest();
+    this.#updateCursor();
+    if (!this.#hovered) this.#showIdleText();
   }
 
   #bands(of) {
     const found = bandsOf(this.#rows, of);
     this.#rows.limits = found.limits;
     this.#rows.dispatchEvent(new Event("limit"));
-    const legend = BANDS.filter(({ key }) => key !== "error" || this.#drive.has_truth || of === APART).map(({ key }) => {
+    const legend = BANDS.filter(({ key }) => key !== "error" || this.#drive.has_truth || of === DIFFERENCE).map(({ key }) => {
       const { bands, text, hint } = found[key];
       this.#chart.band(key, bands);
       return make("span", { class: "band", "data-band": key, "data-count": bands.length, title: `${text}. ${hint}` },
@@ -156,18 +156,18 @@ export class Timeline {
     $("bands").replaceChildren(...legend);
   }
 
-  // ---- names of the rows, beside them ----
+  // ---- row labels ----
 
   #labels() {
     const { heights } = this.#chart;
     if (!heights || !this.#rowsOf.length) return;
-    const whose = this.#whose();
+    const whose = this.#modelPrefix();
     const lanes = this.#lanes.map((one) => one.case);
     $("row-labels").replaceChildren(...this.#rowsOf.map((row, i) => {
       const lines = row.lines.filter((line) => line.text && (row.key !== "attribution" || lanes.includes(line.key)));
       const note = row.key === "attribution" ? this.#attributionNote() : row.key === "moved" ? whose + row.note : row.note;
       const instead = row.key === "attribution" && this.#rows.instead;
-      const label = make("div", { class: "row-label", title: ["attribution", "moved"].includes(row.key) ? this.#about() : null, "data-instead": instead || null },
+      const label = make("div", { class: "row-label", title: ["attribution", "moved"].includes(row.key) ? this.#totalsText() : null, "data-instead": instead || null },
         make("strong", { text: row.title }), make("span", { class: "note", text: note }),
         ...lines.map((line) => {
           const swatch = make("span", { class: "line-swatch" });
@@ -179,44 +179,44 @@ export class Timeline {
     }));
   }
 
-  #whose() {
+  #modelPrefix() {
     if (this.#drive.models.length < 2) return "";
-    return this.#of === APART ? "B − A, " : `${"AB"[this.#of]}, `;
+    return this.#of === DIFFERENCE ? "B − A, " : `${"AB"[this.#of]}, `;
   }
 
-  // which method's totals they are stands there always: it may be another one than that in view
+  // always names the method of the totals: it may differ from the selected one
   #attributionNote() {
     const { totals, instead } = this.#rows;
     const { method } = this.#store.now;
     const name = totals?.of?.method ?? "total";
-    const unit = this.#shares && (totals?.signed ?? true) ? "shares %" : totalUnit(this.#rows);
-    return `${this.#whose()}${instead && name !== method ? `${name}, not ${method}` : name}, ${unit}`;
+    const unit = this.#shares && (totals?.signed ?? true) ? "shares in %" : totalUnit(this.#rows);
+    return `${this.#modelPrefix()}${instead && name !== method ? `${name}, not ${method}` : name}, ${unit}`;
   }
 
-  // the same at length
-  #about() {
+  // the same in full
+  #totalsText() {
     const { totals, instead } = this.#rows;
     if (!totals?.name) return "";
-    if (!instead) return `of ${totals.name}`;
-    const title = this.#drive.methods.find((one) => one.name === this.#store.now.method)?.title ?? "the method in view";
+    if (!instead) return `Method: ${totals.name}`;
+    const title = this.#drive.methods.find((one) => one.name === this.#store.now.method)?.title ?? "The selected method";
     return `${title}: ${instead}. Attribution and change are those of ${totals.name}.`;
   }
 
-  // where nothing else is to be said it tells why another method's totals stand there
-  #rest() {
-    const text = this.#rows.instead ? this.#about() : "";
-    say($("hover"), text);
+  // without a hovered frame, explains why another method's totals are shown
+  #showIdleText() {
+    const text = this.#rows.instead ? this.#totalsText() : "";
+    setText($("hover"), text);
     $("hover").title = text;
   }
 
-  // ---- where one is ----
+  // ---- the current frame ----
 
-  // a double click shows the whole drive and goes nowhere: while there is more to show, a click waits for a second one
-  #tapped(frame) {
+  // a double click zooms out and does not jump: unless the whole drive is visible, a click waits for a second one
+  #clicked(frame) {
     const jump = () => this.#store.set({ frame: clamp(frame, this.#drive.frames) }, "jump");
     clearTimeout(this.#click);
     if (this.#chart.whole) jump();
-    else this.#click = setTimeout(jump, TWICE_MS);
+    else this.#click = setTimeout(jump, DOUBLE_CLICK_MS);
   }
 
   #key(event) {
@@ -228,32 +228,32 @@ export class Timeline {
     this.#store.set({ frame: clamp(this.#store.now.frame + pages * step, this.#drive.frames), playing: false }, "step");
   }
 
-  #ranged() {
+  #rangeChanged() {
     const times = this.#rows.column("time_s");
     const { rate } = this.#drive;
     const [from, to] = this.#chart.range;
-    const { ticks, labels } = timeTicks(from, to, this.#chart.across,
+    const { ticks, labels } = timeTicks(from, to, this.#chart.plotWidth,
       (frame) => timeOf(times, rate, frame), (time) => frameOf(times, rate, time));
     this.#chart.ticks(ticks, labels);
     Object.assign($("chart").dataset, { from: from.toFixed(1), to: to.toFixed(1) });
     $("see-all").disabled = this.#chart.whole;
-    this.#place();
+    this.#updateCursor();
   }
 
-  #place() {
+  #updateCursor() {
     const { frame } = this.#store.now;
     const [from, to] = this.#chart.range;
     this.#cursor.hidden = frame < from || frame > to;
-    this.#cursor.style.transform = `translateX(${this.#chart.placeOf(frame)}px)`;
-    const words = this.#words(frame);
+    this.#cursor.style.transform = `translateX(${this.#chart.xOf(frame)}px)`;
+    const text = this.#frameText(frame);
     const host = $("chart");
     host.setAttribute("aria-valuenow", frame);
     host.setAttribute("aria-valuemax", this.#drive.frames - 1);
-    host.setAttribute("aria-valuetext", words);
-    host.setAttribute("aria-label", `Timeline of the drive: ${words}`);
+    host.setAttribute("aria-valuetext", text);
+    host.setAttribute("aria-label", `Timeline of the drive: ${text}`);
   }
 
-  // a frame that left the part in view brings it along
+  // scrolls so that the current frame stays visible
   #follow() {
     const { frame } = this.#store.now;
     const [from, to] = this.#chart.range;
@@ -266,25 +266,25 @@ export class Timeline {
   #hover(event) {
     const frame = Math.round(this.#chart.frameAt(event.clientX - $("chart").getBoundingClientRect().left));
     if (frame < 0 || frame >= this.#drive.frames) return;
-    this.#pointed = true;
-    say($("hover"), this.#words(frame));
+    this.#hovered = true;
+    setText($("hover"), this.#frameText(frame));
     $("hover").title = "";
   }
 
-  /** A frame's numbers in one line. */
-  #words(frame) {
+  /** The numbers of a frame in one line. */
+  #frameText(frame) {
     const models = this.#rows.models > 1 ? [0, 1] : [0];
     const found = models.map((model) => this.#rows.at(model, frame));
     if (!found.every(Boolean)) return `frame ${frame}, not analysed yet`;
     const { time_s: time, truth } = found[0];
     const shown = this.#store.shown(frame);
-    const parts = [clock(time), shown === frame ? `frame ${frame}` : `frame ${frame} (in this file: ${shown})`];
-    if (truth !== null) parts.push(`true ${angle(truth)}`);
+    const texts = [clock(time), shown === frame ? `frame ${frame}` : `frame ${frame} (in this file: ${shown})`];
+    if (truth !== null) texts.push(`label ${angle(truth)}`);
     found.forEach((one, model) => {
-      const error = truth === null || one.angle === null ? "" : `, ${errorInWords(one.angle - truth)}`;
-      parts.push(`${found.length > 1 ? `${"AB"[model]} ` : "predicted "}${angle(one.angle)}${error}`);
+      const error = truth === null || one.angle === null ? "" : `, ${errorText(one.angle - truth)}`;
+      texts.push(`${found.length > 1 ? `${"AB"[model]} ` : "prediction "}${angle(one.angle)}${error}`);
     });
-    return parts.join(" · ");
+    return texts.join(" · ");
   }
 }
 

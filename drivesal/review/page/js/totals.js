@@ -1,18 +1,18 @@
-// How much attribution the frames of the drive have under one method: what one row of the timeline shows.
+// Attribution totals per frame under one method, as a row of the timeline shows them.
 
 import * as api from "./api.js";
 import { short } from "./format.js";
 
 export const empty = (names) => Object.fromEntries(names.map((name) => [name, []]));
 
-/** Appends an answer's columns, NaN where there is no number; how many rows they had. */
-export function append(held, columns) {
+/** Appends the columns of a response, NaN for missing values; returns the number of rows. */
+export function append(target, columns) {
   let rows = 0;
   for (const [name, column] of Object.entries(columns)) {
-    const kept = (held[name] ??= []);
-    // a damaged frame has no time: that of its neighbour keeps the column ascending
-    const none = () => (name === "time_s" ? kept.at(-1) ?? 0 : NaN);
-    for (const value of column) kept.push(value ?? none());
+    const kept = (target[name] ??= []);
+    // a damaged frame has no time: its predecessor's keeps the column ascending
+    const missing = () => (name === "time_s" ? kept.at(-1) ?? 0 : NaN);
+    for (const value of column) kept.push(value ?? missing());
     rows = Math.max(rows, column.length);
   }
   return rows;
@@ -28,28 +28,28 @@ export class Totals {
     this.columns = Array.from({ length: models }, () => empty(["moved"]));
   }
 
-  /** How many frames are known of every model. */
+  /** The number of frames known for every model. */
   get rows() { return Math.min(...this.columns.map((one) => one.moved.length)); }
 
-  /** Whether the method tells increase from decrease. */
+  /** Whether the method separates increase from decrease. */
   get signed() { return this.of?.signed ?? true; }
 
-  /** "SmoothGrad, samples 9". */
+  /** The method with its options, such as "SmoothGrad, samples 9". */
   get name() {
     if (!this.of) return "";
     const options = Object.entries(this.of.options).map(([name, value]) => `${name} ${typeof value === "number" ? short(value) : value}`);
     return [this.of.title, ...options].join(", ");
   }
 
-  /** Fetches on; how many rows came. */
+  /** Fetches the next rows; returns their number. */
   async fetch() {
     if (this.ended) return 0;
-    const answers = await Promise.all(this.columns.map((one, model) => api.json(`/api/totals?model=${model}&since=${one.moved.length}&${this.query}`)));
-    let most = 0;
-    answers.forEach((answer, model) => { most = Math.max(most, append(this.columns[model], answer.columns)); });
-    this.of = answers[0].of;
-    this.error = answers[0].error;
-    this.ended = most === 0 && answers.every((one) => one.ended);
-    return most;
+    const responses = await Promise.all(this.columns.map((one, model) => api.json(`/api/totals?model=${model}&since=${one.moved.length}&${this.query}`)));
+    let added = 0;
+    responses.forEach((response, model) => { added = Math.max(added, append(this.columns[model], response.columns)); });
+    this.of = responses[0].of;
+    this.error = responses[0].error;
+    this.ended = added === 0 && responses.every((one) => one.ended);
+    return added;
   }
 }

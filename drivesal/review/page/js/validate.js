@@ -1,42 +1,42 @@
-// What an address may say: anything else is left out, so that a mangled link still opens.
+// Validation of an address: invalid entries are dropped, so that a damaged link still opens.
 
 import { FILLS, orNone } from "./edits.js";
-import { fields, read } from "./fields.js";
+import { fields, parse } from "./fields.js";
 import { notice } from "./notices.js";
-import { ALL, APART, BOTH } from "./plan.js";
+import { ALL, DIFFERENCE, BOTH } from "./plan.js";
 
-/** The part of a raw address that fits this drive and server. */
-export function knownState(drive, raw) {
-  const found = {};
+/** The state from the raw entries of an address; only what is valid for this drive and server. */
+export function validState(drive, raw) {
+  const state = {};
   const number = (name, low, high, whole = false) => {
     if (!(name in raw) || raw[name] === "") return;
     const value = Number(raw[name]);
-    if (Number.isFinite(value)) found[name] = Math.max(low, Math.min(high, whole ? Math.round(value) : value));
+    if (Number.isFinite(value)) state[name] = Math.max(low, Math.min(high, whole ? Math.round(value) : value));
   };
-  const oneOf = (name, choices) => { if (choices.includes(raw[name])) found[name] = raw[name]; };
+  const oneOf = (name, choices) => { if (choices.includes(raw[name])) state[name] = raw[name]; };
   const names = drive.cases.map((one) => one.name);
   number("frame", 0, drive.frames - 1, true);
   oneOf("case", [...names, ALL]);
   oneOf("method", drive.methods.map((one) => one.name));
   for (const [name, field] of fields()) {
-    const value = name in raw ? read(field, String(raw[name])) : undefined;
-    if (value !== undefined) found[name] = value;
+    const value = name in raw ? parse(field, String(raw[name])) : undefined;
+    if (value !== undefined) state[name] = value;
   }
   oneOf("model", ["0", "1", BOTH]);
-  oneOf("of", ["0", "1", APART]);
+  oneOf("of", ["0", "1", DIFFERENCE]);
   const cases = (raw.cases ?? "").split(",").filter((name) => names.includes(name));
-  if (cases.length) found.cases = cases;
-  if ("method" in found) found.options = isObject(raw.options) ? raw.options : {};
-  if ("frame" in found) found.edit = isObject(raw.edit) ? orNone(cleanEdit(raw.edit)) : null;
+  if (cases.length) state.cases = cases;
+  if ("method" in state) state.options = isObject(raw.options) ? raw.options : {};
+  if ("frame" in state) state.edit = isObject(raw.edit) ? orNone(cleanEdit(raw.edit)) : null;
   const other = raw.drive && raw.drive !== drive.name;
-  notice("other", other ? `The link was made for ${raw.drive}; this is ${drive.name}.` : "", "warn");
-  return found;
+  notice("other", other ? `This link is for ${raw.drive}, but the open drive is ${drive.name}.` : "", "warn");
+  return state;
 }
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
 function cleanEdit(raw) {
-  const number = (value, otherwise) => (Number.isFinite(value) ? value : otherwise);
+  const number = (value, fallback) => (Number.isFinite(value) ? value : fallback);
   const boxes = (Array.isArray(raw.boxes) ? raw.boxes : []).filter(isObject).slice(0, 50).map((box) => ({
     left: number(box.left, 0), top: number(box.top, 0), right: number(box.right, 0), bottom: number(box.bottom, 0),
     fill: Object.hasOwn(FILLS, box.fill) ? box.fill : "mean",

@@ -1,56 +1,56 @@
-// A sheet of text and pictures, laid out from top to bottom, and drawn when it is known how high it is.
+// Lays out text and images from top to bottom; drawn once the total height is known.
 
 import { colour } from "./dom.js";
 
 const MARGIN = 16;
-const TEXT = 15; // [px] of type, and the unit of all other sizes
+const TEXT = 15; // font size [px]
 const LEADING = 1.4;
 const FAMILY = 'system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
 
-export class Sheet {
-  #acts = []; #measure = document.createElement("canvas").getContext("2d"); #y = MARGIN; #inner;
+export class ImageLayout {
+  #commands = []; #measure = document.createElement("canvas").getContext("2d"); #y = MARGIN; #inner;
 
-  /** `width` [px] between its margins. */
+  /** `width` [px] is that between the margins. */
   constructor(width) { this.#inner = width; }
 
-  /** A paragraph; `runs` [{text, bold, colour}] follow one another. */
+  /** Adds a paragraph of `runs` [{text, bold, colour}]. */
   text(runs) { this.#y += this.#paragraph(runs, MARGIN, this.#y, this.#inner) + 2; }
 
-  /** Pictures in a row that has room for `columns`, `gap` px apart: [{image, boxes, paragraphs}], `boxes` [{x, y, width, height}] as
-   * shares of the picture, `paragraphs` of runs below it. `aspect` is width by height.
+  /** Adds a row of up to `columns` images, `gap` px apart: [{image, boxes, paragraphs}]. `boxes` [{x, y, width, height}] are
+   * shares of the image, `paragraphs` the lists of runs below it, `aspect` is width / height.
    */
-  row(parts, columns, gap, aspect) {
+  row(panels, columns, gap, aspect) {
     this.#y += gap / 2;
     const width = Math.floor((this.#inner - gap * (columns - 1)) / columns);
     const height = Math.round(width / aspect);
     const top = this.#y;
-    const captions = parts.map((part, i) => {
+    const captions = panels.map((panel, i) => {
       const left = MARGIN + i * (width + gap);
-      this.#acts.push((context) => {
+      this.#commands.push((context) => {
         context.imageSmoothingQuality = "high";
-        context.drawImage(part.image, left, top, width, height);
-        dashed(context, part.boxes, left, top, width, height);
+        context.drawImage(panel.image, left, top, width, height);
+        dashed(context, panel.boxes, left, top, width, height);
       });
-      let down = top + height + 4;
-      for (const runs of part.paragraphs) down += this.#paragraph(runs, left, down, width);
-      return down;
+      let y = top + height + 4;
+      for (const runs of panel.paragraphs) y += this.#paragraph(runs, left, y, width);
+      return y;
     });
     this.#y = Math.max(...captions) + gap / 2;
   }
 
-  /** The canvas with all of it. */
-  drawn() {
+  /** Draws everything on a new canvas. */
+  draw() {
     const canvas = document.createElement("canvas");
     canvas.width = this.#inner + 2 * MARGIN;
     canvas.height = Math.ceil(this.#y + MARGIN);
     const context = canvas.getContext("2d");
     context.fillStyle = colour("--bg");
     context.fillRect(0, 0, canvas.width, canvas.height);
-    for (const act of this.#acts) act(context);
+    for (const draw of this.#commands) draw(context);
     return canvas;
   }
 
-  // how high it is
+  // returns the height [px]
   #paragraph(runs, left, top, width) {
     let x = 0;
     let line = 0;
@@ -60,10 +60,10 @@ export class Sheet {
       for (const word of text.split(" ")) {
         const wide = this.#measure.measureText(word).width;
         if (x > 0 && x + wide > width) { x = 0; line++; }
-        const at = [left + x, top + line * TEXT * LEADING];
-        this.#acts.push((context) => {
+        const position = [left + x, top + line * TEXT * LEADING];
+        this.#commands.push((context) => {
           Object.assign(context, { font, fillStyle: ink.startsWith("--") ? colour(ink) : ink, textBaseline: "top" });
-          context.fillText(word, ...at);
+          context.fillText(word, ...position);
         });
         x += wide + this.#measure.measureText(" ").width;
       }

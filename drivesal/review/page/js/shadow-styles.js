@@ -1,5 +1,5 @@
-// Bokeh puts <style> elements into its shadow roots, which the page's policy forbids (style-src 'self').
-// Their text goes into constructed sheets instead, which the policy allows. Runs before Bokeh does.
+// Bokeh adds <style> elements to its shadow roots, which the page's security policy forbids (style-src 'self').
+// This moves their text into constructed style sheets, which the policy allows. Runs before Bokeh.
 (() => {
   const text = Object.getOwnPropertyDescriptor(Node.prototype, "textContent");
   const { append } = DocumentFragment.prototype;
