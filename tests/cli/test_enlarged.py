@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from drivesal.cli._trained import told_input
+from drivesal.cli._train_report import input_warnings
 from drivesal.model.card import card_path
 from drivesal.model.domain_shift import training_images
 from drivesal.model.preprocess import Crop, Preprocess
@@ -86,14 +86,14 @@ def test_a_model_trained_on_such_frames_is_not_warned_of(inside, clip, model_pat
 
 def test_train_says_what_it_will_see():
     small = Preprocess((66, 200))
-    assert told_input(small, [(320, 240)], goes_on=False, cropped=True) == []
-    (whole,) = told_input(small, [(320, 240)], goes_on=False, cropped=False)
+    assert input_warnings(small, [(320, 240)], fine_tuning=False, cropped=True) == []
+    (whole,) = input_warnings(small, [(320, 240)], fine_tuning=False, cropped=False)
     assert whole.startswith("no --crop: it learns from whole frames, sky and bonnet included")
     assert "--crop 0.4:0.9" in whole
     said = "frames of 160x120 px are enlarged to the network's input of 200x66"
-    once = told_input(small, [(160, 120), (160, 120)], goes_on=False, cropped=True)
+    once = input_warnings(small, [(160, 120), (160, 120)], fine_tuning=False, cropped=True)
     assert once == [f"{said}; a smaller --input-size avoids that"]
-    assert told_input(small, [(160, 120)], goes_on=True, cropped=False) == [said]
+    assert input_warnings(small, [(160, 120)], fine_tuning=True, cropped=False) == [said]
 
 
 def test_model_says_it_where_no_frame_is_large_enough(inside, model_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from drivesal.angle import AngleKind
-from drivesal.cli._again import again
+from drivesal.cli._rerun import rerun_options
 from drivesal.cli.evaluate import command as evaluate
 from drivesal.types import RecordingInfo
 
@@ -20,7 +20,7 @@ def info(**more):
 
 def printed(words, *said, **of_labels):
     typed = evaluate.make_context("evaluate", ["default", ".", *said])
-    return again(typed, words, leave_out={"--overwrite"}, infos=[info(**of_labels)])
+    return rerun_options(typed, words, leave_out={"--overwrite"}, infos=[info(**of_labels)])
 
 
 NORM = ("--angle-unit", "norm", "--full-lock", "25")

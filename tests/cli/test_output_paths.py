@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from drivesal.cli._places import names_of
+from drivesal.cli._output_paths import output_names
 from drivesal.errors import OutputError
 from drivesal.io.outputs import Outputs
 from tests.clips import make_clip
@@ -30,15 +30,15 @@ def touched(folder, *names):
     ],
 )
 def test_names_do_not_meet(tmp_path, given, names):
-    assert names_of(touched(tmp_path, *given)) == names
+    assert output_names(touched(tmp_path, *given)) == names
 
 
 def test_folders_of_one_name_and_the_same_place_twice(tmp_path):
     for name in ("x/tub", "y/tub"):
         (tmp_path / name).mkdir(parents=True)
     paths = [tmp_path / "x" / "tub", tmp_path / "y" / "tub"]
-    assert names_of(paths) == ["x-tub", "y-tub"]
-    assert len(set(names_of([paths[0], paths[0]]))) == 2
+    assert output_names(paths) == ["x-tub", "y-tub"]
+    assert len(set(output_names([paths[0], paths[0]]))) == 2
 
 
 def test_each_of_two_videos_of_one_name_has_its_own_results(inside, model_path, tmp_path):
