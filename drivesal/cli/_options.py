@@ -32,7 +32,7 @@ from drivesal.settings import (
 __all__ = ["FILE", "MODEL", "RECORDING", "Number", "Position", "combined", "expand_patterns", "typed"]
 
 
-MODEL_HELP = "A .keras or .h5 model, or `default`, the shipped PilotNet (a file of that name is ./default)"
+MODEL_HELP = "Use this .keras or .h5 model, or `default`, the shipped PilotNet (a file of that name is ./default)"
 
 
 recordings_argument = click.argument(

@@ -1,4 +1,4 @@
-"""A crop that leaves fewer pixels than the network's input is said by every command that uses it."""
+"""Every command that uses a model warns of a crop with fewer pixels than the network's input."""
 
 import dataclasses
 import json
@@ -15,7 +15,7 @@ from drivesal.model.preprocess import Crop, Preprocess
 from tests.clips import make_clip
 
 SMALL = "50:60"  # 10 of 64 rows, for a network of 24
-SAID = "the crop leaves 96x10 px of a frame of 96x64, enlarged to the network's input of 32x24: check --crop"
+WARNING = "the crop leaves 96x10 px of a frame of 96x64, enlarged to the network's input of 32x24: check --crop"
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def clip(tmp_path):
     return tmp_path / "run.mp4"
 
 
-@pytest.mark.parametrize(("more", "told"), [(("--crop", SMALL), [SAID]), (("--crop", "20:60"), [])])
-def test_video_image_and_evaluate_say_it(inside, clip, model_path, more, told):
+@pytest.mark.parametrize(("more", "told"), [(("--crop", SMALL), [WARNING]), (("--crop", "20:60"), [])])
+def test_video_image_and_evaluate_warn_of_enlarging(inside, clip, model_path, more, told):
     for arguments in (
         ("video", "run.mp4", "--model", model_path, "--quiet"),
         ("image", "run.mp4", "--at", "#3", "--model", model_path),
@@ -44,7 +44,7 @@ def test_video_image_and_evaluate_say_it(inside, clip, model_path, more, told):
 
 
 def enlarged(lines):
-    """What is said of enlarging, up to what else to check."""
+    """The warnings about enlarging, without the advice at the end."""
     return [
         line.removesuffix(", the preset, or the crop in the model's card")
         for line in lines
@@ -52,16 +52,16 @@ def enlarged(lines):
     ]
 
 
-def test_review_says_it(inside, clip, model_path, tmp_path):
+def test_review_warns_of_enlarging(inside, clip, model_path, tmp_path):
     for more, told in ((("--crop", SMALL), 1), (("--crop", "20:60"), 0)):
         ran = inside("review", "run.mp4", "--model", model_path, "--export", "r.html", "--overwrite", *more)
         assert ran.code == 0, ran
-        assert ran.err.count(f"drivesal: run.mp4: {SAID}") == told
+        assert ran.err.count(f"drivesal: run.mp4: {WARNING}") == told
         page = (tmp_path / "r.html").read_text()
-        assert (SAID in page) == bool(told)
+        assert (WARNING in page) == bool(told)
 
 
-def test_a_model_trained_on_such_frames_is_not_warned_of(inside, clip, model_path, tmp_path):
+def test_no_warning_for_a_model_trained_on_such_frames(inside, clip, model_path, tmp_path):
     rng = np.random.default_rng(0)
     pictures = rng.integers(0, 255, (120, 24, 32, 3)).astype(np.uint8)
     seen = Crop(rows=(50, 60), unit="pixel")
@@ -84,11 +84,11 @@ def test_a_model_trained_on_such_frames_is_not_warned_of(inside, clip, model_pat
         assert bool(enlarged(done.err.splitlines())) != silent
 
 
-def test_train_says_what_it_will_see():
+def test_train_warns_about_its_input():
     small = Preprocess((66, 200))
     assert input_warnings(small, [(320, 240)], fine_tuning=False, cropped=True) == []
     (whole,) = input_warnings(small, [(320, 240)], fine_tuning=False, cropped=False)
-    assert whole.startswith("no --crop: it learns from whole frames, sky and bonnet included")
+    assert whole.startswith("no --crop: the network is trained on whole frames, with misleading sky and bonnet")
     assert "--crop 0.4:0.9" in whole
     said = "frames of 160x120 px are enlarged to the network's input of 200x66"
     once = input_warnings(small, [(160, 120), (160, 120)], fine_tuning=False, cropped=True)
@@ -96,7 +96,7 @@ def test_train_says_what_it_will_see():
     assert input_warnings(small, [(160, 120)], fine_tuning=True, cropped=False) == [said]
 
 
-def test_model_says_it_where_no_frame_is_large_enough(inside, model_path):
+def test_model_warns_if_no_frame_is_large_enough(inside, model_path):
     ran = inside("model", model_path, "--crop", SMALL, "--json")
     assert ran.code == 0, ran
     found = json.loads(ran.out)

@@ -1,4 +1,4 @@
-"""`drivesal evaluate`: through the command, on small made recordings and on a real drive."""
+"""`drivesal evaluate` through the command, on small synthetic recordings and on a real drive."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def there(folder):
     return sorted(path.name for path in Path(folder).iterdir())
 
 
-def answers(model_path, clip):
-    """What the model says of every frame, without the code under test."""
+def predictions(model_path, clip):
+    """The prediction and brightness of every frame, without the code under test."""
     model = load_model(model_path)
     with av.open(str(clip)) as video:
         pictures = [model.prepare(frame.to_ndarray(format="rgb24")) for frame in video.decode(video=0)]
@@ -52,10 +52,10 @@ def label(path, angles):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, model_path):
-    """A clip of 12 s whose labels are the model's own answers, but 15° further right from 4 s to 7 s."""
+    """A clip of 12 s whose labels are the model's predictions, but 15° further right from 4 s to 7 s."""
     folder = tmp_path_factory.mktemp("made")
     clip = make_clip(folder / "run.mp4", 120, rate=10)
-    said, bright = answers(model_path, clip)
+    said, bright = predictions(model_path, clip)
     planted = np.zeros(120)
     planted[40:70] = 15
     return clip.read_bytes(), said, said - planted, bright
@@ -73,7 +73,7 @@ def test_the_installed_command_writes_three_files_that_agree(drivesal, model_pat
     _, said, truth, bright = made
     done = drivesal("evaluate", model_path, clip)
     assert done.returncode == 0, done.stderr
-    (line,) = done.stderr.splitlines()  # its labels are made up, and no road is on its frames
+    (line,) = done.stderr.splitlines()  # the labels are synthetic, and the frames show no road
     assert line.startswith("drivesal: the model steers opposite to the labels: r -0.26 over 120 labels")
     assert "whether they fit the images is undecided" in line
     assert sorted(done.stdout.splitlines()[-3:]) == NAMES
@@ -103,15 +103,13 @@ def test_the_installed_command_writes_three_files_that_agree(drivesal, model_pat
 
 
 @pytest.mark.usefixtures("quick_search")
-def test_the_worst_stretch_is_where_the_error_is_and_its_command_works(
-    inside, model_path, clip, tmp_path, made
-):
+def test_the_worst_segment_has_the_error_and_its_command_works(inside, model_path, clip, tmp_path, made):
     table = tmp_path / "given.csv"
     lines = [f"{place},{angle:.9f},99" for place, angle in enumerate(made[2])]
     table.write_text("\n".join(["frame,mine,steering_angle", *lines]) + "\n")
     (tmp_path / "run.csv").unlink()
-    odd = tmp_path / "my drive's run.mp4"
-    clip.rename(odd)
+    quoted = tmp_path / "my drive's run.mp4"
+    clip.rename(quoted)
     said = [
         "--labels",
         table,
@@ -124,7 +122,7 @@ def test_the_worst_stretch_is_where_the_error_is_and_its_command_works(
         "--every",
         2,
     ]
-    ran = inside("evaluate", model_path, odd, *said, "--json", "--quiet")
+    ran = inside("evaluate", model_path, quoted, *said, "--json", "--quiet")
     assert ran.code == 0, ran
     first = json.loads(ran.out)["worst"][0]
     assert first["start_s"] <= 4
@@ -132,11 +130,11 @@ def test_the_worst_stretch_is_where_the_error_is_and_its_command_works(
     assert first["share"] == pytest.approx(1)
     assert first["bias"] == pytest.approx(15 * 15 / first["frames"], rel=1e-3)
     words = shlex.split(first["command"])
-    assert words[:3] == ["drivesal", "video", str(odd)]
+    assert words[:3] == ["drivesal", "video", str(quoted)]
     assert "--every" not in words
     shown = inside(*words[1:], "--method", "gradient")
     assert shown.code == 0, shown
-    found = rows(tmp_path / f"small.{odd.stem}.worst-1.csv")
+    found = rows(tmp_path / f"small.{quoted.stem}.worst-1.csv")
     places = [int(row["frame"]) for row in found]
     assert places == list(range(places[0], places[0] + len(places)))
     assert places[0] <= 40
@@ -147,7 +145,7 @@ def test_the_worst_stretch_is_where_the_error_is_and_its_command_works(
 
 
 @pytest.mark.usefixtures("quick_search")
-def test_own_labels_of_another_kind_are_correlated_alone(inside, tmp_path, model_path):
+def test_own_labels_of_another_kind_are_only_correlated(inside, tmp_path, model_path):
     steering = [f"{0.1 * (i % 7):.1f}" for i in range(30)]
     simulator(tmp_path / "monday", [100 * i for i in range(30)], steering)
     refused = inside("evaluate", model_path, "monday", "--fail-above", "3")
@@ -194,7 +192,7 @@ def test_every_command_of_several_recordings_works_also_with_another_kind_of_ang
         assert shown.code == 0, shown
 
 
-def test_an_answer_without_a_scale_stays_norm(inside, tmp_path):
+def test_predictions_without_a_scale_stay_norm(inside, tmp_path):
     model = steering(convolutional(), scale=1 / 255)
     target = dataclasses.replace(model.card.target, angle=_norm())
     card = dataclasses.replace(model.card, target=target)
@@ -229,7 +227,7 @@ def test_fail_above_both_ways(inside, model_path, clip, tmp_path):
     assert passed.code == 0, passed
     failed = inside("evaluate", model_path, clip, "--fail-above", "7.4", "--overwrite")
     assert failed.code == 1
-    _, line = failed.err.splitlines()  # the first is of its labels
+    _, line = failed.err.splitlines()  # the first warns about the labels
     assert "at most 7.4°" in line
     assert "7.5" in line
     assert sorted(failed.out.splitlines()[-3:]) == NAMES
@@ -262,7 +260,7 @@ def test_frames_without_a_label_are_left_out_and_never_bridged(inside, model_pat
 
 
 @pytest.mark.usefixtures("quick_search")
-def test_damage_is_told_and_the_rest_is_measured(inside, model_path, clip, tmp_path):
+def test_damage_is_reported_and_the_rest_is_measured(inside, model_path, clip, tmp_path):
     overwrite_packets(clip, [25, 26])
     ran = inside("evaluate", model_path, clip)
     assert ran.code == 3, ran
@@ -314,14 +312,14 @@ def test_existing_files_stay_without_overwrite(inside, model_path, clip, tmp_pat
     assert there(tmp_path) == sorted([NAMES[2], "run.csv", "run.mp4"])
 
 
-def test_what_is_no_model_is_said(inside, tmp_path, clip):
+def test_a_recording_as_model_is_an_error(inside, tmp_path, clip):
     ran = inside("evaluate", clip, clip)
     assert ran.code == 1
     assert len(ran.err.splitlines()) == 1
     assert inside("evaluate", clip).code == 2
 
 
-def test_pictures_in_a_folder_have_no_labels(inside, model_path, tmp_path):
+def test_images_in_a_folder_have_no_labels(inside, model_path, tmp_path):
     images(tmp_path / "frames", 3)
     ran = inside("evaluate", model_path, "frames")
     assert ran.code == 1

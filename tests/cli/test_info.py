@@ -81,7 +81,7 @@ def test_it_is_silent_where_it_cannot_tell(tmp_path: Path, inside: Callable[...,
 
 
 @pytest.mark.slow
-def test_a_drawn_drive_by_night_raises_no_alarm(tmp_path: Path, inside: Callable[..., Any]) -> None:
+def test_a_synthetic_drive_by_night_raises_no_warning(tmp_path: Path, inside: Callable[..., Any]) -> None:
     """Its middle rows move against the labels by phase correlation, which was warned of."""
     held = ("--set", "light=night", "--set", "field_of_view_deg=60")
     drawn = ("--seed", "202", "--seconds", "20", "--rate", "12", "--size", "160x120")
@@ -90,7 +90,7 @@ def test_a_drawn_drive_by_night_raises_no_alarm(tmp_path: Path, inside: Callable
 
 
 @pytest.mark.parametrize("size", [(2, 2), (3, 500), (500, 3), (33, 17)])
-def test_pictures_of_any_size_are_measured(size: tuple[int, int]) -> None:
+def test_images_of_any_size_are_measured(size: tuple[int, int]) -> None:
     rng = np.random.default_rng(0)
     shifts = Shifts()
     moves = [shifts.add(rng.integers(0, 255, (*size, 3)).astype(np.uint8)) for _ in range(4)]
@@ -118,7 +118,7 @@ def test_gaps_and_losses_are_counted(tmp_path: Path, inside: Callable[..., Any])
         assert line in done.out
 
 
-def test_labels_of_keys_are_said(tmp_path: Path, inside: Callable[..., Any]) -> None:
+def test_keyboard_labels_are_reported(tmp_path: Path, inside: Callable[..., Any]) -> None:
     steering = ["0" if i % 4 else "0.3" for i in range(60)]
     done = inside("info", simulator(tmp_path / "sim", [70 * i for i in range(60)], steering))
     assert (

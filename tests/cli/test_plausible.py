@@ -1,4 +1,4 @@
-"""The doubt of a wrongly declared input scaling, through the command."""
+"""The warning of a wrongly declared input scaling, through the command."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def doubts(text):
 
 @pytest.fixture(scope="module")
 def drive(tmp_path_factory):
-    """A folder of 40 pictures with labels in degrees, and a network without a card that wants -1..1."""
+    """A folder of 40 images with labels in degrees, and a network without a card that expects -1..1."""
     folder = tmp_path_factory.mktemp("drive")
     images, truth = road(40)
     (folder / "images").mkdir()
@@ -37,7 +37,7 @@ def given(drive, *more):
     return ("video", drive / "images", "--rate", "20", *said, *QUICK, "--quiet", "--overwrite", *more)
 
 
-def test_the_installed_command_doubts_what_was_assumed(drivesal, inside, drive, tmp_path):
+def test_the_installed_command_warns_of_a_wrong_assumption(drivesal, inside, drive, tmp_path):
     done = drivesal(*given(drive, "--labels", drive / "labels.csv"))
     assert done.returncode == 0, done.stderr
     (said,) = doubts(done.stdout)
@@ -49,7 +49,7 @@ def test_the_installed_command_doubts_what_was_assumed(drivesal, inside, drive, 
     facts = json.loads((tmp_path / "images.saliency.json").read_text())
     assert said in facts["notes"]
     assert facts["scaling_doubt"]["reason"] == "labels"
-    # what the note gives is the error that a run as it says then has
+    # a run with the suggested scaling has the error that the note states
     ran = inside(*given(drive, "--labels", drive / "labels.csv", "--input-scale", "-1..1"))
     assert ran.code == 0, ran
     assert doubts(ran.out) == []
@@ -79,7 +79,7 @@ def test_an_image_of_a_video(inside, sample, tmp_path):
     ran = inside("image", sample, "--at", "3.0", *QUICK, "--input-scale", "0..255", "--out", "wrong.png")
     assert ran.code == 0, ran
     (said,) = doubts(ran.out)
-    assert "use --input-scale -1..1, " in said  # of a probe that is spread over the clip
+    assert "use --input-scale -1..1, " in said  # from a probe spread over the clip
     assert said.endswith("or correct 0..255 in the model card")
     ran = inside(
         "image", sample, "--at", "3.0", *QUICK, "--input-scale", "0..255", "--out", "again.png", "--json"
@@ -92,12 +92,12 @@ def test_an_image_of_a_video(inside, sample, tmp_path):
 
 
 def warned(path):
-    """Whether the last line of the picture has the warnings' colour."""
+    """Whether the last line of the image has the colour of warnings."""
     red, green, blue = cv2.imread(str(path))[-40:, :, ::-1].reshape(-1, 3).T.astype(int)
     return bool(((red > 200) & (green > 120) & (green < 210) & (blue < 90)).sum() > 50)
 
 
-def test_a_picture_alone_says_nothing(inside, drive):
+def test_no_warning_for_a_single_image(inside, drive):
     said = ("--model", drive / "my.keras", "--color", "RGB", "--input-scale", "0..255")
     ran = inside("image", drive / "images" / "003.png", *said, "--no-labels")
     assert ran.code == 0, ran
@@ -139,7 +139,7 @@ def test_from_python(tmp_path):
 
 
 def evaluated(inside, recording, *more):
-    """What `evaluate` says of the default model there: the lines, and what its JSON holds."""
+    """The text and JSON output of `evaluate` for the default model."""
     ran = inside("evaluate", "default", recording, "--out", "found", "--overwrite", "--quiet", *more)
     assert ran.code == 0, ran
     facts = json.loads(Path("found.json").read_text())
@@ -147,7 +147,7 @@ def evaluated(inside, recording, *more):
     return facts
 
 
-def test_evaluate_says_it_of_the_sample(inside, sample):
+def test_evaluate_warns_on_the_sample(inside, sample):
     facts = evaluated(inside, sample, "--input-scale", "0..1")
     (said,) = facts["notes"]
     assert said.startswith("input scaling 0..1 looks wrong: against 40 labels its RMSE is ")
@@ -162,7 +162,7 @@ def test_evaluate_says_it_of_the_sample(inside, sample):
 
 
 @pytest.mark.parametrize(("more", "doubted"), [(("--input-scale", "0..1"), 1), ((), 0)])
-def test_evaluate_says_it_of_a_real_drive(inside, shared, more, doubted):
+def test_evaluate_warns_on_a_real_drive(inside, shared, more, doubted):
     facts = evaluated(
         inside, shared / "udacity_ch2" / "run.mp4", "--start", "2:00", "--end", "2:40", "--every", "8", *more
     )

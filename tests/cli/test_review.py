@@ -1,4 +1,4 @@
-"""`drivesal review` as a process: it serves, and it ends."""
+"""`drivesal review` as a process: it serves, and it stops."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def clip(tmp_path: Path) -> Path:
 
 @contextlib.contextmanager
 def running(*arguments: object, cwd: Path) -> Iterator[tuple[subprocess.Popen[str], str, int]]:
-    """The command with the host and port that it says."""
+    """The running command, with the host and port that it prints."""
     process = subprocess.Popen(
         [*COMMAND, *map(str, arguments), "--no-browser"],
         cwd=cwd,
@@ -90,11 +90,11 @@ def test_it_serves_page_frames_and_heat_and_ends_with_ctrl_c(
         _, told_last = process.communicate(timeout=30)
         assert process.returncode == 0, told_last
         assert told_last == ""
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["run.mp4"]  # no note, nothing kept
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run.mp4"]  # no note, no file
 
 
 @pytest.mark.slow
-def test_sigterm_says_that_it_stopped_and_nothing_of_what_was_not_written(clip: Path, tmp_path: Path) -> None:
+def test_sigterm_reports_the_stop_and_no_lost_results(clip: Path, tmp_path: Path) -> None:
     with running(clip, cwd=tmp_path) as (process, _, port):
         assert get(port, "/").status == 200
         process.send_signal(signal.SIGTERM)
@@ -118,7 +118,7 @@ def test_it_ends_at_once_and_in_silence_while_a_page_waits(
 
 
 @pytest.mark.parametrize("host", ["::1", "localhost"])
-def test_the_address_that_it_says_is_one_that_it_listens_on(clip: Path, tmp_path: Path, host: str) -> None:
+def test_the_printed_address_is_one_that_it_listens_on(clip: Path, tmp_path: Path, host: str) -> None:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
@@ -137,7 +137,7 @@ def test_a_drive_that_is_the_current_folder_has_a_name(tmp_path: Path) -> None:
         assert json.loads(get(port, "/api/drive").read())["name"] == tmp_path.name
 
 
-def test_elsewhere_than_on_this_machine_it_wants_a_token(clip: Path, tmp_path: Path, model_path: Path) -> None:
+def test_other_machines_need_a_token(clip: Path, tmp_path: Path, model_path: Path) -> None:
     with running(clip, "--model", model_path, "--host", "0.0.0.0", cwd=tmp_path) as (_, said, port):
         token = re.search(r"token=(\S+)", said)
         assert token
@@ -149,9 +149,7 @@ def test_elsewhere_than_on_this_machine_it_wants_a_token(clip: Path, tmp_path: P
         assert get(port, "/api/drive", headers={"Cookie": cookie}).status == 200
 
 
-def test_a_file_that_is_no_model_is_refused_before_anything_is_served(
-    clip: Path, inside: Callable[..., Any]
-) -> None:
+def test_an_invalid_model_file_is_refused_before_serving(clip: Path, inside: Callable[..., Any]) -> None:
     clip.with_name("broken.keras").write_bytes(b"no model")
     done = inside("review", clip, "--model", "broken.keras", "--no-browser")
     assert done.code == 1
@@ -160,10 +158,10 @@ def test_a_file_that_is_no_model_is_refused_before_anything_is_served(
     assert done.out == ""
 
 
-def test_what_refuses_the_model_once_it_is_served_is_told_and_the_server_stays(
+def test_a_model_error_while_serving_is_reported_and_the_server_stays(
     clip: Path, tmp_path: Path, model_path: Path
 ) -> None:
-    """A crop that the frames do not hold, known when the model is there."""
+    """A crop larger than the frames, detected when the model is loaded."""
     arguments = ("--model", model_path, "--crop", "60:-10")
     with running(clip, *arguments, cwd=tmp_path) as (process, _, port):
         deadline = time.monotonic() + 60
@@ -190,7 +188,7 @@ def test_what_refuses_the_model_once_it_is_served_is_told_and_the_server_stays(
         (("run.mp4", "--notes", "none/n.json"), "a folder for --notes"),
     ],
 )
-def test_mistakes_are_told_in_a_line(
+def test_mistakes_are_reported_in_one_line(
     clip: Path, inside: Callable[..., Any], arguments: tuple[str, ...], told: str
 ) -> None:
     done = inside("review", *arguments, "--no-browser")
@@ -199,7 +197,7 @@ def test_mistakes_are_told_in_a_line(
     assert len(done.err.splitlines()) == 1
 
 
-def test_a_port_in_use_is_told(clip: Path, inside: Callable[..., Any]) -> None:
+def test_a_port_in_use_is_reported(clip: Path, inside: Callable[..., Any]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = inside("review", "run.mp4", "--no-browser", "--port", taken.getsockname()[1])
     assert done.code == 1
