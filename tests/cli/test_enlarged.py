@@ -25,8 +25,8 @@ def clip(tmp_path):
     return tmp_path / "run.mp4"
 
 
-@pytest.mark.parametrize(("more", "told"), [(("--crop", SMALL), [WARNING]), (("--crop", "20:60"), [])])
-def test_video_image_and_evaluate_warn_of_enlarging(inside, clip, model_path, more, told):
+@pytest.mark.parametrize(("more", "warnings"), [(("--crop", SMALL), [WARNING]), (("--crop", "20:60"), [])])
+def test_video_image_and_evaluate_warn_of_enlarging(inside, clip, model_path, more, warnings):
     for arguments in (
         ("video", "run.mp4", "--model", model_path, "--quiet"),
         ("image", "run.mp4", "--at", "#3", "--model", model_path),
@@ -39,8 +39,8 @@ def test_video_image_and_evaluate_warn_of_enlarging(inside, clip, model_path, mo
         if arguments[0] == "video":
             notes.append(json.loads(clip.with_name("run.saliency.json").read_text())["notes"])
         for one in notes:
-            assert enlarged(one) == told
-        assert enlarged(ran.err.splitlines()) == [f"drivesal: run.mp4: {one}" for one in told]
+            assert enlarged(one) == warnings
+        assert enlarged(ran.err.splitlines()) == [f"drivesal: run.mp4: {one}" for one in warnings]
 
 
 def enlarged(lines):
@@ -53,12 +53,12 @@ def enlarged(lines):
 
 
 def test_review_warns_of_enlarging(inside, clip, model_path, tmp_path):
-    for more, told in ((("--crop", SMALL), 1), (("--crop", "20:60"), 0)):
+    for more, count in ((("--crop", SMALL), 1), (("--crop", "20:60"), 0)):
         ran = inside("review", "run.mp4", "--model", model_path, "--export", "r.html", "--overwrite", *more)
         assert ran.code == 0, ran
-        assert ran.err.count(f"drivesal: run.mp4: {WARNING}") == told
+        assert ran.err.count(f"drivesal: run.mp4: {WARNING}") == count
         page = (tmp_path / "r.html").read_text()
-        assert (WARNING in page) == bool(told)
+        assert (WARNING in page) == bool(count)
 
 
 def test_no_warning_for_a_model_trained_on_such_frames(inside, clip, model_path, tmp_path):
@@ -90,20 +90,20 @@ def test_train_warns_about_its_input():
     (whole,) = input_warnings(small, [(320, 240)], fine_tuning=False, cropped=False)
     assert whole.startswith("no --crop: the network is trained on whole frames, with misleading sky and bonnet")
     assert "--crop 0.4:0.9" in whole
-    said = "frames of 160x120 px are enlarged to the network's input of 200x66"
+    text = "frames of 160x120 px are enlarged to the network's input of 200x66"
     once = input_warnings(small, [(160, 120), (160, 120)], fine_tuning=False, cropped=True)
-    assert once == [f"{said}; a smaller --input-size avoids that"]
-    assert input_warnings(small, [(160, 120)], fine_tuning=True, cropped=False) == [said]
+    assert once == [f"{text}; a smaller --input-size avoids that"]
+    assert input_warnings(small, [(160, 120)], fine_tuning=True, cropped=False) == [text]
 
 
 def test_model_warns_if_no_frame_is_large_enough(inside, model_path):
     ran = inside("model", model_path, "--crop", SMALL, "--json")
     assert ran.code == 0, ran
     found = json.loads(ran.out)
-    (said,) = found["warnings"]
-    assert said.startswith("the crop leaves 10 rows of any frame, enlarged to the network's input of 32x24: ")
+    (note,) = found["warnings"]
+    assert note.startswith("the crop leaves 10 rows of any frame, enlarged to the network's input of 32x24: ")
     assert found["least_frame"] is None
-    assert ran.err == f"drivesal: {said}\n"
+    assert ran.err == f"drivesal: {note}\n"
     ran = inside("model", model_path, "--crop", "60:-25")
     assert ran.err == ""
     assert "frames      of 32x109 px or more; smaller ones are enlarged" in ran.out

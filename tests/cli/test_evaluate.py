@@ -55,10 +55,10 @@ def made(tmp_path_factory, model_path):
     """A clip of 12 s whose labels are the model's predictions, but 15° further right from 4 s to 7 s."""
     folder = tmp_path_factory.mktemp("made")
     clip = make_clip(folder / "run.mp4", 120, rate=10)
-    said, bright = predictions(model_path, clip)
+    predicted, bright = predictions(model_path, clip)
     planted = np.zeros(120)
     planted[40:70] = 15
-    return clip.read_bytes(), said, said - planted, bright
+    return clip.read_bytes(), predicted, predicted - planted, bright
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def clip(tmp_path, made):
 
 
 def test_the_installed_command_writes_three_files_that_agree(drivesal, model_path, clip, tmp_path, made):
-    _, said, truth, bright = made
+    _, predicted, truth, bright = made
     done = drivesal("evaluate", model_path, clip)
     assert done.returncode == 0, done.stderr
     (line,) = done.stderr.splitlines()  # the labels are synthetic, and the frames show no road
@@ -82,7 +82,7 @@ def test_the_installed_command_writes_three_files_that_agree(drivesal, model_pat
     assert list(table[0]) == columns(Units("deg"))
     assert [int(row["frame"]) for row in table] == list(range(120))
     assert [float(row["time_s"]) for row in table] == pytest.approx(np.arange(120) / 10)
-    for name, values in (("predicted_deg", said), ("truth_deg", truth), ("brightness", bright)):
+    for name, values in (("predicted_deg", predicted), ("truth_deg", truth), ("brightness", bright)):
         assert [float(row[name]) for row in table] == pytest.approx(values, rel=1e-4, abs=1e-4), name
     facts = json.loads((tmp_path / NAMES[1]).read_text())
     assert facts["unit"] == "deg"
@@ -110,7 +110,7 @@ def test_the_worst_segment_has_the_error_and_its_command_works(inside, model_pat
     (tmp_path / "run.csv").unlink()
     quoted = tmp_path / "my drive's run.mp4"
     clip.rename(quoted)
-    said = [
+    options = [
         "--labels",
         table,
         "--angle-column",
@@ -122,7 +122,7 @@ def test_the_worst_segment_has_the_error_and_its_command_works(inside, model_pat
         "--every",
         2,
     ]
-    ran = inside("evaluate", model_path, quoted, *said, "--json", "--quiet")
+    ran = inside("evaluate", model_path, quoted, *options, "--json", "--quiet")
     assert ran.code == 0, ran
     first = json.loads(ran.out)["worst"][0]
     assert first["start_s"] <= 4
@@ -164,8 +164,8 @@ def test_own_labels_of_another_kind_are_only_correlated(inside, tmp_path, model_
     assert {row["error_deg"] for row in table} == {""}
     pairs = [[float(row[name]) for row in table] for name in ("predicted_deg", "truth_deg_road_wheels")]
     assert facts["errors"]["correlation"] == pytest.approx(np.corrcoef(*pairs)[0, 1], abs=1e-3)
-    (tmp_path / "said.csv").write_text("frame,angle_deg\n0,1\n1,2\n")
-    named = ("--labels", "said.csv", "--label-turns", "road-wheels", "--overwrite")
+    (tmp_path / "labels.csv").write_text("frame,angle_deg\n0,1\n1,2\n")
+    named = ("--labels", "labels.csv", "--label-turns", "road-wheels", "--overwrite")
     assert inside("evaluate", model_path, "monday", *named).code == 1
 
 
@@ -237,12 +237,12 @@ def test_fail_above_both_ways(inside, model_path, clip, tmp_path):
 def test_json_on_stdout_is_what_the_file_holds(inside, model_path, clip, tmp_path):
     ran = inside("evaluate", model_path, clip, "--json", "--worst", "0", "--start", "#10", "--end", "2s")
     assert ran.code == 0, ran
-    said = json.loads(ran.out)
-    outputs = said.pop("outputs")
+    printed = json.loads(ran.out)
+    outputs = printed.pop("outputs")
     assert sorted(outputs.values()) == NAMES
-    assert said == json.loads(Path(outputs["json"]).read_text())
-    assert said["worst"] == []
-    assert said["span"] == {"start": 10, "end": 2.0, "every": 1}
+    assert printed == json.loads(Path(outputs["json"]).read_text())
+    assert printed["worst"] == []
+    assert printed["span"] == {"start": 10, "end": 2.0, "every": 1}
     assert [int(row["frame"]) for row in rows(outputs["csv"])] == list(range(10, 20))
 
 
@@ -291,14 +291,14 @@ MISTAKES = {
 
 @pytest.mark.parametrize("case", MISTAKES)
 def test_mistakes_are_one_line_and_leave_nothing(case, inside, model_path, tmp_path):
-    arguments, told = MISTAKES[case]
+    arguments, message = MISTAKES[case]
     make_clip(tmp_path / "run.mp4", 12)
     if case != "no labels":
         label(tmp_path / "run.csv", [1.0] * 4)
     before = there(tmp_path)
     ran = inside("evaluate", model_path, "run.mp4", *arguments)
     assert ran.code == 1, ran
-    assert told in ran.err
+    assert message in ran.err
     assert len(ran.err.splitlines()) == 1, ran.err
     assert ran.out == ""
     assert there(tmp_path) == before
@@ -366,11 +366,11 @@ def test_a_model_that_does_not_see_a_real_road(inside, shared, more, options):
         assert facts["blind"] is None
         assert ran.err == ""
         return
-    (said,) = [note for note in facts["notes"] if note.startswith("the model ")]
-    assert f"; with {options} r is 0." in said
-    assert "which fit the images (r 0." in said
-    assert said in ran.out.splitlines()
-    assert f"drivesal: {said}\n" in ran.err
+    (warning,) = [note for note in facts["notes"] if note.startswith("the model ")]
+    assert f"; with {options} r is 0." in warning
+    assert "which fit the images (r 0." in warning
+    assert warning in ran.out.splitlines()
+    assert f"drivesal: {warning}\n" in ran.err
     search = facts["blind"]["search"]
     assert search["best"]["options"] == [options]
     # pasted, it gives what was promised

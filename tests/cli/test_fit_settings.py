@@ -140,13 +140,13 @@ def test_no_card_is_written_if_nothing_fits(drive):
     noise.write_text(
         "\n".join(["frame,steering_angle_deg", *(f"{i},{rng.normal(0, 9)}" for i in range(COUNT))])
     )
-    said = list(given(drive, "my.keras"))
-    said[said.index("--labels") + 1] = noise
-    ran = once(drive, *said)
+    options = list(given(drive, "my.keras"))
+    options[options.index("--labels") + 1] = noise
+    ran = once(drive, *options)
     assert ran.code == 0, ran
     assert "no result: the labels hardly match the images" in ran.out
     assert "drivesal video" not in ran.out
-    ran = once(drive, *said, "--write-card")
+    ran = once(drive, *options, "--write-card")
     assert ran.code == 1
     assert "expected a setting that clearly fits, for --write-card, but no result" in ran.err
     assert not card_path(drive / "my.keras").exists()
@@ -185,10 +185,10 @@ def first(tmp_path_factory):
 
 
 @pytest.mark.usefixtures("quick_search")
-@pytest.mark.parametrize("said", [(), ("--full-lock", "25"), ("--positive", "left")])
-def test_a_first_run_on_a_simulator_log_ends_with_the_command_that_works(first, said):
+@pytest.mark.parametrize("options", [(), ("--full-lock", "25"), ("--positive", "left")])
+def test_a_first_run_on_a_simulator_log_ends_with_the_command_that_works(first, options):
     ran = once(
-        first, "evaluate", "old.keras", "drive", "--worst", "0", "--quiet", "--overwrite", *said, "--json"
+        first, "evaluate", "old.keras", "drive", "--worst", "0", "--quiet", "--overwrite", *options, "--json"
     )
     assert ran.code == 0, ran
     assert len(ran.err.splitlines()) <= 2
@@ -255,17 +255,17 @@ def test_model_names_the_presets_of_its_input(first):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("options", "words"),
     [
         (("--crop", "60:-25"), "--crop 0.42:0.92"),
         (("--color", "rgb"), "--color YUV"),
     ],
 )
-def test_a_better_setting_on_a_real_drive_is_reported(shared, tmp_path, said, words):
+def test_a_better_setting_on_a_real_drive_is_reported(shared, tmp_path, options, words):
     """r is 0.67 and 0.59: too high for a diagnosis, but another setting fits much better."""
     drive = shared / "udacity_ch2" / "run.mp4"
     ran = once(
-        tmp_path, "evaluate", "default", drive, "--every", "12", "--quiet", "--worst", "0", "--json", *said
+        tmp_path, "evaluate", "default", drive, "--every", "12", "--quiet", "--worst", "0", "--json", *options
     )
     assert ran.code == 0, ran
     facts = json.loads(ran.out)
@@ -321,9 +321,11 @@ def test_the_expected_error_of_a_preset_is_in_its_unit(first):
     """The network outputs -1..1 for 25 degrees, and labels and model are declared in degrees."""
     rows = [f"{i},{one.steering}" for i, one in enumerate(driven())]
     (first / "deg.csv").write_text("\n".join(["frame,angle", *rows]) + "\n")
-    said = ("--labels", "deg.csv", "--positive", "left", "--angle-unit", "deg", "--rate", "2")
+    more_options = ("--labels", "deg.csv", "--positive", "left", "--angle-unit", "deg", "--rate", "2")
     images = first / "drive" / "IMG"
-    ran = once(first, "fit-settings", "old.keras", images, *said, "--format", "images", "--quiet", "--json")
+    ran = once(
+        first, "fit-settings", "old.keras", images, *more_options, "--format", "images", "--quiet", "--json"
+    )
     assert ran.code == 0, ran
     found = json.loads(ran.out)
     assert found["options"][0] == "--preset"
@@ -337,9 +339,9 @@ def test_the_expected_error_of_a_preset_is_in_its_unit(first):
 
 @pytest.mark.usefixtures("quick_search")
 def test_a_positive_that_inverts_the_labels_is_reported(drive):
-    said = list(given(drive))
-    said[said.index("left")] = "right"
-    ran = once(drive, *said)
+    options = list(given(drive))
+    options[options.index("left")] = "right"
+    ran = once(drive, *options)
     assert "correct the labels first" in ran.out
     assert "--positive right sets the sign of the labels: leave it out or give the other side" in ran.err
     assert "--positive" not in once(drive, *given(drive)).err

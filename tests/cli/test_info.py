@@ -1,4 +1,4 @@
-"""`drivesal info`: what a recording holds, and the check of its labels against the picture."""
+"""`drivesal info`: contents of a recording, and the check of its labels against the images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.recordings.drives import images, simulator, sully
 
 
 def turning(folder: Path, count: int, sign: float, noise: bool = False, late: int = 0) -> Path:
-    """A SullyChen folder whose picture moves by the angle: for sign 1 to the right in a turn to the left.
+    """A SullyChen folder whose images move with the angle: for sign 1 to the right in a turn to the left.
 
     A quarter of the labels are exactly 0; they come `late` frames after what the picture shows.
     """
@@ -66,7 +66,7 @@ def test_the_picture_tells_whether_labels_fit(tmp_path: Path, inside: Callable[.
 
 
 def test_it_is_silent_where_it_cannot_tell(tmp_path: Path, inside: Callable[..., Any]) -> None:
-    """Noise for labels, on too few frames, and where the halves of the picture do not move together."""
+    """Noise as labels, too few frames, and images whose halves do not move together."""
     short = inside("info", turning(tmp_path / "short", 70, 1, noise=True))
     assert "cannot tell" in short.out
     assert "warning" not in short.out

@@ -132,8 +132,8 @@ def test_bins_are_read_as_their_expected_angle(inside, clip, tmp_path):
         [layers.Input((24, 32, 3)), layers.Flatten(), layers.Dense(15, activation="softmax", name="bins")]
     )
     network.save(tmp_path / "bins.keras")
-    said = ("--input-scale", "0..1", "--angle-unit", "norm", "--positive", "right", "--color", "RGB")
-    ran = inside("model", "bins.keras", "--bins", "-1..1", *said, "--write-card")
+    options = ("--input-scale", "0..1", "--angle-unit", "norm", "--positive", "right", "--color", "RGB")
+    ran = inside("model", "bins.keras", "--bins", "-1..1", *options, "--write-card")
     assert ran.code == 0, ran
     assert "expected angle of bins" in ran.out
     assert inside("video", clip, "--model", "bins.keras").code == 0

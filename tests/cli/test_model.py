@@ -122,7 +122,7 @@ def test_errors_in_a_card_are_readable(tmp_path, field, value, message):
     path.write_text(json.dumps(card))
     with pytest.raises(ModelError) as refused:
         read_card(path)
-    said = str(refused.value)
-    assert message in said
+    text = str(refused.value)
+    assert message in text
     for leaked in ("Input should", "Field required", "valid dictionary", "keyword argument"):
-        assert leaked not in said
+        assert leaked not in text

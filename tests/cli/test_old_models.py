@@ -197,8 +197,8 @@ def test_a_network_with_an_lstm_over_one_image(inside, tmp_path):
         "dense_1": files.weights("dense_1", test_recurrent.LAST),
     }
     files.write(tmp_path / "lstm.h5", test_recurrent.network(layer), stored, version="1.2.2")
-    said = ("--input-scale", "0..1", *SAID[2:])
-    done = inside("image", picture(tmp_path), "--model", "lstm.h5", *said, "--out", "figure.png", "--json")
+    options = ("--input-scale", "0..1", *SAID[2:])
+    done = inside("image", picture(tmp_path), "--model", "lstm.h5", *options, "--out", "figure.png", "--json")
     assert done.code == 0, done
     assert (tmp_path / "figure.png").stat().st_size > 1000
 

@@ -33,21 +33,21 @@ def drive(tmp_path_factory):
 
 
 def given(drive, *more):
-    said = ("--model", drive / "my.keras", "--color", "RGB", "--angle-unit", "deg", "--positive", "left")
-    return ("video", drive / "images", "--rate", "20", *said, *QUICK, "--quiet", "--overwrite", *more)
+    options = ("--model", drive / "my.keras", "--color", "RGB", "--angle-unit", "deg", "--positive", "left")
+    return ("video", drive / "images", "--rate", "20", *options, *QUICK, "--quiet", "--overwrite", *more)
 
 
 def test_the_installed_command_warns_of_a_wrong_assumption(drivesal, inside, drive, tmp_path):
     done = drivesal(*given(drive, "--labels", drive / "labels.csv"))
     assert done.returncode == 0, done.stderr
-    (said,) = doubts(done.stdout)
+    (warning,) = doubts(done.stdout)
     assert "assumed of the model: input scaling 0..255" in done.stdout
-    assert said.startswith(
+    assert warning.startswith(
         "input scaling 0..255, which was assumed, looks wrong: against 40 labels its RMSE is "
     )
-    assert "use --input-scale -1..1 (" in said
+    assert "use --input-scale -1..1 (" in warning
     facts = json.loads((tmp_path / "images.saliency.json").read_text())
-    assert said in facts["notes"]
+    assert warning in facts["notes"]
     assert facts["scaling_doubt"]["reason"] == "labels"
     # a run with the suggested scaling has the error that the note states
     ran = inside(*given(drive, "--labels", drive / "labels.csv", "--input-scale", "-1..1"))
@@ -63,9 +63,9 @@ def test_the_installed_command_warns_of_a_wrong_assumption(drivesal, inside, dri
 def test_without_labels_and_in_json(inside, drive):
     ran = inside(*given(drive, "--no-labels", "--input-scale", "0..255", "--json"))
     assert ran.code == 0, ran
-    (said,) = [note for note in json.loads(ran.out)["notes"] if note.startswith("input scaling")]
-    assert "the prediction is more than 900°" in said
-    assert "assumed" not in said
+    (warning,) = [note for note in json.loads(ran.out)["notes"] if note.startswith("input scaling")]
+    assert "the prediction is more than 900°" in warning
+    assert "assumed" not in warning
     ran = inside(*given(drive, "--no-labels", "--input-scale", "-1..1", "--json"))
     assert not any(note.startswith("input scaling") for note in json.loads(ran.out)["notes"])
 
@@ -78,13 +78,13 @@ def sample():
 def test_an_image_of_a_video(inside, sample, tmp_path):
     ran = inside("image", sample, "--at", "3.0", *QUICK, "--input-scale", "0..255", "--out", "wrong.png")
     assert ran.code == 0, ran
-    (said,) = doubts(ran.out)
-    assert "use --input-scale -1..1, " in said  # from a probe spread over the clip
-    assert said.endswith("or correct 0..255 in the model card")
+    (note,) = doubts(ran.out)
+    assert "use --input-scale -1..1, " in note  # from a probe spread over the clip
+    assert note.endswith("or correct 0..255 in the model card")
     ran = inside(
         "image", sample, "--at", "3.0", *QUICK, "--input-scale", "0..255", "--out", "again.png", "--json"
     )
-    assert said in json.loads(ran.out)["notes"]
+    assert note in json.loads(ran.out)["notes"]
     ran = inside("image", sample, "--at", "3.0", *QUICK, "--out", "right.png")
     assert ran.code == 0, ran
     assert doubts(ran.out) == []
@@ -98,8 +98,8 @@ def warned(path):
 
 
 def test_no_warning_for_a_single_image(inside, drive):
-    said = ("--model", drive / "my.keras", "--color", "RGB", "--input-scale", "0..255")
-    ran = inside("image", drive / "images" / "003.png", *said, "--no-labels")
+    options = ("--model", drive / "my.keras", "--color", "RGB", "--input-scale", "0..255")
+    ran = inside("image", drive / "images" / "003.png", *options, "--no-labels")
     assert ran.code == 0, ran
     assert doubts(ran.out) == []
 
@@ -149,9 +149,9 @@ def evaluated(inside, recording, *more):
 
 def test_evaluate_warns_on_the_sample(inside, sample):
     facts = evaluated(inside, sample, "--input-scale", "0..1")
-    (said,) = facts["notes"]
-    assert said.startswith("input scaling 0..1 looks wrong: against 40 labels its RMSE is ")
-    assert "use --input-scale -1..1, or correct" in said
+    (note,) = facts["notes"]
+    assert note.startswith("input scaling 0..1 looks wrong: against 40 labels its RMSE is ")
+    assert "use --input-scale -1..1, or correct" in note
     doubt = facts["scaling_doubt"]
     assert doubt["reason"] == "labels"
     assert doubt["declared"]["rmse"] == pytest.approx(facts["errors"]["rmse"], rel=0.1)

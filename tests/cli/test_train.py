@@ -74,7 +74,7 @@ def trained(drive: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
 
 def test_it_learns_and_leaves_model_card_and_curves(trained: tuple[Path, Any], drive: Path) -> None:
     path, done = trained
-    said = json.loads(done.out)
+    printed = json.loads(done.out)
     assert sorted(one.name for one in path.parent.iterdir()) == [
         "my.curves.png",
         "my.keras",
@@ -92,7 +92,7 @@ def test_it_learns_and_leaves_model_card_and_curves(trained: tuple[Path, Any], d
     assert notes["recordings"][0]["validation_from_s"] == pytest.approx(0.8 * 159 / 20)
     assert notes["frames"]["training"] + notes["frames"]["validation"] < 160
     assert str(drive) not in json.dumps(notes)
-    assert said["validation"] == notes["validation"]
+    assert printed["validation"] == notes["validation"]
     assert notes["validation"]["rmse"] < 0.5 * notes["validation"]["rmse_always_0"]
     assert notes["validation"]["correlation"] > 0.9
     assert "epoch 25/25" in done.err
@@ -163,10 +163,19 @@ def test_it_continues_from_old_files_and_other_networks(
     files.write(tmp_path / "k1.h5", files.keras1(), files.KERAS1_WEIGHTS, version="1.2.1")
     files.write(tmp_path / "k2.h5", files.sequential("2.1.6-tf"), files.keras2_weights(), version="2.1.6-tf")
     steering(nested(), scale=1 / 255).save(tmp_path / "nested.keras")
-    said = ("--model-angle-unit", "rad", "--turns", "steering-wheel", "--input-scale", "0..1", "--color", "RGB")
+    options = (
+        "--model-angle-unit",
+        "rad",
+        "--turns",
+        "steering-wheel",
+        "--input-scale",
+        "0..1",
+        "--color",
+        "RGB",
+    )
     for name, more in (
-        ("k1.h5", (*said, "--model-positive", "left", "--lambda", "lambda_1=x/127.5-1")),
-        ("k2.h5", (*said, "--model-positive", "right")),
+        ("k1.h5", (*options, "--model-positive", "left", "--lambda", "lambda_1=x/127.5-1")),
+        ("k2.h5", (*options, "--model-positive", "right")),
         ("nested.keras", ()),
     ):
         out = tmp_path / "on.keras"
@@ -231,7 +240,7 @@ def test_several_recordings_of_one_kind_and_not_of_two(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("--out", "my.h5"), "--out to end in .keras"),
         (("--out", "nowhere/my.keras"), "nowhere"),
@@ -247,11 +256,11 @@ def test_several_recordings_of_one_kind_and_not_of_two(
     ],
 )
 def test_mistakes_are_reported_in_one_line_and_leave_nothing(
-    arguments: tuple[str, ...], told: str, drive: Path, tmp_path: Path, inside: Callable[..., Any]
+    arguments: tuple[str, ...], message: str, drive: Path, tmp_path: Path, inside: Callable[..., Any]
 ) -> None:
     done = inside("train", drive, *arguments, "--epochs", "1", "--quiet")
     assert done.code == 1, done
-    assert told in done.err
+    assert message in done.err
     assert len(done.err.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
 
@@ -296,10 +305,10 @@ def test_labels_that_cannot_be_learned_are_refused(tmp_path: Path, inside: Calla
     times = [70 * i for i in range(40)]
     simulator(tmp_path / "same", times, ["0.2"] * 40)
     tub(tmp_path / "far", 40)  # norm angles far beyond 1, which a tanh cannot output
-    for name, told in (("same", "all 30 to learn from are -5"), ("far", "the largest is ")):
+    for name, message in (("same", "all 30 to learn from are -5"), ("far", "the largest is ")):
         done = inside("train", name, "--out", "my.keras", *SMALL, "--epochs", "1", "--quiet")
         assert done.code == 1, done
-        assert told in done.err
+        assert message in done.err
         assert len(done.err.splitlines()) == 1
     mixed = inside("train", "same", "far", "--out", "my.keras", *SMALL, "--epochs", "1")
     assert "those of far are norm; give the degrees at 1.0 of the labels with --full-lock" in mixed.err
@@ -331,9 +340,9 @@ def test_stopped_while_reading_it_leaves_nothing(drive: Path, tmp_path: Path) ->
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=120)
-    assert process.returncode == 128 + signal.SIGINT, said
-    assert said.splitlines() == ["drivesal: stopped; unfinished results were not written"]
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGINT, stderr
+    assert stderr.splitlines() == ["drivesal: stopped; unfinished results were not written"]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -401,14 +410,14 @@ def test_side_cameras_are_used_and_keyboard_labels_reported(tmp_path: Path, insi
     keyed(tmp_path / "sim")
     done = inside("train", "sim", *ONE)
     assert done.code == 0, done
-    told = "also uses its left and right cameras, labels corrected by 0.2 norm (5° at the road wheels)"
-    assert told in done.err
-    assert told in done.out
+    message = "also uses its left and right cameras, labels corrected by 0.2 norm (5° at the road wheels)"
+    assert message in done.err
+    assert message in done.out
     notes = read_card(tmp_path / "my.keras.card.json").training
     frames = notes["recordings"][0]["frames"]
     assert frames["of_side_cameras"] * 3 == frames["training"] * 2
     assert notes["frames"]["validation"] == frames["validation"] == 24
-    assert told in notes["cameras"][0]
+    assert message in notes["cameras"][0]
 
     assert "the labels are pulses, as from keyboard steering: 75% are exactly 0" in done.err
     assert notes["pulses"]["zeros"] == pytest.approx(0.75, abs=0.02)
@@ -445,10 +454,10 @@ def test_an_uncorrected_side_camera_is_reported(
     model_path: Path, tmp_path: Path, inside: Callable[..., Any]
 ) -> None:
     keyed(tmp_path / "sim", 12)
-    told = "labels of the center camera"
+    message = "labels of the center camera"
     found = inside("video", "sim", "--model", model_path, "--camera", "left", "--out", "over.mp4")
     assert "sim: frames of the left camera, labels of the center camera" in found.err
-    assert told not in inside("video", "sim", "--model", model_path, "--out", "center.mp4").err
+    assert message not in inside("video", "sim", "--model", model_path, "--out", "center.mp4").err
     assert "its labels are the center camera's" in inside("info", "sim", "--camera", "left").out
 
 

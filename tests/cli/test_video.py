@@ -185,10 +185,10 @@ def test_the_method_gradient(inside, model_path, clip, tmp_path):
 def test_more_steps_are_not_suggested_for_jumps_of_the_hue(colour):
     facts = {"model": {"explained_unit": "deg", "card": {"preprocess": {"colour": colour}}}}
     facts["method"] = {"options": {"steps": 8}}
-    said = completeness({"mean": 3.36, "largest": 14.2, "of": 9.8}, facts)
-    assert said.startswith("completeness error: mean 3.36°, largest 14.2°; the score differs from ")
-    assert f"by 9.8° on average (jumps of the hue in {colour} are not attributed" in said
-    assert "reduce" not in said
+    text = completeness({"mean": 3.36, "largest": 14.2, "of": 9.8}, facts)
+    assert text.startswith("completeness error: mean 3.36°, largest 14.2°; the score differs from ")
+    assert f"by 9.8° on average (jumps of the hue in {colour} are not attributed" in text
+    assert "reduce" not in text
 
 
 def test_contributions_report_their_completeness_error(inside, model_path, clip, tmp_path):
@@ -197,8 +197,8 @@ def test_contributions_report_their_completeness_error(inside, model_path, clip,
     )
     assert ran.code == 0, ran
     assert "completeness error: mean" in ran.out
-    said = json.loads((tmp_path / "run.saliency.json").read_text())["completeness_error"]
-    whole = f"; the score differs from the baseline's by {said['of']:.3g}° on average"
+    printed = json.loads((tmp_path / "run.saliency.json").read_text())["completeness_error"]
+    whole = f"; the score differs from the baseline's by {printed['of']:.3g}° on average"
     assert f"{whole} (more --steps reduce it)" in ran.out
     row = rows("run.saliency.csv")[3]
     total = float(row["increase_total"]) - float(row["decrease_total"])
@@ -512,14 +512,14 @@ def test_one_map_for_every_frame_is_reported(inside, clip, tmp_path):
     from tests.models import linear, steering
 
     steering(linear()).save(tmp_path / "linear.keras")
-    told = "the map is the same on every frame (r ≥ 0.999): this network answers almost linearly here"
+    message = "the map is the same on every frame (r ≥ 0.999): this network answers almost linearly here"
     ran = inside("video", clip, "--model", "linear.keras", "--method", "gradient", "--end", "#8")
     assert ran.code == 0, ran
-    assert told in ran.err
-    assert any(told in note for note in json.loads((tmp_path / "run.saliency.json").read_text())["notes"])
+    assert message in ran.err
+    assert any(message in note for note in json.loads((tmp_path / "run.saliency.json").read_text())["notes"])
     ran = inside("image", clip, "--at", "#3", "--model", "linear.keras", "--method", "gradient", "--json")
-    assert told in ran.err
-    assert any(told in note for note in json.loads(ran.out)["notes"])
+    assert message in ran.err
+    assert any(message in note for note in json.loads(ran.out)["notes"])
 
 
 @pytest.mark.parametrize(
