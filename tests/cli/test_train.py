@@ -305,7 +305,7 @@ def test_labels_that_cannot_be_learned_are_refused(tmp_path: Path, inside: Calla
     times = [70 * i for i in range(40)]
     simulator(tmp_path / "same", times, ["0.2"] * 40)
     tub(tmp_path / "far", 40)  # norm angles far beyond 1, which a tanh cannot output
-    for name, message in (("same", "all 30 to learn from are -5"), ("far", "the largest is ")):
+    for name, message in (("same", "all 30 training angles are -5"), ("far", "the largest is ")):
         done = inside("train", name, "--out", "my.keras", *SMALL, "--epochs", "1", "--quiet")
         assert done.code == 1, done
         assert message in done.err
@@ -473,7 +473,7 @@ def test_labels_of_a_side_camera_are_corrected_towards_the_centre(
         assert f"labels of the {side} camera corrected by" in done.err
     done = inside("train", "same", "--camera", side, *ONE, "--side-correction", "none")
     assert f"only the {side} camera, with labels of the center camera, not corrected" in done.err
-    assert "all 30 to learn from are -5" in done.err
+    assert "all 30 training angles are -5" in done.err
 
 
 def test_side_cameras_without_a_full_lock_are_left_out_and_reported(
