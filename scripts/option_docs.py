@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import drivesal
 from drivesal.attribution.registry import Option, methods
-from drivesal.cli._from_settings import REGISTRIES, flag_of
+from drivesal.cli._settings_options import REGISTRIES, flag_of
 from drivesal.settings import (
     ComparisonSettings,
     ExplainSettings,

@@ -201,7 +201,7 @@ def test_a_method_option_that_the_command_has_already_is_left_out(
     assert ran.stdout.count("--smooth ") == 1
     assert "Blur of the heat" in ran.stdout
     assert ran.stderr == (
-        "drivesal: the method option --smooth is left out: `video` has another of that name\n"
+        "drivesal: the method option --smooth is ignored: `video` has an option of that name\n"
     )
 
 

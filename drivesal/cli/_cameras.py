@@ -1,4 +1,4 @@
-"""The cameras of recordings to train on: the centre's, and those at the sides with their labels corrected."""
+"""The cameras of recordings to train on: the center camera, and the side cameras with corrected labels."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drivesal.cli import _opening
-from drivesal.cli._places import name_of
+from drivesal.cli import _recordings
+from drivesal.cli._output_paths import output_name
 
 if TYPE_CHECKING:
     from drivesal.settings import RecordingSettings
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Cameras:
-    """What is learnt from: `centres`, one recording a drive (that of a side camera where it was asked for), and
-    `sides`, the number of a drive and what a camera at its side saw. `said` tells it, a sentence each.
+    """The recordings to train on.
+
+    `centres` has one recording per drive, of a side camera if --camera names it; `sides` pairs the number of a
+    drive with the recording of one of its side cameras; `notes` describes both in sentences.
     """
 
     centres: list[Recording]
     sides: list[tuple[int, Recording]] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def with_sides(
@@ -35,62 +37,65 @@ def with_sides(
     settings: RecordingSettings,
     text: str | None,
 ) -> Cameras:
-    """The recordings with their side cameras, whose labels are corrected; all open until the stack is left.
+    """Add the side cameras of the recordings, with corrected labels; all stay open until the stack is left.
 
-    `text` is the correction that the user gave. Raises OptionError where it cannot be parsed or applied.
+    `text` is the correction that the user gave. Raises OptionError if it cannot be parsed or applied.
     """
     from drivesal.training.side_cameras import DEFAULT_CORRECTION, SIDES, SideCorrection
 
     correction = SideCorrection.parse(text or DEFAULT_CORRECTION)
-    found = Cameras([])
-    for number, (path, one) in enumerate(zip(paths, opened, strict=True)):
-        usable = correction if text is not None or (correction and correction.angle(one.info)) else None
-        found.centres.append(_alone(one, usable, found.said))
-        others = [side for side in SIDES if side in one.info.cameras]
-        if settings.camera is not None or one.info.angle is None or not others:
+    result = Cameras([])
+    for number, (path, recording) in enumerate(zip(paths, opened, strict=True)):
+        usable = correction if text is not None or (correction and correction.angle(recording.info)) else None
+        result.centres.append(_corrected_if_side(recording, usable, result.notes))
+        sides = [side for side in SIDES if side in recording.info.cameras]
+        if settings.camera is not None or recording.info.angle is None or not sides:
             continue
-        cameras, name = " and ".join(others), name_of(path)
+        cameras, name = " and ".join(sides), output_name(path)
         if usable is not None:
-            found.sides.extend((number, side) for side in _opened(stack, path, others, usable, settings))
-            found.said.append(
-                f"{name}: learns from its {cameras} camera{'s'[: len(others) != 1]} too, labels corrected "
-                f"by {usable.text(one.info)} towards the centre"
+            result.sides.extend((number, side) for side in _open_sides(stack, path, sides, usable, settings))
+            result.notes.append(
+                f"{name}: also uses its {cameras} camera{'s'[: len(sides) != 1]}, labels corrected "
+                f"by {usable.text(recording.info)} towards the center"
             )
         elif correction is not None:
-            found.said.append(
-                f"{name}: leaves its {cameras} out: nothing says what full lock is in "
-                f"{one.info.angle.phrase}; --side-correction 5deg, say, uses them"
+            result.notes.append(
+                f"{name}: does not use its {cameras} camera{'s'[: len(sides) != 1]}: full lock is unknown in "
+                f"{recording.info.angle.phrase}; to use them, give --side-correction, for example 5deg"
             )
-    found.said[:] = _joined(found.said)
-    return found
+    result.notes[:] = _merged(result.notes)
+    return result
 
 
-def _joined(said: Sequence[str]) -> Iterator[str]:
-    """Sentences that begin with a drive's name, those that say the same of several drives as one."""
+def _merged(notes: Sequence[str]) -> Iterator[str]:
+    """Notes that begin with the name of a drive; equal notes on several drives become one."""
     names: dict[str, list[str]] = {}
-    for sentence in said:
-        name, _, rest = sentence.partition(": ")
+    for note in notes:
+        name, _, rest = note.partition(": ")
         names.setdefault(rest, []).append(name)
-    for rest, of in names.items():
-        yield f"{of[0] if len(of) == 1 else f'{of[0]} to {of[-1]} ({len(of)} drives)'}: {rest}"
+    for rest, drives in names.items():
+        label = drives[0] if len(drives) == 1 else f"{drives[0]} to {drives[-1]} ({len(drives)} drives)"
+        yield f"{label}: {rest}"
 
 
-def _alone(recording: Recording, correction: SideCorrection | None, said: list[str]) -> Recording:
-    """The recording of a side camera that was asked for, corrected; any other as it is."""
+def _corrected_if_side(recording: Recording, correction: SideCorrection | None, notes: list[str]) -> Recording:
+    """The recording, with corrected labels if --camera chose a side camera; adds a note then."""
     from drivesal.training.side_cameras import SIDES, with_corrected_labels
 
     info = recording.info
     if info.camera not in SIDES or info.angle is None:
         return recording
     if correction is None:
-        said.append(f"{info.path.name}: the {info.camera} camera alone, its labels the centre's, not corrected")
+        notes.append(
+            f"{info.path.name}: only the {info.camera} camera, with labels of the center camera, not corrected"
+        )
         return recording
     changed = with_corrected_labels(recording, correction)
-    said.append(f"{info.path.name}: {changed.info.notes[-1]}")
+    notes.append(f"{info.path.name}: {changed.info.notes[-1]}")
     return changed
 
 
-def _opened(
+def _open_sides(
     stack: contextlib.ExitStack,
     path: Path,
     cameras: Sequence[str],
@@ -100,5 +105,5 @@ def _opened(
     from drivesal.training.side_cameras import with_corrected_labels
 
     for camera in cameras:
-        side = stack.enter_context(_opening.open_drive(path, settings.but(camera=camera)))
+        side = stack.enter_context(_recordings.open_drive(path, settings.but(camera=camera)))
         yield with_corrected_labels(side, correction)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def progress(
     total: int | None, name: str, quiet: bool, unit: str = " frames"
 ) -> Iterator[Callable[[int], object]]:
-    """A bar with rate and time left on stderr, from the first frame on; nothing where that is no terminal."""
+    """Show a bar with rate and remaining time on stderr, from the first frame on; only in a terminal."""
     from tqdm import tqdm
 
     hidden = quiet or not sys.stderr.isatty()
@@ -34,13 +34,13 @@ def progress(
 
 
 def expected(recordings: Sequence[Recording], span: Span) -> int | None:
-    """About how many frames the span of them all has, for the bar; None where a length is not known."""
-    counts = [one.info.frames_of(span) for one in recordings]
+    """The approximate number of frames in the span of all recordings; None if a length is unknown."""
+    counts = [recording.info.frames_of(span) for recording in recordings]
     return None if None in counts else sum(count or 0 for count in counts)
 
 
 def say(text: str) -> None:
-    """A line on stderr that a bar does not run into."""
+    """Print a line on stderr without breaking a progress bar."""
     from tqdm import tqdm
 
     tqdm.write(text, file=sys.stderr)

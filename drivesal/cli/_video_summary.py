@@ -1,4 +1,4 @@
-"""What `drivesal video` prints of each recording at the end."""
+"""The summary that `drivesal video` prints for each recording."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from drivesal.explanation.registry import choose, contributors
 
 
 def summary(path: Path, facts: Mapping[str, Any], paths: Mapping[str, Path], as_json: bool) -> None:
-    """Prints what was done."""
+    """Print frames, errors, assumptions, notes and the files written."""
     seconds = facts["seconds"]["total"]
     rate = facts["frames"] / seconds if seconds else 0.0
     if as_json:
@@ -38,36 +38,39 @@ def summary(path: Path, facts: Mapping[str, Any], paths: Mapping[str, Path], as_
             + ("" if facts["correlation"] is None else f", correlation {digits(facts['correlation'], '.3f')}")
         )
     method = facts["method"]
-    for who, what in (("", method["against"]), (_named(facts["cases"]), method["support_against"])):
-        if what is not None:
-            click.echo(f"{who}measured against {what}")
-    missed = facts["completeness_error"]
-    if missed is not None:
-        click.echo(completeness(missed, facts))
+    references = (("", method["against"]), (_contributors(facts["cases"]), method["support_against"]))
+    for subject, reference in references:
+        if reference is not None:
+            click.echo(f"{subject}measured against {reference}")
+    error = facts["completeness_error"]
+    if error is not None:
+        click.echo(completeness(error, facts))
     for assumed in facts["model"]["assumed"]:
-        click.echo(f"assumed of the model: {assumed}; a card or options say it (see `drivesal model`)")
-    notes = (note for note in facts["notes"] if note not in facts["uninformative"])  # these are on stderr
+        click.echo(
+            f"assumed of the model: {assumed}; declare it in a card or with options (see `drivesal model`)"
+        )
+    notes = (note for note in facts["notes"] if note not in facts["uninformative"])  # those are on stderr
     for line in (*notes, *(f"lost: {loss}" for loss in facts["losses"])):
         click.echo(line)
     click.echo("\n".join(str(output) for output in paths.values()))
 
 
-def completeness(missed: Mapping[str, float], facts: Mapping[str, Any]) -> str:
-    """How much the contributions miss, of how much, and what makes it smaller."""
-    of = {"deg": "°", "norm": " norm", "score": ""}[facts["model"]["explained_unit"]]
-    more = ""
+def completeness(error: Mapping[str, float], facts: Mapping[str, Any]) -> str:
+    """The completeness error, the change that it is part of, and what reduces it."""
+    unit = {"deg": "°", "norm": " norm", "score": ""}[facts["model"]["explained_unit"]]
+    advice = ""
     if facts["method"]["options"].get("steps") is not None:
         colour = facts["model"]["card"]["preprocess"]["colour"]
-        hue = f" (jumps of the hue in {colour} are not counted, and more --steps do not mend that)"
-        more = hue if colour in ("HSV", "HLS") else " (more --steps make it smaller)"
+        hue = f" (jumps of the hue in {colour} are not attributed; more --steps do not change that)"
+        advice = hue if colour in ("HSV", "HLS") else " (more --steps reduce it)"
     return (
-        f"completeness error: mean {missed['mean']:.3g}{of}, largest {missed['largest']:.3g}{of}; "
-        f"the answer differs from the baseline's by {missed['of']:.3g}{of} in the mean{more}"
+        f"completeness error: mean {error['mean']:.3g}{unit}, largest {error['largest']:.3g}{unit}; "
+        f"the score differs from the baseline's by {error['of']:.3g}{unit} on average{advice}"
     )
 
 
-def _named(names: Sequence[str]) -> str:
-    """The cases that read contributions, as they begin a sentence."""
+def _contributors(names: Sequence[str]) -> str:
+    """The cases that show contributions, as the start of a sentence."""
     return f"{' and '.join(contributors(choose(names)))} "
 
 

@@ -1,4 +1,4 @@
-"""`drivesal fit-settings`: which crop, colours, scaling, sign and output make a model follow labels."""
+"""`drivesal fit-settings`: find the input settings, sign and output with which a model follows labels."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from drivesal.cli import _given, _opening, _warned
+from drivesal.cli import _model_loading, _recordings, _warnings
 from drivesal.cli import _options as options
-from drivesal.cli._again import again
 from drivesal.cli._progress import progress as bar
+from drivesal.cli._rerun import rerun_options
 from drivesal.errors import DAMAGED, IncompleteError, OptionError
 from drivesal.settings import ComparisonSettings, ModelSettings, RecordingSettings, SpanSettings
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from drivesal.types import Recording, RecordingInfo
 
 LEAVE_OUT = {"--json", "--write-card", "--quiet", "--rows", "--overwrite"}
-"""Options that say nothing of how recording and model are read, or that the search says anew."""
+"""Options that do not affect how recording and model are read, or that the result replaces."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchConfig:
-    """The options."""
+    """The options of the command."""
 
     recording: RecordingSettings
     model: ModelSettings
@@ -59,21 +59,27 @@ Examples:
 @options.span_options
 @options.compared_options
 @click.option(
-    "--rows", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many settings to list."
+    "--rows",
+    type=click.IntRange(1, 1000),
+    default=10,
+    show_default=True,
+    help="List at most this many settings.",
 )
-@click.option("--write-card", is_flag=True, help="Keep the setting that fits in the card beside the weights.")
-@click.option("--overwrite", is_flag=True, help="Write over an existing card.")
-@click.option("--quiet", is_flag=True, help="No progress.")
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option(
+    "--write-card", is_flag=True, help="Write the setting that fits to the card next to the model file."
+)
+@click.option("--overwrite", is_flag=True, help="Replace an existing card.")
+@click.option("--quiet", is_flag=True, help="Show no progress bar.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_context
 @options.typed(SearchConfig)
 def command(
     context: click.Context, model_path: Path, recordings: tuple[Path, ...], config: SearchConfig
 ) -> int:
-    """Find the crop, colours, input scale, sign and output under which a model follows labels.
+    """Find the crop, colours, input scale, sign and output with which a model follows labels.
 
-    MODEL is a .keras or .h5 file, or `default`, the shipped PilotNet. What is declared of it is tried first,
-    then the usual values in all combinations, on up to 256 labelled frames spread over the RECORDINGs.
+    MODEL is a .keras or .h5 file, or `default`, the shipped PilotNet. The declared settings are tried
+    first, then common values in all combinations, on up to 256 labelled frames spread over the RECORDINGs.
     """
     from drivesal.model.card import card_path
 
@@ -82,26 +88,26 @@ def command(
     if config.write_card and card_path(model_path).exists() and not config.overwrite:
         raise OptionError("a new file for the card", f"{card_path(model_path)} exists", "give --overwrite")
     with contextlib.ExitStack() as stack:
-        opened = _opening.open_drives(stack, recordings, config.recording, model_path)
-        found = _searched(opened, model_path, config)
-        losses = [loss for one in opened for loss in one.losses]
-        _warned.say_turned(found.fit, opened, config.recording)
-        infos = [one.info for one in opened]
-    commands = _commands(context, found, recordings, infos)
-    wrote = _write_card(found, config.overwrite) if config.write_card else None
+        opened = _recordings.open_drives(stack, recordings, config.recording, model_path)
+        result = _search(opened, model_path, config)
+        losses = [loss for recording in opened for loss in recording.losses]
+        _warnings.warn_contradicting_sign(result.fit, opened, config.recording)
+        infos = [recording.info for recording in opened]
+    commands = _commands(context, result, recordings, infos)
+    card = _write_card(result, config.overwrite) if config.write_card else None
     if config.as_json:
-        facts = {**found.as_json(), "commands": commands, "losses": losses}
-        click.echo(json.dumps(facts | ({"wrote": str(wrote)} if wrote else {}), indent=2))
+        facts = {**result.as_json(), "commands": commands, "losses": losses}
+        click.echo(json.dumps(facts | ({"wrote": str(card)} if card else {}), indent=2))
     else:
-        click.echo("\n".join(_lines(found, config.rows, recordings)))
-        click.echo("\n".join([*commands, *(f"lost: {one}" for one in losses)]))
-        if wrote is not None:
-            click.echo(f"wrote {wrote}")
+        click.echo("\n".join(_lines(result, config.rows, recordings)))
+        click.echo("\n".join([*commands, *(f"lost: {loss}" for loss in losses)]))
+        if card is not None:
+            click.echo(f"wrote {card}")
     return DAMAGED if losses else 0
 
 
-def _searched(opened: Sequence[Recording], path: Path, config: SearchConfig) -> FoundSettings:
-    """What the search found. Raises ModelError, LabelError."""
+def _search(opened: Sequence[Recording], path: Path, config: SearchConfig) -> FoundSettings:
+    """Load the model and search. Raises ModelError, LabelError."""
     from drivesal.evaluation.drive_search import effort, search
     from drivesal.evaluation.run import drives_for
     from drivesal.types import Span
@@ -116,11 +122,11 @@ def _searched(opened: Sequence[Recording], path: Path, config: SearchConfig) -> 
 def _loaded(
     path: Path, config: SearchConfig, recording: Recording
 ) -> tuple[SteeringModel, tuple[str | None, ...]]:
-    """The model, and which of its outputs may steer: None where that is known."""
+    """The model, and which of its outputs may steer: (None,) if that is known."""
     from drivesal.evaluation.drive_search import outputs_of
 
     try:
-        model = _given.load(path, config.model, config.recording, recording)
+        model = _model_loading.load(path, config.model, config.recording, recording)
         if model.steering is not None and model.kind.sided:
             return model, (None,)
         network: Any = model.network
@@ -132,102 +138,101 @@ def _loaded(
         if not outputs:
             raise
     outputs = outputs_of(network)
-    return _given.load(path, config.model.but(output=outputs[0]), config.recording, recording), outputs
+    return _model_loading.load(path, config.model.but(output=outputs[0]), config.recording, recording), outputs
 
 
 def _commands(
-    context: click.Context, found: FoundSettings, paths: tuple[Path, ...], infos: Sequence[RecordingInfo]
+    context: click.Context, result: FoundSettings, paths: tuple[Path, ...], infos: Sequence[RecordingInfo]
 ) -> list[str]:
-    """What to go on with, paste-ready; none where nothing fits, or where options do not say it."""
+    """The commands to run next; empty if nothing fits, or if no options can declare what fits."""
     from drivesal.cli.evaluate import command as evaluate
     from drivesal.cli.video import command as video
     from drivesal.evaluation.advice import suggest_preset
     from drivesal.model.shipped import SHIPPED, default_model
 
-    words = found.words
-    if words is None:
-        likely = suggest_preset(found.model, [info.format for info in infos])
-        if likely is None:
+    changes = result.words
+    if changes is None:
+        suggestion = suggest_preset(result.model, [info.format for info in infos])
+        if suggestion is None:
             return []
-        words = likely[1]
+        changes = suggestion[1]
     path = context.params["model_path"]
     name = SHIPPED if path == default_model() else str(path)
     model = [] if path == default_model() else ["--model", name]
-    keys = () if found.smoothed_s is None else ("--smooth-labels", f"{found.smoothed_s:g}")
-    for_video = again(context, words, video, LEAVE_OUT, infos)
-    for_evaluate = again(context, [*words, *keys], evaluate, LEAVE_OUT, infos)
+    smoothing = () if result.smoothed_s is None else ("--smooth-labels", f"{result.smoothed_s:g}")
+    for_video = rerun_options(context, changes, video, LEAVE_OUT, infos)
+    for_evaluate = rerun_options(context, [*changes, *smoothing], evaluate, LEAVE_OUT, infos)
     if for_video is None or for_evaluate is None:
         return []
-    shown = ["drivesal", "video", str(paths[0]), *model, *for_video]
-    measured = ["drivesal", "evaluate", name, *map(str, paths), *for_evaluate]
-    return [shlex.join(shown), shlex.join(measured)]
+    video_command = ["drivesal", "video", str(paths[0]), *model, *for_video]
+    evaluate_command = ["drivesal", "evaluate", name, *map(str, paths), *for_evaluate]
+    return [shlex.join(video_command), shlex.join(evaluate_command)]
 
 
-def _write_card(found: FoundSettings, overwrite: bool) -> Path:
-    """Writes the card of the setting that fits. Raises OptionError where none does."""
+def _write_card(result: FoundSettings, overwrite: bool) -> Path:
+    """Write the card of the setting that fits. Raises OptionError if none does."""
     from drivesal.io.outputs import Outputs, writing
     from drivesal.model.card import card_path, card_text
 
-    why = found.no_card
-    if why is not None:
+    reason = result.no_card
+    if reason is not None:
         raise OptionError(
-            "a setting that clearly fits, for --write-card", why, "see the table, or say more of it"
+            "a setting that clearly fits, for --write-card",
+            reason,
+            "see the table without --write-card, or declare more options",
         )
-    path = found.model.path
+    path = result.model.path
     assert path is not None
     final = card_path(path)
     with Outputs([final], overwrite=overwrite, inputs=[path]) as outputs, writing(final):
-        outputs.part(final).write_text(card_text(found.card()), encoding="utf-8")
+        outputs.part(final).write_text(card_text(result.card()), encoding="utf-8")
     return final
 
 
-def _lines(found: FoundSettings, count: int, paths: tuple[Path, ...]) -> Iterator[str]:
-    """The table and what it says, a line each."""
-    ranking = found.ranking
+def _lines(result: FoundSettings, count: int, paths: tuple[Path, ...]) -> Iterator[str]:
+    """The table and the conclusions, line by line."""
+    ranking = result.ranking
     where = str(paths[0]) if len(paths) == 1 else f"{len(paths)} recordings"
-    yield f"{found.model.name} on {where}: {found.labels} labels, {found.fits}"
-    if found.smoothed_s is not None:
-        yield f"the labels are pulses of keys: their mean over {found.smoothed_s:g} s is compared"
+    yield f"{result.model.name} on {where}: {result.labels} labels, {result.fits}"
+    if result.smoothed_s is not None:
+        yield f"the labels are keyboard pulses; compared with their mean over {result.smoothed_s:g} s"
     if ranking is None:
-        yield found.verdict
+        yield result.verdict
         return
-    kinds = f"crop, colours, input scale{' and output' if found.several else ''}"
+    kinds = "crop, colours, input scale and output" if result.several else "crop, colours and input scale"
     yield (
-        f"{ranking.tried} combinations of {kinds}, either sign, on up to 64 frames; the best of them, and what "
-        f"is one change from the best, on {ranking.frames}"
+        f"{ranking.tried} combinations of {kinds}, with either sign, on up to 64 frames; the best, and "
+        f"variants with one change, on {ranking.frames}"
     )
     yield ""
-    yield from _table(ranking, count, found.kind)
+    yield from _table(ranking, count, result.kind)
     yield ""
-    yield found.verdict
+    yield result.verdict
     undecided = list(ranking.undecided_lines())
     if undecided:
-        yield "undecided, as far as these frames tell:"
+        yield "undecided on these frames:"
         yield from (f"  {line}" for line in undecided)
-    if ranking.size is not None and "--preset" not in (found.words or ()):
+    if ranking.size is not None and "--preset" not in (result.words or ()):
         yield ranking.size.sentence
 
 
 def _table(ranking: Ranking, count: int, kind: AngleKind) -> Iterator[str]:
-    of = kind.symbol
+    unit = kind.symbol
     yield f"{'':>3} {'r':>6}  {'95 %':>14}  {'RMSE':>10}  setting"
-    shown = list(enumerate(ranking.rows, 1))[:count]
-    own = next(
-        (pair for pair in enumerate(ranking.rows, 1) if pair[1].setting == ranking.declared.setting), None
-    )
-    fits = next((pair for pair in enumerate(ranking.rows, 1) if pair[1] is ranking.winner), None)
-    shown += [pair for pair in (own, fits) if pair is not None and pair not in shown]
-    shown = sorted(dict(shown).items())
-    for place, row in shown:
-        yield f"{place:>3} {_figures(row, of)}  {_said(row, ranking)}"
-    yield f"{'':>3} {'':>6}  {'':>14}  {f'{ranking.constant:.3g}{of}':>10}  (the best constant answer)"
+    ranked = list(enumerate(ranking.rows, 1))
+    declared = next((pair for pair in ranked if pair[1].setting == ranking.declared.setting), None)
+    winner = next((pair for pair in ranked if pair[1] is ranking.winner), None)
+    listed = dict([*ranked[:count], *(pair for pair in (declared, winner) if pair is not None)])
+    for rank, row in sorted(listed.items()):
+        yield f"{rank:>3} {_figures(row, unit)}  {_options_text(row, ranking)}"
+    yield f"{'':>3} {'':>6}  {'':>14}  {f'{ranking.constant:.3g}{unit}':>10}  (the best constant prediction)"
 
 
-def _figures(row: RankedSetting, of: str) -> str:
-    rmse = "-" if row.rmse is None else f"{row.rmse:.3g}{of}"
+def _figures(row: RankedSetting, unit: str) -> str:
+    rmse = "-" if row.rmse is None else f"{row.rmse:.3g}{unit}"
     return f"{row.r:>6.3f}  {f'{row.low:.2f} to {row.high:.2f}':>14}  {rmse:>10}"
 
 
-def _said(row: RankedSetting, ranking: Ranking) -> str:
+def _options_text(row: RankedSetting, ranking: Ranking) -> str:
     text = " ".join(row.options) or "as declared"
     return f"{text}  <- fits" if row is ranking.winner else text

@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 
 from drivesal.angle import digits
-from drivesal.cli import _given, _opening, _warned
+from drivesal.cli import _model_loading, _recordings, _warnings
 from drivesal.cli import _options as options
-from drivesal.cli._places import OUT, Into, name_of, placed, to_make
+from drivesal.cli._output_paths import OUT, OutFolder, folders_to_create, output_name, output_path
 from drivesal.cli._progress import progress as bar
 from drivesal.errors import OptionError
 from drivesal.explanation.registry import choose, contributors
@@ -28,7 +28,7 @@ from drivesal.settings import (
 
 @dataclass(frozen=True, slots=True)
 class ImageConfig:
-    """The options."""
+    """The options of the command."""
 
     recording: RecordingSettings
     model: ModelSettings
@@ -40,7 +40,7 @@ class ImageConfig:
     filters: tuple[int, ...]
     classes: tuple[int, ...]
     at: float | int | None
-    out: Path | Into | None
+    out: Path | OutFolder | None
     overwrite: bool
     quiet: bool
     as_json: bool
@@ -55,21 +55,23 @@ Examples:
 """
 )
 @click.argument("source", metavar="RECORDING", type=options.RECORDING)
-@click.option("--at", type=options.Position(), help="Which frame of a video: seconds, m:ss or #frame.")
-@click.option("--out", type=OUT, help="A .png or .jpg, or a folder for it.  [default: ./NAME.saliency.png]")
-@click.option("--overwrite", is_flag=True, help="Write over an existing file.")
+@click.option("--at", type=options.Position(), help="Draw this frame of a video: seconds, m:ss or #frame.")
+@click.option(
+    "--out", type=OUT, help="Write to this .png or .jpg, or into this folder.  [default: ./NAME.saliency.png]"
+)
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @options.model_options
 @options.preset_option
 @options.explain_options
 @options.label_options
 @options.steering_ratio_option
-@click.option("--quiet", is_flag=True, help="No progress.")
+@click.option("--quiet", is_flag=True, help="Show no progress bar.")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 @options.typed(ImageConfig)
 def command(source: Path, config: ImageConfig) -> None:
-    """Draw one frame of a video, or a picture, like a frame of the overlay video.
+    """Draw one frame of a video, or a single image, like a frame of the overlay video.
 
-    The scale is the whole video's, of a costly method from a few of its frames; of a picture alone, its own.
+    The scale is that of the whole video, for a costly method that of a few frames; a single image has its own.
     """
     from drivesal.api.files import files_read
     from drivesal.io.outputs import Outputs, check_picture_name, encode_picture, writing
@@ -78,33 +80,33 @@ def command(source: Path, config: ImageConfig) -> None:
     from drivesal.rendering.one_frame import render_image
     from drivesal.rendering.request import request_of
 
-    out = placed(config.out, f"{name_of(source)}.saliency.png")
+    out = output_path(config.out, f"{output_name(source)}.saliency.png")
     check_picture_name(out)
     request = request_of(config.explain, config.look, steering_ratio=config.comparison.steering_ratio)
     file, imports = config.model_path or default_model(), config.model.imports
-    target = _given.target(config.layer, config.filters, config.classes, config.model.output)
+    target = _model_loading.target(config.layer, config.filters, config.classes, config.model.output)
     with (
-        _opening.open_drive(source, config.recording, file) as recording,
+        _recordings.open_drive(source, config.recording, file) as recording,
         Outputs(
             [out],
             overwrite=config.overwrite,
             inputs=files_read([source], [recording], config.recording, file, request=request, imports=imports),
-            make=to_make(config.out),
+            make=folders_to_create(config.out),
         ) as outputs,
     ):
         if recording.info.length != 1 and config.at is None:
             raise OptionError(
-                "--at for a video", "it was not given", "say which frame: --at 1:13 or --at '#1460'"
+                "--at for a video", "it was not given", "choose a frame: --at 1:13 or --at '#1460'"
             )
-        model = _given.load(file, config.model, config.recording, recording, target)
-        _warned.say_enlarged([recording], model)
+        model = _model_loading.load(file, config.model, config.recording, recording, target)
+        _warnings.warn_enlarged([recording], model)
         with bar(100, source.name, config.quiet, unit=" %") as progress:
-            where = config.at if config.at is not None else 0
-            figure = render_image(recording, model, request, where, _percent(progress))
+            position = config.at if config.at is not None else 0
+            figure = render_image(recording, model, request, position, _percent(progress))
         data = encode_picture(out, figure.canvas)
         with writing(out):
             outputs.part(out).write_bytes(data)
-    _warned.say_uninformative(source.name, figure.uninformative)
+    _warnings.warn_uninformative(source.name, figure.uninformative)
     explained, kind = figure.explained, model.kind
     truth = explained.frame.steering
     if config.as_json:
@@ -127,34 +129,31 @@ def command(source: Path, config: ImageConfig) -> None:
         }
         click.echo(json.dumps(numbers))
         return
-    said = "" if truth is None else f", truth {kind.text(truth)}"
-    if truth is not None and figure.labels is not None:
-        said = f", label {figure.labels.text(truth)}"
-    place = f"frame {explained.frame.index} at {digits(explained.frame.time_s, '.2f')} s"
-    place = source.name if recording.info.format == "picture" else place
-    click.echo(f"{place}: {kind.text(explained.angle)}{said}")
+    label = "" if truth is None else f", label {(figure.labels or kind).text(truth)}"
+    title = f"frame {explained.frame.index} at {digits(explained.frame.time_s, '.2f')} s"
+    title = source.name if recording.info.format == "picture" else title
+    click.echo(f"{title}: {kind.text(explained.angle)}{label}")
     if not model.explains_its_answer:
         click.echo(f"explained, {describe(model.target)}: {model.target.kind.text(explained.score)}")
-    named = f"{' and '.join(contributors(choose(figure.totals)))} "
-    for who, what in zip(("", named), figure.against, strict=True):
-        if what is not None:
-            click.echo(f"{who}measured against {what}")
+    subject = f"{' and '.join(contributors(choose(figure.totals)))} "
+    for prefix, reference in zip(("", subject), figure.against, strict=True):
+        if reference is not None:
+            click.echo(f"{prefix}measured against {reference}")
     if explained.baseline_score is not None and explained.completeness_error is not None:
-        of = model.target.kind
-        missed = f"{explained.completeness_error:.3g}{of.symbol}"
-        change = f"{abs(explained.score - explained.baseline_score):.3g}{of.symbol}"
-        click.echo(
-            f"baseline {of.text(explained.baseline_score)}, completeness error {missed} of a change of {change}"
-        )
-    assumed = (f"assumed of the model: {one}" for one in model.assumed)
-    notes = (note for note in figure.notes if note not in figure.uninformative)  # these are on stderr
+        target_kind = model.target.kind
+        error = f"{explained.completeness_error:.3g}{target_kind.symbol}"
+        change = f"{abs(explained.score - explained.baseline_score):.3g}{target_kind.symbol}"
+        baseline = target_kind.text(explained.baseline_score)
+        click.echo(f"baseline {baseline}, completeness error {error} of a change of {change}")
+    assumed = (f"assumed of the model: {assumption}" for assumption in model.assumed)
+    notes = (note for note in figure.notes if note not in figure.uninformative)  # those are on stderr
     for line in (*recording.info.notes, *assumed, *notes):
         click.echo(line)
     click.echo(str(out))
 
 
 def _percent(progress: Callable[[int], object]) -> Callable[[float, int], None]:
-    """What takes the share done of a costly method's frames on to a bar of a hundred."""
+    """A callback that turns the finished share of a costly method into steps of a bar of 100."""
     done = 0
 
     def tick(share: float, _frames: int) -> None:

@@ -12,7 +12,7 @@ from drivesal.attribution.registry import methods
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 def command(as_json: bool) -> None:
-    """List the attribution methods: what each gives, its equation, paper and options."""
+    """List the attribution methods with kind of map, equation, paper and options."""
     if as_json:
         rows = [
             {
@@ -26,10 +26,10 @@ def command(as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=2))
         return
     for m in methods().values():
-        traits = ["signed" if m.signed else "unsigned", "odd" if m.odd else "not odd"]
-        traits.append("sees the head" if m.uses_head else "does not see the steering head")
-        named = " or ".join([m.name, *m.aliases])
-        click.echo(f"{named}\n  {m.title}: {m.kind}, {', '.join(traits)}\n  {m.equation}\n  {m.paper}")
+        traits = ["signed" if m.signed else "unsigned", "antisymmetric" if m.odd else "not antisymmetric"]
+        traits.append("depends on the steering head" if m.uses_head else "ignores the steering head")
+        names = " or ".join([m.name, *m.aliases])
+        click.echo(f"{names}\n  {m.title}: {m.kind}, {', '.join(traits)}\n  {m.equation}\n  {m.paper}")
         if m.caution:
             click.echo(f"  Caution: {m.caution}")
         for o in m.options:

@@ -1,4 +1,4 @@
-"""`drivesal model`: what a model expects and what it gives."""
+"""`drivesal model`: input, output and layers of a model, and its card."""
 
 from __future__ import annotations
 
@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from drivesal.cli import _given
+from drivesal.cli import _model_loading
 from drivesal.cli import _options as options
-from drivesal.cli._completing import assumed_of, command_of, facts_of, incomplete, needed_of, with_formulas
+from drivesal.cli._incomplete_model import (
+    assumed_options,
+    command_with_formulas,
+    completing_command,
+    incomplete,
+    missing_options,
+    network_facts,
+)
 from drivesal.errors import IncompleteError, LambdaError, OptionError, printable
 from drivesal.model.shipped import default_model
 from drivesal.settings import ModelSettings, RecordingSettings
@@ -23,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """The options."""
+    """The options of the command."""
 
     recording: RecordingSettings
     model: ModelSettings
@@ -42,41 +49,42 @@ Examples:
 @click.argument("path", type=options.MODEL, required=False)
 @options.declared_options
 @options.preset_option
-@click.option("--write-card", is_flag=True, help="Keep what was said in the card beside the weights.")
-@click.option("--overwrite", is_flag=True, help="Write over an existing card.")
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--write-card", is_flag=True, help="Write these options to the card next to the model file.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing card.")
+@click.option("--json", "as_json", is_flag=True, help="Print the description as JSON.")
 @click.pass_context
 @options.typed(ModelConfig)
 def command(context: click.Context, path: Path | None, config: ModelConfig) -> None:
     """Show a model's input, output, unit and sign, layers and parameters.
 
     PATH is a .keras or .h5 file, or `default`, the shipped PilotNet, which is also shown without a PATH
-    (./default is a file of that name).
+    (a file of that name is ./default).
     """
-    # on the model itself --angle-unit and --positive speak of the model, card or not
-    config = replace(config, model=_given.declared(config.model, config.recording, has_card=False))
+    # this command has no labels: --angle-unit and --positive apply to the model even if it has a card
+    config = replace(config, model=_model_loading.declared(config.model, config.recording, has_card=False))
     path = path or default_model()
     try:
-        model = _given.load(path, config.model, config.recording)
+        model = _model_loading.load(path, config.model, config.recording)
     except LambdaError as error:
-        raise error.with_command(with_formulas(context, path, error.names)) from None
+        raise error.with_command(command_with_formulas(context, path, error.names)) from None
     except IncompleteError as error:
         if error.network is None:
             raise
         if config.write_card:
-            raise _not_enough(str(error.came), _completing(context, path, config, error.network)) from None
-        _incomplete(context, path, config, error)
+            do = _completing(context, path, config, error.network)
+            raise _undeclared_error(str(error.came), do) from None
+        _print_incomplete(context, path, config, error)
         return
-    _complete(context, path, model, config)
+    _print_complete(context, path, model, config)
 
 
-def _complete(context: click.Context, path: Path, model: SteeringModel, config: ModelConfig) -> None:
-    """Prints all of a model that can be used."""
+def _print_complete(context: click.Context, path: Path, model: SteeringModel, config: ModelConfig) -> None:
+    """Print everything about a usable model."""
     from drivesal.model.facts import model_facts
     from drivesal.model.readers.steering_output import likely_preset
 
-    do = command_of(context, path, assumed_of(model)) if model.assumed else None
-    written = _write_card(model, do, config.overwrite) if config.write_card else None
+    do = completing_command(context, path, assumed_options(model)) if model.assumed else None
+    card = _write_card(model, do, config.overwrite) if config.write_card else None
     enlarged = _always_enlarged(model)
     if enlarged is not None:
         click.echo(f"drivesal: {enlarged}", err=True)
@@ -85,51 +93,51 @@ def _complete(context: click.Context, path: Path, model: SteeringModel, config: 
         known |= {"least_frame": model.preprocess.least_frame()}
         known |= {"warnings": [] if enlarged is None else [enlarged]}
         facts = {**model_facts(model), **known, "layers": _layer_facts(model.network)}
-        click.echo(json.dumps(facts | ({"wrote": str(written)} if written else {}), indent=2))
+        click.echo(json.dumps(facts | ({"wrote": str(card)} if card else {}), indent=2))
         return
     _describe(model, config.model.preset)
     if do is not None:
         if likely_preset(model.signature) and config.model.preset is None:
-            click.echo("its outputs have donkeycar's names: --preset donkey says what is usual there")
+            click.echo("its outputs have donkeycar's names: --preset donkey declares the usual settings")
         elif config.model.preset is None:
-            _say_families(model)
-        click.echo(f"complete it: {do}   (with what is not so put right)")
-    if written is not None:
-        click.echo(f"wrote {written}")
+            _print_presets(model)
+        click.echo(f"complete it: {do}   (correct what does not apply)")
+    if card is not None:
+        click.echo(f"wrote {card}")
 
 
-def _say_families(model: SteeringModel) -> None:
-    """Prints which presets take pictures of this size, and what tells which is right."""
+def _print_presets(model: SteeringModel) -> None:
+    """Print the presets with this input size, and the command that finds the right settings."""
     from drivesal.evaluation.advice import input_undeclared
     from drivesal.evaluation.preset_matching import matching_presets
 
     if not input_undeclared(model) or not model.kind.sided:
         return
-    names = " or ".join(f"--preset {one.name}" for one in matching_presets(model))
-    usual = f"networks of this input size are fed by {names}; " if names else ""
+    names = " or ".join(f"--preset {preset.name}" for preset in matching_presets(model))
+    presets = f"{names} declares an input of this size; " if names else ""
     do = shlex.join(["drivesal", "fit-settings", str(model.path)])
-    click.echo(f"{usual}with a labelled drive, {do} DRIVE finds how this one is fed")
+    click.echo(f"{presets}with a labelled drive, {do} DRIVE finds the settings of this network")
 
 
-def _incomplete(context: click.Context, path: Path, config: ModelConfig, why: IncompleteError) -> None:
-    """Prints what can be known of a network that cannot be used yet, and the command that completes it."""
-    network = why.network
+def _print_incomplete(context: click.Context, path: Path, config: ModelConfig, error: IncompleteError) -> None:
+    """Print what is known about a network that cannot be used yet, and the command that completes it."""
+    network = error.network
     do = _completing(context, path, config, network)
     if config.as_json:
-        facts = facts_of(network, path) | {"complete": False, "missing": str(why), "command": do}
+        facts = network_facts(network, path) | {"complete": False, "missing": str(error), "command": do}
         click.echo(json.dumps(facts | {"layers": _layer_facts(network)}, indent=2))
         return
-    for name, text in incomplete(network, path, why, do):
+    for name, text in incomplete(network, path, error, do):
         click.echo(f"{name:<11} {printable(text)}")
-    _table(network)
+    _print_layers(network)
 
 
 def _completing(context: click.Context, path: Path, config: ModelConfig, network: Any) -> str | None:
     """The command that completes a network that cannot be used yet; None where no option helps."""
     from drivesal.model.card import card_path
 
-    needed = needed_of(network, config.model, card_path(path).is_file())
-    return None if needed is None else command_of(context, path, needed)
+    needed = missing_options(network, config.model, card_path(path).is_file())
+    return None if needed is None else completing_command(context, path, needed)
 
 
 def _layer_facts(network: Any) -> list[dict[str, Any]]:
@@ -150,48 +158,48 @@ def _describe(model: SteeringModel, preset: str | None) -> None:
         ("file", f"{model.path}"),
         ("sha256", f"{model.sha256}"),
         (
-            "sees",
+            "crop",
             f"rows {rows}, columns {columns} ({crop.unit}) of the frame, resized ({preprocess.interpolation})",
         ),
         *(
             ()
             if least is None
-            else (("frames", f"of {least[0]}x{least[1]} px or more; smaller ones are enlarged"),)
+            else (("frames", f"{least[0]}x{least[1]} px or more; smaller ones are enlarged"),)
         ),
         ("input", f"{width}x{height} {preprocess.colour}, 0..255 becomes {preprocess.scaling.text}"),
         ("output", f"{model.output_name}, {angle.unit} at {angle.turns}, positive is {angle.positive}{lock}"),
         (
             "shown as",
-            f"{degrees}, left and right named",
+            f"{degrees}, with L for left and R for right",
         ),
         ("parameters", f"{model.network.count_params():,}"),
     ]
     if preset is not None:
-        lines.insert(2, ("preset", f"{preset}, where neither card nor options say otherwise"))
+        lines.insert(2, ("preset", f"{preset}, unless card or options override it"))
     lines += [("lambda", f"{name} is {text}") for name, text in model.card.lambdas.items()]
     for name, value in model.card.training.items():
         lines += [("" if number else printable(name)[:40], text) for number, text in enumerate(_rows(value))]
     width = max(11, *(len(name) for name, _ in lines))
     for name, text in lines:
         click.echo(f"{name:<{width}} {printable(text)}")
-    _table(model.network)
+    _print_layers(model.network)
     for assumed in model.assumed:
-        click.echo(f"assumed: {assumed}; say it with options and keep it with --write-card")
+        click.echo(f"assumed: {assumed}; declare it with options and keep it with --write-card")
 
 
-def _table(network: Any) -> None:
-    """Prints the layers."""
-    rows_of = [("layer", "type", "output", "parameters")]
-    rows_of += [(name, kind, shape, f"{count:,}") for name, kind, shape, count in _layers(network)]
-    widths = [max(len(row[column]) for row in rows_of) for column in range(4)]
+def _print_layers(network: Any) -> None:
+    """Print the table of layers."""
+    rows = [("layer", "type", "output", "parameters")]
+    rows += [(name, kind, shape, f"{count:,}") for name, kind, shape, count in _layers(network)]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
     click.echo()
-    for row in rows_of:
+    for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row[:3], widths, strict=False)]
         click.echo(f"{'  '.join(cells)}  {row[3].rjust(widths[3])}")
 
 
 def _always_enlarged(model: SteeringModel) -> str | None:
-    """What to say where the crop leaves less than the network's input of a frame of any size."""
+    """The warning for a crop that is smaller than the network's input whatever the size of the frame."""
     least, crop = model.preprocess.least_frame(), model.preprocess.crop
     if least is not None:
         return None
@@ -201,30 +209,30 @@ def _always_enlarged(model: SteeringModel) -> str | None:
         for name, pair, size in (("rows", crop.rows, height), ("columns", crop.columns, width))
         if crop.least(pair, size) is None
     ]
-    left = f"the crop leaves {' and '.join(names)} of any frame"
-    to = f"enlarged to the network's input of {width}x{height}"
-    return f"{left}, {to}: check --crop, the preset, or the crop in the model's card"
+    remains = f"the crop leaves {' and '.join(names)} of any frame"
+    enlarged = f"enlarged to the network's input of {width}x{height}"
+    return f"{remains}, {enlarged}: check --crop, the preset, or the crop in the model's card"
 
 
 def _rows(value: Any) -> list[str]:
-    """A value of the card for people, a row each of what there are several of: recordings, networks."""
-    if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
-        return [_words(one) for one in value]
-    if isinstance(value, dict) and value and all(isinstance(one, dict) for one in value.values()):
-        return [f"{name}: {_words(one)}" for name, one in value.items()]
-    return [_words(value)]
+    """A value of the card as readable rows, one per item of a list or mapping of objects."""
+    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        return [_text(item) for item in value]
+    if isinstance(value, dict) and value and all(isinstance(item, dict) for item in value.values()):
+        return [f"{name}: {_text(item)}" for name, item in value.items()]
+    return [_text(value)]
 
 
-def _words(value: Any) -> str:
-    """A JSON value of the card, in words: `rmse 3.2, bias -0.1`."""
+def _text(value: Any) -> str:
+    """A JSON value of the card as readable text: `rmse 3.2, bias -0.1`."""
     if isinstance(value, dict):
         parts = (
-            f"{name} ({_words(one)})" if isinstance(one, dict) else f"{name} {_words(one)}"
-            for name, one in value.items()
+            f"{name} ({_text(item)})" if isinstance(item, dict) else f"{name} {_text(item)}"
+            for name, item in value.items()
         )
         return ", ".join(parts) or "nothing"
     if isinstance(value, list):
-        return ", ".join(_words(one) for one in value) or "nothing"
+        return ", ".join(_text(item) for item in value) or "nothing"
     if isinstance(value, float):
         return f"{value:.6g}"
     return "none" if value is None else str(value)
@@ -232,7 +240,9 @@ def _words(value: Any) -> str:
 
 def _layers(network: Any) -> list[tuple[str, str, str, int]]:
     rows = []
-    for layer in getattr(network, "operations", None) or network.layers:  # arithmetic on tensors too
+    for layer in (
+        getattr(network, "operations", None) or network.layers
+    ):  # operations include arithmetic on tensors
         try:
             shape = "x".join(str(size) for size in layer.output.shape[1:])
         except AttributeError:
@@ -248,13 +258,13 @@ def _layers(network: Any) -> list[tuple[str, str, str, int]]:
     return rows
 
 
-def _write_card(model: SteeringModel, complete: str | None, overwrite: bool) -> Path:
-    """Writes the card. Raises OptionError with the command that has what is still assumed."""
+def _write_card(model: SteeringModel, completing: str | None, overwrite: bool) -> Path:
+    """Write the card. Raises OptionError, with the command that declares them, if assumptions remain."""
     from drivesal.io.outputs import Outputs, writing
     from drivesal.model.card import card_path, card_text
 
     if model.assumed:
-        raise _not_enough(f"it would be assumed: {', '.join(model.assumed)}", complete)
+        raise _undeclared_error(f"these would be assumed: {', '.join(model.assumed)}", completing)
     assert model.path is not None
     path = card_path(model.path)
     with Outputs([path], overwrite=overwrite, inputs=[model.path]) as outputs, writing(path):
@@ -262,7 +272,7 @@ def _write_card(model: SteeringModel, complete: str | None, overwrite: bool) -> 
     return path
 
 
-def _not_enough(came: str, complete: str | None) -> OptionError:
-    """What is said where a card would state what nobody said."""
-    do = "no option says it" if complete is None else f"put right what is not so in: {complete}"
-    return OptionError("everything said that the card would state", came, do)
+def _undeclared_error(came: str, completing: str | None) -> OptionError:
+    """The error for a card that would state values that nobody declared."""
+    do = "no option can declare them" if completing is None else f"correct what does not apply in: {completing}"
+    return OptionError("every value of the card declared", came, do)

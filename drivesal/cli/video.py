@@ -1,4 +1,4 @@
-"""`drivesal video`: a drive to an overlay video, a table and facts."""
+"""`drivesal video`: render a drive as an overlay video with a table and facts."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from drivesal.cli import _given, _opening, _warned
+from drivesal.cli import _model_loading, _recordings, _warnings
 from drivesal.cli import _options as options
-from drivesal.cli._places import OUT, Into, check_facts, names_of, placed, to_make
+from drivesal.cli._output_paths import OUT, OutFolder, check_facts, folders_to_create, output_names, output_path
 from drivesal.cli._progress import expected
 from drivesal.cli._progress import progress as bar
 from drivesal.cli._video_summary import summary
@@ -34,15 +34,16 @@ if TYPE_CHECKING:
     from drivesal.model.steering_model import SteeringModel
     from drivesal.types import Recording, RecordingInfo
 
-_RESULTS = {str(one.option): one for one in optional()}
-"""The kinds of result that an option asks for, by the option's name."""
-_VIDEOS = "; ".join(" ".join([" or ".join(one.suffixes), one.help]).strip() for one in videos())
-PRESETS = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
+_RESULTS = {str(exporter.option): exporter for exporter in optional()}
+"""Exporters that an option switches on, by the name of the option."""
+_VIDEOS = "; ".join(" ".join([" or ".join(kind.suffixes), kind.help]).strip() for kind in videos())
+SPEEDS = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
+"""Presets of the H.264 encoder."""
 
 
 @dataclass(frozen=True, slots=True)
 class VideoConfig:
-    """The options."""
+    """The options of the command."""
 
     recording: RecordingSettings
     model: ModelSettings
@@ -54,7 +55,7 @@ class VideoConfig:
     layer: str | None
     filters: tuple[int, ...]
     classes: tuple[int, ...]
-    out: Path | Into | None
+    out: Path | OutFolder | None
     overwrite: bool
     presets: tuple[str, ...]
     crf: int
@@ -77,9 +78,9 @@ Examples:
 @click.option(
     "--out",
     type=OUT,
-    help=f"The video ({_VIDEOS}), or a folder; X.csv and X.json go beside it.  [default: ./NAME.saliency.mp4]",
+    help=f"Write video ({_VIDEOS}), its .csv and .json, or all to a folder.  [default: ./NAME.saliency.mp4]",
 )
-@click.option("--overwrite", is_flag=True, help="Write over existing files.")
+@click.option("--overwrite", is_flag=True, help="Replace existing files.")
 @options.span_options
 @options.model_options
 @options.explain_options
@@ -88,33 +89,33 @@ Examples:
 @click.option(
     "--preset",
     "presets",
-    type=click.Choice([*options.FAMILIES, *PRESETS]),
+    type=click.Choice([*options.FAMILIES, *SPEEDS]),
     metavar="NAME",
     multiple=True,
-    help=f"Either the model's family, whose input and angle are taken where neither card nor options say "
-    f"({', '.join(options.FAMILIES)}), or how fast libx264 works ({PRESETS[0]} to {PRESETS[-1]}); twice for "
-    "one of each.  [default: no family, veryfast]",
+    help=f"Use the usual settings of a model family where card and options give none "
+    f"({', '.join(options.FAMILIES)}), or a speed of the H.264 encoder ({SPEEDS[0]} to "
+    f"{SPEEDS[-1]}); repeat for one of each.  [default: no family, veryfast]",
 )
 @click.option(
     "--crf",
     type=click.IntRange(0, 51),
     default=23,
     show_default=True,
-    help="Of libx264; smaller is better and larger.",
+    help="H.264 quality: lower is better and larger.",
 )
-@options.all_of(
+@options.combined(
     *(
         click.option(
             f"--{name.replace('_', '-')}",
             type=options.FILE,
-            metavar=f"{one.name.upper()}{one.suffixes[0]}",
-            help=one.help,
+            metavar=f"{exporter.name.upper()}{exporter.suffixes[0]}",
+            help=exporter.help,
         )
-        for name, one in _RESULTS.items()
+        for name, exporter in _RESULTS.items()
     )
 )
-@click.option("--quiet", is_flag=True, help="No progress.")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, one line an input.")
+@click.option("--quiet", is_flag=True, help="Show no progress bar.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, one line per recording.")
 @click.pass_context
 @options.typed(VideoConfig)
 def command(
@@ -123,19 +124,19 @@ def command(
     """Write an overlay video of what a model looks at, with a table (.csv) and facts (.json)."""
     names = _names(recordings, config, results)
     settings = config.model.but(preset=_last(config.presets, options.FAMILIES))
-    target = _given.target(config.layer, config.filters, config.classes, settings.output)
+    target = _model_loading.target(config.layer, config.filters, config.classes, settings.output)
     loaded: list[SteeringModel] = []
 
     def model(recording: Recording) -> SteeringModel:
         if not loaded:
             path = config.model_path or default_model()
-            loaded.append(_given.load(path, settings, config.recording, recording, target))
+            loaded.append(_model_loading.load(path, settings, config.recording, recording, target))
         return loaded[0]
 
     codes = []
     for path, name in zip(recordings, names, strict=True):
         try:
-            codes.append(_one(path, _paths(name, config, results), config, model, context))
+            codes.append(_render(path, _paths(name, config, results), config, model, context))
         except ModelError:
             raise
         except DrivesalError as error:
@@ -149,36 +150,38 @@ def command(
 
 
 def _names(recordings: Sequence[Path], config: VideoConfig, results: Mapping[str, Path | None]) -> list[str]:
-    """What the results of each recording are named after. Raises UsageError where several make no sense."""
+    """The base name of each recording's results. Raises UsageError for options that do not fit several."""
     if len(recordings) > 1:
         if isinstance(config.out, Path) or config.recording.labels or any(results.values()):
-            named = ", ".join(["--out FILE", *(f"--{name.replace('_', '-')}" for name in _RESULTS)])
-            raise click.UsageError(f"{named} and --labels go with one recording; --out DIR/ with several.")
-        where = [path.resolve() for path in recordings]
-        twice = [path for path, one in zip(recordings, where, strict=True) if where.count(one) > 1]
-        if twice:
-            raise click.UsageError(f"{twice[0]} is given twice.")
-    names = names_of(recordings)
-    _paths(names[0], config, results)  # a name that cannot be is told before anything is read
+            flags = ", ".join(["--out FILE", *(f"--{name.replace('_', '-')}" for name in _RESULTS)])
+            raise click.UsageError(f"{flags} and --labels need one recording; use --out DIR/ for several.")
+        resolved = [path.resolve() for path in recordings]
+        repeated = [path for path in recordings if resolved.count(path.resolve()) > 1]
+        if repeated:
+            raise click.UsageError(f"{repeated[0]} is given twice.")
+    names = output_names(recordings)
+    _paths(names[0], config, results)  # report an impossible name before anything is read
     return names
 
 
-def _last(said: Sequence[str], of: Sequence[str]) -> str | None:
-    """What was said last of one kind of preset."""
-    return next((one for one in reversed(said) if one in of), None)
+def _last(presets: Sequence[str], kind: Sequence[str]) -> str | None:
+    """The last given preset of one kind."""
+    return next((preset for preset in reversed(presets) if preset in kind), None)
 
 
-def _said(name: str) -> bool:
-    """Whether an option stands on the command line."""
+def _typed(name: str) -> bool:
+    """Whether an option was given on the command line."""
     return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
-def _again(context: click.Context, path: Path, info: RecordingInfo) -> Callable[[Sequence[str]], str | None]:
-    """What makes the command for one input with other options, paste-ready; None where none say it."""
-    from drivesal.cli._again import again
+def _rerun_command(
+    context: click.Context, path: Path, info: RecordingInfo
+) -> Callable[[Sequence[str]], str | None]:
+    """A function from changed options to the command for one recording; it returns None if there is none."""
+    from drivesal.cli._rerun import rerun_options
 
-    def command(words: Sequence[str]) -> str | None:
-        options = again(context, words, leave_out={"--overwrite", "--quiet"}, infos=[info])
+    def command(changes: Sequence[str]) -> str | None:
+        options = rerun_options(context, changes, leave_out={"--overwrite", "--quiet"}, infos=[info])
         if options is None:
             return None
         return shlex.join(["drivesal", "video", str(path), *options, "--overwrite"])
@@ -186,14 +189,14 @@ def _again(context: click.Context, path: Path, info: RecordingInfo) -> Callable[
     return command
 
 
-def _one(
+def _render(
     path: Path,
     paths: Mapping[str, Path],
     config: VideoConfig,
     model: Callable[[Recording], SteeringModel],
     context: click.Context,
 ) -> int:
-    """One input; returns its exit code."""
+    """Render one recording and return the exit code."""
     from drivesal.api.files import files_read
     from drivesal.export.exporter import Encoding
     from drivesal.io.outputs import Outputs
@@ -207,27 +210,27 @@ def _one(
     assert video is not None
     file, imports = config.model_path or default_model(), config.model.imports
     with (
-        _opening.open_drive(path, config.recording, file) as recording,
+        _recordings.open_drive(path, config.recording, file) as recording,
         Outputs(
             list(paths.values()),
             overwrite=config.overwrite,
             inputs=files_read([path], [recording], config.recording, file, request=request, imports=imports),
-            make=to_make(config.out),
+            make=folders_to_create(config.out),
         ) as outputs,
     ):
         look, span = video.suited(paths["video"], request.look, span, recording.info, config.span.every)
         request = replace(request, look=look, span=span)
         steering = model(recording)
-        _warned.say_enlarged([recording], steering)
-        _warned.say_side(recording)
-        total = expected([recording], request.span)
-        if total is not None:
-            total *= 1 + video.passes(paths["video"])
-        with bar(total, path.name, config.quiet) as progress:
-            encoding = Encoding(_last(config.presets, PRESETS) or "veryfast", config.crf)
-            advise = _again(context, path, recording.info)
+        _warnings.warn_enlarged([recording], steering)
+        _warnings.warn_side_camera(recording)
+        steps = expected([recording], request.span)
+        if steps is not None:
+            steps *= 1 + video.passes(paths["video"])
+        with bar(steps, path.name, config.quiet) as progress:
+            encoding = Encoding(_last(config.presets, SPEEDS) or "veryfast", config.crf)
+            advise = _rerun_command(context, path, recording.info)
             facts = render_video(recording, steering, request, outputs, paths, encoding, progress, advise)
-    _warned.say_uninformative(path.name, facts["uninformative"])
+    _warnings.warn_uninformative(path.name, facts["uninformative"])
     if facts["better_setting"] is not None:
         click.echo(f"drivesal: {path.name}: {facts['better_setting']['sentence']}", err=True)
     summary(path, facts, paths, config.as_json)
@@ -235,12 +238,12 @@ def _one(
 
 
 def _paths(name: str, config: VideoConfig, results: Mapping[str, Path | None]) -> dict[str, Path]:
-    """Where each result goes."""
+    """The path of each result."""
     from drivesal.api.files import video_paths
 
-    video = placed(config.out, f"{name}.saliency.mp4")
+    video = output_path(config.out, f"{name}.saliency.mp4")
     paths = video_paths(video, results, name="--out")
     kind = video_exporter(video)
-    if kind is not None and not kind.encoded and (_said("crf") or _last(config.presets, PRESETS)):
-        raise OptionError("--crf and libx264's --preset for an .mp4", f"{video} is none", "leave them out")
+    if kind is not None and not kind.encoded and (_typed("crf") or _last(config.presets, SPEEDS)):
+        raise OptionError("an .mp4 for --crf and encoder presets", f"it is {video}", "leave them out")
     return paths

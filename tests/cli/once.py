@@ -1,4 +1,4 @@
-"""The command within this process, for what a module makes once."""
+"""Run the command within this process, for fixtures of module scope."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.conftest import Run
 
 
 def once(folder: Path, *arguments: object) -> Run:
-    """Runs the command in `folder`."""
+    """Run the command in `folder`."""
     from drivesal.cli import main
 
     out, err = io.StringIO(), io.StringIO()

@@ -13,17 +13,17 @@ DOCS = Path(__file__).parents[2] / "docs" / "command-line.md"
 
 
 def completed(*words, shell="bash"):
-    """What the shell is told for the last word."""
-    asked = {"_DRIVESAL_COMPLETE": f"{shell}_complete", "COMP_WORDS": " ".join(["drivesal", *words])}
-    asked["COMP_CWORD"] = str(len(words))
+    """The completions of the last word."""
+    variables = {"_DRIVESAL_COMPLETE": f"{shell}_complete", "COMP_WORDS": " ".join(["drivesal", *words])}
+    variables["COMP_CWORD"] = str(len(words))
     done = subprocess.run(
-        [COMMAND], env={**os.environ, **asked}, capture_output=True, text=True, check=True, timeout=60
+        [COMMAND], env={**os.environ, **variables}, capture_output=True, text=True, check=True, timeout=60
     )
     return [line.split(",", 1)[1] for line in done.stdout.splitlines()]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_documented_line_gives_the_shells_script(shell):
+def test_the_documented_line_prints_the_completion_script(shell):
     assert f"_DRIVESAL_COMPLETE={shell}_source drivesal" in DOCS.read_text()
     done = subprocess.run(
         [COMMAND],

@@ -1,4 +1,4 @@
-"""A crop that leaves fewer pixels than the network's input is said by every command that uses it."""
+"""Every command that uses a model warns of a crop with fewer pixels than the network's input."""
 
 import dataclasses
 import json
@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from drivesal.cli._trained import told_input
+from drivesal.cli._train_report import input_warnings
 from drivesal.model.card import card_path
 from drivesal.model.domain_shift import training_images
 from drivesal.model.preprocess import Crop, Preprocess
 from tests.clips import make_clip
 
 SMALL = "50:60"  # 10 of 64 rows, for a network of 24
-SAID = "the crop leaves 96x10 px of a frame of 96x64, enlarged to the network's input of 32x24: check --crop"
+WARNING = "the crop leaves 96x10 px of a frame of 96x64, enlarged to the network's input of 32x24: check --crop"
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def clip(tmp_path):
     return tmp_path / "run.mp4"
 
 
-@pytest.mark.parametrize(("more", "told"), [(("--crop", SMALL), [SAID]), (("--crop", "20:60"), [])])
-def test_video_image_and_evaluate_say_it(inside, clip, model_path, more, told):
+@pytest.mark.parametrize(("more", "warnings"), [(("--crop", SMALL), [WARNING]), (("--crop", "20:60"), [])])
+def test_video_image_and_evaluate_warn_of_enlarging(inside, clip, model_path, more, warnings):
     for arguments in (
         ("video", "run.mp4", "--model", model_path, "--quiet"),
         ("image", "run.mp4", "--at", "#3", "--model", model_path),
@@ -39,12 +39,12 @@ def test_video_image_and_evaluate_say_it(inside, clip, model_path, more, told):
         if arguments[0] == "video":
             notes.append(json.loads(clip.with_name("run.saliency.json").read_text())["notes"])
         for one in notes:
-            assert enlarged(one) == told
-        assert enlarged(ran.err.splitlines()) == [f"drivesal: run.mp4: {one}" for one in told]
+            assert enlarged(one) == warnings
+        assert enlarged(ran.err.splitlines()) == [f"drivesal: run.mp4: {one}" for one in warnings]
 
 
 def enlarged(lines):
-    """What is said of enlarging, up to what else to check."""
+    """The warnings about enlarging, without the advice at the end."""
     return [
         line.removesuffix(", the preset, or the crop in the model's card")
         for line in lines
@@ -52,16 +52,16 @@ def enlarged(lines):
     ]
 
 
-def test_review_says_it(inside, clip, model_path, tmp_path):
-    for more, told in ((("--crop", SMALL), 1), (("--crop", "20:60"), 0)):
+def test_review_warns_of_enlarging(inside, clip, model_path, tmp_path):
+    for more, count in ((("--crop", SMALL), 1), (("--crop", "20:60"), 0)):
         ran = inside("review", "run.mp4", "--model", model_path, "--export", "r.html", "--overwrite", *more)
         assert ran.code == 0, ran
-        assert ran.err.count(f"drivesal: run.mp4: {SAID}") == told
+        assert ran.err.count(f"drivesal: run.mp4: {WARNING}") == count
         page = (tmp_path / "r.html").read_text()
-        assert (SAID in page) == bool(told)
+        assert (WARNING in page) == bool(count)
 
 
-def test_a_model_trained_on_such_frames_is_not_warned_of(inside, clip, model_path, tmp_path):
+def test_no_warning_for_a_model_trained_on_such_frames(inside, clip, model_path, tmp_path):
     rng = np.random.default_rng(0)
     pictures = rng.integers(0, 255, (120, 24, 32, 3)).astype(np.uint8)
     seen = Crop(rows=(50, 60), unit="pixel")
@@ -84,26 +84,26 @@ def test_a_model_trained_on_such_frames_is_not_warned_of(inside, clip, model_pat
         assert bool(enlarged(done.err.splitlines())) != silent
 
 
-def test_train_says_what_it_will_see():
+def test_train_warns_about_its_input():
     small = Preprocess((66, 200))
-    assert told_input(small, [(320, 240)], goes_on=False, cropped=True) == []
-    (whole,) = told_input(small, [(320, 240)], goes_on=False, cropped=False)
-    assert whole.startswith("no --crop: it learns from whole frames, sky and bonnet included")
+    assert input_warnings(small, [(320, 240)], fine_tuning=False, cropped=True) == []
+    (whole,) = input_warnings(small, [(320, 240)], fine_tuning=False, cropped=False)
+    assert whole.startswith("no --crop: the network is trained on whole frames, with misleading sky and bonnet")
     assert "--crop 0.4:0.9" in whole
-    said = "frames of 160x120 px are enlarged to the network's input of 200x66"
-    once = told_input(small, [(160, 120), (160, 120)], goes_on=False, cropped=True)
-    assert once == [f"{said}; a smaller --input-size avoids that"]
-    assert told_input(small, [(160, 120)], goes_on=True, cropped=False) == [said]
+    text = "frames of 160x120 px are enlarged to the network's input of 200x66"
+    once = input_warnings(small, [(160, 120), (160, 120)], fine_tuning=False, cropped=True)
+    assert once == [f"{text}; a smaller --input-size avoids that"]
+    assert input_warnings(small, [(160, 120)], fine_tuning=True, cropped=False) == [text]
 
 
-def test_model_says_it_where_no_frame_is_large_enough(inside, model_path):
+def test_model_warns_if_no_frame_is_large_enough(inside, model_path):
     ran = inside("model", model_path, "--crop", SMALL, "--json")
     assert ran.code == 0, ran
     found = json.loads(ran.out)
-    (said,) = found["warnings"]
-    assert said.startswith("the crop leaves 10 rows of any frame, enlarged to the network's input of 32x24: ")
+    (note,) = found["warnings"]
+    assert note.startswith("the crop leaves 10 rows of any frame, enlarged to the network's input of 32x24: ")
     assert found["least_frame"] is None
-    assert ran.err == f"drivesal: {said}\n"
+    assert ran.err == f"drivesal: {note}\n"
     ran = inside("model", model_path, "--crop", "60:-25")
     assert ran.err == ""
     assert "frames      of 32x109 px or more; smaller ones are enlarged" in ran.out

@@ -1,4 +1,4 @@
-"""`drivesal evaluate`: through the command, on small made recordings and on a real drive."""
+"""`drivesal evaluate` through the command, on small synthetic recordings and on a real drive."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def there(folder):
     return sorted(path.name for path in Path(folder).iterdir())
 
 
-def answers(model_path, clip):
-    """What the model says of every frame, without the code under test."""
+def predictions(model_path, clip):
+    """The prediction and brightness of every frame, without the code under test."""
     model = load_model(model_path)
     with av.open(str(clip)) as video:
         pictures = [model.prepare(frame.to_ndarray(format="rgb24")) for frame in video.decode(video=0)]
@@ -52,13 +52,13 @@ def label(path, angles):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, model_path):
-    """A clip of 12 s whose labels are the model's own answers, but 15° further right from 4 s to 7 s."""
+    """A clip of 12 s whose labels are the model's predictions, but 15° further right from 4 s to 7 s."""
     folder = tmp_path_factory.mktemp("made")
     clip = make_clip(folder / "run.mp4", 120, rate=10)
-    said, bright = answers(model_path, clip)
+    predicted, bright = predictions(model_path, clip)
     planted = np.zeros(120)
     planted[40:70] = 15
-    return clip.read_bytes(), said, said - planted, bright
+    return clip.read_bytes(), predicted, predicted - planted, bright
 
 
 @pytest.fixture
@@ -70,10 +70,10 @@ def clip(tmp_path, made):
 
 
 def test_the_installed_command_writes_three_files_that_agree(drivesal, model_path, clip, tmp_path, made):
-    _, said, truth, bright = made
+    _, predicted, truth, bright = made
     done = drivesal("evaluate", model_path, clip)
     assert done.returncode == 0, done.stderr
-    (line,) = done.stderr.splitlines()  # its labels are made up, and no road is on its frames
+    (line,) = done.stderr.splitlines()  # the labels are synthetic, and the frames show no road
     assert line.startswith("drivesal: the model steers opposite to the labels: r -0.26 over 120 labels")
     assert "whether they fit the images is undecided" in line
     assert sorted(done.stdout.splitlines()[-3:]) == NAMES
@@ -82,7 +82,7 @@ def test_the_installed_command_writes_three_files_that_agree(drivesal, model_pat
     assert list(table[0]) == columns(Units("deg"))
     assert [int(row["frame"]) for row in table] == list(range(120))
     assert [float(row["time_s"]) for row in table] == pytest.approx(np.arange(120) / 10)
-    for name, values in (("predicted_deg", said), ("truth_deg", truth), ("brightness", bright)):
+    for name, values in (("predicted_deg", predicted), ("truth_deg", truth), ("brightness", bright)):
         assert [float(row[name]) for row in table] == pytest.approx(values, rel=1e-4, abs=1e-4), name
     facts = json.loads((tmp_path / NAMES[1]).read_text())
     assert facts["unit"] == "deg"
@@ -103,16 +103,14 @@ def test_the_installed_command_writes_three_files_that_agree(drivesal, model_pat
 
 
 @pytest.mark.usefixtures("quick_search")
-def test_the_worst_stretch_is_where_the_error_is_and_its_command_works(
-    inside, model_path, clip, tmp_path, made
-):
+def test_the_worst_segment_has_the_error_and_its_command_works(inside, model_path, clip, tmp_path, made):
     table = tmp_path / "given.csv"
     lines = [f"{place},{angle:.9f},99" for place, angle in enumerate(made[2])]
     table.write_text("\n".join(["frame,mine,steering_angle", *lines]) + "\n")
     (tmp_path / "run.csv").unlink()
-    odd = tmp_path / "my drive's run.mp4"
-    clip.rename(odd)
-    said = [
+    quoted = tmp_path / "my drive's run.mp4"
+    clip.rename(quoted)
+    options = [
         "--labels",
         table,
         "--angle-column",
@@ -124,7 +122,7 @@ def test_the_worst_stretch_is_where_the_error_is_and_its_command_works(
         "--every",
         2,
     ]
-    ran = inside("evaluate", model_path, odd, *said, "--json", "--quiet")
+    ran = inside("evaluate", model_path, quoted, *options, "--json", "--quiet")
     assert ran.code == 0, ran
     first = json.loads(ran.out)["worst"][0]
     assert first["start_s"] <= 4
@@ -132,11 +130,11 @@ def test_the_worst_stretch_is_where_the_error_is_and_its_command_works(
     assert first["share"] == pytest.approx(1)
     assert first["bias"] == pytest.approx(15 * 15 / first["frames"], rel=1e-3)
     words = shlex.split(first["command"])
-    assert words[:3] == ["drivesal", "video", str(odd)]
+    assert words[:3] == ["drivesal", "video", str(quoted)]
     assert "--every" not in words
     shown = inside(*words[1:], "--method", "gradient")
     assert shown.code == 0, shown
-    found = rows(tmp_path / f"small.{odd.stem}.worst-1.csv")
+    found = rows(tmp_path / f"small.{quoted.stem}.worst-1.csv")
     places = [int(row["frame"]) for row in found]
     assert places == list(range(places[0], places[0] + len(places)))
     assert places[0] <= 40
@@ -147,7 +145,7 @@ def test_the_worst_stretch_is_where_the_error_is_and_its_command_works(
 
 
 @pytest.mark.usefixtures("quick_search")
-def test_own_labels_of_another_kind_are_correlated_alone(inside, tmp_path, model_path):
+def test_own_labels_of_another_kind_are_only_correlated(inside, tmp_path, model_path):
     steering = [f"{0.1 * (i % 7):.1f}" for i in range(30)]
     simulator(tmp_path / "monday", [100 * i for i in range(30)], steering)
     refused = inside("evaluate", model_path, "monday", "--fail-above", "3")
@@ -166,8 +164,8 @@ def test_own_labels_of_another_kind_are_correlated_alone(inside, tmp_path, model
     assert {row["error_deg"] for row in table} == {""}
     pairs = [[float(row[name]) for row in table] for name in ("predicted_deg", "truth_deg_road_wheels")]
     assert facts["errors"]["correlation"] == pytest.approx(np.corrcoef(*pairs)[0, 1], abs=1e-3)
-    (tmp_path / "said.csv").write_text("frame,angle_deg\n0,1\n1,2\n")
-    named = ("--labels", "said.csv", "--label-turns", "road-wheels", "--overwrite")
+    (tmp_path / "labels.csv").write_text("frame,angle_deg\n0,1\n1,2\n")
+    named = ("--labels", "labels.csv", "--label-turns", "road-wheels", "--overwrite")
     assert inside("evaluate", model_path, "monday", *named).code == 1
 
 
@@ -194,7 +192,7 @@ def test_every_command_of_several_recordings_works_also_with_another_kind_of_ang
         assert shown.code == 0, shown
 
 
-def test_an_answer_without_a_scale_stays_norm(inside, tmp_path):
+def test_predictions_without_a_scale_stay_norm(inside, tmp_path):
     model = steering(convolutional(), scale=1 / 255)
     target = dataclasses.replace(model.card.target, angle=_norm())
     card = dataclasses.replace(model.card, target=target)
@@ -229,7 +227,7 @@ def test_fail_above_both_ways(inside, model_path, clip, tmp_path):
     assert passed.code == 0, passed
     failed = inside("evaluate", model_path, clip, "--fail-above", "7.4", "--overwrite")
     assert failed.code == 1
-    _, line = failed.err.splitlines()  # the first is of its labels
+    _, line = failed.err.splitlines()  # the first warns about the labels
     assert "at most 7.4°" in line
     assert "7.5" in line
     assert sorted(failed.out.splitlines()[-3:]) == NAMES
@@ -239,12 +237,12 @@ def test_fail_above_both_ways(inside, model_path, clip, tmp_path):
 def test_json_on_stdout_is_what_the_file_holds(inside, model_path, clip, tmp_path):
     ran = inside("evaluate", model_path, clip, "--json", "--worst", "0", "--start", "#10", "--end", "2s")
     assert ran.code == 0, ran
-    said = json.loads(ran.out)
-    outputs = said.pop("outputs")
+    printed = json.loads(ran.out)
+    outputs = printed.pop("outputs")
     assert sorted(outputs.values()) == NAMES
-    assert said == json.loads(Path(outputs["json"]).read_text())
-    assert said["worst"] == []
-    assert said["span"] == {"start": 10, "end": 2.0, "every": 1}
+    assert printed == json.loads(Path(outputs["json"]).read_text())
+    assert printed["worst"] == []
+    assert printed["span"] == {"start": 10, "end": 2.0, "every": 1}
     assert [int(row["frame"]) for row in rows(outputs["csv"])] == list(range(10, 20))
 
 
@@ -262,7 +260,7 @@ def test_frames_without_a_label_are_left_out_and_never_bridged(inside, model_pat
 
 
 @pytest.mark.usefixtures("quick_search")
-def test_damage_is_told_and_the_rest_is_measured(inside, model_path, clip, tmp_path):
+def test_damage_is_reported_and_the_rest_is_measured(inside, model_path, clip, tmp_path):
     overwrite_packets(clip, [25, 26])
     ran = inside("evaluate", model_path, clip)
     assert ran.code == 3, ran
@@ -293,14 +291,14 @@ MISTAKES = {
 
 @pytest.mark.parametrize("case", MISTAKES)
 def test_mistakes_are_one_line_and_leave_nothing(case, inside, model_path, tmp_path):
-    arguments, told = MISTAKES[case]
+    arguments, message = MISTAKES[case]
     make_clip(tmp_path / "run.mp4", 12)
     if case != "no labels":
         label(tmp_path / "run.csv", [1.0] * 4)
     before = there(tmp_path)
     ran = inside("evaluate", model_path, "run.mp4", *arguments)
     assert ran.code == 1, ran
-    assert told in ran.err
+    assert message in ran.err
     assert len(ran.err.splitlines()) == 1, ran.err
     assert ran.out == ""
     assert there(tmp_path) == before
@@ -314,14 +312,14 @@ def test_existing_files_stay_without_overwrite(inside, model_path, clip, tmp_pat
     assert there(tmp_path) == sorted([NAMES[2], "run.csv", "run.mp4"])
 
 
-def test_what_is_no_model_is_said(inside, tmp_path, clip):
+def test_a_recording_as_model_is_an_error(inside, tmp_path, clip):
     ran = inside("evaluate", clip, clip)
     assert ran.code == 1
     assert len(ran.err.splitlines()) == 1
     assert inside("evaluate", clip).code == 2
 
 
-def test_pictures_in_a_folder_have_no_labels(inside, model_path, tmp_path):
+def test_images_in_a_folder_have_no_labels(inside, model_path, tmp_path):
     images(tmp_path / "frames", 3)
     ran = inside("evaluate", model_path, "frames")
     assert ran.code == 1
@@ -368,11 +366,11 @@ def test_a_model_that_does_not_see_a_real_road(inside, shared, more, options):
         assert facts["blind"] is None
         assert ran.err == ""
         return
-    (said,) = [note for note in facts["notes"] if note.startswith("the model ")]
-    assert f"; with {options} r is 0." in said
-    assert "which fit the images (r 0." in said
-    assert said in ran.out.splitlines()
-    assert f"drivesal: {said}\n" in ran.err
+    (warning,) = [note for note in facts["notes"] if note.startswith("the model ")]
+    assert f"; with {options} r is 0." in warning
+    assert "which fit the images (r 0." in warning
+    assert warning in ran.out.splitlines()
+    assert f"drivesal: {warning}\n" in ran.err
     search = facts["blind"]["search"]
     assert search["best"]["options"] == [options]
     # pasted, it gives what was promised

@@ -20,7 +20,7 @@ COUNT = 150
 
 
 def pilot(path, colour="RGB", factor=1.0, crop="0.42:0.92", outputs=1):
-    """A network that answers where red is in the crop's rows, of pictures in 0..1 of these colours."""
+    """A network that outputs the position of red in the crop, for images of these colours in 0..1."""
     layers = keras().layers
     weights = np.zeros((12, 24, 3), np.float32)
     weights[..., ["RGB", "BGR"].index(colour) * 2] = -np.linspace(-1, 1, 24) / 12
@@ -49,7 +49,7 @@ def driven():
 
 @pytest.fixture(scope="module")
 def drive(tmp_path_factory):
-    """Pictures with a red bar where the label steers to, half a second apart, and their labels in degrees."""
+    """Images with a red bar where the label steers, half a second apart, and their labels in degrees."""
     folder = tmp_path_factory.mktemp("drive")
     (folder / "images").mkdir()
     frames = driven()
@@ -85,7 +85,7 @@ def test_the_table_and_the_commands_of_a_wrong_declaration(drive):
         assert words.count("--crop") == words.count("--color") == 1
         assert words[words.index("--crop") + 1] == "0.42:0.92"
         assert words[words.index("--labels") + 1] == str(drive / "labels.csv")
-    # what is printed runs, and does what it promises
+    # the printed command runs and gives the expected result
     ran = once(drive, *shlex.split(measured)[1:], "--quiet", "--json", "--overwrite")
     assert ran.code == 0, ran
     facts = json.loads(ran.out)
@@ -126,7 +126,7 @@ def test_a_wrong_unit_is_part_of_the_command_and_of_the_card(drive):
     card_path(drive / "radians.keras").unlink()
 
 
-def test_of_several_numbers_the_one_that_steers_is_found(drive):
+def test_the_steering_output_is_found_among_several(drive):
     ran = once(drive, *given(drive, "several.keras", "--json"))
     assert ran.code == 0, ran
     found = json.loads(ran.out)
@@ -134,19 +134,19 @@ def test_of_several_numbers_the_one_that_steers_is_found(drive):
     assert "--output 'out[2]'" in found["commands"][1]
 
 
-def test_where_nothing_fits_no_card_is_written(drive):
+def test_no_card_is_written_if_nothing_fits(drive):
     rng = np.random.default_rng(5)
     noise = drive / "noise.csv"
     noise.write_text(
         "\n".join(["frame,steering_angle_deg", *(f"{i},{rng.normal(0, 9)}" for i in range(COUNT))])
     )
-    said = list(given(drive, "my.keras"))
-    said[said.index("--labels") + 1] = noise
-    ran = once(drive, *said)
+    options = list(given(drive, "my.keras"))
+    options[options.index("--labels") + 1] = noise
+    ran = once(drive, *options)
     assert ran.code == 0, ran
     assert "no result: the labels hardly match the images" in ran.out
     assert "drivesal video" not in ran.out
-    ran = once(drive, *said, "--write-card")
+    ran = once(drive, *options, "--write-card")
     assert ran.code == 1
     assert "expected a setting that clearly fits, for --write-card, but no result" in ran.err
     assert not card_path(drive / "my.keras").exists()
@@ -168,7 +168,7 @@ def simulator_log(folder, frames, factor=-1 / 25):
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory):
-    """A simulator's drive, and an old network of 66x200 without a card that is fed as in 2017."""
+    """A simulator drive, and an old network of 66x200 without a card, made for the preprocessing of 2017."""
     folder = tmp_path_factory.mktemp("first")
     simulator_log(folder / "drive", driven())
     layers = keras().layers
@@ -185,10 +185,10 @@ def first(tmp_path_factory):
 
 
 @pytest.mark.usefixtures("quick_search")
-@pytest.mark.parametrize("said", [(), ("--full-lock", "25"), ("--positive", "left")])
-def test_a_first_run_on_a_simulator_log_ends_with_the_command_that_works(first, said):
+@pytest.mark.parametrize("options", [(), ("--full-lock", "25"), ("--positive", "left")])
+def test_a_first_run_on_a_simulator_log_ends_with_the_command_that_works(first, options):
     ran = once(
-        first, "evaluate", "old.keras", "drive", "--worst", "0", "--quiet", "--overwrite", *said, "--json"
+        first, "evaluate", "old.keras", "drive", "--worst", "0", "--quiet", "--overwrite", *options, "--json"
     )
     assert ran.code == 0, ran
     assert len(ran.err.splitlines()) <= 2
@@ -204,7 +204,7 @@ def test_a_first_run_on_a_simulator_log_ends_with_the_command_that_works(first, 
 
 
 @pytest.mark.usefixtures("quick_search")
-def test_video_says_it_too_and_without_labels_names_the_preset_and_why(first):
+def test_video_suggests_the_setting_and_without_labels_a_preset_with_reason(first):
     common = (
         "video",
         "drive",
@@ -234,12 +234,12 @@ def test_video_says_it_too_and_without_labels_names_the_preset_and_why(first):
     assert not any("drivesal video" in one for one in json.loads(ran.out)["notes"])
 
 
-def test_what_frames_do_not_tell_is_undecided(first):
-    """The bar is in the rows of several crops, and the scale of a linear network is that of its answers."""
+def test_settings_that_the_frames_do_not_distinguish_are_undecided(first):
+    """The bar is in several crops, and scaling the input of a linear network only scales its predictions."""
     ran = once(first, "fit-settings", "old.keras", "drive", "--quiet")
     assert ran.code == 0, ran
     lines = ran.out.splitlines()
-    place = lines.index("undecided, as far as these frames tell:")
+    place = lines.index("undecided on these frames:")
     assert lines[place - 1].startswith("fits: ")
     assert lines[place - 1].endswith("the setting of the preset pilotnet-udacity-2017")
     crops = next(line for line in lines[place:] if line.startswith("  crop: 60:-25"))
@@ -250,22 +250,22 @@ def test_what_frames_do_not_tell_is_undecided(first):
 def test_model_names_the_presets_of_its_input(first):
     ran = once(first, "model", "old.keras")
     assert "--preset pilotnet-udacity or --preset pilotnet-udacity-2017" in ran.out
-    assert "drivesal fit-settings old.keras DRIVE finds how this one is fed" in ran.out
+    assert "drivesal fit-settings old.keras DRIVE finds the settings of this network" in ran.out
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("options", "words"),
     [
         (("--crop", "60:-25"), "--crop 0.42:0.92"),
         (("--color", "rgb"), "--color YUV"),
     ],
 )
-def test_what_was_silent_on_a_real_drive_is_said(shared, tmp_path, said, words):
-    """r 0.67 and 0.59, which nothing was said of."""
+def test_a_better_setting_on_a_real_drive_is_reported(shared, tmp_path, options, words):
+    """r is 0.67 and 0.59: too high for a diagnosis, but another setting fits much better."""
     drive = shared / "udacity_ch2" / "run.mp4"
     ran = once(
-        tmp_path, "evaluate", "default", drive, "--every", "12", "--quiet", "--worst", "0", "--json", *said
+        tmp_path, "evaluate", "default", drive, "--every", "12", "--quiet", "--worst", "0", "--json", *options
     )
     assert ran.code == 0, ran
     facts = json.loads(ran.out)
@@ -292,7 +292,7 @@ def test_the_row_that_fits_is_always_listed():
 
 
 @pytest.mark.parametrize("sure", [True, False])
-def test_labels_are_said_to_fit_only_where_that_is_sure(sure):
+def test_labels_are_reported_to_fit_only_if_conclusive(sure):
     from drivesal.angle import AngleKind
     from drivesal.evaluation.drive_search import FoundSettings
     from drivesal.recordings.inspection.label_check import Fit
@@ -310,20 +310,22 @@ def test_labels_can_be_smoothed_as_evaluate_does(drive):
 
 
 @pytest.mark.usefixtures("quick_search")
-def test_a_full_lock_of_the_model_alone_is_said_so(first):
+def test_a_full_lock_for_the_model_only_is_reported(first):
     ran = once(first, "fit-settings", "old.keras", "drive", "--quiet", "--full-lock", "25")
     assert ran.code == 0, ran
-    assert ran.err.count("taken for the model alone, the own labels of") == 1
+    assert ran.err.count("applied to the model only, the labels in") == 1
 
 
 @pytest.mark.usefixtures("quick_search")
-def test_the_promised_error_of_a_preset_is_that_in_its_unit(first):
-    """The network answers -1..1 of 25 degrees, the labels are in degrees, and the unit is said of both."""
+def test_the_expected_error_of_a_preset_is_in_its_unit(first):
+    """The network outputs -1..1 for 25 degrees, and labels and model are declared in degrees."""
     rows = [f"{i},{one.steering}" for i, one in enumerate(driven())]
     (first / "deg.csv").write_text("\n".join(["frame,angle", *rows]) + "\n")
-    said = ("--labels", "deg.csv", "--positive", "left", "--angle-unit", "deg", "--rate", "2")
+    more_options = ("--labels", "deg.csv", "--positive", "left", "--angle-unit", "deg", "--rate", "2")
     images = first / "drive" / "IMG"
-    ran = once(first, "fit-settings", "old.keras", images, *said, "--format", "images", "--quiet", "--json")
+    ran = once(
+        first, "fit-settings", "old.keras", images, *more_options, "--format", "images", "--quiet", "--json"
+    )
     assert ran.code == 0, ran
     found = json.loads(ran.out)
     assert found["options"][0] == "--preset"
@@ -336,10 +338,10 @@ def test_the_promised_error_of_a_preset_is_that_in_its_unit(first):
 
 
 @pytest.mark.usefixtures("quick_search")
-def test_where_positive_turned_the_labels_it_is_said(drive):
-    said = list(given(drive))
-    said[said.index("left")] = "right"
-    ran = once(drive, *said)
+def test_a_positive_that_inverts_the_labels_is_reported(drive):
+    options = list(given(drive))
+    options[options.index("left")] = "right"
+    ran = once(drive, *options)
     assert "correct the labels first" in ran.out
-    assert "--positive right says the labels' side: leave it out, or say the other" in ran.err
+    assert "--positive right sets the sign of the labels: leave it out or give the other side" in ran.err
     assert "--positive" not in once(drive, *given(drive)).err

@@ -1,4 +1,4 @@
-"""`drivesal info`: what a recording holds, and the check of its labels against the picture."""
+"""`drivesal info`: contents of a recording, and the check of its labels against the images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.recordings.drives import images, simulator, sully
 
 
 def turning(folder: Path, count: int, sign: float, noise: bool = False, late: int = 0) -> Path:
-    """A SullyChen folder whose picture moves by the angle: for sign 1 to the right in a turn to the left.
+    """A SullyChen folder whose images move with the angle: for sign 1 to the right in a turn to the left.
 
     A quarter of the labels are exactly 0; they come `late` frames after what the picture shows.
     """
@@ -66,7 +66,7 @@ def test_the_picture_tells_whether_labels_fit(tmp_path: Path, inside: Callable[.
 
 
 def test_it_is_silent_where_it_cannot_tell(tmp_path: Path, inside: Callable[..., Any]) -> None:
-    """Noise for labels, on too few frames, and where the halves of the picture do not move together."""
+    """Noise as labels, too few frames, and images whose halves do not move together."""
     short = inside("info", turning(tmp_path / "short", 70, 1, noise=True))
     assert "cannot tell" in short.out
     assert "warning" not in short.out
@@ -81,7 +81,7 @@ def test_it_is_silent_where_it_cannot_tell(tmp_path: Path, inside: Callable[...,
 
 
 @pytest.mark.slow
-def test_a_drawn_drive_by_night_raises_no_alarm(tmp_path: Path, inside: Callable[..., Any]) -> None:
+def test_a_synthetic_drive_by_night_raises_no_warning(tmp_path: Path, inside: Callable[..., Any]) -> None:
     """Its middle rows move against the labels by phase correlation, which was warned of."""
     held = ("--set", "light=night", "--set", "field_of_view_deg=60")
     drawn = ("--seed", "202", "--seconds", "20", "--rate", "12", "--size", "160x120")
@@ -90,7 +90,7 @@ def test_a_drawn_drive_by_night_raises_no_alarm(tmp_path: Path, inside: Callable
 
 
 @pytest.mark.parametrize("size", [(2, 2), (3, 500), (500, 3), (33, 17)])
-def test_pictures_of_any_size_are_measured(size: tuple[int, int]) -> None:
+def test_images_of_any_size_are_measured(size: tuple[int, int]) -> None:
     rng = np.random.default_rng(0)
     shifts = Shifts()
     moves = [shifts.add(rng.integers(0, 255, (*size, 3)).astype(np.uint8)) for _ in range(4)]
@@ -118,7 +118,7 @@ def test_gaps_and_losses_are_counted(tmp_path: Path, inside: Callable[..., Any])
         assert line in done.out
 
 
-def test_labels_of_keys_are_said(tmp_path: Path, inside: Callable[..., Any]) -> None:
+def test_keyboard_labels_are_reported(tmp_path: Path, inside: Callable[..., Any]) -> None:
     steering = ["0" if i % 4 else "0.3" for i in range(60)]
     done = inside("info", simulator(tmp_path / "sim", [70 * i for i in range(60)], steering))
     assert (

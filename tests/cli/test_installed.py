@@ -1,4 +1,4 @@
-"""Every format and every generation of models through the command, one of each kind as it is installed."""
+"""Every recording format and model generation through the command; one of each as installed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.conftest import Run
 from tests.model.readers.legacy import files
 from tests.recordings import drives
 
-# what makes it, and the angles as written, times which is the angle inside drivesal
+# how to create it, the angles as written, and the factor to the angles inside drivesal
 FORMATS: dict[str, tuple[Callable[[Path], Path], float, tuple[float, float]]] = {
     "udacity-simulator": (lambda path: drives.simulator(path, [70 * i for i in range(8)]), -25, (-0.5, 0.2)),
     "udacity-ch2": (lambda path: drives.ch2(path, 8), math.degrees(1), (-0.2, 0.5)),
@@ -45,14 +45,14 @@ def test_every_format(tmp_path: Path, inside: Callable[..., Run], name: str) -> 
 
 
 def seen(path: Path) -> Any:
-    """A picture of the small networks' size, on disk and as they are fed it."""
+    """An image of the small networks' size, on disk and as their input."""
     image = np.random.default_rng(2).integers(0, 256, (files.H, files.W, 3), np.uint8)
     cv2.imwrite(str(path), image[..., ::-1])
     return image[None].astype(np.float32)
 
 
 def asked(command: Callable[..., Any], model: Path, *options: str) -> float:
-    """What the command, installed or inside, says that a model answers to frame.png."""
+    """The prediction for frame.png that the command, installed or in process, prints."""
     done = command("image", "frame.png", "--model", model, *options, "--json", "--method", "gradient")
     if isinstance(done, Run):
         done = subprocess.CompletedProcess((), int(str(done.code)), done.out, done.err)

@@ -54,7 +54,7 @@ def test_every_method_makes_a_video(inside, model_path, clip, tmp_path, method):
 
 
 @EVERY
-def test_every_method_makes_a_picture(inside, model_path, clip, method):
+def test_every_method_makes_an_image(inside, model_path, clip, method):
     asked = ("image", clip, "--at", "#3", "--model", model_path, "--method", method.name, *quick(method))
     ran = inside(*asked, "--out", "a.png")
     assert ran.code == 0, ran
@@ -132,8 +132,8 @@ def test_bins_are_read_as_their_expected_angle(inside, clip, tmp_path):
         [layers.Input((24, 32, 3)), layers.Flatten(), layers.Dense(15, activation="softmax", name="bins")]
     )
     network.save(tmp_path / "bins.keras")
-    said = ("--input-scale", "0..1", "--angle-unit", "norm", "--positive", "right", "--color", "RGB")
-    ran = inside("model", "bins.keras", "--bins", "-1..1", *said, "--write-card")
+    options = ("--input-scale", "0..1", "--angle-unit", "norm", "--positive", "right", "--color", "RGB")
+    ran = inside("model", "bins.keras", "--bins", "-1..1", *options, "--write-card")
     assert ran.code == 0, ran
     assert "expected angle of bins" in ran.out
     assert inside("video", clip, "--model", "bins.keras").code == 0
@@ -155,7 +155,7 @@ def two_inputs():
     return keras().Model([picture, speed], layers.Dense(1)(layers.Concatenate()([flat, speed])))
 
 
-def test_inputs_beside_the_picture_come_from_the_labels_or_are_held(inside, clip, tmp_path):
+def test_auxiliary_inputs_come_from_the_labels_or_are_constant(inside, clip, tmp_path):
     path = saved(two_inputs(), Target(AngleSpec("deg")), tmp_path / "two.keras")
     ran = inside("video", clip, "--model", path)
     assert ran.code == 1
@@ -173,7 +173,7 @@ def test_inputs_beside_the_picture_come_from_the_labels_or_are_held(inside, clip
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["--method", "gradcam"], "did you mean grad-cam?"),
         (["--method", "smoothgrad", "--steps", "3"], "options of the method smoothgrad"),
@@ -197,10 +197,10 @@ def test_inputs_beside_the_picture_come_from_the_labels_or_are_held(inside, clip
         (["--pre-activation"], "ends in tanh or atan"),
     ],
 )
-def test_mistakes_get_one_line_and_leave_nothing(inside, model_path, clip, tmp_path, arguments, says):
+def test_mistakes_get_one_line_and_leave_nothing(inside, model_path, clip, tmp_path, arguments, message):
     before = sorted(p.name for p in tmp_path.iterdir())
     ran = inside("video", clip, "--model", model_path, *arguments)
     assert ran.code == 1, ran
-    assert says in ran.err
+    assert message in ran.err
     assert ran.err.count("\n") == 1
     assert sorted(p.name for p in tmp_path.iterdir()) == before

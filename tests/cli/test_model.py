@@ -25,7 +25,7 @@ def test_what_a_model_expects_and_gives(drivesal, model_path):
         assert part in done.stdout
 
 
-def test_what_is_said_can_be_kept(inside, tmp_path):
+def test_options_can_be_kept_in_the_card(inside, tmp_path):
     convolutional().save(tmp_path / "bare.keras")
     ran = inside("model", "bare.keras")
     assert ran.code == 0, ran
@@ -75,7 +75,7 @@ def test_methods(inside, json_wanted):
         assert "Caution: " in ran.out
 
 
-def test_a_size_that_the_file_leaves_open_can_be_said(inside, tmp_path):
+def test_an_input_size_missing_in_the_file_can_be_declared(inside, tmp_path):
     from drivesal.model.backend import keras
 
     layers = keras().layers
@@ -93,7 +93,7 @@ def test_a_size_that_the_file_leaves_open_can_be_said(inside, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "says"),
+    ("field", "value", "message"),
     [
         ("preprocess.colour", "PINK", "preprocess.colour in m.keras.card.json to be '"),
         ("preprocess.size", [66.5, 200], "preprocess.size.0 in m.keras.card.json to be a whole number"),
@@ -108,7 +108,7 @@ def test_a_size_that_the_file_leaves_open_can_be_said(inside, tmp_path):
         ("target", ..., "target in m.keras.card.json, but it is missing"),
     ],
 )
-def test_what_is_wrong_in_a_card_is_said_in_words(tmp_path, field, value, says):
+def test_errors_in_a_card_are_readable(tmp_path, field, value, message):
     card = json.loads(card_path(default_model()).read_text())
     *folders, last = field.split(".")
     part = card
@@ -122,7 +122,7 @@ def test_what_is_wrong_in_a_card_is_said_in_words(tmp_path, field, value, says):
     path.write_text(json.dumps(card))
     with pytest.raises(ModelError) as refused:
         read_card(path)
-    said = str(refused.value)
-    assert says in said
+    text = str(refused.value)
+    assert message in text
     for leaked in ("Input should", "Field required", "valid dictionary", "keyword argument"):
-        assert leaked not in said
+        assert leaked not in text

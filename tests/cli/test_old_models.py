@@ -1,4 +1,4 @@
-"""Models of other days through the command."""
+"""Models of older Keras versions and other sources through the command."""
 
 import json
 import shlex
@@ -28,7 +28,7 @@ def picture(tmp_path):
 
 
 @pytest.mark.parametrize("option", [[], ["--unsafe"]])
-def test_a_lambda_is_refused_with_the_way_out(inside, tmp_path, old, option):
+def test_a_lambda_is_refused_with_advice(inside, tmp_path, old, option):
     before = sorted(tmp_path.iterdir())
     ran = inside("model", old, *option)
     assert ran.code == 1
@@ -37,7 +37,7 @@ def test_a_lambda_is_refused_with_the_way_out(inside, tmp_path, old, option):
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_what_a_lambda_computes_is_kept_in_the_card(inside, tmp_path, old):
+def test_the_formula_of_a_lambda_is_kept_in_the_card(inside, tmp_path, old):
     done = inside("model", old, "--lambda", "lambda_1=x/127.5-1", *SAID, "--write-card")
     assert done.code == 0, done
     assert "lambda_1" in done.out
@@ -62,7 +62,7 @@ def test_a_card_with_something_missing_names_the_command_that_completes_it(insid
     assert ran.code == 1
     assert ran.err.count("\n") == 1
     assert "--color RGB --positive left --write-card" in ran.err
-    assert "unit unknown" not in ran.err  # it was said
+    assert "unit unknown" not in ran.err  # it was given
     assert "--input-scale" not in ran.err  # the Lambda makes -1..1 of 0..255
     assert not (tmp_path / "old.h5.card.json").exists()
     done = inside(*shlex.split(ran.err[ran.err.index("drivesal model ") :])[1:])
@@ -70,13 +70,13 @@ def test_a_card_with_something_missing_names_the_command_that_completes_it(insid
     assert read_card(tmp_path / "old.h5.card.json").target.angle.unit == "deg"
 
 
-def test_a_lambda_that_takes_shares_leaves_the_scaling_open(inside, old):
+def test_a_lambda_for_input_in_0_to_1_leaves_the_scaling_open(inside, old):
     ran = inside("model", "old.h5", "--lambda", "lambda_1=x-0.5")
     assert "assumed: input scaling 0..255" in ran.out
 
 
 @pytest.mark.parametrize("text", ["lambda_1", "lambda_1=", "=x", "lambda_1=exec(x)", "other=x/2"])
-def test_a_lambda_said_wrongly(inside, old, text):
+def test_invalid_formulas_of_a_lambda(inside, old, text):
     given = ["--lambda", "lambda_1=x/127.5-1"] if text.startswith("other") else []
     ran = inside("model", old, *given, "--lambda", text)
     assert ran.code == 1
@@ -141,7 +141,7 @@ def torch(path):
 
 
 @pytest.mark.parametrize(
-    ("name", "make", "says"),
+    ("name", "make", "message"),
     [
         ("saved", folder, "SavedModel"),
         ("m.onnx", lambda path: path.write_bytes(b"\x08\x07\x12\x07pytorch\x1a"), "ONNX"),
@@ -160,11 +160,11 @@ def torch(path):
         ("m.h5", lambda path: path.write_text("weights"), "is not one"),
     ],
 )
-def test_what_is_not_read_is_refused_by_name(inside, tmp_path, name, make, says):
+def test_unsupported_formats_are_refused_by_name(inside, tmp_path, name, make, message):
     make(tmp_path / name)
     ran = inside("model", name)
     assert ran.code == 1
-    assert says in ran.err
+    assert message in ran.err
     assert ran.err.count("\n") == 1
 
 
@@ -190,21 +190,21 @@ def test_a_video_with_a_preset_of_the_model_and_one_of_the_encoder(inside, tmp_p
     assert facts["model"]["angle"]["unit"] == "deg"
 
 
-def test_a_network_with_an_lstm_over_one_picture(inside, tmp_path):
+def test_a_network_with_an_lstm_over_one_image(inside, tmp_path):
     layer = files.plain("LSTM", "rnn", **test_recurrent.KERAS1)
     stored = {
         "rnn": test_recurrent.split(test_recurrent.arrays(4), (0, 2, 1, 3)),
         "dense_1": files.weights("dense_1", test_recurrent.LAST),
     }
     files.write(tmp_path / "lstm.h5", test_recurrent.network(layer), stored, version="1.2.2")
-    said = ("--input-scale", "0..1", *SAID[2:])
-    done = inside("image", picture(tmp_path), "--model", "lstm.h5", *said, "--out", "figure.png", "--json")
+    options = ("--input-scale", "0..1", *SAID[2:])
+    done = inside("image", picture(tmp_path), "--model", "lstm.h5", *options, "--out", "figure.png", "--json")
     assert done.code == 0, done
     assert (tmp_path / "figure.png").stat().st_size > 1000
 
 
 def comma(path):
-    """comma's first network, smaller: channels first, weights alone, JSON in JSON beside them, Keras 1.0.6."""
+    """comma's first network, smaller: channels first, weights only, JSON in a JSON file, Keras 1.0.6."""
     config = files.keras1("th")
     config["config"][1]["config"] |= {"nb_row": 8, "nb_col": 8, "subsample": [4, 4], "border_mode": "same"}
     path.with_suffix(".json").write_text(json.dumps(json.dumps(config)))
@@ -216,7 +216,7 @@ def comma(path):
     return files.write(path, None, stored, backend=None), (kernel, last)
 
 
-def test_commas_network_answers_in_tenths_of_a_degree_to_the_right(inside, tmp_path):
+def test_commas_network_predicts_tenths_of_a_degree_to_the_right(inside, tmp_path):
     import numpy as np
 
     path, (kernel, last) = comma(tmp_path / "steering_angle.keras")
@@ -225,23 +225,23 @@ def test_commas_network_answers_in_tenths_of_a_degree_to_the_right(inside, tmp_p
     done = inside("image", "frame.png", *given)
     assert done.code == 0, done
     x = pictures(1, (files.H, files.W)) / 127.5 - 1
-    padded = np.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)))  # TensorFlow's share of a kernel of 8 in steps of 4
+    padded = np.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)))  # TensorFlow's padding for a kernel of 8 with stride 4
     hidden = files.elu(files.convolved(padded, kernel.transpose(2, 3, 1, 0), files.CONV[1], stride=4))
     answer = float((files.flat(hidden.transpose(0, 3, 1, 2)) @ last[0] + last[1])[0, 0])
     assert json.loads(done.out)["predicted"] == pytest.approx(-answer / 10, abs=0.01)
 
 
 @pytest.mark.parametrize(
-    ("units", "says"),
+    ("units", "message"),
     [(2**20, "no more weights than m.h5 can hold"), (10**30, "an integer from 1 to 1048576")],
 )
-def test_a_layer_that_the_file_cannot_fill(inside, tmp_path, units, says):
+def test_a_layer_that_the_file_cannot_fill(inside, tmp_path, units, message):
     config = files.sequential("2.4.0")
     config["config"]["layers"][-1]["config"]["units"] = units
     files.write(tmp_path / "m.h5", config, files.keras2_weights(), version="2.4.0")
     ran = inside("model", "m.h5")
     assert ran.code == 1
-    assert says in ran.err
+    assert message in ran.err
     assert "dense_1" in ran.err
     assert ran.err.count("\n") == 1
 
@@ -264,7 +264,7 @@ def test_a_keras_file_with_a_layer_that_it_cannot_fill(inside, tmp_path):
     assert ran.err.count("\n") == 1
 
 
-def test_a_layer_that_gives_too_much(inside, tmp_path):
+def test_a_layer_with_too_large_an_output(inside, tmp_path):
     config = files.sequential("2.4.0")
     blown = files.plain("UpSampling2D", "blown", size=[4000, 4000], data_format="channels_last")
     shrunk = files.plain("GlobalAveragePooling2D", "shrunk", data_format="channels_last")
@@ -277,8 +277,8 @@ def test_a_layer_that_gives_too_much(inside, tmp_path):
     assert ran.err.count("\n") == 1
 
 
-def test_a_head_of_code_is_said_kept_and_saved(inside, tmp_path):
-    """In a .keras file too, and in one that drivesal writes of it."""
+def test_a_lambda_head_is_declared_kept_and_saved(inside, tmp_path):
+    """In a .keras file too, and in one that drivesal saves from it."""
     from drivesal.model.readers import load_model
 
     layers = keras().layers

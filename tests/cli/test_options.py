@@ -1,4 +1,4 @@
-"""A newcomer's method needs nothing but its own file: its options appear on the command line."""
+"""Parsing of shared options; the options of a new method appear on the command line."""
 
 import click
 import pytest
@@ -14,14 +14,14 @@ from tests.clips import make_clip
     ("text", "place"),
     [("10", 10.0), ("10s", 10.0), ("1.5", 1.5), ("1:30", 90.0), ("1:02:03.5", 3723.5), ("#7", 7), (".5s", 0.5)],
 )
-def test_places_in_a_drive(text, place):
+def test_positions_in_a_drive(text, place):
     found = _options.Position().convert(text, None, None)
     assert found == place
     assert type(found) is type(place)
 
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "1:2:3:4", "#", "#1.5", "1e5", "nan"])
-def test_places_that_are_none(text):
+def test_invalid_positions(text):
     with pytest.raises(click.BadParameter):
         _options.Position().convert(text, None, None)
 
@@ -45,7 +45,7 @@ def test_a_methods_options_become_the_commands(monkeypatch):
     assert seen == {"method_noise_level": 0.3}
 
 
-def test_no_methods_option_hides_a_commands_own():
+def test_method_options_do_not_hide_command_options():
     from drivesal.cli.image import command as image
     from drivesal.cli.video import command as video
 
@@ -67,7 +67,7 @@ def test_a_crop_that_leaves_nothing_fails_before_anything_is_read(inside, comman
     assert ran.err.count("\n") == 1
 
 
-def test_a_crop_that_the_frames_do_not_hold_fails_before_the_model_is_read(inside, tmp_path):
+def test_a_crop_larger_than_the_frames_fails_before_the_model_is_read(inside, tmp_path):
     make_clip(tmp_path / "run.mp4", 3)
     (tmp_path / "no.keras").write_bytes(b"no model at all")
     ran = inside("video", "run.mp4", "--model", "no.keras", "--crop", "50:-25")

@@ -1,4 +1,4 @@
-"""The doubt of a wrongly declared input scaling, through the command."""
+"""The warning of a wrongly declared input scaling, through the command."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def doubts(text):
 
 @pytest.fixture(scope="module")
 def drive(tmp_path_factory):
-    """A folder of 40 pictures with labels in degrees, and a network without a card that wants -1..1."""
+    """A folder of 40 images with labels in degrees, and a network without a card that expects -1..1."""
     folder = tmp_path_factory.mktemp("drive")
     images, truth = road(40)
     (folder / "images").mkdir()
@@ -33,23 +33,23 @@ def drive(tmp_path_factory):
 
 
 def given(drive, *more):
-    said = ("--model", drive / "my.keras", "--color", "RGB", "--angle-unit", "deg", "--positive", "left")
-    return ("video", drive / "images", "--rate", "20", *said, *QUICK, "--quiet", "--overwrite", *more)
+    options = ("--model", drive / "my.keras", "--color", "RGB", "--angle-unit", "deg", "--positive", "left")
+    return ("video", drive / "images", "--rate", "20", *options, *QUICK, "--quiet", "--overwrite", *more)
 
 
-def test_the_installed_command_doubts_what_was_assumed(drivesal, inside, drive, tmp_path):
+def test_the_installed_command_warns_of_a_wrong_assumption(drivesal, inside, drive, tmp_path):
     done = drivesal(*given(drive, "--labels", drive / "labels.csv"))
     assert done.returncode == 0, done.stderr
-    (said,) = doubts(done.stdout)
+    (warning,) = doubts(done.stdout)
     assert "assumed of the model: input scaling 0..255" in done.stdout
-    assert said.startswith(
+    assert warning.startswith(
         "input scaling 0..255, which was assumed, looks wrong: against 40 labels its RMSE is "
     )
-    assert "use --input-scale -1..1 (" in said
+    assert "use --input-scale -1..1 (" in warning
     facts = json.loads((tmp_path / "images.saliency.json").read_text())
-    assert said in facts["notes"]
+    assert warning in facts["notes"]
     assert facts["scaling_doubt"]["reason"] == "labels"
-    # what the note gives is the error that a run as it says then has
+    # a run with the suggested scaling has the error that the note states
     ran = inside(*given(drive, "--labels", drive / "labels.csv", "--input-scale", "-1..1"))
     assert ran.code == 0, ran
     assert doubts(ran.out) == []
@@ -63,9 +63,9 @@ def test_the_installed_command_doubts_what_was_assumed(drivesal, inside, drive, 
 def test_without_labels_and_in_json(inside, drive):
     ran = inside(*given(drive, "--no-labels", "--input-scale", "0..255", "--json"))
     assert ran.code == 0, ran
-    (said,) = [note for note in json.loads(ran.out)["notes"] if note.startswith("input scaling")]
-    assert "the prediction is more than 900°" in said
-    assert "assumed" not in said
+    (warning,) = [note for note in json.loads(ran.out)["notes"] if note.startswith("input scaling")]
+    assert "the prediction is more than 900°" in warning
+    assert "assumed" not in warning
     ran = inside(*given(drive, "--no-labels", "--input-scale", "-1..1", "--json"))
     assert not any(note.startswith("input scaling") for note in json.loads(ran.out)["notes"])
 
@@ -78,13 +78,13 @@ def sample():
 def test_an_image_of_a_video(inside, sample, tmp_path):
     ran = inside("image", sample, "--at", "3.0", *QUICK, "--input-scale", "0..255", "--out", "wrong.png")
     assert ran.code == 0, ran
-    (said,) = doubts(ran.out)
-    assert "use --input-scale -1..1, " in said  # of a probe that is spread over the clip
-    assert said.endswith("or correct 0..255 in the model card")
+    (note,) = doubts(ran.out)
+    assert "use --input-scale -1..1, " in note  # from a probe spread over the clip
+    assert note.endswith("or correct 0..255 in the model card")
     ran = inside(
         "image", sample, "--at", "3.0", *QUICK, "--input-scale", "0..255", "--out", "again.png", "--json"
     )
-    assert said in json.loads(ran.out)["notes"]
+    assert note in json.loads(ran.out)["notes"]
     ran = inside("image", sample, "--at", "3.0", *QUICK, "--out", "right.png")
     assert ran.code == 0, ran
     assert doubts(ran.out) == []
@@ -92,14 +92,14 @@ def test_an_image_of_a_video(inside, sample, tmp_path):
 
 
 def warned(path):
-    """Whether the last line of the picture has the warnings' colour."""
+    """Whether the last line of the image has the colour of warnings."""
     red, green, blue = cv2.imread(str(path))[-40:, :, ::-1].reshape(-1, 3).T.astype(int)
     return bool(((red > 200) & (green > 120) & (green < 210) & (blue < 90)).sum() > 50)
 
 
-def test_a_picture_alone_says_nothing(inside, drive):
-    said = ("--model", drive / "my.keras", "--color", "RGB", "--input-scale", "0..255")
-    ran = inside("image", drive / "images" / "003.png", *said, "--no-labels")
+def test_no_warning_for_a_single_image(inside, drive):
+    options = ("--model", drive / "my.keras", "--color", "RGB", "--input-scale", "0..255")
+    ran = inside("image", drive / "images" / "003.png", *options, "--no-labels")
     assert ran.code == 0, ran
     assert doubts(ran.out) == []
 
@@ -139,7 +139,7 @@ def test_from_python(tmp_path):
 
 
 def evaluated(inside, recording, *more):
-    """What `evaluate` says of the default model there: the lines, and what its JSON holds."""
+    """The text and JSON output of `evaluate` for the default model."""
     ran = inside("evaluate", "default", recording, "--out", "found", "--overwrite", "--quiet", *more)
     assert ran.code == 0, ran
     facts = json.loads(Path("found.json").read_text())
@@ -147,11 +147,11 @@ def evaluated(inside, recording, *more):
     return facts
 
 
-def test_evaluate_says_it_of_the_sample(inside, sample):
+def test_evaluate_warns_on_the_sample(inside, sample):
     facts = evaluated(inside, sample, "--input-scale", "0..1")
-    (said,) = facts["notes"]
-    assert said.startswith("input scaling 0..1 looks wrong: against 40 labels its RMSE is ")
-    assert "use --input-scale -1..1, or correct" in said
+    (note,) = facts["notes"]
+    assert note.startswith("input scaling 0..1 looks wrong: against 40 labels its RMSE is ")
+    assert "use --input-scale -1..1, or correct" in note
     doubt = facts["scaling_doubt"]
     assert doubt["reason"] == "labels"
     assert doubt["declared"]["rmse"] == pytest.approx(facts["errors"]["rmse"], rel=0.1)
@@ -162,7 +162,7 @@ def test_evaluate_says_it_of_the_sample(inside, sample):
 
 
 @pytest.mark.parametrize(("more", "doubted"), [(("--input-scale", "0..1"), 1), ((), 0)])
-def test_evaluate_says_it_of_a_real_drive(inside, shared, more, doubted):
+def test_evaluate_warns_on_a_real_drive(inside, shared, more, doubted):
     facts = evaluated(
         inside, shared / "udacity_ch2" / "run.mp4", "--start", "2:00", "--end", "2:40", "--every", "8", *more
     )

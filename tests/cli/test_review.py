@@ -1,4 +1,4 @@
-"""`drivesal review` as a process: it serves, and it ends."""
+"""`drivesal review` as a process: it serves, and it stops."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def clip(tmp_path: Path) -> Path:
 
 @contextlib.contextmanager
 def running(*arguments: object, cwd: Path) -> Iterator[tuple[subprocess.Popen[str], str, int]]:
-    """The command with the host and port that it says."""
+    """The running command, with the host and port that it prints."""
     process = subprocess.Popen(
         [*COMMAND, *map(str, arguments), "--no-browser"],
         cwd=cwd,
@@ -44,13 +44,13 @@ def running(*arguments: object, cwd: Path) -> Iterator[tuple[subprocess.Popen[st
     )
     try:
         assert process.stdout is not None
-        said = ""
-        while "http://" not in said:
-            said = process.stdout.readline()
-            assert said, process.communicate()
-        found = re.search(r"http://([^:/]+|\[[^]]+\]):(\d+)/", said)
+        line = ""
+        while "http://" not in line:
+            line = process.stdout.readline()
+            assert line, process.communicate()
+        found = re.search(r"http://([^:/]+|\[[^]]+\]):(\d+)/", line)
         assert found
-        yield process, said, int(found[2])
+        yield process, line, int(found[2])
     finally:
         if process.poll() is None:
             process.kill()
@@ -67,9 +67,9 @@ def ready(port: int) -> Any:
     """The drive's description once the model is there."""
     deadline = time.monotonic() + 90
     while True:
-        told = json.loads(get(port, "/api/drive").read())
-        if told["ready"]:
-            return told
+        drive = json.loads(get(port, "/api/drive").read())
+        if drive["ready"]:
+            return drive
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
@@ -81,8 +81,8 @@ def test_it_serves_page_frames_and_heat_and_ends_with_ctrl_c(
         page = get(port, "/")
         assert page.status == 200
         assert "default-src 'none'" in page.headers["content-security-policy"]
-        told = ready(port)
-        assert (told["name"], told["frames"], told["models"][0]["name"]) == ("run.mp4", 30, "small.keras")
+        drive = ready(port)
+        assert (drive["name"], drive["frames"], drive["models"][0]["name"]) == ("run.mp4", 30, "small.keras")
         assert get(port, "/api/heat/3").headers["content-type"] == "image/jpeg"
         assert get(port, "/api/frame/3", headers={"Host": "evil.example"}).status == 400
         assert get(port, "/api/frame/3", headers={"Origin": "http://evil.example"}).status == 403
@@ -90,16 +90,16 @@ def test_it_serves_page_frames_and_heat_and_ends_with_ctrl_c(
         _, told_last = process.communicate(timeout=30)
         assert process.returncode == 0, told_last
         assert told_last == ""
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["run.mp4"]  # no note, nothing kept
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run.mp4"]  # no note, no file
 
 
 @pytest.mark.slow
-def test_sigterm_says_that_it_stopped_and_nothing_of_what_was_not_written(clip: Path, tmp_path: Path) -> None:
+def test_sigterm_reports_the_stop_and_no_lost_results(clip: Path, tmp_path: Path) -> None:
     with running(clip, cwd=tmp_path) as (process, _, port):
         assert get(port, "/").status == 200
         process.send_signal(signal.SIGTERM)
-        _, told = process.communicate(timeout=30)
-        assert (process.returncode, told) == (143, "drivesal: stopped; notes are kept\n")
+        _, stderr = process.communicate(timeout=30)
+        assert (process.returncode, stderr) == (143, "drivesal: stopped; notes are saved\n")
 
 
 def test_it_ends_at_once_and_in_silence_while_a_page_waits(
@@ -112,19 +112,19 @@ def test_it_ends_at_once_and_in_silence_while_a_page_waits(
         while "RISE" not in str(json.loads(get(port, "/api/status").read())["work"]):
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=30)
-        assert (process.returncode, told) == (0, "")
+        _, stderr = process.communicate(timeout=30)
+        assert (process.returncode, stderr) == (0, "")
         assert waiting.getresponse().status == 204
 
 
 @pytest.mark.parametrize("host", ["::1", "localhost"])
-def test_the_address_that_it_says_is_one_that_it_listens_on(clip: Path, tmp_path: Path, host: str) -> None:
+def test_the_printed_address_is_one_that_it_listens_on(clip: Path, tmp_path: Path, host: str) -> None:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
         pytest.skip("there is no IPv6 here")
-    with running(clip, "--host", host, cwd=tmp_path) as (_, said, port):
-        found = re.search(r"http://\[?([^]/]+?)\]?:\d+/", said)
+    with running(clip, "--host", host, cwd=tmp_path) as (_, line, port):
+        found = re.search(r"http://\[?([^]/]+?)\]?:\d+/", line)
         assert found
         assert get(port, "/api/frame/3", found[1]).status == 200
 
@@ -132,14 +132,14 @@ def test_the_address_that_it_says_is_one_that_it_listens_on(clip: Path, tmp_path
 def test_a_drive_that_is_the_current_folder_has_a_name(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "0.png"), np.zeros((64, 96, 3), np.uint8))
     cv2.imwrite(str(tmp_path / "1.png"), np.zeros((64, 96, 3), np.uint8))
-    with running(".", "--notes", "n.json", cwd=tmp_path) as (_, said, port):
-        assert said.startswith(f"{tmp_path.name} at ")
+    with running(".", "--notes", "n.json", cwd=tmp_path) as (_, line, port):
+        assert line.startswith(f"{tmp_path.name} at ")
         assert json.loads(get(port, "/api/drive").read())["name"] == tmp_path.name
 
 
-def test_elsewhere_than_on_this_machine_it_wants_a_token(clip: Path, tmp_path: Path, model_path: Path) -> None:
-    with running(clip, "--model", model_path, "--host", "0.0.0.0", cwd=tmp_path) as (_, said, port):
-        token = re.search(r"token=(\S+)", said)
+def test_other_machines_need_a_token(clip: Path, tmp_path: Path, model_path: Path) -> None:
+    with running(clip, "--model", model_path, "--host", "0.0.0.0", cwd=tmp_path) as (_, line, port):
+        token = re.search(r"token=(\S+)", line)
         assert token
         assert get(port, "/api/drive").status == 401
         assert get(port, "/api/drive?token=wrong").status == 401
@@ -149,9 +149,7 @@ def test_elsewhere_than_on_this_machine_it_wants_a_token(clip: Path, tmp_path: P
         assert get(port, "/api/drive", headers={"Cookie": cookie}).status == 200
 
 
-def test_a_file_that_is_no_model_is_refused_before_anything_is_served(
-    clip: Path, inside: Callable[..., Any]
-) -> None:
+def test_an_invalid_model_file_is_refused_before_serving(clip: Path, inside: Callable[..., Any]) -> None:
     clip.with_name("broken.keras").write_bytes(b"no model")
     done = inside("review", clip, "--model", "broken.keras", "--no-browser")
     assert done.code == 1
@@ -160,10 +158,10 @@ def test_a_file_that_is_no_model_is_refused_before_anything_is_served(
     assert done.out == ""
 
 
-def test_what_refuses_the_model_once_it_is_served_is_told_and_the_server_stays(
+def test_a_model_error_while_serving_is_reported_and_the_server_stays(
     clip: Path, tmp_path: Path, model_path: Path
 ) -> None:
-    """A crop that the frames do not hold, known when the model is there."""
+    """A crop larger than the frames, detected when the model is loaded."""
     arguments = ("--model", model_path, "--crop", "60:-10")
     with running(clip, *arguments, cwd=tmp_path) as (process, _, port):
         deadline = time.monotonic() + 60
@@ -174,12 +172,12 @@ def test_what_refuses_the_model_once_it_is_served_is_told_and_the_server_stays(
         assert get(port, "/api/frame/3").status == 200
         assert json.loads(get(port, "/api/explained/3").read()) == {"error": reason}
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=30)
-        assert (process.returncode, told) == (1, f"drivesal: {reason}\n")
+        _, stderr = process.communicate(timeout=30)
+        assert (process.returncode, stderr) == (1, f"drivesal: {reason}\n")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("none.mp4",), "none.mp4"),
         (("run.mp4", "--model", "none.keras"), "none.keras"),
@@ -190,16 +188,16 @@ def test_what_refuses_the_model_once_it_is_served_is_told_and_the_server_stays(
         (("run.mp4", "--notes", "none/n.json"), "a folder for --notes"),
     ],
 )
-def test_mistakes_are_told_in_a_line(
-    clip: Path, inside: Callable[..., Any], arguments: tuple[str, ...], told: str
+def test_mistakes_are_reported_in_one_line(
+    clip: Path, inside: Callable[..., Any], arguments: tuple[str, ...], message: str
 ) -> None:
     done = inside("review", *arguments, "--no-browser")
     assert done.code == 1
-    assert told in done.err
+    assert message in done.err
     assert len(done.err.splitlines()) == 1
 
 
-def test_a_port_in_use_is_told(clip: Path, inside: Callable[..., Any]) -> None:
+def test_a_port_in_use_is_reported(clip: Path, inside: Callable[..., Any]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = inside("review", "run.mp4", "--no-browser", "--port", taken.getsockname()[1])
     assert done.code == 1

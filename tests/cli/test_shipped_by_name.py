@@ -1,4 +1,4 @@
-"""`default` names the shipped model wherever the path of a model goes."""
+"""`default` names the shipped model wherever a model path is expected."""
 
 import json
 from pathlib import Path
@@ -39,7 +39,7 @@ def test_both_models_of_a_review(inside, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("command", ["video", "image", "review", "evaluate", "train", "model"])
-def test_help_says_so(inside, command):
+def test_help_mentions_default(inside, command):
     assert "`default`" in inside(command, "--help").out
 
 

@@ -1,4 +1,4 @@
-"""What stands where a recording or a model belongs: several of them, streams, the two exchanged."""
+"""Arguments for recordings and models: several at once, streams, and the two swapped."""
 
 import json
 import shlex
@@ -50,14 +50,14 @@ def test_formats_of_a_folder_are_counted(inside, drives):
     assert "4 recordings (2 video, 1 images, 1 donkeycar): a.mp4, b.mov, frames, tub" in ran.err
 
 
-def test_recordings_a_folder_further_down(inside, drives, tmp_path):
+def test_recordings_one_folder_deeper(inside, drives, tmp_path):
     (tmp_path / "all").mkdir()
     drives.rename(tmp_path / "all" / "monday")
     ran = inside("video", "all")
     assert "drivesal video 'all/*/*'" in ran.err
 
 
-def test_a_pattern_is_each_that_it_matches(inside, drives):
+def test_a_pattern_stands_for_all_matches(inside, drives):
     ran = inside("info", "drives/*", "--json")
     assert ran.code == 0, ran
     assert "drives/*: 2 recordings (video): a.mp4, b.mov" in ran.err
@@ -72,7 +72,7 @@ def test_a_pattern_is_each_that_it_matches(inside, drives):
     assert "drivesal review drives/a.mp4 --no-browser" in ran.err
 
 
-def test_a_video_of_each_that_a_pattern_matches(inside, drives, model_path, tmp_path):
+def test_a_video_for_each_match_of_a_pattern(inside, drives, model_path, tmp_path):
     ran = inside("video", "drives/*", "--model", model_path, "--out", "new/films/")
     assert ran.code == 0, ran
     ends = ("csv", "json", "mp4")
@@ -80,7 +80,7 @@ def test_a_video_of_each_that_a_pattern_matches(inside, drives, model_path, tmp_
     assert sorted(path.name for path in (tmp_path / "new" / "films").iterdir()) == wanted
 
 
-def test_info_of_several_goes_on_behind_one_that_fails(inside, drives):
+def test_info_continues_after_a_recording_that_fails(inside, drives):
     ran = inside("info", "drives/a.mp4", "nothing.mp4", "drives/b.mov")
     assert ran.code == 1
     assert "nothing.mp4 does not exist" in ran.err
@@ -97,7 +97,7 @@ def test_info_of_several_goes_on_behind_one_that_fails(inside, drives):
 
 @pytest.mark.parametrize("command", [["video"], ["info"], ["image"], ["review"], ["evaluate", "default"]])
 @pytest.mark.parametrize(
-    ("source", "says"),
+    ("source", "message"),
     [
         ("rtsp://user@cam:554/1?a=b", "rtsp://user@cam:554/1?a=b is a network address"),
         ("https://host/run.mp4", "https://host/run.mp4 is a network address"),
@@ -107,11 +107,11 @@ def test_info_of_several_goes_on_behind_one_that_fails(inside, drives):
         ("/dev/null", "a device or a pipe"),
     ],
 )
-def test_what_is_no_file_is_not_read_yet(inside, command, source, says):
+def test_streams_and_devices_are_refused(inside, command, source, message):
     ran = inside(*command, source)
     assert ran.code == 1
     assert ran.err.count("\n") == 1
-    assert says in ran.err
+    assert message in ran.err
     assert "not supported yet" in ran.err
     assert "ffmpeg" in ran.err
 
@@ -121,7 +121,7 @@ def test_a_file_called_0_is_read(inside, tmp_path):
     assert inside("info", "0").code == 0
 
 
-def test_model_and_drive_exchanged(inside, drives, model_path):
+def test_swapped_model_and_drive(inside, drives, model_path):
     model = f"{model_path}"
     for words, right in (
         (["evaluate", "drives/a.mp4", model], ["evaluate", model, "drives/a.mp4"]),
@@ -131,23 +131,23 @@ def test_model_and_drive_exchanged(inside, drives, model_path):
     ):
         ran = inside(*words)
         assert ran.code == 1
-        assert f"do: {shlex.join(['drivesal', *right])}" in ran.err
+        assert f"run: {shlex.join(['drivesal', *right])}" in ran.err
 
 
-def test_a_model_beside_a_drive_goes_behind_model(inside, drives):
+def test_a_positional_model_belongs_after_the_option_model(inside, drives):
     ran = inside("video", "drives/a.mp4", "default")
     assert "default is a model; give a drive" in ran.err or "--model default" in ran.err
     assert "video default" not in ran.err
-    assert "do: drivesal info" not in inside("info", "default", "drives/a.mp4").err
+    assert "run: drivesal info" not in inside("info", "default", "drives/a.mp4").err
 
 
-def test_an_archive_is_to_be_unpacked(inside, tmp_path):
+def test_archives_must_be_unpacked(inside, tmp_path):
     for name in ("tub.tar.gz", "tub.zip", "tub.7z"):
         (tmp_path / name).write_bytes(b"\x1f\x8b" * 40)
         assert "unpack it" in inside("info", name).err
 
 
-def test_a_model_or_a_drive_in_the_others_place(inside, drives, model_path):
+def test_a_model_given_as_drive_and_a_drive_given_as_model(inside, drives, model_path):
     ran = inside("video", model_path)
     assert f"is a model; give a drive: drivesal video DRIVE --model {model_path}" in ran.err
     ran = inside("video", "drives/a.mp4", "--model", "drives/b.mov")
@@ -160,12 +160,12 @@ def test_a_model_or_a_drive_in_the_others_place(inside, drives, model_path):
 
 
 @pytest.mark.parametrize(("typed", "meant"), [("vidoe", "video"), ("evalute", "evaluate"), ("Info", "info")])
-def test_a_misspelt_command_is_told_the_nearest(inside, typed, meant):
+def test_a_misspelt_command_gets_the_nearest_suggestion(inside, typed, meant):
     ran = inside(typed, "run.mp4")
     assert ran.code == 2
     assert f"Did you mean '{meant}'?" in ran.err
 
 
-def test_a_drive_in_a_commands_place(inside, drives):
+def test_a_drive_without_a_command(inside, drives):
     assert "drivesal video drives/a.mp4" in inside("drives/a.mp4").err
     assert "The commands are evaluate, " in inside("xyzzy").err

@@ -63,7 +63,7 @@ def drive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(drive: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
-    """A model of a dozen epochs, and what was said."""
+    """A model of a dozen epochs, and the finished command."""
     from tests.cli.once import once
 
     folder = tmp_path_factory.mktemp("trained")
@@ -74,7 +74,7 @@ def trained(drive: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
 
 def test_it_learns_and_leaves_model_card_and_curves(trained: tuple[Path, Any], drive: Path) -> None:
     path, done = trained
-    said = json.loads(done.out)
+    printed = json.loads(done.out)
     assert sorted(one.name for one in path.parent.iterdir()) == [
         "my.curves.png",
         "my.keras",
@@ -92,7 +92,7 @@ def test_it_learns_and_leaves_model_card_and_curves(trained: tuple[Path, Any], d
     assert notes["recordings"][0]["validation_from_s"] == pytest.approx(0.8 * 159 / 20)
     assert notes["frames"]["training"] + notes["frames"]["validation"] < 160
     assert str(drive) not in json.dumps(notes)
-    assert said["validation"] == notes["validation"]
+    assert printed["validation"] == notes["validation"]
     assert notes["validation"]["rmse"] < 0.5 * notes["validation"]["rmse_always_0"]
     assert notes["validation"]["correlation"] > 0.9
     assert "epoch 25/25" in done.err
@@ -126,7 +126,7 @@ def test_the_same_seed_gives_the_same_weights_another_does_not(
     assert any((one != other).any() for one, other in zip(weights["a"], weights["c"], strict=True))
 
 
-def test_it_goes_on_from_a_model(
+def test_it_continues_from_a_model(
     trained: tuple[Path, Any], drive: Path, tmp_path: Path, inside: Callable[..., Any]
 ) -> None:
     path, _ = trained
@@ -142,31 +142,40 @@ def test_it_goes_on_from_a_model(
     assert after.training["validation"]["rmse"] < 0.5 * after.training["validation"]["rmse_always_0"]
 
 
-def test_a_model_that_gets_no_better_stays_as_it_was(
+def test_a_model_that_does_not_improve_is_unchanged(
     trained: tuple[Path, Any], drive: Path, tmp_path: Path, inside: Callable[..., Any]
 ) -> None:
     path, _ = trained
     worse = ("--epochs", "2", "--batch", "16", "--learning-rate", "0.5")
     done = inside("train", drive, "--model", path, "--out", "more.keras", *worse)
     assert done.code == 0, done
-    assert done.err.startswith("as it came: RMSE ")
-    assert "none of 2 epochs was better than the model as it came" in done.out
+    assert done.err.startswith("before training: RMSE ")
+    assert "none of 2 epochs was better than the starting model" in done.out
     after = load_model(tmp_path / "more.keras")
     assert after.card.training["best_epoch"] == 0
     for one, other in zip(load_model(path).network.get_weights(), after.network.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
 
 
-def test_it_goes_on_from_old_files_and_other_networks(
+def test_it_continues_from_old_files_and_other_networks(
     drive: Path, tmp_path: Path, inside: Callable[..., Any]
 ) -> None:
     files.write(tmp_path / "k1.h5", files.keras1(), files.KERAS1_WEIGHTS, version="1.2.1")
     files.write(tmp_path / "k2.h5", files.sequential("2.1.6-tf"), files.keras2_weights(), version="2.1.6-tf")
     steering(nested(), scale=1 / 255).save(tmp_path / "nested.keras")
-    said = ("--model-angle-unit", "rad", "--turns", "steering-wheel", "--input-scale", "0..1", "--color", "RGB")
+    options = (
+        "--model-angle-unit",
+        "rad",
+        "--turns",
+        "steering-wheel",
+        "--input-scale",
+        "0..1",
+        "--color",
+        "RGB",
+    )
     for name, more in (
-        ("k1.h5", (*said, "--model-positive", "left", "--lambda", "lambda_1=x/127.5-1")),
-        ("k2.h5", (*said, "--model-positive", "right")),
+        ("k1.h5", (*options, "--model-positive", "left", "--lambda", "lambda_1=x/127.5-1")),
+        ("k2.h5", (*options, "--model-positive", "right")),
         ("nested.keras", ()),
     ):
         out = tmp_path / "on.keras"
@@ -192,7 +201,7 @@ def test_a_network_whose_layers_are_all_frozen_is_refused(
     assert len(done.err.splitlines()) == 1
 
 
-def test_grey_pictures_and_a_batch_larger_than_the_drive(
+def test_grey_images_and_a_batch_larger_than_the_drive(
     drive: Path, tmp_path: Path, inside: Callable[..., Any]
 ) -> None:
     done = inside(
@@ -203,7 +212,7 @@ def test_grey_pictures_and_a_batch_larger_than_the_drive(
     assert "epoch 2/2" in done.err
 
 
-def test_the_card_is_printed_in_words(trained: tuple[Path, Any], inside: Callable[..., Any]) -> None:
+def test_the_card_is_printed_as_readable_text(trained: tuple[Path, Any], inside: Callable[..., Any]) -> None:
     done = inside("model", trained[0])
     assert done.code == 0, done
     assert "{" not in done.out
@@ -231,9 +240,9 @@ def test_several_recordings_of_one_kind_and_not_of_two(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
-        (("--out", "my.h5"), "--out as the name of a .keras file"),
+        (("--out", "my.h5"), "--out to end in .keras"),
         (("--out", "nowhere/my.keras"), "nowhere"),
         (("--out", "my.keras", "--input-size", "8x8"), "66x200"),
         (("--out", "my.keras", "--bins", "-1..1"), "--model for --bins"),
@@ -246,12 +255,12 @@ def test_several_recordings_of_one_kind_and_not_of_two(
         (("--out", "my.keras", "--model", "nowhere.h5"), "nowhere.h5"),
     ],
 )
-def test_mistakes_are_told_in_a_line_and_leave_nothing(
-    arguments: tuple[str, ...], told: str, drive: Path, tmp_path: Path, inside: Callable[..., Any]
+def test_mistakes_are_reported_in_one_line_and_leave_nothing(
+    arguments: tuple[str, ...], message: str, drive: Path, tmp_path: Path, inside: Callable[..., Any]
 ) -> None:
     done = inside("train", drive, *arguments, "--epochs", "1", "--quiet")
     assert done.code == 1, done
-    assert told in done.err
+    assert message in done.err
     assert len(done.err.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
 
@@ -268,7 +277,7 @@ def test_mistakes_are_told_in_a_line_and_leave_nothing(
         ("--seed", str(2**32)),
     ],
 )
-def test_numbers_that_mean_nothing_are_wrong_usage(
+def test_invalid_numbers_are_usage_errors(
     arguments: tuple[str, ...], drive: Path, tmp_path: Path, inside: Callable[..., Any]
 ) -> None:
     done = inside("train", drive, "--out", "my.keras", *arguments)
@@ -277,7 +286,7 @@ def test_numbers_that_mean_nothing_are_wrong_usage(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_new_network_is_trained_on_the_device_asked_for(
+def test_a_new_network_is_trained_on_the_requested_device(
     drive: Path, tmp_path: Path, inside: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[object] = []
@@ -292,21 +301,21 @@ def test_a_new_network_is_trained_on_the_device_asked_for(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_labels_that_teach_nothing_are_refused(tmp_path: Path, inside: Callable[..., Any]) -> None:
+def test_labels_that_cannot_be_learned_are_refused(tmp_path: Path, inside: Callable[..., Any]) -> None:
     times = [70 * i for i in range(40)]
     simulator(tmp_path / "same", times, ["0.2"] * 40)
-    tub(tmp_path / "far", 40)  # norm angles far beyond 1, which a tanh cannot answer
-    for name, told in (("same", "all 30 training angles are -5"), ("far", "the largest is ")):
+    tub(tmp_path / "far", 40)  # norm angles far beyond 1, which a tanh cannot output
+    for name, message in (("same", "all 30 training angles are -5"), ("far", "the largest is ")):
         done = inside("train", name, "--out", "my.keras", *SMALL, "--epochs", "1", "--quiet")
         assert done.code == 1, done
-        assert told in done.err
+        assert message in done.err
         assert len(done.err.splitlines()) == 1
     mixed = inside("train", "same", "far", "--out", "my.keras", *SMALL, "--epochs", "1")
     assert "those of far are norm; give the degrees at 1.0 of the labels with --full-lock" in mixed.err
     assert sorted(one.name for one in tmp_path.iterdir()) == ["far", "same"]
 
 
-def test_an_error_that_is_no_number_ends_it(drive: Path, tmp_path: Path, inside: Callable[..., Any]) -> None:
+def test_a_nan_error_ends_the_training(drive: Path, tmp_path: Path, inside: Callable[..., Any]) -> None:
     done = inside("train", drive, "--out", "my.keras", *SMALL, "--epochs", "9", "--learning-rate", "1e12")
     assert done.code == 1, done
     assert "choose a smaller --learning-rate" in done.err
@@ -316,7 +325,7 @@ def test_an_error_that_is_no_number_ends_it(drive: Path, tmp_path: Path, inside:
 
 @pytest.mark.parametrize("most", [300_000, 900_000], ids=["pictures", "weights"])
 def test_a_full_disk_leaves_nothing(most: int, drive: Path, tmp_path: Path, inside: Callable[..., Any]) -> None:
-    """No file may grow beyond `most`; the pictures are 792,000 bytes, and PilotNet's weights a million."""
+    """No file may grow beyond `most`; the images take 792,000 bytes, and PilotNet's weights a million."""
     with full_disk(most):
         done = inside("train", drive, "--epochs", "1", "--every", "8", "--batch", "16", "--out", "my.keras")
     assert done.code == 1, done
@@ -325,25 +334,25 @@ def test_a_full_disk_leaves_nothing(most: int, drive: Path, tmp_path: Path, insi
     assert list(tmp_path.iterdir()) == []
 
 
-def test_stopped_while_it_reads_it_leaves_nothing(drive: Path, tmp_path: Path) -> None:
+def test_stopped_while_reading_it_leaves_nothing(drive: Path, tmp_path: Path) -> None:
     process = started(tmp_path, *[drive] * 40, "--epochs", "1")
     while not list(tmp_path.glob(".drivesal-*")):
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=120)
-    assert process.returncode == 128 + signal.SIGINT, said
-    assert said.splitlines() == ["drivesal: stopped; what was under way was not written"]
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGINT, stderr
+    assert stderr.splitlines() == ["drivesal: stopped; unfinished results were not written"]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_terminated_while_it_reads_it_leaves_nothing(
+def test_terminated_while_reading_it_leaves_nothing(
     drive: Path, tmp_path: Path, inside: Callable[..., Any]
 ) -> None:
     with terminated_once(lambda: list(tmp_path.glob(".drivesal-*"))):
         done = inside("train", *[drive] * 40, "--epochs", "1", "--out", "my.keras", *SMALL, "--crop", ":")
     assert done.code == 128 + signal.SIGTERM, done
-    assert done.err.splitlines() == ["drivesal: stopped; what was under way was not written"]
+    assert done.err.splitlines() == ["drivesal: stopped; unfinished results were not written"]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -356,8 +365,8 @@ def test_an_existing_model_is_not_written_over(drive: Path, tmp_path: Path, insi
 
 
 @pytest.mark.parametrize("name", ["SIGINT", pytest.param("SIGTERM", marks=pytest.mark.slow)])
-def test_stopped_by_hand_it_keeps_the_best_so_far(name: str, drive: Path, tmp_path: Path) -> None:
-    """Ctrl+C or a termination after the first epoch ends the training, and what there is is written."""
+def test_a_stopped_training_keeps_the_best_weights(name: str, drive: Path, tmp_path: Path) -> None:
+    """Ctrl+C or SIGTERM after the first epoch ends the training, and the best weights so far are written."""
     process = started(tmp_path, drive, "--every", "2", "--epochs", "100000")
     assert process.stderr is not None
     seen = [process.stderr.readline()]
@@ -390,25 +399,25 @@ def test_a_second_termination_stops_at_once(drive: Path, tmp_path: Path) -> None
 
 
 def keyed(folder: Path, count: int = 120) -> Path:
-    """A simulator's drive steered by keys."""
+    """A simulator drive steered by keyboard."""
     return simulator(folder, [70 * i for i in range(count)], ["0" if i % 4 else "0.3" for i in range(count)])
 
 
 ONE = ("--out", "my.keras", *SMALL, "--epochs", "1", "--overwrite")
 
 
-def test_side_cameras_are_learnt_from_and_keys_are_said(tmp_path: Path, inside: Callable[..., Any]) -> None:
+def test_side_cameras_are_used_and_keyboard_labels_reported(tmp_path: Path, inside: Callable[..., Any]) -> None:
     keyed(tmp_path / "sim")
     done = inside("train", "sim", *ONE)
     assert done.code == 0, done
-    told = "learns from its left and right cameras too, labels corrected by 0.2 norm (5° at the road wheels)"
-    assert told in done.err
-    assert told in done.out
+    message = "also uses its left and right cameras, labels corrected by 0.2 norm (5° at the road wheels)"
+    assert message in done.err
+    assert message in done.out
     notes = read_card(tmp_path / "my.keras.card.json").training
     frames = notes["recordings"][0]["frames"]
     assert frames["of_side_cameras"] * 3 == frames["training"] * 2
     assert notes["frames"]["validation"] == frames["validation"] == 24
-    assert told in notes["cameras"][0]
+    assert message in notes["cameras"][0]
 
     assert "the labels are pulses, as from keyboard steering: 75% are exactly 0" in done.err
     assert notes["pulses"]["zeros"] == pytest.approx(0.75, abs=0.02)
@@ -427,11 +436,11 @@ def test_side_cameras_are_learnt_from_and_keys_are_said(tmp_path: Path, inside: 
     assert json.loads((tmp_path / "found.json").read_text())["labels"]["smoothed_s"] == 1
 
 
-def test_smoothed_labels_of_the_center_camera_alone(tmp_path: Path, inside: Callable[..., Any]) -> None:
+def test_smoothed_labels_of_the_center_camera_only(tmp_path: Path, inside: Callable[..., Any]) -> None:
     keyed(tmp_path / "sim")
     refused = inside("train", "sim", "sim", "sim", *ONE, "--crop", "700:800")
-    assert refused.err.count("learns from") == 1
-    assert "sim to sim (3 drives): learns from its left and right cameras too" in refused.err
+    assert refused.err.count("also uses") == 1
+    assert "sim to sim (3 drives): also uses its left and right cameras" in refused.err
     options = ("--smooth-labels", "1", "--side-correction", "none", "--json")
     done = inside("train", "sim", *ONE, *options)
     assert "pulses" not in done.err
@@ -441,14 +450,14 @@ def test_smoothed_labels_of_the_center_camera_alone(tmp_path: Path, inside: Call
     assert notes["recordings"][0]["labels_smoothed_s"] == 1
 
 
-def test_a_side_camera_is_stated_where_nothing_is_corrected(
+def test_an_uncorrected_side_camera_is_reported(
     model_path: Path, tmp_path: Path, inside: Callable[..., Any]
 ) -> None:
     keyed(tmp_path / "sim", 12)
-    told = "labels of the center camera"
+    message = "labels of the center camera"
     found = inside("video", "sim", "--model", model_path, "--camera", "left", "--out", "over.mp4")
     assert "sim: frames of the left camera, labels of the center camera" in found.err
-    assert told not in inside("video", "sim", "--model", model_path, "--out", "center.mp4").err
+    assert message not in inside("video", "sim", "--model", model_path, "--out", "center.mp4").err
     assert "its labels are the center camera's" in inside("info", "sim", "--camera", "left").out
 
 
@@ -456,25 +465,25 @@ def test_a_side_camera_is_stated_where_nothing_is_corrected(
 def test_labels_of_a_side_camera_are_corrected_towards_the_centre(
     side: str, sign: int, tmp_path: Path, inside: Callable[..., Any]
 ) -> None:
-    """Always the same angle teaches nothing: the error tells which it is, left positive."""
+    """One constant angle cannot be trained on: the error states that angle, left positive."""
     simulator(tmp_path / "same", [70 * i for i in range(40)], ["0.2"] * 40)
     for more, angle in (((), -5 + 5 * sign), (("--side-correction", "2deg"), -5 + 2 * sign)):
         done = inside("train", "same", "--camera", side, *ONE, *more)
         assert f"all 30 training angles are {angle:g}" in done.err, done
         assert f"labels of the {side} camera corrected by" in done.err
     done = inside("train", "same", "--camera", side, *ONE, "--side-correction", "none")
-    assert f"the {side} camera alone, its labels the centre's, not corrected" in done.err
+    assert f"only the {side} camera, with labels of the center camera, not corrected" in done.err
     assert "all 30 training angles are -5" in done.err
 
 
-def test_side_cameras_of_labels_without_a_full_lock_are_left_out_and_said(
+def test_side_cameras_without_a_full_lock_are_left_out_and_reported(
     tmp_path: Path, inside: Callable[..., Any]
 ) -> None:
     bag(tmp_path / "bag", 12)
-    done = inside("train", "bag", *ONE, "--crop", "700:800")  # refused after it was said
-    assert "bag: leaves its left and right out: nothing says what full lock is" in done.err
+    done = inside("train", "bag", *ONE, "--crop", "700:800")  # fails after the warning
+    assert "bag: does not use its left and right cameras: full lock is unknown" in done.err
     done = inside("train", "bag", *ONE, "--crop", "700:800", "--side-correction", "5deg")
-    assert "its left and right cameras too, labels corrected by 5° at the steering wheel" in done.err
+    assert "also uses its left and right cameras, labels corrected by 5° at the steering wheel" in done.err
     refused = inside("train", "bag", *ONE, "--side-correction", "0.2")
     assert refused.code == 1
     assert "give it like 5deg" in refused.err

@@ -60,7 +60,7 @@ def test_the_installed_command_writes_three_files_that_agree(drivesal, model_pat
     assert data.find(b"moov") < data.find(b"mdat")  # faststart
 
 
-def test_the_table_holds_the_models_own_answers(inside, model_path, clip, tmp_path):
+def test_the_table_contains_the_models_predictions(inside, model_path, clip, tmp_path):
     assert inside("video", clip, "--model", model_path).code == 0
     model = load_model(model_path)
     with av.open(str(clip)) as video:
@@ -80,7 +80,7 @@ def test_a_range_has_exactly_its_frames_and_starts_at_0(inside, model_path, clip
     assert times(tmp_path / "run.saliency.mp4") == [Fraction(i, 5) for i in range(6)]
 
 
-def test_labels_beside_the_video_are_taken_and_said(inside, model_path, clip, tmp_path):
+def test_labels_next_to_the_video_are_used_and_reported(inside, model_path, clip, tmp_path):
     lines = ["frame,steering_angle_rad", *(f"{i},{0.01 * i}" for i in range(30))]
     (tmp_path / "run.csv").write_text("\n".join(lines))
     ran = inside("video", clip, "--model", model_path)
@@ -97,7 +97,7 @@ def test_labels_beside_the_video_are_taken_and_said(inside, model_path, clip, tm
     assert rows("b.csv")[10]["truth_deg"] == ""
 
 
-def test_a_table_beside_the_video_that_is_no_labels_is_left(inside, model_path, clip, tmp_path):
+def test_a_table_next_to_the_video_without_labels_is_ignored(inside, model_path, clip, tmp_path):
     (tmp_path / "run.csv").write_text("latitude,longitude\n1,2\n")
     ran = inside("video", clip, "--model", model_path, "--end", "#3")
     assert ran.code == 0, ran
@@ -123,7 +123,7 @@ def test_maps_are_kept_as_float16(inside, model_path, clip):
     assert heat == pytest.approx(totals, rel=0.02)
 
 
-def test_a_scale_can_be_given_again(inside, model_path, clip, tmp_path):
+def test_a_scale_can_be_reused(inside, model_path, clip, tmp_path):
     assert inside("video", clip, "--model", model_path, "--end", "#5").code == 0
     facts = json.loads((tmp_path / "run.saliency.json").read_text())
     facts["scale"]["increase"]["full"] = facts["scale"]["decrease"]["full"] = 123.0
@@ -164,7 +164,7 @@ def test_layouts(inside, model_path, clip, tmp_path, layout, cases):
         assert video.streams.video[0].width == 960
 
 
-def test_single_leaves_green_out_unless_it_is_named(inside, model_path, clip, tmp_path):
+def test_single_leaves_maintain_out_unless_it_is_named(inside, model_path, clip, tmp_path):
     arguments = ("--model", model_path, "--end", "#2", "--layout", "single", "--overwrite")
     facts = tmp_path / "run.saliency.json"
     assert inside("video", clip, *arguments).code == 0
@@ -173,7 +173,7 @@ def test_single_leaves_green_out_unless_it_is_named(inside, model_path, clip, tm
     assert json.loads(facts.read_text())["cases"] == ["increase", "maintain"]
 
 
-def test_the_gradient_is_a_word_away(inside, model_path, clip, tmp_path):
+def test_the_method_gradient(inside, model_path, clip, tmp_path):
     assert inside("video", clip, "--model", model_path, "--end", "#2", "--method", "gradient").code == 0
     facts = json.loads((tmp_path / "run.saliency.json").read_text())
     assert facts["scale"]["increase"]["unit"] == "deg per 1/255"
@@ -182,13 +182,13 @@ def test_the_gradient_is_a_word_away(inside, model_path, clip, tmp_path):
 
 
 @pytest.mark.parametrize("colour", ["HSV", "HLS"])
-def test_more_steps_are_not_said_to_mend_jumps_of_the_hue(colour):
+def test_more_steps_are_not_suggested_for_jumps_of_the_hue(colour):
     facts = {"model": {"explained_unit": "deg", "card": {"preprocess": {"colour": colour}}}}
     facts["method"] = {"options": {"steps": 8}}
-    said = completeness({"mean": 3.36, "largest": 14.2, "of": 9.8}, facts)
-    assert said.startswith("completeness error: mean 3.36°, largest 14.2°; the answer differs from ")
-    assert f"by 9.8° in the mean (jumps of the hue in {colour} are not counted" in said
-    assert "make it smaller" not in said
+    text = completeness({"mean": 3.36, "largest": 14.2, "of": 9.8}, facts)
+    assert text.startswith("completeness error: mean 3.36°, largest 14.2°; the score differs from ")
+    assert f"by 9.8° on average (jumps of the hue in {colour} are not attributed" in text
+    assert "reduce" not in text
 
 
 def test_contributions_report_their_completeness_error(inside, model_path, clip, tmp_path):
@@ -197,9 +197,9 @@ def test_contributions_report_their_completeness_error(inside, model_path, clip,
     )
     assert ran.code == 0, ran
     assert "completeness error: mean" in ran.out
-    said = json.loads((tmp_path / "run.saliency.json").read_text())["completeness_error"]
-    whole = f"; the answer differs from the baseline's by {said['of']:.3g}° in the mean"
-    assert f"{whole} (more --steps make it smaller)" in ran.out
+    printed = json.loads((tmp_path / "run.saliency.json").read_text())["completeness_error"]
+    whole = f"; the score differs from the baseline's by {printed['of']:.3g}° on average"
+    assert f"{whole} (more --steps reduce it)" in ran.out
     row = rows("run.saliency.csv")[3]
     total = float(row["increase_total"]) - float(row["decrease_total"])
     missed = total - (float(row["predicted_deg"]) - float(row["baseline_deg"]))
@@ -247,7 +247,7 @@ NOT_VIDEOS = {
 
 
 @pytest.mark.parametrize("kind", NOT_VIDEOS)
-def test_what_is_no_video_gets_one_line(inside, model_path, tmp_path, kind):
+def test_an_invalid_video_gets_one_line(inside, model_path, tmp_path, kind):
     path = tmp_path / "in" / "bad.mp4"
     path.parent.mkdir()
     NOT_VIDEOS[kind](path)
@@ -266,10 +266,10 @@ def test_outputs_are_checked_first(inside, model_path, clip, tmp_path):
         ("--out", "x.avi"): ".mp4",
         (): "--overwrite",
     }
-    for arguments, says in cases.items():
+    for arguments, message in cases.items():
         ran = inside("video", clip, "--model", model_path, *arguments)
         assert ran.code == 1, ran
-        assert says in ran.err
+        assert message in ran.err
     assert (tmp_path / "run.saliency.csv").read_text() == "mine"
     assert left_behind(tmp_path, "run.mp4") == ["run.saliency.csv"]
     assert inside("video", clip, "--model", model_path, "--end", "#3", "--overwrite").code == 0
@@ -277,7 +277,7 @@ def test_outputs_are_checked_first(inside, model_path, clip, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["--start", "1:00"], "to 1.950 s"),
         (["--method", "gradent"], "did you mean gradient"),
@@ -296,10 +296,10 @@ def test_outputs_are_checked_first(inside, model_path, clip, tmp_path):
         (["--crop", "60:-60"], "a frame is 96x64"),
     ],
 )
-def test_options_that_cannot_be_used_get_one_line(inside, model_path, clip, tmp_path, arguments, says):
+def test_options_that_cannot_be_used_get_one_line(inside, model_path, clip, tmp_path, arguments, message):
     ran = inside("video", clip, "--model", model_path, *arguments)
     assert ran.code == 1, ran
-    assert says in ran.err
+    assert message in ran.err
     assert ran.err.count("\n") == 1
     assert left_behind(tmp_path, "run.mp4") == []
 
@@ -313,7 +313,7 @@ def test_usage_errors_exit_2(inside, arguments):
     assert inside("video", *inputs, *arguments).code == 2
 
 
-def test_what_was_assumed_of_a_bare_model_is_said_everywhere(inside, clip, tmp_path):
+def test_assumptions_about_a_model_without_card_are_reported_everywhere(inside, clip, tmp_path):
     from tests.models import convolutional
 
     convolutional().save(tmp_path / "bare.keras")
@@ -325,7 +325,7 @@ def test_what_was_assumed_of_a_bare_model_is_said_everywhere(inside, clip, tmp_p
 
 
 def as_in_a_terminal():
-    """What starts in the background, as with nohup, is born deaf to Ctrl+C and to hanging up."""
+    """Restore the default signals: processes started in the background ignore SIGINT and SIGHUP."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 
@@ -341,7 +341,7 @@ def test_terminated_it_leaves_nothing_behind(inside, model_path, long_clip, tmp_
             "video", long_clip, "--model", model_path, "--preset", "slow", "--quiet", "--out", "over.mp4"
         )
     assert ran.code == 143, ran
-    assert ran.err.strip() == "drivesal: stopped; what was under way was not written"
+    assert ran.err.strip() == "drivesal: stopped; unfinished results were not written"
     assert left_behind(tmp_path) == []
 
 
@@ -370,12 +370,12 @@ def test_a_stop_leaves_nothing_behind(model_path, long_clip, tmp_path, stop, cod
     _, err = process.communicate(timeout=30)
     assert process.returncode == code, err
     assert time.monotonic() - asked < 5  # a second or two on a quiet machine
-    assert err.strip() == "drivesal: stopped; what was under way was not written"
+    assert err.strip() == "drivesal: stopped; unfinished results were not written"
     assert left_behind(tmp_path) == []
 
 
 @pytest.mark.parametrize("stage", ["prepare", "explain_batch", "paint", "write_planes", "add"])
-def test_whichever_stage_dies_ends_the_run(inside, model_path, clip, tmp_path, monkeypatch, stage):
+def test_an_exception_in_any_stage_ends_the_run(inside, model_path, clip, tmp_path, monkeypatch, stage):
     from drivesal.errors import DrivesalError
     from drivesal.explanation import explainer
     from drivesal.export import mp4 as video
@@ -484,7 +484,7 @@ def test_labels_at_the_road_wheels_are_not_compared_with_a_steering_wheel(inside
     assert "--steering-ratio" in ran.err
 
 
-def test_what_maintain_showed_is_kept_with_its_scale(inside, model_path, clip, tmp_path):
+def test_the_definition_of_maintain_is_kept_with_its_scale(inside, model_path, clip, tmp_path):
     assert inside("video", clip, "--model", model_path, "--end", "#4", "--maintain", "contrast").code == 0
     facts = json.loads((tmp_path / "run.saliency.json").read_text())
     assert facts["scale"]["maintain"]["unit"] == "contrast"
@@ -494,7 +494,7 @@ def test_what_maintain_showed_is_kept_with_its_scale(inside, model_path, clip, t
     assert "'contrast'" in ran.err
 
 
-def test_a_model_that_reacts_to_nothing_is_told(inside, clip, tmp_path):
+def test_a_model_that_reacts_to_nothing_is_reported(inside, clip, tmp_path):
     from tests.models import linear, steering
 
     flat = linear(np.zeros((6, 8, 3), np.float32))
@@ -508,18 +508,18 @@ def test_a_model_that_reacts_to_nothing_is_told(inside, clip, tmp_path):
     assert sentence in facts["notes"]
 
 
-def test_one_map_for_every_frame_is_told(inside, clip, tmp_path):
+def test_one_map_for_every_frame_is_reported(inside, clip, tmp_path):
     from tests.models import linear, steering
 
     steering(linear()).save(tmp_path / "linear.keras")
-    told = "the map is the same on every frame (r ≥ 0.999): this network is almost linear here"
+    message = "the map is the same on every frame (r ≥ 0.999): this network is almost linear here"
     ran = inside("video", clip, "--model", "linear.keras", "--method", "gradient", "--end", "#8")
     assert ran.code == 0, ran
-    assert told in ran.err
-    assert any(told in note for note in json.loads((tmp_path / "run.saliency.json").read_text())["notes"])
+    assert message in ran.err
+    assert any(message in note for note in json.loads((tmp_path / "run.saliency.json").read_text())["notes"])
     ran = inside("image", clip, "--at", "#3", "--model", "linear.keras", "--method", "gradient", "--json")
-    assert told in ran.err
-    assert any(told in note for note in json.loads(ran.out)["notes"])
+    assert message in ran.err
+    assert any(message in note for note in json.loads(ran.out)["notes"])
 
 
 @pytest.mark.parametrize(
@@ -537,6 +537,6 @@ def test_a_summary_that_cannot_be_printed_keeps_the_results(model_path, clip, tm
     command = f"{script} video run.mp4 --model {model_path} --method gradient --end '#3' >/dev/full"
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "results are kept" in done.stderr
+    assert "all files are written" in done.stderr
     assert done.stderr.count("\n") == 1
     assert len(rows(tmp_path / "run.saliency.csv")) == 3

@@ -26,7 +26,7 @@ def rows(path):
 
 
 def frames(video):
-    """(N, height, width, 3) float: what a video shows."""
+    """The frames of a video, (N, height, width, 3) float."""
     with av.open(str(video)) as container:
         return np.stack([f.to_ndarray(format="rgb24") for f in container.decode(video=0)]).astype(float)
 
@@ -90,7 +90,7 @@ def test_it_draws_single_frames(inside, tmp_path):
     assert facts["held"] == {"light": "night", "lanes_beyond": 2, "shortcut": "lamp"}
 
 
-def test_what_is_set_is_held_and_the_rest_drawn(inside, tmp_path):
+def test_parameters_that_are_set_are_fixed_and_the_rest_random(inside, tmp_path):
     small = ["--seconds", "0.5", "--rate", "4", "--size", "64x64", "--seed", "3"]
     assert inside("world", *small, "--out", "free").code == 0
     ran = inside("world", *small, "--set", "trees=0.125", "--set", "light=dusk", "--out", "held", "--quiet")
@@ -111,14 +111,14 @@ def test_the_same_command_gives_the_same_files(inside, tmp_path):
     for name in files:
         one, same, other = ((tmp_path / out / name).read_bytes() for out in ("a", "b", "c"))
         assert one != other
-        # libx264 itself may take one of several decisions that cost the same; what it is given is the same
+        # libx264 may choose differently among decisions of equal cost; its input is the same
         assert one == same or name.suffix == ".mp4"
     one, same, other = (frames(tmp_path / out / "run.mp4") for out in ("a", "b", "c"))
     assert np.abs(one - same).mean() < 1.5 < np.abs(one - other).mean()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["--size", "0x0"], "from 32x32 to 4096x4096 pixels, but 0x0"),
         (["--size", "8000x64"], "but 8000x64"),
@@ -144,12 +144,12 @@ def test_the_same_command_gives_the_same_files(inside, tmp_path):
         (["--out", "."], "exists"),
     ],
 )
-def test_what_cannot_be_gets_one_line(inside, tmp_path, arguments, says):
+def test_impossible_options_get_one_line(inside, tmp_path, arguments, message):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "note").write_text("mine")
     ran = inside("world", "--seconds", "0.5", "--size", "64x64", "--out", "drive", *arguments)
     assert ran.code == 1, ran
-    assert says in ran.err
+    assert message in ran.err
     assert ran.err.count("\n") == 1
     assert ran.out == ""
     assert left_behind(tmp_path) == ["mine"]
@@ -157,7 +157,7 @@ def test_what_cannot_be_gets_one_line(inside, tmp_path, arguments, says):
 
 
 @pytest.mark.parametrize("count", ["0", "-3", "1000000000000000"])
-def test_a_number_of_frames_that_cannot_be_gets_one_line(inside, tmp_path, count):
+def test_an_impossible_number_of_frames_gets_one_line(inside, tmp_path, count):
     done = inside("world", "--frames", count, "--size", "64x64", "--out", "training")
     assert done.code == 1, done
     assert f"but {count}" in done.err
@@ -165,7 +165,7 @@ def test_a_number_of_frames_that_cannot_be_gets_one_line(inside, tmp_path, count
     assert left_behind(tmp_path) == []
 
 
-def test_a_file_is_no_folder_to_write_into(inside, tmp_path):
+def test_a_file_as_output_folder_is_an_error(inside, tmp_path):
     (tmp_path / "note").write_text("mine")
     ran = inside("world", "--seconds", "0.5", "--size", "64x64", "--out", "note/drive")
     assert ran.code == 1, ran
@@ -190,7 +190,7 @@ def test_usage_errors_exit_2(inside, tmp_path, arguments):
     assert left_behind(tmp_path) == []
 
 
-def test_nothing_is_not_negative(inside, tmp_path, monkeypatch):
+def test_a_zero_angle_has_no_minus_sign(inside, tmp_path, monkeypatch):
     original = World.moment
 
     def all_but_nothing(*arguments, **more):
@@ -232,7 +232,7 @@ def test_a_full_disk(inside, tmp_path, arguments):
 
 
 def as_in_a_terminal():
-    """What starts in the background, as with nohup, is born deaf to Ctrl+C and to hanging up."""
+    """Restore the default signals: processes started in the background ignore SIGINT and SIGHUP."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 
@@ -241,7 +241,7 @@ def test_terminated_it_leaves_nothing_behind(inside, tmp_path):
     with terminated_once(lambda: list(tmp_path.glob("*.part-*/frames/*.jpg"))):
         done = inside("world", "--frames", "100000", "--size", "96x72", "--out", "training", "--quiet")
     assert done.code == 143, done
-    assert done.err.strip() == "drivesal: stopped; what was under way was not written"
+    assert done.err.strip() == "drivesal: stopped; unfinished results were not written"
     assert left_behind(tmp_path) == []
 
 
@@ -257,7 +257,7 @@ def test_a_stop_leaves_nothing_behind(tmp_path):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert err.strip() == "drivesal: stopped; what was under way was not written"
+    assert err.strip() == "drivesal: stopped; unfinished results were not written"
     assert left_behind(tmp_path) == []
 
 

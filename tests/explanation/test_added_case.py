@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import drivesal
-from drivesal.cli._from_settings import REGISTRIES
+from drivesal.cli._settings_options import REGISTRIES
 from drivesal.explanation.registry import cases, standard_cases
 from drivesal.overlay.palette import own_ramp
 from drivesal.recordings import open_recording

@@ -1,11 +1,11 @@
-"""Where results go."""
+"""Names and folders of results."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from drivesal.cli._places import names_of
+from drivesal.cli._output_paths import output_names
 from drivesal.errors import OutputError
 from drivesal.io.outputs import Outputs
 from tests.clips import make_clip
@@ -29,16 +29,16 @@ def touched(folder, *names):
         (["x/a/1.mp4", "y/a/1.mp4", "y/b/2.mp4"], ["x-a-1", "y-a-1", "2"]),
     ],
 )
-def test_names_do_not_meet(tmp_path, given, names):
-    assert names_of(touched(tmp_path, *given)) == names
+def test_names_are_unique(tmp_path, given, names):
+    assert output_names(touched(tmp_path, *given)) == names
 
 
-def test_folders_of_one_name_and_the_same_place_twice(tmp_path):
+def test_folders_of_one_name_and_one_path_twice(tmp_path):
     for name in ("x/tub", "y/tub"):
         (tmp_path / name).mkdir(parents=True)
     paths = [tmp_path / "x" / "tub", tmp_path / "y" / "tub"]
-    assert names_of(paths) == ["x-tub", "y-tub"]
-    assert len(set(names_of([paths[0], paths[0]]))) == 2
+    assert output_names(paths) == ["x-tub", "y-tub"]
+    assert len(set(output_names([paths[0], paths[0]]))) == 2
 
 
 def test_each_of_two_videos_of_one_name_has_its_own_results(inside, model_path, tmp_path):
@@ -78,7 +78,7 @@ def test_a_review_is_exported_into_a_folder(inside, model_path, tmp_path):
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["run.review.html"]
 
 
-def test_a_folder_that_was_made_goes_where_nothing_is_written(inside, model_path, tmp_path):
+def test_a_created_folder_is_removed_if_nothing_is_written(inside, model_path, tmp_path):
     make_clip(tmp_path / "run.mp4", 4)
     ran = inside("video", "run.mp4", "--model", model_path, "--out", "new/er/", "--start", "9s")
     assert ran.code == 1
@@ -106,6 +106,6 @@ def test_the_facts_of_another_command_are_not_written_over(inside, model_path, t
         kept = (tmp_path / "week.json").read_bytes()
         ran = inside(*second)
         assert ran.code == 1
-        assert f"week.json holds that of `{whose}`" in ran.err
+        assert f"week.json contains the facts of `{whose}`" in ran.err
         assert (tmp_path / "week.json").read_bytes() == kept
         assert inside(*first).code == 0  # its own may be

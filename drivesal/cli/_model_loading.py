@@ -1,4 +1,4 @@
-"""What the shared options turn into: a model, and what is explained of it."""
+"""Load the model that the shared options describe, and choose what is explained."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def declared(model: ModelSettings, labels: RecordingSettings, has_card: bool) -> ModelSettings:
-    """What the options say of the model. Those of the labels' angles count for it too where it has no card."""
+    """The settings of the model. The unit and side of the labels apply to it too if it has no card."""
     if has_card:
         return model.but(full_lock=labels.full_lock)
     unit, side = model.angle_unit or labels.angle_unit, model.positive or labels.positive
@@ -26,7 +26,7 @@ def declared(model: ModelSettings, labels: RecordingSettings, has_card: bool) ->
 def target(
     layer: str | None, filters: Sequence[int], classes: Sequence[int], output: str | None
 ) -> Explainable | None:
-    """What is explained in place of the steering angle, None for the angle. Raises OptionError."""
+    """The score to explain instead of the steering angle; None for the angle. Raises OptionError."""
     from drivesal.model.target import Class, Filters, Weighted
 
     if filters and layer is None:
@@ -36,8 +36,8 @@ def target(
     if layer is not None:
         return Filters(layer, tuple(filters))
     if classes:
-        named = [Class(index, output) for index in classes]
-        return named[0] if len(named) == 1 else Weighted(tuple((1.0, one) for one in named))
+        targets = [Class(index, output) for index in classes]
+        return targets[0] if len(targets) == 1 else Weighted(tuple((1.0, each) for each in targets))
     return None
 
 
@@ -48,10 +48,11 @@ def load(
     recording: Recording | None = None,
     target: Explainable | None = None,
 ) -> SteeringModel:
-    """The model in this file, on the device that the options name.
+    """Load the model from this file, on the device that the options name.
 
-    A full lock that the labels of the `recording` took is the model's too only where its unit is norm.
-    TensorFlow's threads are started from a stage's thread, so that they too stand back for the encoder.
+    A full lock that applies to the labels of `recording` also applies to the model only if its unit is norm.
+    The first computation runs in a stage's thread: TensorFlow's threads inherit its low priority, so that they
+    do not slow the encoder down.
     """
     from drivesal.io.stages import Ahead
     from drivesal.model.card import card_path
@@ -65,20 +66,20 @@ def load(
     check_stated(settings)
     crop = stated_crop(settings)
     if recording is not None and crop is not None:
-        crop.box(recording.info.width, recording.info.height)  # before the model is read, which takes long
+        crop.box(recording.info.width, recording.info.height)  # before the model is read, which is slow
     use_device(settings.device)
     with Ahead(map(first_computation, [0.0])) as started:
         list(started)
-    locked = recording is not None and recording.info.full_lock_deg is not None
-    if locked and _unit(path, settings) != "norm":
+    labels_use_lock = recording is not None and recording.info.full_lock_deg is not None
+    if labels_use_lock and _unit(path, settings) != "norm":
         settings = settings.but(full_lock=None)
     if has_card and target is not None and not isinstance(target, Filters):
-        settings = settings.but(output=None)  # it names where the class is; the card's output steers
+        settings = settings.but(output=None)  # --output selects the class's output; the card's output steers
     return load_model(path, settings, target=target)
 
 
 def _unit(path: Path, settings: ModelSettings) -> str:
-    """The unit of the model's predictions, by options, card and preset."""
+    """The unit of the model's predictions according to options, card or preset."""
     from drivesal.model.card import card_path, read_card
     from drivesal.model.presets import preset
 
