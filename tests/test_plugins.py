@@ -164,7 +164,7 @@ MODEL = "from drivesal.model.readers.registry import register\n"
         ),
     ],
 )
-def test_a_faulty_package_is_skipped_with_a_one_line_warning(
+def test_a_package_that_fails_to_load_is_skipped_with_one_warning(
     drivesal: Command,
     tmp_path: Path,
     drive: Path,
