@@ -5,10 +5,10 @@
     model = drivesal.load_model("my.keras")               # or the shipped PilotNet without a path
     with drivesal.Recording("run.mp4") as run:            # frames with index, time, image and label
         heat = drivesal.attribute(model, run, method="gradient", case="increase")
-    drivesal.render("run.mp4", model, "overlay.mp4")      # what `drivesal video` does
+    drivesal.render("run.mp4", model, "overlay.mp4")      # like `drivesal video`
 
-`methods()` are the attribution methods by name, `target` what can be explained beside the steering angle, and
-`saliency` serves code that was written for keras-vis.
+`methods()` returns the attribution methods by name; `target` defines what can be explained other than the
+steering angle; `saliency` supports code written for keras-vis.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _MODULES = {"saliency": "drivesal.saliency", "target": "drivesal.model.target"}
 
 
 def __getattr__(name: str) -> Any:
-    """What the API names is imported when it is first used: `import drivesal` costs nothing."""
+    """Import the names of the API on first use, so that `import drivesal` is cheap."""
     if name in _MODULES:
         return import_module(_MODULES[name])
     if name == "DrivesalError":

@@ -24,8 +24,8 @@ class Registry(Generic[T]):
 
     `folder` is the package whose modules register drivesal's own items. `group` names the entry points of other
     packages; each is a module that registers its items on import. Everything is imported when the registry is
-    first read. A plug-in that fails to import, or whose name is taken, is left out with one line of warning.
-    `check` is given a new item and those of before, and raises ValueError where they do not go together.
+    first read. A plug-in that fails to import, or whose name is taken, is skipped with a one-line warning.
+    `check` receives a new item and the items registered before it, and raises ValueError if they conflict.
     """
 
     def __init__(
@@ -43,13 +43,13 @@ class Registry(Generic[T]):
     def add(self, item: T, module: str, name: str, *aliases: str) -> None:
         """Register an item of a module; the same module may register it again, as notebooks do.
 
-        Raises ValueError where the name or an alias is taken, or `check` does.
+        Raises ValueError if the name or an alias is taken, or if `check` fails.
         """
         if not module.startswith(f"{self._folder}."):
             self._import_own()
-        for word in (name, *aliases):
-            if self._owners.get(word, module) != module:
-                raise ValueError(f"the name {word} is taken by {self._owners[word]}")
+        for key in (name, *aliases):
+            if self._owners.get(key, module) != module:
+                raise ValueError(f"the name {key} is taken by {self._owners[key]}")
         self._check(item, [other for known, other in self._items.items() if known != name])
         self._owners |= dict.fromkeys((name, *aliases), module)
         self._items[name] = item
@@ -80,12 +80,12 @@ class Registry(Generic[T]):
             before = self._items.copy(), self._owners.copy()
             try:
                 point.load()
-            except Exception as error:  # a plug-in is another's code: whatever it raises, drivesal goes on
+            except Exception as error:  # plug-ins are third-party code: no exception of theirs stops drivesal
                 self._items, self._owners = before
                 reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-                came = f"expected the plug-in {point.name} of {_package(point)} to load, but {reason}"
+                problem = f"expected the plug-in {point.name} of {_package(point)} to load, but {reason}"
                 _log.warning(
-                    "drivesal: %s", printable(f"{came}; it is left out: update or uninstall the package")
+                    "drivesal: %s", printable(f"{problem}; it is left out: update or uninstall the package")
                 )
 
 

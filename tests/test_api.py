@@ -1,4 +1,4 @@
-"""What `import drivesal` gives."""
+"""The Python API: what `import drivesal` exposes."""
 
 import json
 import subprocess
@@ -26,14 +26,14 @@ def model():
     return steering(convolutional(), scale=1 / 255)
 
 
-def test_importing_costs_nothing():
+def test_importing_loads_no_heavy_packages():
     heavy = ("numpy", "tensorflow", "cv2")
     code = f"import sys, drivesal; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 
 
-def test_everything_named_is_there():
+def test_every_exported_name_exists():
     for name in drivesal.__all__:
         assert getattr(drivesal, name) is not None
         assert name in dir(drivesal)
@@ -50,7 +50,7 @@ def test_maps_of_a_linear_network_are_its_weights():
     assert one[0] == pytest.approx(linear_weights() * pictures(1, (6, 8))[0], rel=1e-4)
 
 
-def test_a_case_is_heat(model):
+def test_a_case_selects_its_heat(model):
     seen = pictures(4, SMALL)
     summed = drivesal.attribute(model, seen).sum(axis=3)
     assert drivesal.attribute(model, seen, case="increase") == pytest.approx(np.maximum(summed, 0), abs=1e-6)
@@ -58,7 +58,7 @@ def test_a_case_is_heat(model):
     assert drivesal.attribute(model, seen, case="magnitude") == pytest.approx(np.abs(summed), abs=1e-6)
 
 
-def test_decrease_of_guided_is_guided_of_the_negated_answer(model):
+def test_decrease_of_guided_is_guided_of_the_negated_prediction(model):
     seen = pictures(3, SMALL)
     right = drivesal.load_model(model.network, input_scale="0..1", angle_unit="deg", positive="right")
     mirrored = drivesal.attribute(right, seen, "guided", "increase")
@@ -67,7 +67,7 @@ def test_decrease_of_guided_is_guided_of_the_negated_answer(model):
 
 
 @pytest.mark.parametrize("reduce", ["sum-abs", "max-abs"])
-def test_channels_without_their_sign(model, reduce):
+def test_unsigned_reductions_of_the_channels(model, reduce):
     seen = pictures(2, SMALL)
     raw = np.abs(drivesal.attribute(model, seen))
     expected = raw.sum(axis=3) if reduce == "sum-abs" else raw.max(axis=3)
@@ -76,7 +76,7 @@ def test_channels_without_their_sign(model, reduce):
         drivesal.attribute(model, seen, case="increase", reduce=reduce)
 
 
-def test_frames_come_in_many_forms(model, tmp_path):
+def test_frames_are_accepted_in_many_forms(model, tmp_path):
     path = make_clip(tmp_path / "run.mp4", 6)
     with drivesal.Recording(path) as run:
         frames = list(run.frames())
@@ -87,7 +87,7 @@ def test_frames_come_in_many_forms(model, tmp_path):
     assert np.allclose(drivesal.attribute(model, frames[2]), maps[2:3], atol=1e-7)
 
 
-def test_a_frames_noise_is_its_own_however_it_comes(model):
+def test_a_frames_noise_does_not_depend_on_the_other_frames(model):
     frames = [Frame(i, i / 20, image) for i, image in enumerate(pictures(5, SMALL))]
     together = drivesal.attribute(model, frames, "smoothgrad", samples=4)
     alone = drivesal.attribute(model, frames[3], "smoothgrad", samples=4)
@@ -95,17 +95,17 @@ def test_a_frames_noise_is_its_own_however_it_comes(model):
     assert not np.allclose(drivesal.attribute(model, frames, "smoothgrad", samples=4, seed=1), together)
 
 
-def test_explain_tells_angle_and_contributions(model):
+def test_explain_yields_angle_and_contributions(model):
     seen = pictures(3, SMALL)
     found = list(drivesal.explain(model, seen, "integrated-gradients", ["support"], steps=8, baseline="mean"))
     assert [one.angle for one in found] == pytest.approx(list(model.predict(seen)), rel=1e-5)
     for one in found:
-        missed = abs(one.signed.sum() - (one.score - one.baseline_score))
-        assert missed == pytest.approx(one.completeness_error, abs=1e-3)
+        missing = abs(one.signed.sum() - (one.score - one.baseline_score))
+        assert missing == pytest.approx(one.completeness_error, abs=1e-3)
         assert one.contribution is not None
 
 
-def test_a_filter_leaves_the_angle(model):
+def test_explaining_a_filter_keeps_the_angle(model):
     layer = model.network.layers[0].name
     seen = pictures(2, SMALL)
     asked = model.explaining(Filters(layer, (1,)))
@@ -137,19 +137,19 @@ def test_a_classifier_needs_only_its_class():
     assert canvas.ndim == 3
 
 
-def test_a_card_and_options_say_what_a_network_in_memory_does_not():
+def test_a_card_or_options_describe_a_network_in_memory():
     network = linear()
     card = Card(Preprocess((6, 8), scale=1 / 255), Target(DEGREES))
     assert drivesal.load_model(network, card=card).assumed == ()
-    said = drivesal.load_model(
+    stated = drivesal.load_model(
         network, input_scale="0..1", color="BGR", angle_unit="rad", positive="right", crop="0:6"
     )
-    assert said.assumed == ()
+    assert stated.assumed == ()
     expected = -np.degrees(linear_weights()[..., ::-1] / 255)
-    assert drivesal.attribute(said, pictures(1, (6, 8)))[0] == pytest.approx(expected, rel=1e-4)
+    assert drivesal.attribute(stated, pictures(1, (6, 8)))[0] == pytest.approx(expected, rel=1e-4)
 
 
-def test_render_writes_a_video_or_gives_a_canvas(model, tmp_path):
+def test_render_writes_a_video_or_returns_a_canvas(model, tmp_path):
     path = make_clip(tmp_path / "run.mp4", 12)
     facts = drivesal.render(path, model, tmp_path / "out.mp4", cases=["increase"], end=8)
     assert facts["frames"] == 8
@@ -177,20 +177,20 @@ def test_render_writes_a_video_or_gives_a_canvas(model, tmp_path):
         (lambda m, s: drivesal.render("nowhere.mp4", m, "x.mp4"), "does not exist"),
     ],
 )
-def test_mistakes_are_one_line(model, call, says):
+def test_error_messages_are_one_line(model, call, says):
     with pytest.raises(DrivesalError) as error:
         call(model, pictures(3, SMALL))
     assert says in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_what_is_known_of_a_recording_prints_in_a_line(tmp_path):
+def test_the_repr_of_recording_info_is_short(tmp_path):
     folder = drives.images(tmp_path / "frames", 30)
     with drivesal.Recording(folder) as run:
-        said = repr(run.info)
-    assert "files=<30 paths>" in said
-    assert "width=96" in said
-    assert len(said) < 500
+        shown = repr(run.info)
+    assert "files=<30 paths>" in shown
+    assert "width=96" in shown
+    assert len(shown) < 500
     assert "files" not in repr(drivesal.Recording(make_clip(tmp_path / "run.mp4", 4)).info)
 
 
@@ -217,7 +217,7 @@ def test_a_recording_is_a_sequence_of_frames(tmp_path):
 @pytest.mark.parametrize("name", ["start", "end", "at"])
 @pytest.mark.parametrize("value", ["#4", "1:13", True, float("nan"), [1]])
 def test_positions_are_numbers(model, tmp_path, name, value):
-    with pytest.raises(DrivesalError, match=f"{name} as a float in seconds or an int"):
+    with pytest.raises(DrivesalError, match=rf"{name} as a float \(seconds\) or an int"):
         drivesal.render(tmp_path / "none.mp4", model, tmp_path / "o.mp4", **{name: value})
 
 
@@ -240,12 +240,12 @@ def test_positions_are_numbers(model, tmp_path, name, value):
         ),
     ],
 )
-def test_a_misspelt_keyword_is_told_at_once(model, call, says):
+def test_a_misspelt_keyword_is_reported_at_once(model, call, says):
     with pytest.raises(DrivesalError, match=says):
         call(model, pictures(2, SMALL))
 
 
-def test_render_takes_the_options_of_the_method_that_it_draws_by_default(model):
+def test_render_accepts_the_options_of_its_default_method(model):
     images = pictures(3, SMALL)
     few = drivesal.render(images, model, at=0, steps=4, baseline="mean", cases=["increase"])
     named = drivesal.render(
@@ -256,13 +256,13 @@ def test_render_takes_the_options_of_the_method_that_it_draws_by_default(model):
         drivesal.render(images, model, at=0, stepz=4)
 
 
-def test_no_pictures_are_told_as_such(model):
+def test_predicting_no_images_is_an_error(model):
     for none in ([], np.zeros((0, *SMALL, 3), np.uint8)):
         with pytest.raises(DrivesalError, match="there is none"):
             model.predict(none)
 
 
-def test_images_of_the_models_size_are_warned_of_where_they_are_cropped_again(model, caplog):
+def test_cropping_images_of_the_models_input_size_again_gives_a_warning(model, caplog):
     drivesal.attribute(model, pictures(1, SMALL))
     assert not caplog.records
     cropped = drivesal.load_model(model.network, crop="4:0", input_scale="0..1")
@@ -270,17 +270,17 @@ def test_images_of_the_models_size_are_warned_of_where_they_are_cropped_again(mo
     assert "cropped once more" in caplog.text
 
 
-def test_models_and_recordings_show_themselves_in_a_line(model, tmp_path):
+def test_the_repr_of_models_and_recordings_is_one_line(model, tmp_path):
     assert repr(model).startswith(f"<SteeringModel {model.name}: 32x24 RGB to ")
     with drivesal.Recording(make_clip(tmp_path / "run.mp4", 5)) as run:
         assert repr(run) == f"<Recording {tmp_path / 'run.mp4'}: 5 frames, 96x64>"
 
 
-def test_dir_is_the_api_alone():
+def test_dir_lists_only_the_api():
     assert dir(drivesal) == sorted([*drivesal.__all__, "__version__"])
 
 
-def test_a_full_lock_settles_the_unit(model):
+def test_a_full_lock_determines_the_unit(model):
     found = drivesal.load_model(model.network, full_lock=25)
     assert not any(one.startswith("unit") for one in found.assumed)
     assert any(one.startswith("unit") for one in drivesal.load_model(model.network).assumed)
@@ -309,15 +309,15 @@ def test_predict_takes_frames_as_they_come(model, tmp_path):
             model.predict(wrong)
 
 
-def test_a_frame_of_the_models_own_size_is_cropped_all_the_same():
+def test_a_frame_of_the_models_input_size_is_still_cropped():
     model = drivesal.load_model(convolutional(), crop="12:-4", input_scale="0..1")
     image = pictures(1, SMALL)[0]
-    wanted = model.predict(model.prepare(image)[None])
-    assert model.predict(Frame(0, 0.0, image)) == pytest.approx(wanted)
-    assert model.predict(image) != pytest.approx(wanted)  # taken for what `prepare` gives
+    expected = model.predict(model.prepare(image)[None])
+    assert model.predict(Frame(0, 0.0, image)) == pytest.approx(expected)
+    assert model.predict(image) != pytest.approx(expected)  # treated as the output of `prepare`
 
 
-def test_integrated_gradients_of_one_image_is_measured_against_itself_blurred(model):
+def test_integrated_gradients_of_one_image_uses_the_blurred_image_as_baseline(model):
     image = pictures(1, SMALL)[0]
     found = drivesal.attribute(model, image, "integrated-gradients")
     blurred = drivesal.attribute(model, image, "integrated-gradients", baseline="blur")
@@ -326,7 +326,7 @@ def test_integrated_gradients_of_one_image_is_measured_against_itself_blurred(mo
         drivesal.attribute(model, image, "integrated-gradients", baseline="mean")
 
 
-def test_one_image_without_a_mean_has_parts_hidden_by_itself_blurred_and_it_is_said(model, caplog):
+def test_occlusion_of_one_image_without_a_mean_fills_with_the_blurred_image_and_warns(model, caplog):
     image, method, option = pictures(1, SMALL)[0], "occlusion", "fill"
     found = drivesal.attribute(model, image, method)
     assert "uses the blurred image" in caplog.text

@@ -21,7 +21,7 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that tests/plugin_package is installed into."""
+    """The folder that tests/plugin_package is installed in."""
     source = shutil.copytree(PACKAGE, tmp_path_factory.mktemp("plugin") / "source")
     target = source.with_name("installed")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index"]
@@ -31,7 +31,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def with_plugin(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before_others(installed, monkeypatch)
+    prepend_to_path(installed, monkeypatch)
 
 
 @pytest.fixture
@@ -43,18 +43,18 @@ def drive(tmp_path: Path) -> Path:
     return path
 
 
-def before_others(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Puts a folder of packages on the path of the processes that a test starts."""
-    places = [str(folder), os.environ.get("PYTHONPATH", "")]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, places)))
+def prepend_to_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a folder of packages first on the path of processes that a test starts."""
+    entries = [str(folder), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, entries)))
 
 
 @pytest.mark.usefixtures("with_plugin")
-def test_the_command_has_the_packages_method_and_format(
+def test_the_command_uses_the_packages_method_and_format(
     drivesal: Command, drive: Path, model_path: Path, tmp_path: Path
 ) -> None:
-    listed = drivesal("methods", "--json")
-    (method,) = [one for one in json.loads(listed.stdout) if one["name"] == "power-gradient"]
+    listing = drivesal("methods", "--json")
+    (method,) = [one for one in json.loads(listing.stdout) if one["name"] == "power-gradient"]
     assert method["options"]["power"]["default"] == 0.5
     assert "--power FLOAT" in drivesal("video", "--help").stdout
     info = json.loads(drivesal("info", drive, "--json").stdout)
@@ -67,9 +67,9 @@ def test_the_command_has_the_packages_method_and_format(
     assert facts["method"]["name"] == "power-gradient"
     assert facts["method"]["options"] == {"power": 0.25}
     assert (facts["input"]["format"], facts["labelled_frames"]) == ("npz-drive", 8)
-    refused = drivesal("image", drive, "--at", "#1", "--method", "power-gradient", "--power", 9)
-    assert refused.returncode == 1
-    assert "expected --power from 0.1 to 2" in refused.stderr
+    rejected = drivesal("image", drive, "--at", "#1", "--method", "power-gradient", "--power", 9)
+    assert rejected.returncode == 1
+    assert "expected --power from 0.1 to 2" in rejected.stderr
 
 
 REVIEW = """
@@ -95,7 +95,7 @@ with open_recording(drive) as recording, Session(recording, Notes.load(Path(note
 
 
 @pytest.mark.usefixtures("with_plugin")
-def test_the_review_has_the_packages_method(drive: Path, model_path: Path, tmp_path: Path) -> None:
+def test_the_review_page_uses_the_packages_method(drive: Path, model_path: Path, tmp_path: Path) -> None:
     root = str(Path(__file__).parent.parent)
     ran = subprocess.run(
         [sys.executable, "-c", REVIEW, str(drive), str(model_path), str(tmp_path / "notes.json")],
@@ -113,12 +113,12 @@ def test_the_review_has_the_packages_method(drive: Path, model_path: Path, tmp_p
     assert differ
 
 
-def package(folder: Path, group: str, code: str) -> None:
-    """A package "faulty" 2.1 as pip would install it, with one entry point."""
-    about = folder / "faulty-2.1.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: faulty\nVersion: 2.1\n")
-    (about / "entry_points.txt").write_text(f"[{group}]\nnew = faulty_module\n")
+def make_package(folder: Path, group: str, code: str) -> None:
+    """Create a package "faulty" 2.1 as pip would install it, with one entry point."""
+    metadata = folder / "faulty-2.1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: faulty\nVersion: 2.1\n")
+    (metadata / "entry_points.txt").write_text(f"[{group}]\nnew = faulty_module\n")
     (folder / "faulty_module.py").write_text(code)
 
 
@@ -164,7 +164,7 @@ MODEL = "from drivesal.model.readers.registry import register\n"
         ),
     ],
 )
-def test_a_package_that_cannot_be_used_is_left_out_with_one_line(
+def test_a_package_that_fails_to_load_is_skipped_with_one_warning(
     drivesal: Command,
     tmp_path: Path,
     drive: Path,
@@ -174,8 +174,8 @@ def test_a_package_that_cannot_be_used_is_left_out_with_one_line(
     reason: str,
 ) -> None:
     (tmp_path / "packages").mkdir()
-    package(tmp_path / "packages", f"drivesal.{group}", code)
-    before_others(tmp_path / "packages", monkeypatch)
+    make_package(tmp_path / "packages", f"drivesal.{group}", code)
+    prepend_to_path(tmp_path / "packages", monkeypatch)
     command = {"methods": ["methods"], "recordings": ["info", drive], "models": ["model"]}[group]
     ran = drivesal(*command)
     lines = [line for line in ran.stderr.splitlines() if "faulty" in line]
@@ -190,12 +190,12 @@ def test_a_package_that_cannot_be_used_is_left_out_with_one_line(
     assert drivesal("--help").stderr == ""
 
 
-def test_a_method_option_that_the_command_has_already_is_left_out(
+def test_a_method_option_that_clashes_with_a_command_option_is_left_out(
     drivesal: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taken = METHOD.replace('name="fresh"', 'name="fresh", options=(Option("smooth", float, 1.0, "how"),)')
-    package(tmp_path, "drivesal.methods", taken)
-    before_others(tmp_path, monkeypatch)
+    clashing = METHOD.replace('name="fresh"', 'name="fresh", options=(Option("smooth", float, 1.0, "how"),)')
+    make_package(tmp_path, "drivesal.methods", clashing)
+    prepend_to_path(tmp_path, monkeypatch)
     ran = drivesal("video", "--help")
     assert ran.returncode == 0
     assert ran.stdout.count("--smooth ") == 1
@@ -205,7 +205,7 @@ def test_a_method_option_that_the_command_has_already_is_left_out(
     )
 
 
-def test_a_name_is_registered_once_but_a_module_may_register_it_again(
+def test_a_name_is_unique_but_its_module_may_register_it_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "no_items").mkdir()

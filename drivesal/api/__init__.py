@@ -1,4 +1,4 @@
-"""The Python API, what `import drivesal` gives."""
+"""The Python API: the functions and classes that `import drivesal` exposes."""
 
 from drivesal.api.drawing import render
 from drivesal.api.drive import Recording

@@ -15,7 +15,7 @@ from drivesal.errors import OptionError
 from drivesal.export.exporter import video_exporter, video_suffixes
 from drivesal.io.outputs import Outputs, encode_picture, writing
 from drivesal.model.steering_model import SteeringModel
-from drivesal.rendering.request import request_of
+from drivesal.rendering.render_request import request_of
 from drivesal.settings import (
     ComparisonSettings,
     ExplainSettings,
@@ -42,20 +42,21 @@ def render(
     overwrite: bool = False,
     **given: Any,
 ) -> Any:
-    """Draws what `drivesal video` and `drivesal image` draw.
+    """Render the overlay video or figure of `drivesal video` and `drivesal image`.
 
-    With `at` (seconds as float, an index as int), or of one picture alone: the canvas (H, W, 3) uint8 RGB,
-    also written where `out` is given (.png or .jpg). Otherwise an overlay video to `out` (.mp4; .gif or .webp
-    of a short clip) with its table (.csv) and facts (.json) beside it; gives the facts. `every` Nth frame: all
-    where it is None, of a .gif or .webp at most 12.5 a second. `steering_ratio` is the degrees of the steering
-    wheel for one of the road wheels, where labels and model differ. The rest are `SpanSettings`,
-    `ExplainSettings`, `LookSettings` and the method's own options. Raises DrivesalError.
+    With `at` (seconds as float, frame index as int), or for a single image, returns the canvas (H, W, 3) uint8
+    RGB, and writes it to `out` if given (.png or .jpg). Otherwise writes an overlay video to `out` (.mp4; .gif
+    or .webp for a short clip), with its table (.csv) and facts (.json) next to it, and returns the facts.
+    `every` takes every Nth frame; None takes all, but at most 12.5 per second for .gif and .webp.
+    `steering_ratio` is the degrees at the steering wheel per degree at the road wheels; it converts labels that
+    refer to other wheels than the model. The other keywords are `SpanSettings`, `ExplainSettings`,
+    `LookSettings` and the method's own options. Raises DrivesalError.
     """
-    from drivesal.rendering.one_frame import render_image
+    from drivesal.rendering.figure import render_image
     from drivesal.rendering.pipeline import render_video
 
     span = taken(SpanSettings, given)
-    where = None if at is None else position(at, "at")
+    frame_position = None if at is None else position(at, "at")
     ratio = taken(ComparisonSettings, given).steering_ratio
     request = request_of(explain_settings(given), taken(LookSettings, given), Span(*span.bounds), ratio)
     with ExitStack() as stack:
@@ -64,9 +65,9 @@ def render(
         opened_with = recording.settings if isinstance(recording, Recording) else RecordingSettings()
         path = recording.info.path
         read = files_read([path], [recording], opened_with, steering.path, request=request)
-        if where is not None or recording.info.length == 1:
+        if frame_position is not None or recording.info.length == 1:
             request = replace(request, explain=answerable_by(recording, steering, request.explain))
-            figure = render_image(recording, steering, request, where or 0)
+            figure = render_image(recording, steering, request, frame_position or 0)
             if out is not None:
                 write_picture(Path(out), figure.canvas, overwrite, read)
             return figure.canvas.copy()
@@ -85,7 +86,7 @@ def render(
 
 
 def write_picture(path: Path, canvas: Image, overwrite: bool, inputs: list[Path]) -> None:
-    """Writes (H, W, 3) uint8 RGB as .png or .jpg, never over an input. Raises OptionError, OutputError."""
+    """Write (H, W, 3) uint8 RGB as .png or .jpg, never over an input. Raises OptionError, OutputError."""
     data = encode_picture(path, canvas)
     with Outputs([path], overwrite=overwrite, inputs=inputs) as outputs, writing(path):
         outputs.part(path).write_bytes(data)

@@ -36,16 +36,16 @@ def attribute(
     case: str | None = None,
     **given: Any,
 ) -> Floats:
-    """Attributes what the model answers to the pixels of the frames, all of one size.
+    """Attribute the model's predictions to the pixels of frames of one size.
 
-    `frames`: a recording or its path, (N, H, W, 3) or (H, W, 3) uint8 RGB, a `Frame`, or an iterable of
-    pictures or of `Frame`. They are whole frames: every one is cropped and resized, also one of the model's
-    size, which `predict` takes for prepared (a warning says so). Without `case` gives the signed maps (N, h,
-    w, C) float32 at the model's size, positive for more (to the left); C is 3, at the RGB picture, or 1. With
-    `case` ("increase", "decrease", "maintain", "support", "magnitude") gives its heat (N, h, w) ≥ 0, neither
-    smoothed nor scaled. The rest are `ExplainSettings` and the method's own options, see `methods()`; `reduce`
-    "sum-abs" or "max-abs" gives (N, h, w) without a sign. All maps are kept in memory: for a long drive use
-    `explain`. Raises DrivesalError.
+    `frames`: a recording or its path, (N, H, W, 3) or (H, W, 3) uint8 RGB, a `Frame`, or an iterable of images
+    or of `Frame`. They must be whole frames: each is cropped and resized, even one of the model's input size,
+    which `predict` would treat as prepared (a warning reports this). Without `case`, returns the signed maps
+    (N, h, w, C) float32 at the model's input size, positive for a larger score (further left); C is 3,
+    for RGB, or 1. With `case` ("increase", "decrease", "maintain", "support", "magnitude"), returns its heat
+    (N, h, w) ≥ 0, neither smoothed nor scaled. The other keywords are `ExplainSettings` and the method's own
+    options, see `methods()`; `reduce` "sum-abs" or "max-abs" returns (N, h, w) without sign. All maps are held
+    in memory: use `explain` for a long drive. Raises DrivesalError.
     """
     names = None if case is None else (case,)
     settings = explain_settings({**given, "method": method, "cases": names})
@@ -68,11 +68,11 @@ def explain(
     cases: Sequence[str] = (),
     **given: Any,
 ) -> Iterator[Explained]:
-    """Like `attribute`, of whole frames, one at a time: its angle, what is explained, its maps.
+    """Like `attribute`, but yields one frame at a time, with its angle, its explained score and its maps.
 
-    In memory is one batch.
+    Only one batch is held in memory.
 
-    `cases` are those that will be drawn, which decides what else is computed (the gradient for maintain).
+    `cases` are those that will be drawn; they decide what else is computed (the gradient for maintain).
     """
     settings = explain_settings({**given, "method": method, "cases": tuple(cases) or None})
     with ExitStack() as stack:
@@ -83,7 +83,7 @@ def explain(
 def _study(
     stack: ExitStack, model: SteeringModel | str | Path | Any, frames: Frames, settings: ExplainSettings
 ) -> tuple[types.Recording, Study]:
-    """The frames as a recording, open until the stack is left, and what a probe of it found."""
+    """The frames as a recording, open until the stack is closed, and the study of a probe of it."""
     settings = with_cases(settings) if settings.cases else settings
     check_cases(settings)
     recording = recording_of(frames, stack)
@@ -93,11 +93,11 @@ def _study(
 
 
 def _warn_cropped(frames: Frames, recording: types.Recording, model: SteeringModel) -> None:
-    """A warning where images in memory look as if `prepare` had cropped them already."""
+    """Warn if images in memory seem to be the output of `prepare`, already cropped."""
     if isinstance(frames, types.Recording | str | Path | Frame) or model.preprocess.crop == Crop():
         return
     if (recording.info.height, recording.info.width) == model.preprocess.size:
         _log.warning(
-            "the images are of the model's own size and are cropped once more: give whole frames, not what "
-            "prepare() gives"
+            "the images have the model's input size and are cropped once more: give whole frames, not the "
+            "output of prepare()"
         )

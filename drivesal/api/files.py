@@ -1,4 +1,4 @@
-"""The files that a run reads, which no output may replace, and the names of those that it writes."""
+"""The files that a run reads, which no output may overwrite, and the paths that it writes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from drivesal.model.card import card_path
 from drivesal.recordings import beside
 
 if TYPE_CHECKING:
-    from drivesal.rendering.request import Request
+    from drivesal.rendering.render_request import Request
     from drivesal.settings import RecordingSettings
     from drivesal.types import Recording
 
@@ -26,22 +26,22 @@ def files_read(
     request: Request | None = None,
     imports: Sequence[Path] = (),
 ) -> list[Path]:
-    """Every file that a run reads. The recordings were named by `paths`, `model` is None for one in memory."""
+    """All files that a run reads. `paths` are the recordings' paths; `model` is None for one in memory."""
     read: list[Any] = [*paths, *(file for one in recordings for file in one.info.files), *imports]
     read += [opened_with.labels or (None if opened_with.no_labels else beside(path)) for path in paths]
     if model is not None:
         read += [model, card_path(model)]
     if request is not None:
         read += [request.look.scale_from, request.explain.options.get("baseline")]
-    return [Path(one) for one in read if isinstance(one, str | Path)]
+    return [Path(path) for path in read if isinstance(path, str | Path)]
 
 
 def video_paths(
     video: Path, asked: Mapping[str, Path | None] | None = None, *, name: str = "out"
 ) -> dict[str, Path]:
-    """Where a video, what goes beside it, and what `asked` names go, see `result_paths`.
+    """Paths of a video, the files next to it, and the results that `asked` names; see `result_paths`.
 
-    Raises OptionError, with the option's `name`, for another ending.
+    Raises OptionError, which names the option `name`, for a suffix that is no video's.
     """
     if video_exporter(video) is None:
         *first, last = video_suffixes()

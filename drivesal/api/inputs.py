@@ -1,4 +1,4 @@
-"""What a function is given, as a recording and a model."""
+"""Conversion of arguments to a recording and a model."""
 
 from __future__ import annotations
 
@@ -30,44 +30,44 @@ _log = logging.getLogger(__name__)
 
 
 def model_of(model: SteeringModel | str | Path | Any) -> SteeringModel:
-    """The model, loaded where it is not one yet. Raises ModelError, OptionError."""
+    """The model, loaded unless it is a SteeringModel already. Raises ModelError, OptionError."""
     return model if isinstance(model, SteeringModel) else load_model(model)
 
 
 def recording_of(frames: Frames, stack: ExitStack) -> types.Recording:
-    """What was given as a recording; one that is opened here is closed with the stack."""
+    """The frames as a recording; a recording opened here is closed with the stack."""
     if isinstance(frames, types.Recording):
         return frames
     if isinstance(frames, str | Path):
         return stack.enter_context(Recording(frames))
     if isinstance(frames, SteeringModel) or hasattr(frames, "predict"):
-        raise InputError("frames or a recording", "a model came in their place", "change the order")
-    pictures: Any = [frames] if isinstance(frames, Frame) else frames
+        raise InputError("frames or a recording", "a model was given in their place", "swap the arguments")
+    images: Any = [frames] if isinstance(frames, Frame) else frames
     if hasattr(frames, "__array__"):
         array = np.asarray(frames)
-        pictures = [array] if array.ndim == 3 and array.shape[2] == 3 else array
-    given = [one if isinstance(one, Frame) else Frame(i, i / 20, one) for i, one in enumerate(pictures)]
-    return MemoryRecording([replace(one, image=_picture(one)) for one in given])
+        images = [array] if array.ndim == 3 and array.shape[2] == 3 else array
+    numbered = [item if isinstance(item, Frame) else Frame(i, i / 20, item) for i, item in enumerate(images)]
+    return MemoryRecording([replace(frame, image=_checked_image(frame)) for frame in numbered])
 
 
-def _picture(frame: Frame) -> Image:
-    """The frame's image as an array. Raises InputError where it is no picture."""
+def _checked_image(frame: Frame) -> Image:
+    """The frame's image as an array. Raises InputError unless it is (H, W, 3) uint8."""
     image = np.asarray(frame.image)
     if image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8:
         return image
     do = "convert them, for floats in 0..1 with (255 * x).astype('uint8')"
     if image.dtype == np.uint8:
-        do = "repeat a grey channel with np.repeat(x[..., None], 3, -1), drop an alpha channel"
+        do = "repeat a grey channel with np.repeat(x[..., None], 3, -1); drop an alpha channel"
     raise InputError("frames as (H, W, 3) uint8 RGB", f"frame {frame.index} is {image.shape} {image.dtype}", do)
 
 
 def answerable_by(
     recording: types.Recording, model: SteeringModel, settings: ExplainSettings
 ) -> ExplainSettings:
-    """What can be asked of the recording; a warning says where one picture alone changes it."""
+    """The settings, adapted with a warning if the recording is a single image."""
     if recording.info.length != 1:
         return settings
-    settings, told = with_available_baseline(model, settings)
-    if told is not None:
-        _log.warning("%s", told)
+    settings, warning = with_available_baseline(model, settings)
+    if warning is not None:
+        _log.warning("%s", warning)
     return settings

@@ -1,4 +1,4 @@
-"""Keywords of the Python API: made of the settings, and a misspelt one is answered with the nearest."""
+"""Keywords of the Python API, generated from the settings; an unknown keyword gets a suggestion."""
 
 from __future__ import annotations
 
@@ -18,37 +18,38 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def takes(*settings: type[Settings], without: tuple[str, ...] = ()) -> Callable[[F], F]:
-    """What makes a function with `**given` take the fields of the settings and its method's own options.
+    """Decorate a function with `**given` to accept the fields of settings and the options of its method.
 
-    Its signature shows the fields that it does not name itself and that are not `without`, with their types and
-    defaults; a method's options are keywords themselves. Raises OptionError with the nearest keyword for one
-    that it does not take.
+    The signature then lists the fields, with types and defaults, that the function does not name itself and
+    that `without` does not exclude; a method's options are keywords too. A call with any other keyword raises
+    OptionError, which suggests the nearest one.
     """
 
     def decorate(function: F) -> F:
         signature = inspect.signature(function)
-        named = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]
-        rest = [one for one in signature.parameters.values() if one.kind is one.VAR_KEYWORD]
+        parameters = signature.parameters.values()
+        named = [parameter for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
+        rest = [parameter for parameter in parameters if parameter.kind is parameter.VAR_KEYWORD]
         fields = [
             inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=one.annotation
+                name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=field.annotation
             )
             for kind in settings
-            for name, one in kind.model_fields.items()
+            for name, field in kind.model_fields.items()
             if name not in (*signature.parameters, *without, "options")
         ]
-        own = [one.name for one in (*named, *fields) if one.name != "self"]
-        places = [one.name for one in named if one.kind is one.POSITIONAL_OR_KEYWORD]
-        usual = next((one.default for one in (*named, *fields) if one.name == "method"), None)
-        called = function.__qualname__.removesuffix(".__init__")
+        accepted = [parameter.name for parameter in (*named, *fields) if parameter.name != "self"]
+        positional = [one.name for one in named if one.kind is one.POSITIONAL_OR_KEYWORD]
+        default_method = next((one.default for one in (*named, *fields) if one.name == "method"), None)
+        function_name = function.__qualname__.removesuffix(".__init__")
 
         @functools.wraps(function)
         def call(*args: Any, **given: Any) -> Any:
-            said: Any = None
-            if usual is not None:
-                said = {**dict(zip(places, args, strict=False)), **given}.get("method", usual)
+            method: Any = None
+            if default_method is not None:
+                method = {**dict(zip(positional, args, strict=False)), **given}.get("method", default_method)
             for name in given:
-                _check(name, called, own, said)
+                _check(name, function_name, accepted, method)
             return function(*args, **given)
 
         call.__signature__ = signature.replace(parameters=[*named, *fields, *rest])  # type: ignore[attr-defined]
@@ -57,24 +58,25 @@ def takes(*settings: type[Settings], without: tuple[str, ...] = ()) -> Callable[
     return decorate
 
 
-def _check(name: str, called: str, own: list[str], method: Any) -> None:
-    """Raises OptionError where neither the function nor the method has such a keyword."""
+def _check(name: str, function_name: str, accepted: list[str], method: Any) -> None:
+    """Raise OptionError if neither the function nor the method accepts the keyword."""
     known = methods()
     chosen = next((one for one in known.values() if method == one.name or method in one.aliases), None)
-    if name in own or (method is not None and chosen is None):  # an unknown method is reported as such
+    if name in accepted or (method is not None and chosen is None):  # an unknown method is reported as such
         return
     options = [] if chosen is None else [option.name for option in chosen.options]
     if name in options:
         return
-    whose = f"a keyword of {called}"
+    expected = f"a keyword of {function_name}"
     if chosen is not None:
-        whose += f", or an option of the method {chosen.name} ({', '.join(options) or 'it has none'})"
-    raise OptionError(whose, f"{name} was given", nearest(name, [*own, *options], f"it takes {', '.join(own)}"))
+        expected += f", or an option of the method {chosen.name} ({', '.join(options) or 'it has none'})"
+    do = nearest(name, [*accepted, *options], f"it accepts {', '.join(accepted)}")
+    raise OptionError(expected, f"{name} was given", do)
 
 
 def explain_settings(given: Mapping[str, Any]) -> ExplainSettings:
-    """What is asked: its fields, and as the method's own options what is no field of any settings."""
-    others = (SpanSettings, ComparisonSettings, LookSettings)
-    known = {name for kind in (ExplainSettings, *others) for name in kind.model_fields}
+    """ExplainSettings from keywords; those that are no field of any settings are the method's options."""
+    kinds = (ExplainSettings, SpanSettings, ComparisonSettings, LookSettings)
+    known = {name for kind in kinds for name in kind.model_fields}
     options = {name: value for name, value in given.items() if name not in known}
     return taken(ExplainSettings, {**given, "options": options})

@@ -1,4 +1,4 @@
-"""A steering model from a file, from memory, or the shipped one."""
+"""Loading a steering model: from a file, from memory, or the shipped one."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def load_model(
     target: Explainable | None = None,
     **given: Any,
 ) -> SteeringModel:
-    """A steering model from a `.keras` or HDF5 file with its card, a Keras model in memory, or the shipped one.
+    """Load a steering model from a `.keras` or HDF5 file with its card, or from memory, or the shipped one.
 
-    None and the text "default" are the shipped one; a file of that name is Path("default") or "./default".
-    `target` is what is explained in place of the steering angle (see `drivesal.target`). The rest are
-    `ModelSettings`, which override the card: `crop` "60:-25", `color` "YUV", `input_scale` "-1..1" or (-1, 1),
-    `input_size` (height, width), `feed` {"speed": 5.0}, `lambdas` {"lambda_1": "x/127.5-1"}, `preset` and so
-    on; `angle_unit` and `positive` are the model's own, as `--model-angle-unit` and `--model-positive`. Raises
-    ModelError, OptionError.
+    None and the text "default" load the shipped model; for a file of that name, give Path("default") or
+    "./default". `target` is explained in place of the steering angle (see `drivesal.target`). The other
+    keywords are `ModelSettings`, which override the card: `crop` "60:-25", `color` "YUV", `input_scale` "-1..1"
+    or (-1, 1), `input_size` (height, width), `feed` {"speed": 5.0}, `lambdas` {"lambda_1": "x/127.5-1"},
+    `preset` and so on; `angle_unit` and `positive` apply to the model, like `--model-angle-unit` and
+    `--model-positive`. Raises ModelError, OptionError.
     """
     from drivesal.model.shipped import SHIPPED, default_model
 
@@ -41,6 +41,6 @@ def load_model(
         path = default_model() if model in (None, SHIPPED) else Path(model)
         return read_model(path, settings, target=target)
     if settings.lambdas or settings.imports or settings.preset is not None or settings.unsafe:
-        expected = "lambdas, imports, preset and unsafe for a model in a file"
+        expected = "lambdas, imports, preset and unsafe only for a model in a file"
         raise OptionError(expected, "the model is in memory", "leave them out")
     return join(model, card, settings, target=target)

@@ -1,4 +1,4 @@
-"""The table of attribution methods, readable without TensorFlow."""
+"""The registry of attribution methods, importable without TensorFlow."""
 
 from __future__ import annotations
 
@@ -21,65 +21,65 @@ if TYPE_CHECKING:
 Kind = Literal["sensitivity", "contribution", "relative"]
 """sensitivity: score per 1/255 of brightness; contribution: a share of the score; relative: no unit."""
 USUAL = "integrated-gradients"
-"""The method of every picture where nobody names one, with its own usual options; docs/methods.md says why."""
+"""The default method of all figures and videos; docs/methods.md explains the choice."""
 HEADLESS = "the map hardly changes when the steering head is random"
-"""The caution of methods that score_methods.py found so (docs/methods.md)."""
+"""The caution of methods for which score_methods.py measured this (docs/methods.md)."""
 Reduction = Literal["sum", "sum-abs", "max-abs"]
-"""From channels to one number a pixel: signed sum, sum of absolute values, largest absolute value."""
+"""Reduction of channels to one number per pixel: signed sum, sum or maximum of absolute values."""
 
 
 class Scorable(Protocol):
-    """What a method needs of a model: the explained number as a differentiable expression.
+    """The interface of a model that methods use: the score as a differentiable expression.
 
-    answer(inputs(pictures), others) is the score; inputs is linear, and `to_rgb` (C, 3) takes a gradient back
-    through it. Where the network is fed colours that are no linear map of RGB, inputs is the picture itself and
-    `given` makes those colours of it, so that gradients, paths and noise are at RGB. `others` (N, numbers)
-    float32 is what goes beside the picture, (N, 0) for most networks.
+    `answer(inputs(pictures), others)` is the score. `inputs` is linear, and `to_rgb` (C, 3) maps a gradient
+    back through it. If the network's colour space is not linear in RGB, `inputs` returns the RGB image and
+    `given` converts it, so that gradients, paths and noise are in RGB. `others` (N, numbers) float32 are the
+    auxiliary inputs, (N, 0) for most networks.
     """
 
     network: Any
 
     def inputs(self, pictures: Any) -> Any:
-        """(N, h, w, 3) float tensor RGB 0..255 to what maps are taken at (N, h, w, C)."""
+        """Convert (N, h, w, 3) float RGB 0..255 to the tensor at which maps are computed, (N, h, w, C)."""
 
     def given(self, values: Any) -> Any:
-        """What `inputs` gives to the network's picture input: the same but for colours that are not linear."""
+        """Convert the result of `inputs` to the network's image input; identity for linear colours."""
 
     def answer(self, values: Any, others: Any) -> Any:
-        """What `inputs` gives and what goes beside it to (N,) scores."""
+        """Scores (N,) from the result of `inputs` and the auxiliary inputs."""
 
     def inside(self, values: Any, others: Any, layers: Iterable[Any]) -> tuple[Any, list[Call]]:
-        """What `given` gives to (N,) scores, with the calls of these layers in the same forward pass."""
+        """Scores (N,) from the result of `given`, with the calls of these layers in the same forward pass."""
 
     def compiled(self, name: str, make: Callable[[], Any]) -> Any:
-        """What `make` gave when first asked under this name: compiled once a model, whatever the options."""
+        """The result of `make`, cached under this name: compiled once per model, for any options."""
 
     @property
     def to_rgb(self) -> Floats:
-        """(C, 3)."""
+        """Matrix (C, 3) from gradients at `inputs` to gradients at RGB."""
 
     @property
     def converts(self) -> bool:
-        """Whether `given` does anything."""
+        """Whether `given` is not the identity."""
 
     @property
     def input_limits(self) -> tuple[Floats, Floats]:
-        """The least and the most that each channel of the network's picture input can be, (C,) each."""
+        """Minimum and maximum of each channel of the network's image input, (C,) each."""
 
     @property
     def explains_its_answer(self) -> bool:
-        """Whether the score is the network's own answer, not a layer's activation or a sum of several."""
+        """Whether the score is the network's own prediction, not a layer's activation or a sum of several."""
 
     def prepare(self, image: Image) -> Image:
-        """A frame (H, W, 3) uint8 RGB to the picture (h, w, 3) that the model sees of it."""
+        """Convert a frame (H, W, 3) uint8 RGB to the model's input image (h, w, 3)."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What the model is given of N frames.
+    """The model's inputs for N frames.
 
-    `pictures` (N, h, w, 3) uint8 RGB; `indices` (N,) int64, the frames' own, which key the seeds of noisy
-    methods; `others` (N, numbers) float32, what goes beside the picture.
+    `pictures` (N, h, w, 3) uint8 RGB; `indices` (N,) int64, the frame indices, which key the seeds of random
+    methods; `others` (N, numbers) float32, the auxiliary inputs.
     """
 
     pictures: Image
@@ -92,11 +92,11 @@ class Seen:
 
 @dataclass(frozen=True)
 class Context:
-    """What a method may know beforehand.
+    """Context that a method receives before the first frame.
 
-    `mean` (h, w, 3) float32, the clip's mean picture; `pictures` (M, h, w, 3) uint8 spread over the clip;
-    `batch` the most pictures in one call of the network; `seed` of everything random. Methods of many passes
-    call `tick` with how many passes of the network come next; it may raise, which ends them.
+    `mean` (h, w, 3) float32 is the clip's mean image; `pictures` (M, h, w, 3) uint8 are images spread over the
+    clip; `batch` is the maximum number of images per call of the network; `seed` seeds all random numbers.
+    Methods of many passes call `tick` with the number of passes that follow; it may raise, which aborts them.
     """
 
     mean: Floats
@@ -108,10 +108,10 @@ class Context:
 
 @dataclass(frozen=True)
 class Attributed:
-    """A batch of scores and maps, read-only.
+    """Scores and maps of a batch, read-only.
 
-    `scores` (N,) float32; `raw` (N, h, w, C) float32, a map over the network's own channels, which `to_rgb`
-    (C, 3) takes to the picture's, None where it is there already or has one channel; for contributions
+    `scores` (N,) float32; `raw` (N, h, w, C) float32, maps over the network's own channels, which `to_rgb`
+    (C, 3) converts to RGB; None if they are RGB already or have one channel; for contributions
     `baseline_scores` f(x0) and `completeness_errors` |Σ − (f(x) − f(x0))|, each (N,) in the score's unit.
     """
 
@@ -123,12 +123,12 @@ class Attributed:
 
     @functools.cached_property
     def signed(self) -> Floats:
-        """(N, h, w, 3 or 1) float32: the map at the RGB picture, computed when it is asked for."""
+        """The maps in RGB, (N, h, w, 3 or 1) float32, computed on first use."""
         return self.raw if self.to_rgb is None else self.raw @ self.to_rgb
 
     @functools.cached_property
     def summed(self) -> Floats:
-        """(N, h, w) float32: its signed sum over the channels, what brightening all of them would do."""
+        """Signed sum over the channels, (N, h, w) float32: the effect of brightening all of them."""
         import cv2
         import numpy as np
 
@@ -136,12 +136,12 @@ class Attributed:
         if channels == 1 and self.to_rgb is None:
             return self.raw[..., 0]
         weights = np.ones(channels, np.float32) if self.to_rgb is None else self.to_rgb.sum(axis=1)
-        # a tenth of what a matrix product takes
+        # takes a tenth of the time of a matrix product
         total: Floats = cv2.transform(self.raw.reshape(count * height, width, channels), weights[None])
         return total.reshape(count, height, width)
 
     def reduced(self, how: Reduction) -> Floats:
-        """(N, h, w) float32: the channels as one number."""
+        """The channels reduced to one number, (N, h, w) float32."""
         import numpy as np
 
         if how == "sum":
@@ -152,15 +152,15 @@ class Attributed:
 
 
 Attributor = Callable[[Seen], Attributed]
-"""What the model is given of some frames to their attributions; compiled once, whatever N is."""
+"""Function from model inputs to attributions; compiled once for any N."""
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A method's own option: its name as a Python keyword, type, default, and help for people.
+    """A method's own option: its name as a Python keyword, type, default and help.
 
-    `choices` where only these are valid; `words` where every other text is the path of a file; `low` and `high`
-    bound a number, both inclusive.
+    `choices` are the only valid values, if given; `words` are special values of an option that otherwise takes
+    the path of a file; `low` and `high` bound a number, both inclusive.
     """
 
     name: str
@@ -174,17 +174,17 @@ class Option:
 
     @staticmethod
     def flag_of(name: str) -> str:
-        """The option on the command line."""
+        """The option's flag on the command line."""
         return f"--{name.replace('_', '-')}"
 
     def check(self, value: Any) -> None:
-        """Raises OptionError where the value is none that the option takes."""
+        """Raise OptionError for a value that the option does not accept."""
         flag = self.flag_of(self.name)
         kinds: dict[type, Any] = {int: numbers.Integral, float: numbers.Real, str: str}
         if not isinstance(value, kinds[self.type]) or isinstance(value, bool):
-            what = {int: "a whole number", float: "a number", str: "text"}[self.type]
+            expected = {int: "a whole number", float: "a number", str: "text"}[self.type]
             raise OptionError(
-                f"{flag} as {what}", f"it is {str(value)[:60]!r}", f"{self.default} is the default"
+                f"{flag} as {expected}", f"it is {str(value)[:60]!r}", f"{self.default} is the default"
             )
         if self.choices and value not in self.choices:
             do = nearest(str(value), self.choices, "choose one of them")
@@ -200,14 +200,14 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """An attribution method as it declares itself.
+    """The declaration of an attribution method.
 
-    `signed`: positive and negative mean opposite pushes; `odd`: the map of −score is −map, so that one pass
-    serves increase and decrease; `uses_head`: it depends on the layers behind the convolutions.
-    `build(model, context, **options)` gives the attributor. `passes(options, (h, w))` is how many gradient or
-    forward passes a frame takes, None for one; `maps(model, options, (h, w))` how many more it takes because of
-    the model's own layers. `caution` is what a person should know before believing the map. `draws`: it takes
-    its baselines from the clip's pictures; of one picture alone its baseline is the mean.
+    `signed`: positive and negative values have opposite effects on the score; `odd`: antisymmetric, the map of
+    −score is −map, so that one pass serves increase and decrease; `uses_head`: it depends on the layers after
+    the convolutions. `build(model, context, **options)` returns the attributor. `passes(options, (h, w))` is
+    the number of gradient or forward passes per frame, None for one; `maps(model, options, (h, w))` the number
+    added by the model's layers. `caution` is a warning to read before trusting the map. `draws`: the method
+    samples its baselines from the clip's images; for a single image its baseline is the mean.
     """
 
     name: str
@@ -227,9 +227,9 @@ class Method:
     draws: bool = False
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The options with their defaults filled in.
+        """The options, completed with defaults.
 
-        Raises OptionError for one the method does not have, or a value that it does not take.
+        Raises OptionError for an unknown option or an invalid value.
         """
         known = {option.name: option for option in self.options}
         for name, value in given.items():
@@ -245,8 +245,9 @@ class Method:
     def passes_of(
         self, options: Mapping[str, Any], size: tuple[int, int], model: Scorable | None = None
     ) -> int:
-        """How many passes one frame takes under these options, at least one; without the model those that its
-        layers cost are left out. Raises ModelError where the model does not have what the method needs.
+        """Passes per frame, at least one; without `model`, those that depend on its layers are not counted.
+
+        Raises ModelError if the model lacks what the method needs.
         """
         passes = self.passes(options, size) if self.passes else 1
         if self.maps and model is not None:
@@ -255,14 +256,14 @@ class Method:
 
 
 def _check_options(method: Method, others: Iterable[Method]) -> None:
-    """Options of one name are one option of the command line: raises ValueError where their types differ."""
+    """Raise ValueError if options of one name, which share a command-line option, differ in type."""
     types = {option.name: (option.type, other.name) for other in others for option in other.options}
     for option in method.options:
-        known, whose = types.get(option.name, (option.type, ""))
+        known, owner = types.get(option.name, (option.type, ""))
         if known is not option.type:
             raise ValueError(
                 f"the option {option.name} of {method.name} is {option.type.__name__}, "
-                f"that of {whose} {known.__name__}"
+                f"that of {owner} {known.__name__}"
             )
 
 
@@ -272,24 +273,24 @@ _registry: Registry[Method] = Registry("drivesal.attribution.methods", "drivesal
 def register(**declaration: Any) -> Callable[[Callable[..., Attributor]], Callable[..., Attributor]]:
     """Register the decorated builder as a method; the keywords are `Method`'s fields.
 
-    Raises ValueError where the name or an alias is taken, or an option has another type elsewhere.
+    Raises ValueError if the name or an alias is taken, or if options of one name differ in type.
     """
 
-    def enter(build: Callable[..., Attributor]) -> Callable[..., Attributor]:
+    def add(build: Callable[..., Attributor]) -> Callable[..., Attributor]:
         method = Method(build=build, **declaration)
         _registry.add(method, build.__module__, method.name, *method.aliases)
         return build
 
-    return enter
+    return add
 
 
 def methods() -> dict[str, Method]:
-    """All methods by name, in the order of their names, those of other packages included."""
+    """All methods by name, sorted, including those of other packages."""
     return dict(sorted(_registry.items().items()))
 
 
 def method(name: str) -> Method:
-    """The method of this name or alias. Raises OptionError with the valid names and the nearest one."""
+    """The method of this name or alias. Raises OptionError that lists the valid names."""
     known = methods()
     aliases = {alias: one for one in known.values() for alias in one.aliases}
     found = known.get(name) or aliases.get(name)

@@ -77,8 +77,8 @@ def command(source: Path, config: ImageConfig) -> None:
     from drivesal.io.outputs import Outputs, check_picture_name, encode_picture, writing
     from drivesal.io.schema import FACTS
     from drivesal.model.target import describe
-    from drivesal.rendering.one_frame import render_image
-    from drivesal.rendering.request import request_of
+    from drivesal.rendering.figure import render_image
+    from drivesal.rendering.render_request import request_of
 
     out = output_path(config.out, f"{output_name(source)}.saliency.png")
     check_picture_name(out)

@@ -201,7 +201,7 @@ def _render(
     from drivesal.export.exporter import Encoding
     from drivesal.io.outputs import Outputs
     from drivesal.rendering.pipeline import render_video
-    from drivesal.rendering.request import request_of
+    from drivesal.rendering.render_request import request_of
     from drivesal.types import Span
 
     check_facts(paths["facts"], "video")

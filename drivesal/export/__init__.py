@@ -1,1 +1,1 @@
-"""Results on disk, one file a kind."""
+"""Results on disk, one module per kind."""

@@ -1,4 +1,4 @@
-"""Short clips as an animated GIF or WebP, for pages and messages that take no video."""
+"""Short clips as animated GIF or WebP, for pages and messages that do not accept video."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MOST_S, MOST_FRAMES = 60, 1200
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A format: FFmpeg's names, the unit of its times, the least step in it, a width, what it is made with."""
+    """A format: FFmpeg's names, the time unit, the shortest step in it, the default width, passes, options."""
 
     muxer: str
     codec: str
@@ -40,7 +40,7 @@ class Kind:
 
 
 KINDS = {
-    # viewers show a GIF's steps below 2/100 s as 10/100 s
+    # viewers show GIF delays below 2/100 s as 10/100 s
     ".gif": Kind("gif", "gif", "pal8", Fraction(1, 100), 2, 640, 2, {}),
     ".webp": Kind("webp", "libwebp_anim", "yuv420p", Fraction(1, 1000), 1, 800, 1, {"quality": "80"}),
 }
@@ -49,22 +49,22 @@ _DITHER = "dither=bayer:bayer_scale=5:diff_mode=rectangle"
 
 
 def kind_of(path: Path) -> Kind:
-    """The format that the suffix of a file's name asks for. Raises KeyError for any other."""
+    """The format for a file name's suffix. Raises KeyError for other suffixes."""
     return KINDS[path.suffix.lower()]
 
 
 def too_long(kind: Kind, came: str) -> OptionError:
-    """What is said of a clip that is no short one."""
+    """The error for a clip that is too long for an animation."""
     expected = f"a clip of at most {MOST_S} s and {MOST_FRAMES} frames for a {kind.muxer.upper()}"
-    return OptionError(expected, came, "choose a part with --start and --end, or fewer frames with --every")
+    return OptionError(expected, came, "shorten it with --start and --end, or take fewer frames with --every")
 
 
 class AnimationWriter:
-    """Like `VideoWriter`, for a name that ends in .gif or .webp; it loops for ever.
+    """Like `VideoWriter`, for names that end in .gif or .webp; the animation loops forever.
 
-    Frames are kept without loss in a temporary video beside it until all are there: one palette serves a whole
-    GIF. `tick` is called with 1 for every frame of each pass then. Times are the source's, rounded to the
-    format's unit, so that nothing drifts. Raises `OptionError` where more frames come than an animation has.
+    Frames are first kept in a lossless temporary video in the same folder, because one palette serves a whole
+    GIF. Each later pass calls `tick` with 1 for every frame. Times are the source's, rounded to the format's
+    unit, so that they do not drift. Raises `OptionError` for more than MOST_FRAMES frames.
     """
 
     def __init__(
@@ -99,14 +99,14 @@ class AnimationWriter:
                     self._convert()
 
     def write_planes(self, yuv: Image, time_s: float) -> None:
-        """Adds a frame as `VideoWriter.write_planes` does."""
+        """Add a frame, like `VideoWriter.write_planes`."""
         self._count += 1
         if self._count > MOST_FRAMES:
-            raise too_long(self._kind, "there are more")
+            raise too_long(self._kind, "there are more frames")
         self._writer.write_planes(yuv, time_s)
 
     def _convert(self) -> None:
-        """The temporary video to the animation."""
+        """Convert the temporary video to the animation."""
         kind = self._kind
         width, height = self._size
         with av.open(str(self._path), "w", format=kind.muxer, options={"loop": "0"}) as container:
@@ -114,26 +114,26 @@ class AnimationWriter:
             stream.width, stream.height, stream.pix_fmt = width, height, kind.pix_fmt
             stream.codec_context.time_base = kind.time_base
             last = -kind.least_step
-            for picture in self._with_palette() if kind.pix_fmt == "pal8" else self._frames():
-                assert picture.pts is not None
-                assert picture.time_base is not None
-                wanted = round(picture.pts * picture.time_base / kind.time_base)
-                last = max(wanted, last + kind.least_step)
-                picture.pts, picture.time_base = last, kind.time_base
-                picture.duration = max(round(1 / self._rate / kind.time_base), kind.least_step)
-                container.mux(stream.encode(picture))
+            for frame in self._with_palette() if kind.pix_fmt == "pal8" else self._frames():
+                assert frame.pts is not None
+                assert frame.time_base is not None
+                nearest_step = round(frame.pts * frame.time_base / kind.time_base)
+                last = max(nearest_step, last + kind.least_step)
+                frame.pts, frame.time_base = last, kind.time_base
+                frame.duration = max(round(1 / self._rate / kind.time_base), kind.least_step)
+                container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
         if kind.muxer == "webp":
             _end_webp(self._path, max(round(1000 / self._rate), 1))
 
     def _frames(self) -> Iterator[VideoFrame]:
         with av.open(str(self._film)) as film:
-            for picture in film.decode(video=0):
+            for frame in film.decode(video=0):
                 self._tick(1)
-                yield picture
+                yield frame
 
     def _with_palette(self) -> Iterator[VideoFrame]:
-        """The frames in the 256 colours that suit all of them."""
+        """The frames, reduced to one palette of 256 colours for all of them."""
         palette = self._palette()
         graph = av.filter.Graph()
         with av.open(str(self._film)) as film:
@@ -149,42 +149,42 @@ class AnimationWriter:
         palette.pts, palette.time_base = 0, Fraction(1, 100)
         colours.push(palette)
         colours.push(None)
-        for picture in self._frames():
-            source.push(picture)
-            yield from _pulled(sink)
+        for frame in self._frames():
+            source.push(frame)
+            yield from _ready_frames(sink)
         source.push(None)
-        yield from _pulled(sink)
+        yield from _ready_frames(sink)
 
     def _palette(self) -> VideoFrame:
         graph: Graph = av.filter.Graph()
         with av.open(str(self._film)) as film:
             source = graph.add_buffer(template=film.streams.video[0])
-        made, sink = graph.add("palettegen", _PALETTE), graph.add("buffersink")
-        source.link_to(made)
-        made.link_to(sink)
+        generator, sink = graph.add("palettegen", _PALETTE), graph.add("buffersink")
+        source.link_to(generator)
+        generator.link_to(sink)
         graph.configure()
-        for picture in self._frames():
-            source.push(picture)
+        for frame in self._frames():
+            source.push(frame)
         source.push(None)
         return sink.pull()  # type: ignore[return-value]
 
 
 def _end_webp(path: Path, milliseconds: int) -> None:
-    """Gives the last frame its own duration: libwebp gives it the mean of the others."""
+    """Set the last frame's duration: libwebp writes the mean of the others."""
     with path.open("r+b") as file:
-        place, last, size = 12, None, path.stat().st_size
-        while place + 8 <= size:
-            file.seek(place)
+        offset, last, size = 12, None, path.stat().st_size
+        while offset + 8 <= size:
+            file.seek(offset)
             name, length = file.read(4), int.from_bytes(file.read(4), "little")
-            last = place if name == b"ANMF" else last
-            place += 8 + length + length % 2
-        if last is not None:  # a single frame is a still picture
-            file.seek(last + 20)  # behind the chunk's head and the frame's place and size
+            last = offset if name == b"ANMF" else last
+            offset += 8 + length + length % 2
+        if last is not None:  # a single frame is written as a still image
+            file.seek(last + 20)  # after the chunk header and the frame's position and size
             file.write(milliseconds.to_bytes(3, "little"))
 
 
-def _pulled(sink: Any) -> Iterator[VideoFrame]:
-    """What is ready at the end of a graph."""
+def _ready_frames(sink: Any) -> Iterator[VideoFrame]:
+    """The frames that a filter graph has ready at its sink."""
     with suppress(av.BlockingIOError, av.EOFError):
         while True:
             yield sink.pull()

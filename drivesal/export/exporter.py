@@ -1,7 +1,7 @@
-"""What an exporter is, and the registry of the results that a run can write.
+"""The base classes of exporters, and the registry of the results that a run can write.
 
 A new kind of result is one file in `drivesal/export/results/` with one registered class. The command line reads
-the registry for its help, so modules import what is heavy inside their functions.
+the registry for its help, so these modules import heavy packages inside functions.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ USUAL_ENCODING = Encoding()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedRun:
-    """What exporters may know of a run before its first frame.
+    """Properties of a run that exporters receive before its first frame.
 
     `size` is (width, height) of the canvas; `cases` the names of the cases; `contributions` whether frames have
-    a baseline's score; `relative` whether maps have no unit, and may be of any magnitude. `progress` is called
-    with 1 for every frame of each pass that a video takes after its frames are there.
+    a baseline score; `relative` whether maps have no unit and may be of any magnitude. `progress` is called
+    with 1 for every frame of each extra pass that a video makes after the last frame was added.
     """
 
     info: RecordingInfo
@@ -59,8 +59,8 @@ class ExportedRun:
 class DrawnFrame:
     """A frame ready to be written.
 
-    `heats` are (h, w) float32 by case, unsmoothed and unscaled; `yuv` is the canvas as `mp4.planes` gives it,
-    valid until two more frames have been drawn.
+    `heats` are (h, w) float32 by case, unsmoothed and unscaled; `yuv` is the canvas as returned by
+    `mp4.planes`, valid until two more frames have been drawn.
     """
 
     explained: Explained
@@ -69,16 +69,16 @@ class DrawnFrame:
 
 
 class ResultExporter(ABC):
-    """One result of a run: made before its first frame, given every frame, closed after the last.
+    """One result of a run: created before its first frame, fed every frame, closed after the last.
 
-    `path` is where to write meanwhile; it becomes `final` once all results of the run are whole (`Outputs`). An
-    `OSError` of any method is reported as an `OutputError` about `final`.
+    `path` is the temporary file to write; it is renamed to `final` once all results of the run are complete
+    (`Outputs`). An `OSError` in any method is reported as an `OutputError` about `final`.
     """
 
     name: ClassVar[str]
     suffixes: ClassVar[tuple[str, ...]]
     option: ClassVar[str | None] = None
-    """The option that asks for the result and names its file; without one it is written beside every video."""
+    """The option that requests the result and names its file; None: written next to every video."""
     help: ClassVar[str] = ""
 
     def __init__(self, path: Path, final: Path, run: ExportedRun) -> None:
@@ -86,18 +86,18 @@ class ResultExporter(ABC):
 
     @abstractmethod
     def add(self, frame: DrawnFrame) -> None:
-        """Take one frame, in order."""
+        """Add one frame; frames come in order."""
 
     @abstractmethod
     def close(self) -> None:
-        """Finish the file; called only where no stage of the run failed."""
+        """Finish the file; called only if no stage of the run failed."""
 
-    def release(self) -> None:  # noqa: B027 (many results hold nothing open)
-        """Let go of everything that is open, whatever happened; must not raise."""
+    def release(self) -> None:  # noqa: B027 (many results hold no resources)
+        """Release all open resources, also after a failure; must not raise."""
 
     @property
     def notes(self) -> Sequence[str]:
-        """What users should know of the result, after `close`."""
+        """Notes for the user about the result, available after `close`."""
         return ()
 
     def __enter__(self) -> Self:
@@ -113,18 +113,18 @@ class ResultExporter(ABC):
 
 
 class VideoFile(Protocol):
-    """A video that is being written; leaving its `with` block finishes it."""
+    """A video being written; leaving its `with` block finishes it."""
 
     notes: list[str]
 
     def write_planes(self, yuv: Image, time_s: float) -> None:
-        """Add a frame, shown from `time_s` seconds after the video's start."""
+        """Add a frame, shown from `time_s` seconds after the start of the video."""
 
     def __exit__(self, kind: type[BaseException] | None, *error: Any) -> None: ...
 
 
 class VideoExporter(ResultExporter):
-    """An overlay video, chosen by the suffix of its name; it begins with the first frame, its time 0."""
+    """An overlay video, selected by the suffix of its file name; its time 0 is the first frame."""
 
     encoded: ClassVar[bool] = False
     """Whether `Encoding` applies."""
@@ -133,27 +133,27 @@ class VideoExporter(ResultExporter):
 
     @classmethod
     def passes(cls, path: Path) -> int:
-        """How many more times every frame is read once all are there."""
+        """Number of extra passes over all frames after the last was added."""
         return 0
 
     @classmethod
     def suited(
         cls, path: Path, look: LookSettings, span: Span, info: RecordingInfo, every: int | None
     ) -> tuple[LookSettings, Span]:
-        """The look and the span with the format's defaults; `every` None means that the user left it open.
+        """The look and the span, adapted to the format; `every` None means that the user did not set it.
 
-        Raises OptionError for a clip that the format cannot hold.
+        Raises OptionError for a clip that is too long for the format.
         """
         return look, span
 
     @classmethod
     def facts(cls, path: Path, encoding: Encoding) -> dict[str, Any]:
-        """How the video is encoded, as plain JSON values."""
+        """The encoding of the video, as plain JSON values."""
         return {}
 
     @abstractmethod
     def open(self, start_s: float) -> VideoFile:
-        """The video, whose first frame is at `start_s` seconds of the recording."""
+        """Open the video; its first frame is at `start_s` seconds of the recording."""
 
     def add(self, frame: DrawnFrame) -> None:
         """Write the frame's canvas."""
@@ -164,7 +164,7 @@ class VideoExporter(ResultExporter):
         self._file.write_planes(frame.yuv, time_s - self._start_s)
 
     def close(self) -> None:
-        """Nothing more than `__exit__`."""
+        """Nothing to do: `__exit__` finishes the video."""
 
     def __exit__(self, kind: type[BaseException] | None, *error: Any) -> None:
         if self._file is not None:
@@ -172,7 +172,7 @@ class VideoExporter(ResultExporter):
 
     @property
     def notes(self) -> Sequence[str]:
-        """What the writer reports: sound that was dropped."""
+        """Notes of the writer: audio that was dropped."""
         return self._file.notes if self._file is not None else ()
 
 
@@ -181,36 +181,36 @@ _registry: Registry[type[ResultExporter]] = Registry("drivesal.export.results")
 
 
 def register(cls: E) -> E:
-    """Class decorator: runs can write this kind of result from now on."""
+    """Class decorator: register a kind of result that runs can write."""
     _registry.add(cls, cls.__module__, cls.name)
     return cls
 
 
 def videos() -> list[type[VideoExporter]]:
     """The kinds of overlay video, those with an `Encoding` first."""
-    found = [one for one in _registry.items().values() if issubclass(one, VideoExporter)]
-    return sorted(found, key=lambda one: not one.encoded)
+    kinds = [one for one in _registry.items().values() if issubclass(one, VideoExporter)]
+    return sorted(kinds, key=lambda one: not one.encoded)
 
 
 def optional() -> list[type[ResultExporter]]:
-    """The kinds of result that an option asks for."""
+    """The kinds of result that an option requests."""
     return [one for one in _registry.items().values() if one.option is not None]
 
 
 def video_suffixes() -> list[str]:
-    """What the name of an overlay video may end in."""
+    """Valid suffixes of an overlay video."""
     return [suffix for one in videos() for suffix in one.suffixes]
 
 
 def video_exporter(path: Path) -> type[VideoExporter] | None:
-    """The kind of overlay video that a file's name asks for, None for no video's name."""
+    """The kind of overlay video for a path's suffix; None if the suffix is no video's."""
     return next((one for one in videos() if path.suffix.lower() in one.suffixes), None)
 
 
 def result_paths(video: Path, asked: Mapping[str, Path | None]) -> dict[str, Path]:
-    """The files of a run by kind of result: the video, what is written beside it, and what `asked` names.
+    """Paths by kind of result: the video, the files written next to it, and those that `asked` names.
 
-    `asked` has paths by `ResultExporter.option`. Raises OptionError for a path without a suffix of its kind.
+    `asked` maps `ResultExporter.option` to paths. Raises OptionError for a path with the wrong suffix.
     """
     paths = {"video": video}
     for one in _registry.items().values():
@@ -229,7 +229,7 @@ def result_paths(video: Path, asked: Mapping[str, Path | None]) -> dict[str, Pat
 
 
 def exporter(name: str, path: Path, final: Path, run: ExportedRun) -> ResultExporter:
-    """The exporter of a kind of result of `result_paths`, open to write at `path`. Raises OutputError."""
+    """An exporter for a kind of result in `result_paths`, ready to write to `path`. Raises OutputError."""
     kind = video_exporter(final) if name == "video" else _registry.items()[name]
     assert kind is not None
     with writing(final):

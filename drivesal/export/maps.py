@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class MapsWriter:
-    """Keeps signed maps on disk and joins them into `path` in `finish`; memory does not grow with the clip.
+    """Buffers signed maps on disk and writes them to `path` in `finish`; memory does not grow with the clip.
 
-    The .npz holds `maps` (N, h, w, 3) float16 in the method's unit, float32 where `wide` says that numbers may
-    be of any size, `frame` (N,) int64, `time_s` (N,) float64 and `angle` (N,) float32.
+    The .npz holds `maps` (N, h, w, 3) float16 in the method's unit (float32 if `wide`, for values of any
+    magnitude), `frame` (N,) int64, `time_s` (N,) float64 and `angle` (N,) float32.
     """
 
     def __init__(self, path: Path, wide: bool = False) -> None:
@@ -30,14 +30,14 @@ class MapsWriter:
         self._rows = array("d")
 
     def add(self, explained: Explained) -> None:
-        """One frame's map."""
+        """Add one frame's map."""
         signed = explained.signed
         self._shape = signed.shape
         self._raw.write(signed.astype(self._type).tobytes())
         self._rows.extend((explained.frame.index, explained.frame.time_s, explained.angle))
 
     def finish(self) -> None:
-        """Writes the .npz."""
+        """Write the .npz."""
         rows = np.array(self._rows, np.float64).reshape(-1, 3)
         arrays: dict[str, np.ndarray[Any, Any]] = {
             "frame": rows[:, 0].astype(np.int64),
@@ -55,5 +55,5 @@ class MapsWriter:
                     np.lib.format.write_array(member, array)
 
     def close(self) -> None:
-        """Drops the temporary file."""
+        """Delete the temporary file."""
         self._raw.close()

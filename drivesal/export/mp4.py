@@ -1,4 +1,4 @@
-"""Writes H.264 MP4 that browsers and phones play, with the timestamps and the sound of the source."""
+"""Writing H.264 MP4 that browsers and phones play, with the source's timestamps and audio."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ if TYPE_CHECKING:
     from drivesal.types import Image
 
 _KEYFRAME_S = 2
-"""Seconds between keyframes at most: what a player decodes for one jump."""
+"""Maximum time between keyframes: what a player decodes for one seek."""
 _BT601, _BT709, _LIMITED = 6, 1, 1  # AVCOL_SPC_SMPTE170M; AVCOL_PRI_BT709 and AVCOL_TRC_BT709; AVCOL_RANGE_MPEG
 
 
 def planes(image: Image, out: Image | None = None) -> Image:
-    """(h, w, 3) uint8 RGB, h and w even, to (h · 3/2, w) uint8 I420: BT.601, limited range.
+    """Convert (h, w, 3) uint8 RGB, h and w even, to (h · 3/2, w) uint8 I420: BT.601, limited range.
 
-    Written into `out` where that is given.
+    The result is written into `out` if given.
     """
     return cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420, dst=out)  # type: ignore[no-any-return]
 
 
 class VideoWriter:
-    """A libx264 yuv420p MP4 with its index in front. Used with `with`; whole only when the block ends well.
+    """A libx264 yuv420p MP4 with its index at the front. Use it in a `with` block, which completes the file.
 
-    `size` is (width, height), both even; `rate` in frames a second (nominal where it varies); `time_base` the
-    unit that timestamps are rounded to, normally the source's. `audio` is put under the picture: AAC is
-    copied, anything else becomes AAC. Sound that cannot be read never stops the video; `notes` says so. `name`
-    is what errors call the file where `path` is a temporary one.
+    `size` is (width, height), both even; `rate` in frames per second (nominal if it varies); `time_base` the
+    unit that timestamps are rounded to, normally the source's. `audio` is added to the video: AAC is copied,
+    other codecs are converted to AAC. Unreadable audio never stops the video; `notes` reports it. `name` is the
+    path shown in errors if `path` is temporary.
 
-    Raises `ValueError` for an odd size, `OutputError` where the file cannot be written.
+    Raises `ValueError` for an odd width or height, `OutputError` if the file cannot be written.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class VideoWriter:
         self._duration = max(1, round(1 / rate / time_base))
         self._sound: SoundTrack | None = None
         self._closed = False
-        # libx264 copies the planes while it is given them, so one buffer serves all frames.
+        # libx264 copies the planes when it receives them, so one buffer serves all frames.
         self._planes = np.empty((height * 3 // 2, width), dtype=np.uint8)
         self._open(audio)
 
@@ -83,10 +83,10 @@ class VideoWriter:
             self._abandon()
 
     def write(self, image: Image, time_s: float) -> None:
-        """Adds a frame: (height, width, 3) uint8 RGB, shown from `time_s` seconds after the output's start.
+        """Add a frame: (height, width, 3) uint8 RGB, shown from `time_s` seconds after the start of the output.
 
-        Raises `ValueError` for another shape or type and for a time that is not after the last one's,
-        `OutputError` where the file cannot be written.
+        Raises `ValueError` for another shape or dtype and for a time not after the previous frame's,
+        `OutputError` if the file cannot be written.
         """
         width, height = self._size
         if image.shape != (height, width, 3) or image.dtype != np.uint8:
@@ -94,32 +94,32 @@ class VideoWriter:
         self.write_planes(planes(image, self._planes), time_s)
 
     def write_planes(self, yuv: Image, time_s: float) -> None:
-        """Like `write` for a frame that `planes` converted, which is copied before this returns."""
+        """Like `write`, for a frame converted by `planes`; it is copied before this returns."""
         width, height = self._size
         if yuv.shape != (height * 3 // 2, width):
             raise ValueError(f"planes of shape ({height * 3 // 2}, {width}) are needed, not {yuv.shape}")
         pts = round(time_s * self._time_base.denominator / self._time_base.numerator)
         if pts <= self._last_pts:
             raise ValueError(
-                f"the frame at {time_s:.6f} s is not after the one before in units of {self._time_base} s"
+                f"the frame at {time_s:.6f} s is not after the previous one in units of {self._time_base} s"
             )
         self._last_pts = pts
-        # Without a copy PyAV takes the height for a multiple of 4 and shifts the colours of any other.
+        # Without a copy PyAV assumes that the height is a multiple of 4 and shifts the colours of any other.
         wrap = av.VideoFrame.from_ndarray
         if height % 4 == 0:
             wrap = functools.partial(av.VideoFrame.from_numpy_buffer, width=width)
-        picture = wrap(yuv, format="yuv420p")
-        picture.pts = pts
-        picture.time_base = self._time_base
-        # Without a duration the last frame lasts no time and the file's average rate comes out too high.
-        picture.duration = self._duration
+        frame = wrap(yuv, format="yuv420p")
+        frame.pts = pts
+        frame.time_base = self._time_base
+        # Without a duration the last frame has length 0 and the file's average rate is too high.
+        frame.duration = self._duration
         with writing(self._name):
-            self._container.mux(self._stream.encode(picture))
+            self._container.mux(self._stream.encode(frame))
             if self._sound is not None:
                 self._sound.advance(time_s)
 
     def close(self) -> None:
-        """Writes what is left and the index. Safe to call twice. Raises `OutputError` like `write`."""
+        """Flush the encoder and write the index. Safe to call twice. Raises `OutputError` like `write`."""
         if self._closed:
             return
         try:
@@ -143,7 +143,7 @@ class VideoWriter:
                 if self._sound is None or (isinstance(error, OSError) and not isinstance(error, ValueError)):
                     self._abandon()
                     raise
-                # The container refuses the sound as it is: begin again without it.
+                # The container rejects the audio stream: start again without it.
                 self._sound.drop(f"it does not go into an MP4 ({error})")
                 self._sound = None
                 with suppress(av.FFmpegError, ValueError):
@@ -157,14 +157,14 @@ class VideoWriter:
         stream.width, stream.height = self._size
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
-        context.time_base = self._time_base  # or timestamps are rounded to 1 / rate
+        context.time_base = self._time_base  # otherwise timestamps are rounded to 1 / rate
         context.gop_size = max(1, round(_KEYFRAME_S * self._rate))
-        context.colorspace, context.color_range = _BT601, _LIMITED  # what cvtColor makes
+        context.colorspace, context.color_range = _BT601, _LIMITED  # matches cvtColor
         context.color_primaries = context.color_trc = _BT709
         return container, stream
 
     def _abandon(self) -> None:
-        """Lets go of the files without minding what is wrong with them."""
+        """Close the files and ignore errors."""
         if self._sound is not None:
             self._sound.close()
         if not self._closed:

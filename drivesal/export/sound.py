@@ -1,4 +1,4 @@
-"""The sound of a recording, carried over into an output video."""
+"""Transfer of a recording's audio to an output video."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ if TYPE_CHECKING:
 
 _AAC_RATES = {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000}
 _JITTER_S = 0.05
-"""A gap or an overlap below this is rounding of timestamps, not missing sound."""
+"""A shorter gap or overlap is due to rounded timestamps, not missing audio."""
 _SILENCE = 1024
 """Samples of silence written at a time."""
 _PATIENCE = 20
-"""Packets in a row that may fail to decode before the sound is given up."""
+"""Consecutive packets that may fail to decode before the audio is abandoned."""
 
 
 class _Feed(Protocol):
-    """Turns packets of the source into packets of the output, a few for each step."""
+    """Converts packets of the source to packets of the output, a few per step."""
 
     def steps(self) -> Iterator[tuple[float, list[Packet[AudioStream]]]]:
-        """(time in the output where the sound now ends [s], packets for it)."""
+        """Yield (time in the output up to which audio is written [s], packets)."""
         ...
 
     def rest(self) -> list[Packet[AudioStream]]:
-        """What is still held back, once no more steps are taken."""
+        """Packets still buffered after the last step."""
         ...
 
 
 class SoundTrack:
-    """One audio stream of an output video, written along with the pictures so that little is held in memory.
+    """One audio stream of an output video, interleaved with the frames so that little is held in memory.
 
-    Trouble with the source ends the sound and becomes a note; only writing raises.
+    A problem with the source ends the audio and adds a note; only writing raises.
     """
 
     def __init__(self, source: InputContainer, output: OutputContainer, feed: _Feed, notes: list[str]) -> None:
@@ -59,7 +59,7 @@ class SoundTrack:
 
     @classmethod
     def open(cls, audio: AudioSource, output: OutputContainer, notes: list[str]) -> Self | None:
-        """Adds the stream to an output that has not begun. None, with a note, where none is usable."""
+        """Add the stream to an output that is not started yet. None, with a note, if no stream is usable."""
         try:
             source = open_media(audio.path)
         except (av.FFmpegError, OSError) as error:
@@ -68,7 +68,7 @@ class SoundTrack:
         try:
             feed = _choose(source, audio, output, notes)
         except (av.FFmpegError, OSError, ValueError, LookupError) as error:
-            notes.append(f"no sound: that of {audio.path.name} cannot be used ({error})")
+            notes.append(f"no sound: the audio of {audio.path.name} cannot be used ({error})")
             feed = None
         if feed is None:
             source.close()
@@ -76,7 +76,7 @@ class SoundTrack:
         return cls(source, output, feed, notes)
 
     def advance(self, until_s: float) -> None:
-        """Writes the sound up to a time in the output."""
+        """Write the audio up to a time in the output."""
         while not self._ended and self._reached_s <= until_s:
             try:
                 step = next(self._steps, None)
@@ -90,11 +90,11 @@ class SoundTrack:
             self._mux(packets)
 
     def finish(self, end_s: float) -> None:
-        """Writes the rest, not beyond the end of the pictures."""
+        """Write the remaining audio, but not beyond the end of the video."""
         self.advance(end_s - 1e-6)
         try:
             rest = self._feed.rest()
-        except (av.FFmpegError, ValueError):  # an encoder that never got a sample
+        except (av.FFmpegError, ValueError):  # an encoder that received no sample
             rest = []
         self._mux(rest)
         self.close()
@@ -103,7 +103,7 @@ class SoundTrack:
         try:
             self._output.mux(packets)
         except av.FFmpegError as error:
-            if isinstance(error, OSError):  # the disk's trouble, not the sound's
+            if isinstance(error, OSError):  # a disk error, not an audio error
                 raise
             self._give_up(error)
 
@@ -112,12 +112,12 @@ class SoundTrack:
         self._ended = True
 
     def drop(self, why: str) -> None:
-        """Gives the sound up."""
+        """Abandon the audio, with a note."""
         self._notes.append(f"no sound: {why}")
         self.close()
 
     def close(self) -> None:
-        """Lets go of the source. Safe to call twice."""
+        """Close the source. Safe to call twice."""
         self._ended = True
         with suppress(av.FFmpegError, ValueError):
             self._source.close()
@@ -130,12 +130,12 @@ def _choose(
         return None
     stream = source.streams.audio[0]
     if getattr(stream, "codec_context", None) is None:  # PyAV has none for an unknown codec
-        notes.append("no sound: its codec is not known")
+        notes.append("no sound: its codec is unknown")
         return None
     for other in source.streams:
         if other is not stream:
             other.discard = Discard.all
-    # Decoders of some codecs need the packet before; a seek lands at or before the place anyway.
+    # Decoders of some codecs need the previous packet; the seek lands at or before the target anyway.
     if audio.start_s > 1 and stream.time_base is not None:
         with suppress(av.FFmpegError):
             source.seek(int((audio.start_s - 0.5) / stream.time_base), stream=stream)
@@ -145,7 +145,7 @@ def _choose(
 
 
 class _Copy:
-    """AAC packets as they are, moved in time."""
+    """Copy AAC packets unchanged except for their timestamps."""
 
     def __init__(
         self, source: InputContainer, stream: AudioStream, audio: AudioSource, output: OutputContainer
@@ -162,7 +162,7 @@ class _Copy:
             if packet.pts is None or not packet.size:
                 continue
             duration = packet.duration or 0
-            # An AAC decoder needs the packet before the first one that is heard; the container hides it.
+            # An AAC decoder needs the packet before the first audible one; the container hides it.
             if packet.pts + 2 * duration <= self._start:
                 continue
             if self._end is not None and packet.pts >= self._end:
@@ -181,7 +181,7 @@ class _Copy:
 
 
 class _Encode:
-    """Any other sound, decoded and encoded again; what does not decode is silent."""
+    """Re-encode audio of any other codec; packets that do not decode become silence."""
 
     def __init__(
         self,
@@ -201,19 +201,19 @@ class _Encode:
         self._target = output.add_stream("aac", rate=self._rate, layout=layout)
         self._target.codec_context.time_base = Fraction(1, self._rate)
         self._written = self._silent = 0
-        self._begun = False  # sound that begins late misses nothing
+        self._begun = False  # silence before the first sample is not missing audio
 
     def steps(self) -> Iterator[tuple[float, list[Packet[AudioStream]]]]:
         resampler = AudioResampler(format="fltp", layout=self._layout, rate=self._rate)
         for frame in itertools.chain(self._decoded(), (None,)):
             for part in resampler.resample(frame):
-                yield from self._place(part)
+                yield from self._encode_at(part)
             if self._end_s is not None and self._start_s + self._written / self._rate >= self._end_s:
                 return
 
     def rest(self) -> list[Packet[AudioStream]]:
         if self._silent:
-            self._notes.append(f"{self._silent / self._rate:.2f} s of the sound are missing and silent")
+            self._notes.append(f"{self._silent / self._rate:.2f} s of sound are missing, replaced by silence")
         return self._target.encode(None)
 
     def _decoded(self) -> Iterator[AudioFrame]:
@@ -229,8 +229,8 @@ class _Encode:
             failed = 0 if frames else failed
             yield from frames
 
-    def _place(self, part: AudioFrame) -> Iterator[tuple[float, list[Packet[AudioStream]]]]:
-        """Encodes samples at their time: cut off before the start and beyond the end, gaps made silent."""
+    def _encode_at(self, part: AudioFrame) -> Iterator[tuple[float, list[Packet[AudioStream]]]]:
+        """Encode samples at their time: cut before the start and after the end, with gaps filled by silence."""
         samples = np.asarray(part.to_ndarray(), dtype=np.float32)  # (channels, n)
         at = self._written if part.time is None else round((part.time - self._start_s) * self._rate)
         if self._written and abs(at - self._written) <= _JITTER_S * self._rate:
@@ -242,12 +242,12 @@ class _Encode:
         while samples.shape[1] and self._written < at:
             count = min(_SILENCE, at - self._written)
             self._silent += count if self._begun else 0
-            yield self._encoded(np.zeros((self._channels, count), dtype=np.float32))
+            yield self._encode(np.zeros((self._channels, count), dtype=np.float32))
         if samples.shape[1]:
             self._begun = True
-            yield self._encoded(samples)
+            yield self._encode(samples)
 
-    def _encoded(self, samples: NDArray[np.float32]) -> tuple[float, list[Packet[AudioStream]]]:
+    def _encode(self, samples: NDArray[np.float32]) -> tuple[float, list[Packet[AudioStream]]]:
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=self._layout)
         frame.sample_rate, frame.time_base, frame.pts = self._rate, Fraction(1, self._rate), self._written
         self._written += samples.shape[1]

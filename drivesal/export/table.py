@@ -1,6 +1,6 @@
-"""One row a frame: the answer, the truth, and how much attribution each case has and where.
+"""A table with one row per frame: prediction, ground truth, and total and centre of each case's attribution.
 
-Columns are documented in docs/outputs.md.
+docs/outputs.md documents the columns.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """ "deg", "norm" or "score": of the angle, and of what is explained where that is another number.
+    """Units ("deg", "norm" or "score") of the angle, and of the explained number if that is not the angle.
 
-    `labels` is their kind where they cannot be compared with the angle, and there are no errors, else None.
+    `labels` is the kind of the labels if they cannot be compared with the angle, so that there are no errors,
+    else None.
     """
 
     angle: str
@@ -33,7 +34,7 @@ class Units:
 
     @property
     def truth(self) -> str:
-        """How the labels' column ends: their unit, and what turns where the angle has the same unit."""
+        """Suffix of the label column: the unit, and the wheels it refers to if the angle has the same unit."""
         if self.labels is None:
             return self.angle
         turns = f"_{self.labels.turns.replace('-', '_')}" if self.labels.unit == self.angle else ""
@@ -48,11 +49,11 @@ def columns(units: Units, cases: Iterable[str], contributions: bool) -> list[str
         head.append(f"explained_{explained}")
     if contributions:
         head += [f"baseline_{explained or unit}", f"completeness_error_{explained or unit}"]
-    return head + [f"{case}_{what}" for case in cases for what in ("total", "x", "y")]
+    return head + [f"{case}_{column}" for case in cases for column in ("total", "x", "y")]
 
 
 class Table:
-    """Writes rows as they come; nothing is kept."""
+    """Writes rows immediately; keeps none in memory."""
 
     def __init__(
         self,
@@ -70,7 +71,7 @@ class Table:
         self._writer.writerow(columns(units, self._cases, contributions))
 
     def add(self, explained: Explained, heats: Mapping[str, Floats]) -> None:
-        """One frame with its unsmoothed, unscaled heats (h, w)."""
+        """Add one frame with its unsmoothed, unscaled heats (h, w)."""
         frame, truth = explained.frame, explained.frame.steering
         error = None if truth is None or not self._compared else explained.angle - truth
         row: list[object] = [frame.index, f"{frame.time_s:.6f}", _number(explained.angle), _number(truth)]
@@ -81,11 +82,11 @@ class Table:
             row += [_number(explained.baseline_score), _number(explained.completeness_error)]
         height, width = frame.image.shape[:2]
         for case in self._cases:
-            row += self._where(heats[case], width, height)
+            row += self._total_and_centre(heats[case], width, height)
         self._writer.writerow(row)
 
-    def _where(self, heat: Floats, width: int, height: int) -> list[str]:
-        """Total of the heat and its centre as fractions of the frame; no centre where there is no heat."""
+    def _total_and_centre(self, heat: Floats, width: int, height: int) -> list[str]:
+        """Total of the heat and its centre as fractions of the frame; no centre without heat."""
         across, down = heat.sum(axis=0, dtype=np.float64), heat.sum(axis=1, dtype=np.float64)
         total = float(across.sum())
         if total <= 0:

@@ -1,6 +1,6 @@
-"""The card beside a model's weights: what the network was trained on and what its answer means.
+"""The card of a model: how its input is made, what its output means and how it was trained.
 
-`<weights file name>.card.json`, checked field by field when it is read.
+The file is `<weights file name>.card.json`, next to the weights; every field is validated when it is read.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ _DEEPEST = 20
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a model's file does not say of itself.
+    """Information about a model that its file does not contain.
 
-    `mean_picture` is the training data's mean as a base64 PNG at the model's size, RGB; `training` keeps what
-    was done (data, seed, errors) for people to read. `lambdas` says what Lambda layers compute, by their names
-    ("x/127.5-1"): their code in the file is not run. `images` is what a drive's images are compared with.
+    `mean_picture` is the mean image of the training data as a base64 PNG at the model's input size, RGB;
+    `training` records the training (data, seed, errors) for users to read. `lambdas` maps Lambda layers to
+    formulas ("x/127.5-1"), because their code in the file is not run. `images` describes the training images,
+    to compare a drive's images with.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -50,7 +51,7 @@ class Card:
     schema: int = SCHEMA
 
     def mean(self) -> Image | None:
-        """The mean picture, (h, w, 3) uint8 RGB, or None. Raises ModelError where it cannot be read."""
+        """The mean image, (h, w, 3) uint8 RGB, or None. Raises ModelError if it cannot be read."""
         if self.mean_picture is None:
             return None
         import cv2
@@ -59,39 +60,39 @@ class Card:
         size = self.preprocess.size
         try:
             data = np.frombuffer(base64.b64decode(self.mean_picture, validate=True), np.uint8)
-            picture = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if _is_png(data.tobytes(), size) else None
+            image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if _is_png(data.tobytes(), size) else None
         except (ValueError, cv2.error):
-            picture = None
-        if picture is None or picture.shape[:2] != self.preprocess.size:
+            image = None
+        if image is None or image.shape[:2] != self.preprocess.size:
             height, width = self.preprocess.size
             raise ModelError(
                 f"mean_picture in the card to be a base64 PNG of {width}x{height}",
-                "it is none" if picture is None else f"it is {picture.shape[1]}x{picture.shape[0]}",
+                "it is not one" if image is None else f"it is {image.shape[1]}x{image.shape[0]}",
                 "remove the field",
             )
-        return picture  # type: ignore[no-any-return]
+        return image  # type: ignore[no-any-return]
 
 
 def _is_png(data: bytes, size: tuple[int, int]) -> bool:
-    """Whether these are the bytes of a PNG of this (height, width), told before anything is unpacked."""
+    """Whether the bytes are a PNG of this (height, width), checked before anything is decompressed."""
     return data[:8] == b"\x89PNG\r\n\x1a\n" and struct.unpack(">2I", data[16:24]) == size[::-1]
 
 
-def encode_picture(picture: Image) -> str:
-    """(h, w, 3) uint8 RGB to a base64 PNG for `Card.mean_picture`."""
+def encode_picture(image: Image) -> str:
+    """Encode (h, w, 3) uint8 RGB as a base64 PNG for `Card.mean_picture`."""
     import cv2
 
-    _, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    _, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     return base64.b64encode(data.tobytes()).decode("ascii")
 
 
 def card_path(weights: Path) -> Path:
-    """Where the card of this weights file lies."""
+    """Path of the card for a weights file."""
     return weights.with_name(weights.name + ".card.json")
 
 
 def read_card(path: Path) -> Card:
-    """Reads and checks a card. Raises ModelError that names the field."""
+    """Read and validate a card. Raises ModelError that names the field."""
     from pydantic import TypeAdapter, ValidationError
 
     try:
@@ -103,7 +104,7 @@ def read_card(path: Path) -> Card:
         _check_depth(data)
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(
-            f"a JSON card in {path}", f"it cannot be read ({error})", "mend or remove it"
+            f"a JSON card in {path}", f"it cannot be read ({error})", "fix or remove it"
         ) from error
     if isinstance(data, dict):
         data = migrated(data, SCHEMA, path.name, ModelError, "drivesal_card")
@@ -111,10 +112,10 @@ def read_card(path: Path) -> Card:
     try:
         return TypeAdapter(Card).validate_python(data)
     except ValidationError as error:
-        raise _refusal(path, error) from error
+        raise _validation_error(path, error) from error
 
 
-_WANTED = {
+_EXPECTED = {
     "int": "a whole number",
     "float": "a number",
     "bool": "true or false",
@@ -124,32 +125,32 @@ _WANTED = {
     "dict": "an object {...}",
     "dataclass": "an object {...}",
 }
-"""What a field of a card should be, by how pydantic's kinds of errors begin."""
+"""Expected values of a card's fields, by the prefix of pydantic's error type."""
 
 
-def _refusal(path: Path, error: ValidationError) -> ModelError:
-    """What is wrong with the first field that is, in words."""
+def _validation_error(path: Path, error: ValidationError) -> ModelError:
+    """An error that describes the first invalid field."""
     first = error.errors(include_url=False)[0]
-    kind, parts = first["type"], [str(part) for part in first["loc"]]
-    either = len(parts) > 1 and parts[-1] in ("str", "int")  # of a field that may be either
-    where = ".".join(parts[:-1] if either else parts) or "the card"
-    do = "mend the field, or remove the card and write it again with `drivesal model --write-card`"
+    kind, keys = first["type"], [str(key) for key in first["loc"]]
+    is_union = len(keys) > 1 and keys[-1] in ("str", "int")  # pydantic appends the union's member
+    where = ".".join(keys[:-1] if is_union else keys) or "the card"
+    do = "fix the field, or remove the card and write it again with `drivesal model --write-card`"
     if kind == "missing":
         return ModelError(f"{where} in {path.name}", "it is missing", do)
     if kind in ("unexpected_keyword_argument", "extra_forbidden"):
-        return ModelError(f"fields of a card in {path.name} (docs/models.md)", f"{where} is none", do)
+        return ModelError(f"fields of a card in {path.name} (docs/models.md)", f"{where} is not one", do)
     came = f"it is {repr(first['input'])[:60]}"
     if kind == "value_error":
         came += f" ({first['msg'].removeprefix('Value error, ')})"
         return ModelError(f"a valid {where} in {path.name}", came, do)
-    wanted = "a name or a number" if either else _WANTED.get(kind.split("_")[0], "another value")
+    expected = "a name or a number" if is_union else _EXPECTED.get(kind.split("_")[0], "another value")
     if kind == "literal_error":
-        wanted = str(first["ctx"]["expected"])
-    return ModelError(f"{where} in {path.name} to be {wanted}", came, do)
+        expected = str(first["ctx"]["expected"])
+    return ModelError(f"{where} in {path.name} to be {expected}", came, do)
 
 
 def _name_colour(data: dict[str, Any]) -> None:
-    """The colour as drivesal spells it, whatever the case of its letters."""
+    """Replace the colour by drivesal's spelling; its case is ignored."""
     preprocess = data.get("preprocess")
     if isinstance(preprocess, dict) and isinstance(preprocess.get("colour"), str):
         preprocess["colour"] = colour_named(preprocess["colour"])
@@ -159,13 +160,13 @@ def _check_depth(data: Any) -> None:
     level = [data]
     for _ in range(_DEEPEST):
         level = [
-            one
-            for part in level
-            if isinstance(part, dict | list)
-            for one in (part.values() if isinstance(part, dict) else part)
+            child
+            for parent in level
+            if isinstance(parent, dict | list)
+            for child in (parent.values() if isinstance(parent, dict) else parent)
         ]
     if level:
-        raise ValueError(f"it is more than {_DEEPEST} deep")
+        raise ValueError(f"it is nested more than {_DEEPEST} levels deep")
 
 
 def card_text(card: Card) -> str:

@@ -1,4 +1,4 @@
-"""How families of steering networks were fed and what their answer means."""
+"""Input and angle conventions of well-known families of steering networks."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from drivesal.settings import ModelSettings
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """One family: what `settings` say of each of its networks, where nothing else does.
+    """One family: `settings` that apply to its networks where nothing else states them.
 
-    `input_size` counts where a network's file leaves it open, `input_scale` where no layer of it scales.
-    `format` begins the name of the format of recordings that such networks learn from, None where none is
-    read; `bins` is the number of bins of a head that is a distribution over -1..1; `steering` the names of the
-    steering output where there are several outputs.
+    `input_size` applies if a network's file leaves it open, `input_scale` if no layer of it scales. `format` is
+    the prefix of the recording format that such networks are trained on, None if no supported format is;
+    `bins` is the number of bins of a head that is a distribution over -1..1; `steering` are the names of the
+    steering output in networks with several outputs.
     """
 
     settings: ModelSettings
@@ -27,9 +27,9 @@ class Preset:
     @property
     def angle(self) -> AngleSpec:
         """The meaning of such a network's prediction."""
-        said = self.settings
+        stated = self.settings
         return AngleSpec(
-            said.angle_unit or "norm", said.turns or "unknown", said.positive or "left", said.full_lock
+            stated.angle_unit or "norm", stated.turns or "unknown", stated.positive or "left", stated.full_lock
         )
 
 
@@ -45,14 +45,14 @@ _SIMULATOR = ModelSettings(
 )
 
 PRESETS = {
-    # the simulator: 320x160 pictures, -1..1 of 25 degrees of the road wheels, right positive; the usual network
-    # is PilotNet of 66x200 YUV behind a crop of 60 rows of sky and 25 of bonnet, x/127.5-1 as its first layer
+    # the simulator: 320x160 images, -1..1 for 25 degrees at the road wheels, right positive; the usual network
+    # is PilotNet on 66x200 YUV after a crop of 60 rows of sky and 25 of bonnet, x/127.5-1 as its first layer
     "pilotnet-udacity": Preset(_SIMULATOR, "udacity-simulator"),
-    # the same of 2016 and 2017, whose OpenCV made YUV with red and blue exchanged: a public one's r on the lake
-    # track is 0.01 with today's YUV and 0.63 with that
+    # the same from 2016 and 2017, when OpenCV computed YUV with red and blue swapped: a public network's
+    # correlation on the lake track is 0.01 with today's YUV and 0.63 with the old one
     "pilotnet-udacity-2017": Preset(_SIMULATOR.but(color="YUV-opencv3.0"), "udacity-simulator"),
-    # 120x160 whole pictures in 0..1 (0..255 still correlates 0.94 with the labels, and is wrong); -1..1 of an
-    # unknown lock, right positive as its own movies draw it; categorical heads have 15 bins
+    # whole 120x160 images in 0..1 (0..255 still correlates 0.94 with the labels, but is wrong); -1..1 of an
+    # unknown full lock, right positive as in its own movies; categorical heads have 15 bins
     "donkey": Preset(
         ModelSettings(
             color="RGB", input_size="120x160", input_scale="0..1", angle_unit="norm", positive="right"
@@ -61,8 +61,9 @@ PRESETS = {
         bins=15,
         steering=("angle_out", "n_outputs0", "out_0", "angle"),
     ),
-    # the lowest 150 rows to 66x200, divided by 255; radians at the steering wheel. Right positive: the author's
-    # viewer turns the drawn wheel by minus the angle, and OpenCV turns counter-clockwise for a positive one
+    # the lowest 150 rows resized to 66x200, divided by 255; radians at the steering wheel. Right positive: the
+    # author's viewer rotates the drawn wheel by minus the angle, and OpenCV rotates counter-clockwise for a
+    # positive one
     "sullychen": Preset(
         ModelSettings(
             crop="-150:",
@@ -75,9 +76,9 @@ PRESETS = {
         ),
         "sullychen",
     ),
-    # the network of comma's first data set (2016): 160x320 whole pictures, x/127.5-1 as first layer. It answers
-    # in the car's own CAN counts, tenths of a degree at the steering wheel, right positive: its viewer draws
-    # the path of -answer/10 degrees, left positive. comma2k19, which came later, is in degrees, left positive
+    # the network of comma's first data set (2016): whole 160x320 images, x/127.5-1 as first layer. It predicts
+    # the car's CAN counts, tenths of a degree at the steering wheel, right positive: its viewer draws the path
+    # for -prediction/10 degrees, left positive. The later comma2k19 is in degrees, left positive
     "comma": Preset(
         ModelSettings(
             color="RGB",

@@ -1,4 +1,4 @@
-"""What the overlay is told: once for a clip (`Scene`) and for every frame (`Shown`)."""
+"""Input of the overlay: per clip (`Scene`) and per frame (`Shown`)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Layout = Literal["grid", "row", "single"]
 
 @dataclass(frozen=True, slots=True)
 class Legend:
-    """One case as the picture explains it.
+    """The legend of one case.
 
-    `case` is the key of its heat in `Shown.heats`; `title` names it with its side ("increase (left)");
-    `meaning` is what bright means ("brighter here → more left"); `full` is the value of heat 1.0 with its unit
-    ("0.031° per 1/255"); `colour` is RGB 0..255; `curve` the exponent by which heat covers the picture: below 1
-    weak heat is seen better.
+    `case` is the key of its heat in `Shown.heats`; `title` its name and side ("increase (left)"); `meaning`
+    what bright pixels mean ("brighter here → more left"); `full` the value of heat 1.0 with its unit ("0.031°
+    per 1/255"); `colour` RGB 0..255; `curve` the exponent from heat to opacity: below 1 makes weak heat more
+    visible.
     """
 
     case: str
@@ -34,17 +34,16 @@ class Legend:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What stays the same for a whole clip.
+    """Properties of the overlay that are constant for a clip.
 
-    `frame_size` is (width, height) [px] of the recording; `box` is (left, top, right, bottom) [px] of what the
-    model saw in it; `kind` is the kind of all angles; `angle_range` the largest |angle| expected (the trace
-    grows beyond it); `width` the canvas's width [px], None for the default; `opacity` 0..1 of full heat;
-    `colormap` a Matplotlib name that replaces the cases' own colours, None for those; `caption` a short line
-    (method and scale: "gradient · one scale for the clip"); `warnings` short sentences that must stay on
-    screen ("unit and sign assumed"); `trace` False leaves the curve of the last seconds out, for a picture
-    without a history; `answer` names the model's number. `truth_kind` is the kind of the labels where they
-    cannot be compared with `kind`, else None: they then have a scale of their own, which holds `truth_range`,
-    and no error.
+    `frame_size` is (width, height) [px] of the recording; `box` (left, top, right, bottom) [px] of the region
+    that the model sees; `kind` the kind of all angles; `angle_range` the largest expected |angle| (the trace
+    grows beyond it); `width` the canvas width [px], None for the default; `opacity` 0..1 of full heat;
+    `colormap` a Matplotlib colour map that replaces the cases' own colours, None to keep them; `caption` a
+    short line (method and scale: "gradient · one scale for the clip"); `warnings` short sentences that stay on
+    screen ("unit and sign assumed"); `trace` False omits the curve of the last seconds, for an image without
+    history; `answer` names the model's number. `truth_kind` is the kind of the labels if they cannot be
+    compared with `kind`, else None: such labels have their own scale, of range `truth_range`, and no error.
     """
 
     frame_size: tuple[int, int]
@@ -70,9 +69,9 @@ class Shown:
     """One frame to draw.
 
     `image` is (H, W, 3) uint8 RGB of the recording; `heats` maps a case to (h, w) float32 in 0..1 at the
-    model's size; angles are inside drivesal's convention (`Scene.kind`, left positive); `extras` are the
-    frame's. A `time_s` of NaN leaves time and frame number out (a photograph has neither). `silent` says of a
-    case why nothing is seen of it in this frame.
+    model's input size; angles follow drivesal's convention (`Scene.kind`, left positive); `extras` are the
+    frame's. A `time_s` of NaN omits time and frame number (a single image has neither). `silent` maps a case
+    to the reason why this frame shows no heat for it.
     """
 
     index: int

@@ -1,4 +1,4 @@
-"""Colours (RGB 0..255) that a colour-blind person can tell apart, after Okabe and Ito (2008)."""
+"""Colours (RGB 0..255) that are distinguishable with colour blindness, after Okabe and Ito (2008)."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ Colour = tuple[int, int, int]
 
 BACKGROUND: Colour = (17, 19, 23)
 SURFACE: Colour = (28, 31, 37)
-"""Behind the dashboard's instruments."""
+"""Background of the dashboard's instruments."""
 LINE: Colour = (58, 63, 72)
 """Grid lines."""
 AXIS: Colour = (96, 102, 112)
 DIM: Colour = (158, 165, 175)
-"""Text that explains."""
+"""Explanatory text."""
 TEXT: Colour = (232, 235, 239)
 PREDICTED: Colour = (250, 250, 250)
 TRUTH: Colour = (240, 228, 66)
-"""Always dashed or dotted as well, never told apart by colour alone."""
+"""Always dashed or dotted as well, never distinguished by colour alone."""
 WARNING: Colour = (255, 184, 28)
 GREY_SHARE = 0.8
-"""Grey under heat, as a share of the image's luminance, so that heat is the brightest thing on it."""
+"""Luminance of the grey image under heat, relative to the frame, so that heat is brightest."""
 
 
 def own_ramp(colour: Colour, tint: float = 0.45) -> Image:
-    """(256, 3) uint8 from a darker shade at heat 0 through `colour` to one `tint` nearer to white at heat 1.
+    """(256, 3) uint8 from a darker shade at heat 0 through `colour` to `tint` of the way to white at heat 1.
 
-    Strength shows as brightness too, so that it can be read without seeing the hue.
+    Brightness encodes strength too, so that it can be read without seeing the hue.
     """
     base = np.array(colour, np.float64)
     stops = np.stack([0.75 * base, base, base + tint * (255 - base)])
@@ -48,24 +48,24 @@ def own_ramp(colour: Colour, tint: float = 0.45) -> Image:
 
 
 def named_ramp(name: str) -> Image:
-    """(256, 3) uint8 of the Matplotlib colour map `name`. Raises OptionError where there is none."""
-    import matplotlib  # only here: it costs 0.1 s that a run without --colormap need not pay
+    """(256, 3) uint8 of the Matplotlib colour map `name`. Raises OptionError for an unknown name."""
+    import matplotlib  # imported here: it takes 0.1 s, which a run without --colormap saves
 
     try:
         colours = matplotlib.colormaps[name]
     except KeyError:
         raise OptionError(
             "the name of a Matplotlib colour map (viridis, magma, inferno, turbo, cividis …)",
-            f"{name!r} is none",
+            f"it is {name!r}",
             nearest(name, matplotlib.colormaps, "leave it out for the cases' own colours"),
         ) from None
     return np.asarray(colours(np.linspace(0, 1, 256), bytes=True)[:, :3], np.uint8).copy()
 
 
 def ramp(colour: Colour, colormap: str | None, together: int = 1) -> Image:
-    """(256, 3) uint8: the case's own ramp, or the Matplotlib one that replaces it.
+    """(256, 3) uint8: the case's own ramp, or the Matplotlib colour map that replaces it.
 
-    Where several cases lie `together` on one picture, white is left for the places where they meet.
+    If several cases are drawn `together` on one image, near-white is reserved for pixels where they overlap.
     """
     if colormap is not None:
         return named_ramp(colormap)
@@ -73,13 +73,13 @@ def ramp(colour: Colour, colormap: str | None, together: int = 1) -> Image:
 
 
 def on_paper(colours: Image) -> bool:
-    """Whether a ramp (256, 3) begins bright, as for print (gray_r): over a picture that would be lost."""
+    """Whether a ramp (256, 3) starts bright, as for print (gray_r); over an image it would be invisible."""
     return float(colours[0] @ np.array([0.299, 0.587, 0.114])) > 200
 
 
 def coverage(heat: NDArray[np.float64], curve: float, opacity: float, colours: Image) -> NDArray[np.float64]:
-    """How much heat 0..1 covers of the picture, 0..1: `opacity` · heat^`curve`, so that weak heat can be seen.
+    """Opacity 0..1 of heat 0..1 over the image: `opacity` · heat^`curve`, so that weak heat is visible.
 
-    A ramp for paper covers it whole. The legend's bar shows the same curve.
+    A ramp for print is opaque. The legend's bar shows the same curve.
     """
     return np.ones_like(heat) if on_paper(colours) else opacity * np.power(heat, curve)

@@ -1,4 +1,4 @@
-"""The table of recording formats: which one a path is, told by content."""
+"""The registry of recording formats, and detection of a path's format by its content."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ CAMERAS: tuple[Camera, ...] = ("center", "left", "right")
 
 
 def from_the_side(camera: Camera) -> str:
-    """What is said of labels that go with the images of the left or the right camera."""
-    return f"the {camera} camera sees the road from the side; its labels are the center camera's"
+    """The note about labels used with images of the left or the right camera."""
+    return f"the {camera} camera views the road from the side; the labels are those of the center camera"
 
 
 @dataclass(frozen=True, slots=True)
 class OpenOptions:
-    """How a recording is to be opened.
+    """Options for opening a recording.
 
-    `rate` in frames a second where it has no times; `strict` makes damage an error; `labels` False leaves out
-    the recording's own angles, `smooth_s` averages them over so many seconds; `camera` is which of several,
-    None for the format's own choice.
+    `rate` in frames per second, if the recording has no times; `strict` makes damage an error; `labels` False
+    omits the recording's own angles; `smooth_s` averages them over a window of that many seconds; `camera`
+    selects one of several, None for the format's default.
     """
 
     rate: Fraction | None = None
@@ -38,21 +38,20 @@ class OpenOptions:
 
 
 class Opener(Protocol):
-    """Opens a path that its format recognised, or that the person says is of its format."""
+    """Opens a path that its format recognises or that the user assigned to it with --format."""
 
     def __call__(self, path: Path, asked: OpenOptions) -> Recording:
-        """Raises `InputError` for what cannot be read, `LabelError` for its own angles."""
+        """Open the path. Raises `InputError` if it cannot be read, `LabelError` for invalid angles in it."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A recording format: its name for the person, the test on content, the opener.
+    """A recording format: its name for users, its test on content, its opener.
 
-    `looks_for` is what a path of the format has, as a user would look for it. `suffixes` are what single files
-    of the format end in: in a folder of recordings only such files are taken for recordings. `fallback` formats
-    are asked last: they take what nothing else knows and explain what is wrong with it. `cameras`: it has
-    several.
+    `looks_for` describes a path of the format to users. `suffixes` are the suffixes of single files of the
+    format: in a folder of recordings, only such files count as recordings. `fallback` formats are tried last:
+    they accept what no other format does and report what is wrong with it. `cameras`: the format has several.
     """
 
     name: str
@@ -76,9 +75,9 @@ def register(
     fallback: bool = False,
     cameras: bool = False,
 ) -> Callable[[Opener], Opener]:
-    """Register the decorated function as a format's opener; the rest are `Format`'s fields.
+    """Register the decorated function as a format's opener; the other arguments are `Format`'s fields.
 
-    `recognises` must be quick and must not raise. Raises ValueError where the name is taken.
+    `recognises` must be fast and must not raise. Raises ValueError if the name is taken.
     """
 
     def add(opener: Opener) -> Opener:
@@ -90,24 +89,24 @@ def register(
 
 
 def formats() -> tuple[Format, ...]:
-    """The registered formats in the order in which they are asked, those of other packages included."""
+    """All formats, including those of other packages, in the order in which they are tried."""
     return tuple(sorted(_registry.items().values(), key=lambda one: (one.fallback, one.name)))
 
 
 def file_suffixes() -> tuple[str, ...]:
-    """What single files that are recordings end in."""
+    """Suffixes of single files that are recordings."""
     return tuple(suffix for one in formats() for suffix in one.suffixes)
 
 
 def recognised(path: Path) -> Format | None:
-    """The first format that takes the path for its own, None where none does."""
+    """The first format that recognises the path, None if none does."""
     return next((one for one in formats() if one.recognises(path)), None)
 
 
 def choose(path: Path, name: str | None = None) -> Format:
     """The format called `name`, or the one that recognises an existing path.
 
-    Raises `OptionError` for an unknown name, `InputError` where none recognises the path, or several do.
+    Raises `OptionError` for an unknown name, `InputError` if no format or several recognise the path.
     """
     if name is not None:
         known = _registry.items()
@@ -122,10 +121,10 @@ def choose(path: Path, name: str | None = None) -> Format:
             raise InputError(
                 "a recording of one format",
                 f"{path} looks like {' and '.join(names)}",
-                f"say which it is: --format {names[0]}",
+                f"choose one: --format {names[0]}",
             )
         if found:
             return found[0]
     came = f"{path} is a folder with none of them" if path.is_dir() else f"{path} is none of them"
-    looked_for = "; ".join(f"{one.name}: {one.looks_for}" for one in formats())
-    raise InputError(f"a recording ({looked_for})", came, "give the path of the recording itself")
+    expected = "; ".join(f"{one.name}: {one.looks_for}" for one in formats())
+    raise InputError(f"a recording ({expected})", came, "give the path of the recording itself")

@@ -1,1 +1,1 @@
-"""A recording and a model in; an overlay video, a table and facts out."""
+"""From a recording and a model to an overlay video, a table and facts."""

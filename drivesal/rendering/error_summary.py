@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 class ErrorSummary:
-    """Sums over frames as they come; nothing else is kept.
+    """Running sums over frames; the frames themselves are not kept.
 
-    `comparable` False means that the labels are of another kind than the angle, so that there are no errors;
-    `contributions` that frames have a baseline's score.
+    `comparable` False means that labels and angle are of different kinds, so that there are no errors;
+    `contributions` that frames have a baseline score.
     """
 
     def __init__(self, comparable: bool, contributions: bool) -> None:
@@ -26,53 +26,53 @@ class ErrorSummary:
         self._completeness = np.zeros(3)
 
     def add(self, explained: Explained) -> None:
-        """Take one frame."""
+        """Add one frame."""
         self.frames += 1
         if self._contributions:
-            missed = explained.completeness_error or 0.0
-            self._completeness += (missed, 0, abs(explained.score - (explained.baseline_score or 0.0)))
-            self._completeness[1] = max(self._completeness[1], missed)
-        truth = explained.frame.steering
-        if truth is None:
+            missing = explained.completeness_error or 0.0
+            self._completeness += (missing, 0, abs(explained.score - (explained.baseline_score or 0.0)))
+            self._completeness[1] = max(self._completeness[1], missing)
+        label = explained.frame.steering
+        if label is None:
             return
         self.labelled += 1
-        self._pairs.add(explained.angle, truth)
+        self._pairs.add(explained.angle, label)
         if self._comparable:
-            error = explained.angle - truth
+            error = explained.angle - label
             self._sums += (error, abs(error), error * error)
 
     def errors(self) -> dict[str, float] | None:
-        """RMSE, mean absolute error and bias of prediction − truth, None without labels to compare with."""
+        """RMSE, mean absolute error and bias of prediction − label; None without comparable labels."""
         if not self.labelled or not self._comparable:
             return None
         mean, absolute, square = self._sums / self.labelled
         return {"rmse": float(square) ** 0.5, "mean_absolute": float(absolute), "bias": float(mean)}
 
     def correlation(self) -> float | None:
-        """Of predictions and labels, whatever their units; None without labels or where either is constant."""
+        """Correlation of predictions and labels of any units; None without labels or if either is constant."""
         return self._pairs.correlation()
 
     def completeness(self) -> dict[str, float] | None:
-        """Mean and largest completeness error over the frames, and the mean |f(x) − f(x0)| to compare it with.
+        """Mean and largest completeness error over the frames, and for comparison the mean |f(x) − f(x0)|.
 
-        None where no contributions were computed.
+        None if no contributions were computed.
         """
         if not self._contributions or not self.frames:
             return None
-        missed, largest, change = self._completeness.tolist()
-        return {"mean": missed / self.frames, "largest": largest, "of": change / self.frames}
+        total, largest, change = self._completeness.tolist()
+        return {"mean": total / self.frames, "largest": largest, "of": change / self.frames}
 
 
 class _Pairs:
-    """The correlation of pairs that come one by one, by Welford's update."""
+    """Correlation of pairs added one by one, by Welford's update."""
 
     def __init__(self) -> None:
         self._count = 0
         self._mean = np.zeros(2)
         self._squares = np.zeros((2, 2))
 
-    def add(self, one: float, other: float) -> None:
-        pair = np.array([one, other])
+    def add(self, x: float, y: float) -> None:
+        pair = np.array([x, y])
         self._count += 1
         before = pair - self._mean
         self._mean += before / self._count

@@ -1,4 +1,4 @@
-"""What a run used and found, as plain JSON values. Fields are documented in docs/outputs.md."""
+"""Inputs and results of a run as plain JSON values. docs/outputs.md documents the fields."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from drivesal.explanation.scale import Scale
     from drivesal.model.steering_model import SteeringModel
     from drivesal.rendering.error_summary import ErrorSummary
-    from drivesal.rendering.request import Request
+    from drivesal.rendering.render_request import Request
     from drivesal.settings import LookSettings
     from drivesal.types import Recording
 
 
 def method_facts(explainer: Explainer) -> dict[str, Any]:
-    """The method with its options, paper and unit kind."""
+    """The method with its options, references, paper and kind of unit."""
     method = explainer.method
     return {
         "name": method.name,
@@ -38,13 +38,13 @@ def method_facts(explainer: Explainer) -> dict[str, Any]:
 
 
 def look_facts(look: LookSettings, scale: Scale) -> dict[str, Any]:
-    """How the picture was drawn, and the scale, which `--scale-from` reads again."""
+    """The drawing settings, and the scale, which `--scale-from` reads."""
     drawn = look.model_dump(mode="json", exclude={"scale_from"})
     return {"look": drawn | {"scale_given": look.scale_from is not None}, "scale": scale.as_json()}
 
 
 def run_facts(model: SteeringModel, explainer: Explainer, request: Request, scale: Scale) -> dict[str, Any]:
-    """What a run was asked for and used."""
+    """The request of a run, the model and the method."""
     return {
         "schema": FACTS,
         "drivesal": __version__,
@@ -60,7 +60,7 @@ def run_facts(model: SteeringModel, explainer: Explainer, request: Request, scal
 def result_facts(
     recording: Recording, summary: ErrorSummary, notes: list[str], seconds: dict[str, float]
 ) -> dict[str, Any]:
-    """What a run found; `seconds` by stage."""
+    """The results of a run; `seconds` by stage."""
     return {
         "input": input_facts(recording),
         "frames": summary.frames,

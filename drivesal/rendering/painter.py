@@ -1,4 +1,4 @@
-"""One clip's picture: explained frames in, canvases out. Joins cases, scale and overlay."""
+"""Drawing of one clip: explained frames to canvases. Joins cases, scale and overlay."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from drivesal.model.target import describe
 from drivesal.overlay.content import Legend, Scene, Shown
 from drivesal.overlay.renderer import Renderer
 from drivesal.recordings.labels.comparing import apart
-from drivesal.rendering.request import Request
+from drivesal.rendering.render_request import Request
 from drivesal.types import Explained, Recording
 
 if TYPE_CHECKING:
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 
 CURVE = 0.5
-"""Exponent of heat with a unit: a clip's strongest frames are often ten times as hot as its usual ones."""
+"""Exponent of heat with a unit: a clip's strongest frames often have ten times the heat of typical ones."""
 
 
 class Painter:
     """Draws explained frames of one clip, in order, on one scale.
 
-    `warnings` are short sentences that stay on the picture; `trace` False leaves the strip of past angles out,
-    for a single picture.
+    `warnings` are short sentences shown on every canvas; `trace` False omits the plot of past angles, for a
+    single image.
     """
 
     def __init__(
@@ -54,19 +54,17 @@ class Painter:
         self.scale = _scale(model, studied, request, self._emptiness)
         info = recording.info
         enlarged = model.enlarged(info.width, info.height)
-        cold = [case.name for case in request.cases if self.scale.full[case.name] <= 0]
-        heatless = (
-            [f"no heat at all for {', '.join(cold)}: the answer did not react to any pixel"] if cold else []
-        )
-        self.uninformative = (*warnings_of(studied, self._emptiness), *heatless)
-        """What a person must know before reading the picture: maps that say nothing about a frame."""
+        cases = ", ".join(case.name for case in request.cases if self.scale.full[case.name] <= 0)
+        no_heat = [f"no heat at all for {cases}: the prediction did not react to any pixel"] if cases else []
+        self.uninformative = (*warnings_of(studied, self._emptiness), *no_heat)
+        """Warnings about maps that say nothing about a frame, to know before reading the image."""
         self.notes = [*([enlarged.sentence] if enlarged else []), *self.uninformative]
-        told = [*warnings, *([enlarged.short] if enlarged else []), *self.uninformative]
-        self.scene = _scene(recording, model, studied, request, self.scale, told, trace)
+        shown_warnings = [*warnings, *([enlarged.short] if enlarged else []), *self.uninformative]
+        self.scene = _scene(recording, model, studied, request, self.scale, shown_warnings, trace)
 
     @functools.cached_property
     def renderer(self) -> Renderer:
-        """What draws the canvas, made when it is first needed."""
+        """The renderer of the canvases, created on first use."""
         return Renderer(self.scene)
 
     def heats(self, explained: Explained) -> dict[str, Floats]:
@@ -78,28 +76,28 @@ class Painter:
         return self.renderer.draw(self.shown(explained, heats))
 
     def shown(self, explained: Explained, heats: Mapping[str, Floats]) -> Shown:
-        """What the overlay is told of one frame: heats smoothed and on the scale."""
+        """Input of the overlay for one frame: heats smoothed and scaled."""
         look = self.request.look
         empty = self._emptiness
         smoothed = {name: smooth(empty.cleared(name, heat), look.smooth) for name, heat in heats.items()}
         scale = self.scale
         if look.scale == "frame":
-            one = {case.name: (case.scale, [smoothed[case.name]]) for case in self.request.cases}
-            scale = fit(one, scale.unit)
-        shown = {name: scale.apply(name, heat) for name, heat in smoothed.items()}
-        words = {name: empty.words(name, heat, shown[name], explained) for name, heat in heats.items()}
-        silent = {name: text for name, text in words.items() if text is not None}
+            groups = {case.name: (case.scale, [smoothed[case.name]]) for case in self.request.cases}
+            scale = fit(groups, scale.unit)
+        scaled = {name: scale.apply(name, heat) for name, heat in smoothed.items()}
+        reasons = {name: empty.words(name, heat, scaled[name], explained) for name, heat in heats.items()}
+        silent = {name: text for name, text in reasons.items() if text is not None}
         frame = explained.frame
         time_s = frame.time_s if self._timed else math.nan
         return Shown(
-            frame.index, time_s, frame.image, explained.angle, frame.steering, shown, frame.extras, silent
+            frame.index, time_s, frame.image, explained.angle, frame.steering, scaled, frame.extras, silent
         )
 
 
 def _units(cases: tuple[Case, ...], method: Method, unit: str) -> dict[str, str]:
-    """Each case's unit of heat, or in words what it is where it has none."""
-    words = {"sensitivity": f"{unit} per 1/255", "contribution": unit, "relative": f"relative ({method.name})"}
-    return {case.name: case.relative or words[case.kind(method.kind)] for case in cases}
+    """Each case's unit of heat, or a description if it has none."""
+    units = {"sensitivity": f"{unit} per 1/255", "contribution": unit, "relative": f"relative ({method.name})"}
+    return {case.name: case.relative or units[case.kind(method.kind)] for case in cases}
 
 
 def _scale(model: SteeringModel, studied: Study, request: Request, empty: Emptiness) -> Scale:
@@ -136,14 +134,14 @@ def _legend(case: Case, method: Method, scale: Scale, kind: AngleKind, look: Loo
 
 
 def _shared(scale_of: Mapping[str, str]) -> str:
-    """Whose scale it is, in words: "one scale for both models: A's for increase, B's for maintain"."""
+    """The origin of a shared scale: "one scale for both models: A's for increase, B's for maintain"."""
     cases: dict[str, list[str]] = {}
-    for case, name in scale_of.items():
-        cases.setdefault(name, []).append(case)
+    for case, model in scale_of.items():
+        cases.setdefault(model, []).append(case)
     if len(cases) == 1:
         return f"one scale for both models: {next(iter(cases))}'s"
-    parts = [f"{name}'s for {_and(found)}" for name, found in cases.items()]
-    return f"one scale for both models: {', '.join(parts)}"
+    origins = [f"{model}'s for {_and(names)}" for model, names in cases.items()]
+    return f"one scale for both models: {', '.join(origins)}"
 
 
 def _and(names: Sequence[str]) -> str:
@@ -163,21 +161,21 @@ def _scene(
     look, info, method = request.look, recording.info, studied.explainer.method
     angles = [one.angle for one in studied.probe]
     labels = [one.frame.steering for one in studied.probe if one.frame.steering is not None]
-    other = apart(recording, model.kind)
-    if other is None:
+    label_kind = apart(recording, model.kind)
+    if label_kind is None:
         angles += labels
-    whose = "one scale for the clip" if info.format != "picture" else "scale of this picture alone"
+    scaling = "one scale for the clip" if info.format != "picture" else "scale of this image only"
     if look.scale == "frame":
-        whose = "each frame scaled by itself"
+        scaling = "each frame on its own scale"
     elif request.scale is not None:
-        whose = "scale of another run" if request.scale.of is None else _shared(request.scale.of)
+        scaling = "scale of another run" if request.scale.of is None else _shared(request.scale.of)
     elif method.kind == "sensitivity" and info.format != "picture":
-        whose += " (frames that glow are those it is more sensitive in)"
+        scaling += " (brighter frames: the model is more sensitive)"
     explained = [] if model.explains_its_answer else [describe(model.target)]
     against = dict.fromkeys((studied.explainer.reference, studied.explainer.contribution_reference))
-    measured = [f"against {one}" for one in against if one is not None]
-    named = any(letter.isupper() for letter in method.title[1:])  # Grad-CAM, not vanilla saliency
-    title = method.title if named else method.title.lower()
+    references = [f"against {reference}" for reference in against if reference is not None]
+    proper_name = any(letter.isupper() for letter in method.title[1:])  # Grad-CAM, not vanilla saliency
+    title = method.title if proper_name else method.title.lower()
     return Scene(
         frame_size=(info.width, info.height),
         box=model.preprocess.crop.box(info.width, info.height),
@@ -185,17 +183,17 @@ def _scene(
         legends=tuple(_legend(case, method, scale, model.target.kind, look) for case in request.cases),
         angle_range=max(abs(angle) for angle in angles),
         has_truth=info.angle is not None and model.kind.sided,
-        truth_kind=other,
+        truth_kind=label_kind,
         truth_range=max((abs(label) for label in labels), default=0.0),
         layout=look.layout,
         width=look.width,
         opacity=look.opacity,
         colormap=look.colormap,
-        caption=" · ".join([model.name, *explained, title, *measured, whose]),
+        caption=" · ".join([model.name, *explained, title, *references, scaling]),
         warnings=(
             *((f"assumed: {', '.join(model.assumed)}",) if model.assumed else ()),
             *((f"{method.title}: {method.caution}",) if method.caution else ()),
-            *((f"labels: {other.phrase}, on a scale of their own",) if other else ()),
+            *((f"labels: {label_kind.phrase}, on a scale of their own",) if label_kind else ()),
             *notes,
         ),
         trace=trace,

@@ -1,4 +1,4 @@
-"""Where the parts are joined: a recording and a model in; an overlay video, a table and facts out."""
+"""The video pipeline: from a recording and a model to an overlay video, a table and facts."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ from drivesal.io.stages import Ahead
 from drivesal.recordings.labels.comparing import apart, fitted, told
 from drivesal.rendering.error_summary import ErrorSummary
 from drivesal.rendering.facts import result_facts, run_facts
-from drivesal.rendering.found_doubts import doubts_of
 from drivesal.rendering.painter import Painter
-from drivesal.rendering.request import Request
+from drivesal.rendering.probe_warnings import probe_warnings
+from drivesal.rendering.render_request import Request
 from drivesal.rendering.stage_times import StageTimes
 from drivesal.types import Explained, Recording, Span
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 def draw(batches_of: Iterable[list[Explained]], painter: Painter, clock: StageTimes) -> Iterator[DrawnFrame]:
-    """Each frame with its heats and its canvas."""
+    """Yield each frame with its heats and its canvas."""
     width, height = painter.renderer.size
     # one being drawn, one in the queue, one being written
     ring = itertools.cycle([np.empty((height * 3 // 2, width), np.uint8) for _ in range(3)])
@@ -65,14 +65,14 @@ def render_video(
     paths: Mapping[str, Path],
     encoding: Encoding = USUAL_ENCODING,
     progress: Callable[[int], object] = lambda _: None,
-    advise: Callable[[Sequence[str]], str | None] = lambda words: None,
+    advise: Callable[[Sequence[str]], str | None] = lambda arguments: None,
 ) -> dict[str, Any]:
-    """Writes the overlay video and what goes with it, and returns its facts.
+    """Write the overlay video and its accompanying files; return its facts.
 
-    `paths` holds the final names by kind of result (`exporter.result_paths`); all are of `outputs`, and the
-    request is `VideoExporter.suited` to the video's. `progress` is called with 1 for every frame written, of an
-    animation again for every frame of each later pass. `advise` makes the command to go on with of options that
-    should have been given.
+    `paths` are the final paths by kind of result (`exporter.result_paths`), all registered in `outputs`; the
+    request must already suit the video format (`VideoExporter.suited`). `progress` is called with 1 for every
+    frame written, and for an animation again for every frame of each later pass. `advise` turns options that
+    should have been given into a command to continue with.
     """
     video = video_exporter(paths["video"])
     assert video is not None
@@ -85,11 +85,11 @@ def render_video(
         studied = study(recording, model, request.explain, request.span, watch=collector.add_suitable)
         metadata = label_metadata([recording.info], model)
         views = collector.views(unit=None if labels is None else labels.unit, metadata=metadata)
-        doubts = doubts_of(recording, model, studied, request, better_setting(model, views))
-        painter = Painter(recording, model, studied, request, warnings=doubts.shorts)
+        warnings = probe_warnings(recording, model, studied, request, better_setting(model, views))
+        painter = Painter(recording, model, studied, request, warnings=warnings.shorts)
         explainer, contributions = studied.explainer, studied.probe[0].baseline_score is not None
-        del studied, collector, views  # the probe's maps are not needed any more
-    parts = {name: outputs.part(path) for name, path in paths.items()}
+        del studied, collector, views  # frees the probe's maps
+    temporary = {name: outputs.part(path) for name, path in paths.items()}
     recording.losses.clear()
     summary = ErrorSummary(labels is None, contributions)
     with contextlib.ExitStack() as stack:
@@ -107,7 +107,7 @@ def render_video(
             progress=progress,
         )
         exporters = [
-            stack.enter_context(exporter(name, parts[name], path, run))
+            stack.enter_context(exporter(name, temporary[name], path, run))
             for name, path in paths.items()
             if name != "facts"
         ]
@@ -115,32 +115,32 @@ def render_video(
         for frame in stack.enter_context(Ahead(draw(explained, painter, clock))):
             with clock.measure("write"):
                 summary.add(frame.explained)
-                for one in exporters:
-                    with writing(one.final):
-                        one.add(frame)
+                for result in exporters:
+                    with writing(result.final):
+                        result.add(frame)
             progress(1)
     if not summary.frames:
         raise no_decodable_frame()
     clock.seconds["total"] = time.perf_counter() - started
     notes = [] if labels is None else [told(labels, model.kind, summary.correlation())]
-    written = [note for one in exporters for note in one.notes]
-    next_step = next_command(model, [recording.info.format], doubts.better, advise)
-    notes += [*doubts.sentences, *([next_step] if next_step else [])]
+    exporter_notes = [note for result in exporters for note in result.notes]
+    next_step = next_command(model, [recording.info.format], warnings.better, advise)
+    notes += [*warnings.sentences, *([next_step] if next_step else [])]
     facts = {
         **run_facts(model, explainer, request, painter.scale),
         "encoding": video.facts(paths["video"], encoding),
-        **doubts.as_json(),
+        **warnings.as_json(),
         "uninformative": list(painter.uninformative),
-        **result_facts(recording, summary, [*notes, *painter.notes, *written], clock.seconds),
+        **result_facts(recording, summary, [*notes, *painter.notes, *exporter_notes], clock.seconds),
     }
     with writing(paths["facts"]):
-        parts["facts"].write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        temporary["facts"].write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return facts
 
 
 @contextlib.contextmanager
 def _one_opencv_thread() -> Iterator[None]:
-    """OpenCV's own threads spin while they wait, which the encoder pays for; stages are parallel already."""
+    """Limit OpenCV to one thread: its idle threads spin and slow the encoder; stages are parallel already."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
@@ -157,12 +157,12 @@ def _explained(
     stack: contextlib.ExitStack,
     clock: StageTimes,
 ) -> Ahead[list[Explained]]:
-    """Reading and explaining, each in a thread of its own until the stack is left."""
+    """Read and explain frames, each in its own thread until the stack is closed."""
     frames = clock.each("read", recording.frames(span))
-    read = stack.enter_context(Ahead(batches(frames, model, explainer.limit)))
+    decoded = stack.enter_context(Ahead(batches(frames, model, explainer.limit)))
 
     def explain(batch: Batch) -> list[Explained]:
         with clock.measure("explain"):
             return explainer.explain_batch(batch)
 
-    return stack.enter_context(Ahead(map(explain, read)))
+    return stack.enter_context(Ahead(map(explain, decoded)))

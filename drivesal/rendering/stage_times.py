@@ -1,4 +1,4 @@
-"""How long each stage of a run took."""
+"""Time spent in each stage of a run."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ T = TypeVar("T")
 
 
 class StageTimes:
-    """Seconds each stage took, by name. Stages run beside each other, so their sum exceeds the whole."""
+    """Seconds by stage. Stages run in parallel, so their sum exceeds the total."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
     @contextlib.contextmanager
     def measure(self, stage: str) -> Iterator[None]:
-        """Adds the time of the block to the stage."""
+        """Add the time of the block to the stage."""
         start = time.perf_counter()
         try:
             yield
@@ -26,7 +26,7 @@ class StageTimes:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
 
     def each(self, stage: str, items: Iterable[T]) -> Iterator[T]:
-        """The items, adding the time that each took to come."""
+        """Yield the items, adding the time that each took to produce."""
         iterator = iter(items)
         while True:
             with self.measure(stage):

@@ -1,8 +1,8 @@
-"""Every option, spelled once: name, type, default, bounds, choices, unit and one line of help.
+"""Every option, defined once: name, type, default, bounds, choices, unit and one line of help.
 
-The command line, the Python API, the review server's query, the page's controls and the facts are made from
-these fields; a new option is a new field here. Where the choices of a field live in a registry, the field names
-it (`registry`), and whoever shows the field looks them up.
+The command line, the Python API, the review server's query parameters, the page's controls and the facts are
+generated from these fields; a new option is a new field here. A field whose choices are in a registry names the
+registry (`registry`); the code that shows the field looks them up.
 """
 
 from __future__ import annotations
@@ -54,140 +54,144 @@ _Turns = Literal["steering-wheel", "road-wheels"] | None
 
 
 class InputSettings(Settings):
-    """How a network's input is made from a frame.
+    """How a frame becomes a network's input.
 
-    Python may give a `Crop`, and numbers where the text holds some: (66, 200), (-1, 1), [0.485, 0.456, 0.406].
+    Python accepts a `Crop`, and numbers in place of text: (66, 200), (-1, 1), [0.485, 0.456, 0.406].
     """
 
     crop: Annotated[str | None, BeforeValidator(as_text)] = option(
-        None, "What the model sees, ROWS[,COLUMNS] as slices: 60:-25 (pixels), 0.4:0.9 (shares)."
+        None, "Region the model sees, ROWS[,COLUMNS] as slices: 60:-25 (pixels), 0.4:0.9 (fractions)."
     )
     color: str | None = option(
         None,
-        "The model's channels, as OpenCV makes them; YUV-opencv3.0 as up to its version 3.1.",
+        "Colour space of the model's input, as in OpenCV; YUV-opencv3.0: as in OpenCV up to 3.1.",
         registry="colours",
     )
-    interpolation: Literal["area", "linear", "cubic", "nearest"] | None = option(None, "How it resizes.")
+    interpolation: Literal["area", "linear", "cubic", "nearest"] | None = option(
+        None, "Interpolation when the image is resized."
+    )
     input_size: Annotated[str | None, BeforeValidator(as_joined("x"))] = option(
-        None, "Of the model's input, where its file leaves it open.", metavar="HEIGHTxWIDTH"
+        None, "Size of the model's input, where its file leaves it open.", metavar="HEIGHTxWIDTH"
     )
     input_scale: Annotated[str | None, BeforeValidator(as_joined(".."))] = option(
-        None, "What 0..255 becomes for the model: 0..1, -1..1, 0..255.", metavar="LOW..HIGH"
+        None, "Range that 0..255 is scaled to for the model: 0..1, -1..1, 0..255.", metavar="LOW..HIGH"
     )
     input_mean: Annotated[str | None, BeforeValidator(as_joined(","))] = option(
         None,
-        "Taken off each channel then, in units of --input-scale (0..1 without it): 0.485,0.456,0.406.",
+        "Mean subtracted per channel after --input-scale (0..1 without it): 0.485,0.456,0.406.",
         metavar="M[,M,M]",
     )
     input_std: Annotated[str | None, BeforeValidator(as_joined(","))] = option(
-        None, "What each channel is divided by then: 0.229,0.224,0.225.", metavar="D[,D,D]"
+        None, "Divisor per channel after the mean is subtracted: 0.229,0.224,0.225.", metavar="D[,D,D]"
     )
 
 
 class ModelSettings(InputSettings):
-    """What a user says of a model: how its file is read, how its input is made, what its output means.
+    """What the user states about a model: how to read its file, how to make its input, what its output means.
 
-    It overrides the model's card; a preset fills in what neither of them says.
+    These settings override the model's card; a preset supplies what neither states.
     """
 
     output: Annotated[str | None, BeforeValidator(as_text)] = option(
-        None, "What steers: an output's NAME or number, NAME[1], or 0.5*left+0.5*right."
+        None, "Steering output: its NAME or index, NAME[1], or 0.5*left+0.5*right."
     )
     bins: Annotated[str | None, BeforeValidator(as_joined(".."))] = option(
-        None, "The output is a distribution over angles from LOW to HIGH.", metavar="LOW..HIGH"
+        None, "Angles of the first and last bin, if the output is a distribution.", metavar="LOW..HIGH"
     )
-    pre_activation: bool = option(False, "Explain what goes into the head's tanh or atan.")
+    pre_activation: bool = option(False, "Explain the input of the head's tanh or atan.")
     feed: Annotated[Mapping[str, float | str], BeforeValidator(as_feed)] = option(
-        {}, "What an input beside the picture gets: a number, or a column of the labels.", metavar="INPUT=VALUE"
+        {}, "Value of an auxiliary input: a number, or a column of the labels.", metavar="INPUT=VALUE"
     )
     angle_unit: Literal["deg", "rad", "norm"] | None = option(
-        None, "Unit of the model's answer alone.", name="model_angle_unit"
+        None, "Unit of the prediction only, not of the labels.", name="model_angle_unit"
     )
     positive: Literal["left", "right"] | None = option(
-        None, "Side of the model's positive answer alone.", name="model_positive"
+        None, "Side of positive predictions only, not of the labels.", name="model_positive"
     )
-    turns: Annotated[_Turns, BeforeValidator(as_known)] = option(None, "What the model's angle turns.")
+    turns: Annotated[_Turns, BeforeValidator(as_known)] = option(None, "Wheels the predicted angle refers to.")
     full_lock: FiniteFloat | None = option(
-        None, "Degrees that norm 1.0 stands for.", metavar="DEG", gt=0, le=10_000, command=False
+        None, "Degrees at norm 1.0.", metavar="DEG", gt=0, le=10_000, command=False
     )
     lambdas: Annotated[Mapping[str, str], BeforeValidator(as_formulas)] = option(
         {},
-        "What a Lambda layer computes: lambda_1=x/127.5-1, head=2*atan(x).",
+        "Formula of a Lambda layer: lambda_1=x/127.5-1, head=2*atan(x).",
         metavar="LAYER=FORMULA",
         flag="lambda",
     )
     imports: tuple[Path, ...] = option(
         (),
-        "Run your own file first: the Keras classes that it registers are then known.",
+        "Run this Python file first; it registers Keras classes that the model uses.",
         metavar="FILE.py",
         flag="import",
     )
-    unsafe: bool = option(False, "Run Python code that a .keras file holds; never from HDF5.")
+    unsafe: bool = option(False, "Run Python code stored in a .keras file; code in HDF5 never runs.")
     preset: str | None = option(
         None,
-        "A family whose input and angle are taken where neither card nor options say.",
+        "Model family that sets input and angle where neither card nor options do.",
         registry="presets",
     )
-    device: Literal["cpu", "gpu"] | None = option(None, "Where the model runs.", unset="a GPU if any")
+    device: Literal["cpu", "gpu"] | None = option(None, "Device to run the model on.", unset="a GPU if any")
 
 
 class RecordingSettings(Settings):
-    """How a recording is opened, and what its table of labels does not say of itself."""
+    """How to open a recording, and what its label table leaves open."""
 
     labels: Path | None = option(
-        None, "Steering labels.", metavar="PATH", unset="a .csv of the video's name beside it"
+        None, "Steering labels.", metavar="PATH", unset="the .csv next to the video, of the same name"
     )
-    no_labels: bool = option(False, "Leave the .csv beside the video, and the recording's own angles, alone.")
-    angle_column: str | None = option(None, "The labels' column of angles.", metavar="NAME")
-    angle_unit: Literal["deg", "rad", "norm"] | None = option(None, "Unit of the angles in a table of labels.")
-    positive: Literal["left", "right"] | None = option(None, "Which side positive means there.")
+    no_labels: bool = option(False, "Ignore the .csv next to the video and the recording's own angles.")
+    angle_column: str | None = option(None, "Column of the label table that holds the angles.", metavar="NAME")
+    angle_unit: Literal["deg", "rad", "norm"] | None = option(None, "Unit of the angles in the label table.")
+    positive: Literal["left", "right"] | None = option(None, "Side of positive angles in the label table.")
     full_lock: FiniteFloat | None = option(
-        None, "Degrees that norm 1.0 stands for there.", metavar="DEG", gt=0, le=10_000
+        None, "Degrees at norm 1.0 in the label table.", metavar="DEG", gt=0, le=10_000
     )
     label_turns: Annotated[_Turns, BeforeValidator(as_known)] = option(
-        None, "What the labels' angle turns.", unset="what the model's does"
+        None, "Wheels the label angles refer to.", unset="as the model's angle"
     )
-    label_offset: FiniteFloat | None = option(None, "Added to the labels' times.", metavar="SECONDS")
+    label_offset: FiniteFloat | None = option(None, "Offset added to the label times.", metavar="SECONDS")
     smooth_labels: FiniteFloat | None = option(
         None,
-        "Take the labels' mean over so long around each frame, for those of keys.",
+        "Average the labels over this time around each frame, for keyboard steering.",
         metavar="SECONDS",
         gt=0,
         le=60,
     )
-    format: str | None = option(None, "What the recording is, where that is not told right.", metavar="NAME")
+    format: str | None = option(None, "Recording format, when detection is wrong.", metavar="NAME")
     camera: Literal["center", "left", "right"] | None = option(
-        None, "Of a recording with three.", unset="center"
+        None, "Camera of a recording with three.", unset="center"
     )
     rate: Annotated[str | None, BeforeValidator(as_text)] = option(
         None,
-        "Frames a second of images (20 where they have no times) or of a raw stream: 20, 30000/1001.",
+        "Frame rate of images (20 if they have no times) or of a raw stream: 20, 30000/1001.",
         metavar="FPS",
     )
-    strict: bool = option(False, "Fail where the input is damaged.")
+    strict: bool = option(False, "Fail if the input is damaged.")
 
 
 class SpanSettings(Settings):
-    """Which frames of a recording: from `start` inclusive to `end` exclusive, a time [s] or a frame's index."""
+    """Range of frames: from `start` inclusive to `end` exclusive, each a time [s] or a frame index."""
 
     start: Annotated[float | int | None, BeforeValidator(as_position)] = option(
-        None, "First frame: seconds, m:ss or #frame, inclusive."
+        None, "First frame: seconds, m:ss or #frame."
     )
-    end: Annotated[float | int | None, BeforeValidator(as_position)] = option(None, "End, exclusive.")
-    every: int | None = option(None, "Take every Nth frame.", ge=1)
+    end: Annotated[float | int | None, BeforeValidator(as_position)] = option(
+        None, "End of the range (exclusive)."
+    )
+    every: int | None = option(None, "Use every Nth frame.", ge=1)
 
     @property
     def bounds(self) -> tuple[float | int | None, float | int | None, int]:
-        """What `types.Span` is made of: every frame where nothing else is stated."""
+        """Arguments of `types.Span`; the step is 1 unless `every` is set."""
         return self.start, self.end, self.every or 1
 
 
 class ComparisonSettings(Settings):
-    """How a model's angles are compared with labels."""
+    """How predictions are compared with labels."""
 
     steering_ratio: FiniteFloat | None = option(
         None,
-        "Degrees of the steering wheel for one of the road wheels, where angles of both kinds meet.",
+        "Degrees at the steering wheel per degree at the road wheels; converts between the two.",
         metavar="RATIO",
         gt=0,
         le=100,
@@ -195,40 +199,46 @@ class ComparisonSettings(Settings):
 
 
 class ExplainSettings(Settings):
-    """What is asked of a model: a method with its own options, and the cases of its attribution.
+    """What to explain: an attribution method with its own options, and the cases to show.
 
-    `cases` None stands for the usual ones of the method and the layout.
+    `cases` None selects the default cases of the method and the layout.
     """
 
     method: str = option("integrated-gradients", "Attribution method.", metavar="NAME", registry="methods")
     options: Mapping[str, Any] = option({}, "The method's own options.", command=False)
-    seed: int = option(0, "Of methods that draw at random.", page=False)
+    seed: int = option(0, "Seed of methods that sample at random.", page=False)
     batch_size: int = option(
-        32, "Most pictures in one call of the network, which bounds memory.", ge=1, le=4096, page=False
+        32, "Maximum number of images per call of the network; limits memory.", ge=1, le=4096, page=False
     )
     reduce: Literal["sum", "sum-abs", "max-abs"] = option(
-        "sum", "From a map's channels to one number a pixel; only the sum keeps the sign.", page=False
+        "sum", "Reduce a map's channels to one number per pixel; only sum keeps the sign.", page=False
     )
     cases: tuple[str, ...] | None = option(
         None, "Cases to show, separated by commas.", metavar="NAMES", registry="cases", page=False
     )
     maintain: Literal["product", "insensitivity", "contrast"] = option(
-        "product", "What maintain shows: contrast × insensitivity or one factor.", label="maintain shows"
+        "product",
+        "What maintain shows: contrast × insensitivity (product), or one factor.",
+        label="maintain shows",
     )
 
 
 class LookSettings(Settings):
     """How heat is drawn."""
 
-    layout: Literal["grid", "row", "single"] = option("grid", "One panel a case, or one picture.", page=False)
-    width: int | None = option(None, "Width of the picture.", unit="px", ge=2, unset="at most 1920", page=False)
-    opacity: FiniteFloat = option(0.8, "Of full heat.", ge=0, le=1)
+    layout: Literal["grid", "row", "single"] = option(
+        "grid", "One panel per case (grid, row), or all cases on a single image.", page=False
+    )
+    width: int | None = option(
+        None, "Width of the video or image.", unit="px", ge=2, unset="at most 1920", page=False
+    )
+    opacity: FiniteFloat = option(0.8, "Opacity of full heat.", ge=0, le=1)
     colormap: str | None = option(
-        None, "A Matplotlib colour map in place of the cases' own colours.", metavar="NAME", page=False
+        None, "Matplotlib colour map that replaces the cases' own colours.", metavar="NAME", page=False
     )
     smooth: FiniteFloat = option(
         2.0,
-        "Blur of the heat; numbers stay unsmoothed.",
+        "Blur of the heat; numbers are not smoothed.",
         unit="model px",
         ge=0,
         le=50,
@@ -237,8 +247,8 @@ class LookSettings(Settings):
     )
     scale: Literal["clip", "frame"] = option(
         "clip",
-        "One scale for the clip, or one a frame.",
+        "One scale for the clip, or one per frame.",
         label="full colour",
-        words={"clip": "one for the drive", "frame": "each frame its own"},
+        words={"clip": "one for the drive", "frame": "one per frame"},
     )
-    scale_from: Path | None = option(None, "Take the scale of another run.", metavar="FACTS.json", page=False)
+    scale_from: Path | None = option(None, "Use the scale of another run.", metavar="FACTS.json", page=False)

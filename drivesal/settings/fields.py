@@ -1,4 +1,4 @@
-"""What the fields of settings are made of, and what can be asked of them."""
+"""Definition of settings fields, and queries on them."""
 
 from __future__ import annotations
 
@@ -12,83 +12,83 @@ from pydantic.fields import FieldInfo
 from drivesal.errors import OptionError, nearest
 
 S = TypeVar("S", bound="Settings")
+_BOUNDS = ("ge", "gt", "le", "lt")
 
 
-def option(default: Any, help: str, **said: Any) -> Any:
-    """A field with its one line of help.
+def option(default: Any, help: str, **extra: Any) -> Any:
+    """A field with one line of help.
 
-    Of `said`, `ge`, `gt`, `le`, `lt` bound a number. The rest is for those who show the field: `unit`;
-    `metavar` on the command line; `unset`, what happens where the default None stands; `registry`, whose names
-    are the choices. On the command line the option is called `name` if not like the field, and `flag` is its
-    flag if not like the name; `command` False leaves it out there. `page` False leaves it out of the review
-    page, where `label` and `words` are what the setting and its choices are called, and `slider` is up to
-    where its slider goes.
+    `ge`, `gt`, `le` and `lt` bound a number. The other keywords describe how to show the field: `unit`;
+    `metavar` on the command line; `unset`, the effect of the default None; `registry`, whose names are the
+    choices. On the command line, `name` replaces the field's name and `flag` the flag made from it; `command`
+    False omits the option. On the review page, `label` and `words` name the setting and its choices, and
+    `slider` is the upper end of its slider; `page` False omits the setting.
     """
-    bounds = {name: said.pop(name) for name in ("ge", "gt", "le", "lt") if name in said}
-    return Field(default, description=help, json_schema_extra=said or None, **bounds)
+    bounds = {name: extra.pop(name) for name in _BOUNDS if name in extra}
+    return Field(default, description=help, json_schema_extra=extra or None, **bounds)
 
 
 class Settings(BaseModel):
-    """Frozen settings that hash by their values, so that results can be kept by them."""
+    """Frozen settings, hashed by value, so that results can be cached under them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
 
     def __hash__(self) -> int:
         values = (getattr(self, name) for name in type(self).model_fields)
-        plain = (frozenset(one.items()) if isinstance(one, Mapping) else one for one in values)
-        return hash((type(self), *plain))
+        hashable = (frozenset(value.items()) if isinstance(value, Mapping) else value for value in values)
+        return hash((type(self), *hashable))
 
     def but(self, **changed: Any) -> Self:
-        """The same with other values, which are checked. Raises pydantic's ValidationError."""
+        """A copy with some values replaced and validated. Raises pydantic's ValidationError."""
         return type(self)(**{name: getattr(self, name) for name in type(self).model_fields} | changed)
 
 
 def extras(field: FieldInfo) -> Mapping[str, Any]:
-    """What `option` was told of a field beside its type, default, bounds and help."""
+    """The keywords of `option` other than default, bounds and help."""
     return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
 
 
 def on_page(settings: type[Settings]) -> dict[str, FieldInfo]:
-    """The fields that the review page asks for."""
-    return {name: one for name, one in settings.model_fields.items() if extras(one).get("page", True)}
+    """The fields that the review page shows, by name."""
+    return {name: field for name, field in settings.model_fields.items() if extras(field).get("page", True)}
 
 
 def on_command_line(settings: type[Settings]) -> dict[str, FieldInfo]:
-    """The fields that the command line has an option for."""
-    return {name: one for name, one in settings.model_fields.items() if extras(one).get("command", True)}
+    """The fields that are command-line options, by name."""
+    return {name: field for name, field in settings.model_fields.items() if extras(field).get("command", True)}
 
 
 def bounds(field: FieldInfo) -> dict[str, float]:
-    """The bounds of a number, by pydantic's words: ge, gt, le, lt."""
-    found: dict[str, float] = {}
-    for one in field.metadata:
-        found |= {word: getattr(one, word) for word in ("ge", "gt", "le", "lt") if hasattr(one, word)}
-    return found
+    """The bounds of a number, by pydantic's names: ge, gt, le, lt."""
+    limits: dict[str, float] = {}
+    for constraint in field.metadata:
+        limits |= {name: getattr(constraint, name) for name in _BOUNDS if hasattr(constraint, name)}
+    return limits
 
 
 def kind_of_value(field: FieldInfo) -> Any:
-    """The field's type, without the None that it may be."""
-    kinds = [field.annotation]
+    """The field's type, without None and without annotations."""
+    types = [field.annotation]
     if get_origin(field.annotation) in (Union, UnionType):
-        kinds = [one for one in get_args(field.annotation) if one is not NoneType]
-    return get_args(kinds[0])[0] if get_origin(kinds[0]) is Annotated else kinds[0]
+        types = [member for member in get_args(field.annotation) if member is not NoneType]
+    return get_args(types[0])[0] if get_origin(types[0]) is Annotated else types[0]
 
 
 def choices(field: FieldInfo) -> tuple[str, ...]:
-    """The words that the field may be, where it is one of some."""
+    """The valid values of a Literal field, () for other types."""
     kind = kind_of_value(field)
     return get_args(kind) if get_origin(kind) is Literal else ()
 
 
 def page_schema(settings: type[Settings]) -> dict[str, Any]:
-    """The JSON schema of the fields that the review page asks for, by name, in their order."""
+    """The JSON schemas of the fields that the review page shows, by name, in order."""
     properties = settings.model_json_schema()["properties"]
     return {name: properties[name] for name in on_page(settings)}
 
 
-def taken(settings: type[S], given: Mapping[str, Any]) -> S:
-    """The settings of those of the values that are theirs and not None. Raises OptionError."""
-    fields = {name: given[name] for name in settings.model_fields if given.get(name) is not None}
+def taken(settings: type[S], values: Mapping[str, Any]) -> S:
+    """Settings from those values that belong to them and are not None. Raises OptionError."""
+    fields = {name: values[name] for name in settings.model_fields if values.get(name) is not None}
     try:
         return settings(**fields)
     except ValidationError as error:
@@ -98,19 +98,19 @@ def taken(settings: type[S], given: Mapping[str, Any]) -> S:
 
 
 def _problem(name: str, field: FieldInfo, value: Any, message: str) -> tuple[str, str, str]:
-    """What was expected, what came, what to do."""
+    """The arguments of OptionError: what was expected, what came, what to do."""
     came = f"it is {value!r}"
     do = "leave it out" if field.default is None else f"{field.default} is the default"
-    if words := choices(field):
-        return f"{name} among {', '.join(words)}", came, nearest(str(value), words, "choose one of them")
-    if within := bounds(field):
-        return f"{name} {bounds_in_words(within)}", came, do
+    if valid := choices(field):
+        return f"{name} among {', '.join(valid)}", came, nearest(str(value), valid, "choose one of them")
+    if limits := bounds(field):
+        return f"{name} {bounds_in_words(limits)}", came, do
     return f"a valid {name}", f"{value!r}: {message[:1].lower()}{message[1:]}", do
 
 
-def bounds_in_words(within: Mapping[str, float]) -> str:
-    """Bounds as they stand behind a name: "from 0 to 1", "of at least 1", "above 0 and up to 60"."""
-    if within.keys() == {"ge", "le"}:
-        return f"from {within['ge']:g} to {within['le']:g}"
+def bounds_in_words(limits: Mapping[str, float]) -> str:
+    """Bounds in words, to follow a name: "from 0 to 1", "of at least 1", "above 0 and up to 60"."""
+    if limits.keys() == {"ge", "le"}:
+        return f"from {limits['ge']:g} to {limits['le']:g}"
     words = {"ge": "of at least", "gt": "above", "le": "up to", "lt": "below"}
-    return " and ".join(f"{words[bound]} {value:g}" for bound, value in within.items())
+    return " and ".join(f"{words[bound]} {value:g}" for bound, value in limits.items())

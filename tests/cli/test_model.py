@@ -102,7 +102,7 @@ def test_an_input_size_missing_in_the_file_can_be_declared(inside, tmp_path):
         ("target.output", [1], "target.output in m.keras.card.json to be a name or a number, but it is [1]"),
         ("target.pre_activation", "maybe", "to be true or false"),
         ("lambdas", [], "lambdas in m.keras.card.json to be an object"),
-        ("tarket", 1, "fields of a card in m.keras.card.json (docs/models.md), but tarket is none"),
+        ("tarket", 1, "fields of a card in m.keras.card.json (docs/models.md), but tarket is not one"),
         ("preprocess.crop.rows", [0.9, 0.1], "preprocess.crop in m.keras.card.json"),
         ("preprocess", None, "preprocess in m.keras.card.json to be an object"),
         ("target", ..., "target in m.keras.card.json, but it is missing"),

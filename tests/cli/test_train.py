@@ -458,7 +458,7 @@ def test_an_uncorrected_side_camera_is_reported(
     found = inside("video", "sim", "--model", model_path, "--camera", "left", "--out", "over.mp4")
     assert "sim: frames of the left camera, labels of the center camera" in found.err
     assert message not in inside("video", "sim", "--model", model_path, "--out", "center.mp4").err
-    assert "its labels are the center camera's" in inside("info", "sim", "--camera", "left").out
+    assert "the labels are those of the center camera" in inside("info", "sim", "--camera", "left").out
 
 
 @pytest.mark.parametrize(("side", "sign"), [("left", -1), ("right", 1)])

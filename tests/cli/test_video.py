@@ -501,7 +501,7 @@ def test_a_model_that_reacts_to_nothing_is_reported(inside, clip, tmp_path):
     steering(flat).save(tmp_path / "flat.keras")
     ran = inside("video", clip, "--model", "flat.keras", "--end", "#4")
     assert ran.code == 0, ran
-    sentence = "no heat at all for increase, decrease, maintain: the answer did not react to any pixel"
+    sentence = "no heat at all for increase, decrease, maintain: the prediction did not react to any pixel"
     assert f"drivesal: run.mp4: {sentence}" in ran.err
     facts = json.loads((tmp_path / "run.saliency.json").read_text())
     assert facts["uninformative"] == [sentence]

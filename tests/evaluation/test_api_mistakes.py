@@ -176,7 +176,7 @@ def test_a_class_score_is_no_angle_even_if_it_is_a_single_number():
         (lambda m, s: drivesal.attribute(m, s, "smoothgrad", noise="0.1"), "--noise as a number"),
         (lambda m, s: drivesal.attribute(m, s, "integrated-gradients", baseline=s[0]), "--baseline as text"),
         (lambda m, s: drivesal.attribute(m, s, reduce="mean"), "reduce among"),
-        (lambda m, s: drivesal.attribute(s, m), "a model came in their place"),
+        (lambda m, s: drivesal.attribute(s, m), "a model was given in their place"),
         (lambda m, s: drivesal.attribute(m, s[..., 0]), "repeat a grey channel"),
         (lambda m, s: drivesal.render(s, m, at=0, maintain="foo"), "maintain among"),
         (lambda m, s: drivesal.render(s, m, at=0, scale="video"), "scale among clip, frame"),

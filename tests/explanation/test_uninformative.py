@@ -10,7 +10,7 @@ from drivesal.model.backend import keras
 from drivesal.model.target import Target
 from drivesal.recordings.in_memory import MemoryRecording
 from drivesal.rendering.painter import Painter
-from drivesal.rendering.request import Request
+from drivesal.rendering.render_request import Request
 from drivesal.settings import LookSettings
 from drivesal.types import Frame
 from tests.models import SIZE, asked, convolutional, linear, linear_weights, pictures, steering
@@ -78,7 +78,7 @@ def test_images_that_differ_only_in_brightness_level_give_no_warning():
 def test_a_dead_network_is_reported_as_empty():
     painter, explained = painted(steering(linear(np.zeros((*SIZE, 3), np.float32))), pictures(4, SIZE))
     assert painter.uninformative == (
-        "no heat at all for increase, decrease: the answer did not react to any pixel",
+        "no heat at all for increase, decrease: the prediction did not react to any pixel",
     )
     assert shown(painter, explained[0]).silent == dict.fromkeys(
         ("increase", "decrease"), uninformative.REACTS_TO_NOTHING

@@ -17,7 +17,7 @@ from tests.models import convolutional, steering
 
 
 def chunks(path):
-    """(name, data) of every chunk of a WebP, by the format's description alone."""
+    """(name, data) of every chunk of a WebP, parsed by the format's specification alone."""
     data = path.read_bytes()
     assert (data[:4], data[8:12]) == (b"RIFF", b"WEBP")
     place = 12
@@ -47,7 +47,7 @@ def write(path, times, size=(96, 64), rate=Fraction(10)):
 TIMES = [0, 0.1, 0.2, 0.333, 0.4, 0.5, 0.9]
 
 
-def test_a_gif_has_every_frame_at_its_time_and_loops_for_ever(tmp_path):
+def test_a_gif_has_every_frame_at_its_time_and_loops_forever(tmp_path):
     path = write(tmp_path / "x.gif", TIMES)
     with av.open(str(path)) as video:
         frames = list(video.decode(video=0))
@@ -57,7 +57,7 @@ def test_a_gif_has_every_frame_at_its_time_and_loops_for_ever(tmp_path):
     assert [one.name for one in tmp_path.iterdir()] == ["x.gif"]
 
 
-def test_a_webp_has_every_frame_at_its_time_and_loops_for_ever(tmp_path):
+def test_a_webp_has_every_frame_at_its_time_and_loops_forever(tmp_path):
     path = write(tmp_path / "x.webp", TIMES)
     found = list(chunks(path))
     assert dict(found)[b"ANIM"][4:6] == b"\0\0"
@@ -66,30 +66,30 @@ def test_a_webp_has_every_frame_at_its_time_and_loops_for_ever(tmp_path):
     assert [one.name for one in tmp_path.iterdir()] == ["x.webp"]
 
 
-def test_the_colours_are_those_of_the_clip(tmp_path):
+def test_the_colours_match_the_clip(tmp_path):
     path = write(tmp_path / "x.gif", [0, 0.1])
     with av.open(str(path)) as video:
         shown = next(video.decode(video=0)).to_ndarray(format="rgb24")
     assert np.abs(shown.astype(float) - picture(0)).mean() < 6
 
 
-def test_nothing_stays_of_one_that_was_given_up(tmp_path):
-    def given_up():
+def test_an_interrupted_animation_leaves_no_files(tmp_path):
+    def interrupted():
         yield 0
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write(tmp_path / "x.gif", given_up())
+        write(tmp_path / "x.gif", interrupted())
     assert list(tmp_path.iterdir()) == []
 
 
-def test_more_frames_than_an_animation_has(tmp_path):
+def test_too_many_frames_for_an_animation(tmp_path):
     with pytest.raises(OptionError, match="1200 frames for a GIF"):
         write(tmp_path / "x.gif", (i / 100 for i in range(1202)), size=(16, 16))
 
 
 @pytest.mark.parametrize("ending", [".gif", ".webp"])
-def test_the_command_makes_one_of_a_short_clip(inside, model_path, tmp_path, ending):
+def test_the_command_writes_an_animation_of_a_short_clip(inside, model_path, tmp_path, ending):
     make_clip(tmp_path / "run.mp4", 30, rate=30)
     ran = inside("video", "run.mp4", "--model", model_path, "--out", f"run{ending}", "--json")
     assert ran.code == 0, ran
@@ -115,7 +115,7 @@ def test_the_command_makes_one_of_a_short_clip(inside, model_path, tmp_path, end
         (["fast.mp4", "--out", "x.apng"], ".mp4, .gif or .webp"),
     ],
 )
-def test_what_makes_no_animation(inside, tmp_path, arguments, says):
+def test_animations_that_are_rejected(inside, tmp_path, arguments, says):
     make_clip(tmp_path / "long.mp4", 650, rate=10, size=(16, 16))
     make_clip(tmp_path / "fast.mp4", 20, rate=60)
     ran = inside("video", *arguments)
@@ -125,7 +125,7 @@ def test_what_makes_no_animation(inside, tmp_path, arguments, says):
     assert sorted(one.name for one in tmp_path.iterdir()) == ["fast.mp4", "long.mp4"]
 
 
-def test_from_python(tmp_path):
+def test_render_writes_an_animation(tmp_path):
     model = steering(convolutional(), scale=1 / 255)
     path = make_clip(tmp_path / "run.mp4", 12, rate=25)
     facts = drivesal.render(path, model, tmp_path / "x.gif", cases=["increase"], width=400)

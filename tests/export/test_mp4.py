@@ -58,7 +58,7 @@ def test_one_frame(tmp_path: Path) -> None:
     assert times(tmp_path / "a.mp4") == [0]
 
 
-def test_colours_come_back(tmp_path: Path) -> None:
+def test_colours_survive_encoding(tmp_path: Path) -> None:
     orange, blue = (255, 128, 0), (0, 60, 255)
     image = np.zeros((64, 96, 3), dtype=np.uint8)
     image[:32], image[32:] = orange, blue
@@ -73,7 +73,7 @@ def test_colours_come_back(tmp_path: Path) -> None:
     np.testing.assert_allclose(back[52, 48], blue, atol=4)
 
 
-def test_the_one_buffer_mixes_no_frames(tmp_path: Path) -> None:
+def test_the_shared_buffer_does_not_mix_frames(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     images = [generator.integers(0, 255, (64, 96, 3), dtype=np.uint8) for _ in range(40)]
     with VideoWriter(tmp_path / "a.mp4", SIZE, Fraction(20), Fraction(1, 20), crf=0) as writer:
@@ -81,11 +81,11 @@ def test_the_one_buffer_mixes_no_frames(tmp_path: Path) -> None:
             writer.write(image, index / 20)
     with av.open(str(tmp_path / "a.mp4")) as container:
         back = [frame.to_ndarray(format="yuv420p") for frame in container.decode(video=0)]
-    wanted = [cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420) for image in images]
-    np.testing.assert_array_equal(back, wanted)  # crf 0 loses nothing
+    expected = [cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420) for image in images]
+    np.testing.assert_array_equal(back, expected)  # crf 0 is lossless
 
 
-def test_wrong_frames_are_refused(tmp_path: Path) -> None:
+def test_invalid_frames_are_rejected(tmp_path: Path) -> None:
     for size in ((97, 64), (96, 63), (0, 0)):
         with pytest.raises(ValueError, match="even"):
             VideoWriter(tmp_path / "odd.mp4", size, Fraction(20), Fraction(1, 20))
@@ -102,7 +102,7 @@ def test_wrong_frames_are_refused(tmp_path: Path) -> None:
     assert len(times(tmp_path / "a.mp4")) == 2
 
 
-def test_an_exception_passes_and_the_file_is_closed(tmp_path: Path) -> None:
+def test_an_exception_propagates_and_the_file_is_closed(tmp_path: Path) -> None:
     writer = VideoWriter(tmp_path / "a.mp4", SIZE, Fraction(20), Fraction(1, 20))
 
     def run() -> None:
@@ -127,7 +127,7 @@ def noise(path: Path, count: int) -> None:
 
 @pytest.mark.parametrize("count", [3, 200])
 def test_a_full_disk_is_an_output_error(count: int) -> None:
-    """With few frames only the index at the end is written."""
+    """With few frames, the disk is only written at the end, with the index."""
     with pytest.raises(OutputError, match="room on the disk for /dev/full"):
         noise(Path("/dev/full"), count)
 
@@ -145,8 +145,8 @@ def test_a_limit_on_the_files_size_is_an_output_error(tmp_path: Path) -> None:
 # Sound
 
 
-def heard(path: Path) -> tuple[list[float], float]:
-    """When the beeps begin and when the sound ends [s]."""
+def beep_times(path: Path) -> tuple[list[float], float]:
+    """Start times of the beeps and end of the sound [s]."""
     with av.open(str(path)) as container:
         resampler = av.AudioResampler(format="fltp", layout="mono", rate=48000)
         frames = [part for frame in container.decode(audio=0) for part in resampler.resample(frame)]
@@ -175,13 +175,13 @@ SOURCES = [
 @pytest.mark.parametrize(("name", "codec", "rate"), SOURCES)
 def test_sound_keeps_its_time(tmp_path: Path, name: str, codec: str, rate: int) -> None:
     source = make_clip(tmp_path / name, 80, audio=codec, audio_rate=rate)
-    beeps, _ = heard(source)
+    beeps, _ = beep_times(source)
     assert len(beeps) == 4
     for start, end, count in ((0.0, None, 80), (1.5, 2.9, 28), (0.75, None, 20)):
         target = tmp_path / f"{start}.mp4"
         assert with_sound(target, source, start, end, count) == []
         last = count / 20
-        mine, ends = heard(target)
+        mine, ends = beep_times(target)
         assert mine == pytest.approx([one - start for one in beeps if start <= one < start + last], abs=0.003)
         assert ends == pytest.approx(min(last, 4.0), abs=0.05 if rate > 8000 else 0.15)
         with av.open(str(target)) as container:
@@ -189,7 +189,7 @@ def test_sound_keeps_its_time(tmp_path: Path, name: str, codec: str, rate: int) 
             assert abs(container.duration / 1e6 - last) < 0.1
 
 
-def test_aac_is_copied_untouched(tmp_path: Path) -> None:
+def test_aac_is_copied_unchanged(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "a.mp4", 40, audio="aac")
     with_sound(tmp_path / "b.mp4", source, 0.0, None, 40)
 
@@ -201,7 +201,7 @@ def test_aac_is_copied_untouched(tmp_path: Path) -> None:
     assert len(packets(tmp_path / "b.mp4")) > 90
 
 
-def test_no_sound_in_the_source_is_no_event(tmp_path: Path) -> None:
+def test_a_source_without_sound_gives_no_note(tmp_path: Path) -> None:
     assert with_sound(tmp_path / "b.mp4", make_clip(tmp_path / "a.mp4", 5), 0.0, None, 5) == []
     with av.open(str(tmp_path / "b.mp4")) as container:
         assert not container.streams.audio
@@ -212,12 +212,12 @@ def test_broken_sound_does_not_stop_the_video(tmp_path: Path) -> None:
     overwrite_packets(source, range(60, 70), kind="audio")
     notes = with_sound(tmp_path / "b.mp4", source, 0.0, None, 80)
     assert len(times(tmp_path / "b.mp4")) == 80
-    assert "s of the sound are missing and silent" in notes[0]
-    assert heard(tmp_path / "b.mp4")[0] == pytest.approx([0, 1, 2, 3], abs=0.003)
+    assert "s of sound are missing, replaced by silence" in notes[0]
+    assert beep_times(tmp_path / "b.mp4")[0] == pytest.approx([0, 1, 2, 3], abs=0.003)
     overwrite_packets(source, range(60, 140), kind="audio")
     assert with_sound(tmp_path / "c.mp4", source, 0.0, None, 80)
     assert len(times(tmp_path / "c.mp4")) == 80
-    assert heard(tmp_path / "c.mp4")[0] == pytest.approx([0, 1], abs=0.003)
+    assert beep_times(tmp_path / "c.mp4")[0] == pytest.approx([0, 1], abs=0.003)
 
 
 def test_a_source_that_cannot_be_opened_costs_only_the_sound(tmp_path: Path) -> None:
@@ -227,11 +227,11 @@ def test_a_source_that_cannot_be_opened_costs_only_the_sound(tmp_path: Path) -> 
     assert len(times(tmp_path / "b.mp4")) == 5
 
 
-def test_a_damaged_picture_leaves_the_sound(tmp_path: Path) -> None:
+def test_damaged_video_packets_do_not_affect_the_sound(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "a.mp4", 40, audio="aac")
     overwrite_packets(source, range(10))
     assert with_sound(tmp_path / "b.mp4", source, 0.0, None, 40) == []
-    assert len(heard(tmp_path / "b.mp4")[0]) == 2
+    assert len(beep_times(tmp_path / "b.mp4")[0]) == 2
 
 
 @pytest.mark.parametrize("size", [(96, 64), (96, 66), (98, 66), (642, 482), (960, 798)])

@@ -15,10 +15,10 @@ PREPROCESS = Preprocess((10, 20), Crop("pixel", (50, 100), (0, 200)))
 def explained(index=0, angle=2.0, truth=None, base=None, error=None, score=None):
     frame = Frame(index, index / 20, np.zeros((100, 200, 3), np.uint8), truth)
     empty = np.zeros((10, 20, 3), np.float32)
-    seen, push = empty.astype(np.uint8), empty[..., 0]
+    image, reduced = empty.astype(np.uint8), empty[..., 0]
     score = angle if score is None else score
     return Explained(
-        frame, seen, angle, score, empty, None, push, baseline_score=base, completeness_error=error
+        frame, image, angle, score, empty, None, reduced, baseline_score=base, completeness_error=error
     )
 
 
@@ -32,10 +32,10 @@ def rows(fill, units=DEGREES, contributions=False):
 
 
 def summary(explained, comparable=True, contributions=False):
-    found = ErrorSummary(comparable, contributions)
+    summary = ErrorSummary(comparable, contributions)
     for one in explained:
-        found.add(one)
-    return found
+        summary.add(one)
+    return summary
 
 
 def test_the_centre_of_heat_is_in_fractions_of_the_frame():
@@ -52,7 +52,7 @@ def test_no_heat_has_no_centre():
     assert (row["increase_total"], row["increase_x"], row["increase_y"]) == ("0", "", "")
 
 
-def test_errors_are_prediction_minus_truth():
+def test_errors_are_prediction_minus_label():
     heat = {"increase": np.ones((10, 20), np.float32)}
     frames = [explained(i, 2.0, truth) for i, truth in enumerate((1.0, 5.0, None))]
 
@@ -72,13 +72,13 @@ def test_without_labels_there_are_no_errors():
     assert summary([explained()]).errors() is None
 
 
-def test_labels_of_another_kind_make_no_errors_but_a_correlation():
+def test_labels_of_another_kind_give_no_errors_but_a_correlation():
     found = summary([explained(i, i, 2 * i) for i in range(3)], comparable=False)
     assert (found.labelled, found.errors()) == (3, None)
     assert found.correlation() == pytest.approx(1)
 
 
-def test_contributions_bring_their_baseline_and_completeness():
+def test_contributions_add_baseline_and_completeness_columns():
     heat = {"increase": np.ones((10, 20), np.float32)}
     frames = [explained(i, base=0.5, error=error) for i, error in enumerate((0.1, 0.3))]
 
@@ -97,7 +97,7 @@ def test_contributions_bring_their_baseline_and_completeness():
     }
 
 
-def test_another_score_stands_beside_the_angle():
+def test_another_score_gets_its_own_column():
     heat = {"increase": np.ones((10, 20), np.float32)}
     one = explained(angle=2.0, truth=5.0, score=0.25, base=0.125, error=0.5)
     (row,) = rows(lambda table: table.add(one, heat), Units("deg", "score"), contributions=True)

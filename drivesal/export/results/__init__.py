@@ -1,1 +1,1 @@
-"""One file a kind of result; every module here is found by the registry."""
+"""One module per kind of result; the registry finds every module here."""

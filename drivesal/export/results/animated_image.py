@@ -1,4 +1,4 @@
-"""The overlay video of a short clip as an animated GIF or WebP."""
+"""Overlay video of a short clip as animated GIF or WebP."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from drivesal.types import RecordingInfo, Span
 
 MOST_RATE = Fraction(25, 2)
-"""Frames a second unless --every says otherwise."""
+"""Maximum frame rate unless --every is given."""
 
 
 @register
 class AnimatedImage(VideoExporter):
-    """A .gif or .webp, whose last passes are over all frames."""
+    """A .gif or .webp, converted in extra passes after the last frame."""
 
     name: ClassVar[str] = "animation"
     suffixes: ClassVar[tuple[str, ...]] = (".gif", ".webp")
@@ -29,7 +29,7 @@ class AnimatedImage(VideoExporter):
 
     @classmethod
     def passes(cls, path: Path) -> int:
-        """One over all frames, and for a GIF another one, which finds the palette."""
+        """One pass, and for a GIF another one that computes the palette."""
         from drivesal.export.animation import kind_of
 
         return kind_of(path).passes
@@ -38,7 +38,7 @@ class AnimatedImage(VideoExporter):
     def suited(
         cls, path: Path, look: LookSettings, span: Span, info: RecordingInfo, every: int | None
     ) -> tuple[LookSettings, Span]:
-        """An animation's width and rate. Raises OptionError for a clip that is too long or too quick."""
+        """Set width and frame rate. Raises OptionError for a clip that is too long or too fast."""
         from drivesal.export.animation import MOST_FRAMES, MOST_S, kind_of, too_long
 
         kind = kind_of(path)
@@ -47,15 +47,15 @@ class AnimatedImage(VideoExporter):
         if info.rate / every * kind.least_step * kind.time_base > 1:
             most = 1 / (kind.least_step * kind.time_base)
             raise OptionError(
-                f"at most {float(most):g} frames a second in a {kind.muxer.upper()}",
-                f"{float(info.rate / every):.4g} were asked for",
+                f"at most {float(most):g} frames per second in a {kind.muxer.upper()}",
+                f"{float(info.rate / every):.4g} were requested",
                 f"use --every {math.ceil(info.rate / most)} or more",
             )
         span = dataclasses.replace(span, every=every)
         frames = info.frames_of(span)
         seconds = None if frames is None else float(frames * every / info.rate)
         if frames is not None and seconds is not None and (frames > MOST_FRAMES or seconds > MOST_S):
-            raise too_long(kind, f"{frames} frames over {seconds:.0f} s were asked for")
+            raise too_long(kind, f"{frames} frames over {seconds:.0f} s were requested")
         return look.but(width=look.width or kind.width), span
 
     @classmethod
@@ -67,7 +67,7 @@ class AnimatedImage(VideoExporter):
         return {"format": kind.muxer, **kind.options}
 
     def open(self, start_s: float) -> VideoFile:
-        """The animation, which is made of a temporary video."""
+        """Open the animation, which is converted from a temporary video."""
         from drivesal.export.animation import AnimationWriter
 
         run, info = self.run, self.run.info

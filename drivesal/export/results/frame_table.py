@@ -1,4 +1,4 @@
-"""The table of a run as CSV: one row a frame."""
+"""The table of a run as CSV, one row per frame."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from drivesal.export.exporter import DrawnFrame, ExportedRun, ResultExporter, re
 
 @register
 class FrameTable(ResultExporter):
-    """The .csv beside a video."""
+    """The .csv next to a video."""
 
     name: ClassVar[str] = "table"
     suffixes: ClassVar[tuple[str, ...]] = (".csv",)
@@ -28,10 +28,10 @@ class FrameTable(ResultExporter):
         self._table.add(frame.explained, frame.heats)
 
     def close(self) -> None:
-        """Close the file, which is where a full disk may show first."""
+        """Close the file; a full disk may only be detected here."""
         self._file.close()
 
     def release(self) -> None:
-        """Close the file where `close` did not."""
+        """Close the file if `close` was not called."""
         with contextlib.suppress(OSError):
             self._file.close()

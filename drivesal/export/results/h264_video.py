@@ -1,4 +1,4 @@
-"""The overlay video as H.264 in an MP4, with the sound of the recording."""
+"""The overlay video as H.264 in an MP4, with the recording's audio."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class H264Video(VideoExporter):
         return dataclasses.asdict(encoding)
 
     def open(self, start_s: float) -> VideoFile:
-        """The MP4, with the sound from `start_s` on."""
+        """Open the MP4; its audio starts at `start_s`."""
         from drivesal.export.mp4 import VideoWriter
 
         run, info, span = self.run, self.run.info, self.run.span

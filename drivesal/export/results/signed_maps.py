@@ -10,12 +10,12 @@ from drivesal.export.exporter import DrawnFrame, ExportedRun, ResultExporter, re
 
 @register
 class SignedMaps(ResultExporter):
-    """Every frame's map over the channels, in the method's unit."""
+    """Signed maps of all frames, with channels, in the method's unit."""
 
     name: ClassVar[str] = "maps"
     suffixes: ClassVar[tuple[str, ...]] = (".npz",)
     option: ClassVar[str] = "save_maps"
-    help: ClassVar[str] = "Keep the signed maps as float16."
+    help: ClassVar[str] = "Save the signed maps as float16."
 
     def __init__(self, path: Path, final: Path, run: ExportedRun) -> None:
         from drivesal.export.maps import MapsWriter
@@ -24,7 +24,7 @@ class SignedMaps(ResultExporter):
         self._maps = MapsWriter(path, wide=run.relative)
 
     def add(self, frame: DrawnFrame) -> None:
-        """Keep the frame's map in a temporary file."""
+        """Store the frame's map in a temporary file."""
         self._maps.add(frame.explained)
 
     def close(self) -> None:
@@ -32,5 +32,5 @@ class SignedMaps(ResultExporter):
         self._maps.finish()
 
     def release(self) -> None:
-        """Drop the temporary file."""
+        """Delete the temporary file."""
         self._maps.close()

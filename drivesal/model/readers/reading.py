@@ -1,4 +1,4 @@
-"""Reading a model from its file, with its card and with what a person says of it; no code of the file runs."""
+"""Loading a model from its file, card and settings, without running code from the file."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 def load_model(
     path: Path, settings: ModelSettings | None = None, *, target: Explainable | None = None
 ) -> SteeringModel:
-    """The model in a `.keras` or HDF5 file with its card, which the settings override.
+    """Load a model from a `.keras` or HDF5 file with its card, which the settings override.
 
-    `target` is what is explained in place of the steering angle. No code from the file runs unless the settings
-    say `unsafe`, and none at all from HDF5. `device` is chosen before (`use_device`). Raises ModelError,
+    `target` is explained in place of the steering angle. No code from the file runs unless `settings.unsafe`,
+    and none at all from HDF5. `settings.device` is ignored: call `use_device` first. Raises ModelError,
     OptionError.
     """
     from drivesal.model.presets import preset
@@ -56,33 +56,33 @@ def load_model(
             settings = filled(settings, family, network)
         return join(network, card, settings, path=path, target=target)
     except IncompleteError as error:
-        error.network = network  # what is known of it can still be shown
+        error.network = network  # lets the caller still describe it
         raise
 
 
 def read_network(
     path: Path, *, unsafe: bool = False, lambdas: Mapping[str, str] | None = None
 ) -> tuple[Any, Card | None]:
-    """The network in the file, whatever it takes and gives, and its card if any. Raises ModelError."""
-    given = card_path(path)
-    card = read_card(given) if given.is_file() else None
-    said = dict(lambdas or {})
-    for text in said.values():
-        formula(text)  # a mistake is told before TensorFlow is there
+    """The network in the file, with any inputs and outputs, and its card if any. Raises ModelError."""
+    card_file = card_path(path)
+    card = read_card(card_file) if card_file.is_file() else None
+    formulas = dict(lambdas or {})
+    for text in formulas.values():
+        formula(text)  # reports a mistake before TensorFlow is loaded
     format = format_of(path)
     if unsafe and lambdas and format.holds_code:
         raise OptionError(
             "--lambda or --unsafe",
             "both are given",
-            "leave --unsafe out: with a formula for its Lambdas no code of the file needs to run",
+            "leave --unsafe out: with formulas for its Lambda layers, no code from the file needs to run",
         )
     with weights_within(path):
-        network, used = format.read(path, (card.lambdas if card else {}) | said, unsafe=unsafe)
+        network, used = format.read(path, (card.lambdas if card else {}) | formulas, unsafe=unsafe)
     check_layers(network)
-    for name in said.keys() - used:
-        there = ", ".join(sorted(used)) or "it has none"
+    for name in formulas.keys() - used:
+        names = ", ".join(sorted(used)) or "it has none"
         raise ModelError(
-            f"the name of a Lambda layer ({there})",
+            f"the name of a Lambda layer ({names})",
             f"--lambda names {name}",
             "see `drivesal model` for the layers",
         )
@@ -97,12 +97,12 @@ def join(
     path: Path | None = None,
     target: Explainable | None = None,
 ) -> SteeringModel:
-    """A network, also one in memory, with its card and the settings; what neither says is assumed."""
+    """A model from a network (possibly in memory), its card and the settings; defaults fill the gaps."""
     from drivesal.settings import ModelSettings
 
     settings = settings or ModelSettings()
     preprocess, assumed = _preprocess(network, card, settings)
-    angle, more = _angle(card, settings)
+    angle, angle_assumed = _angle(card, settings)
     stated, bins = card.target if card else Target(angle), stated_bins(settings)
     steering = Target(
         angle,
@@ -111,8 +111,8 @@ def join(
         stated.pre_activation or settings.pre_activation,
     )
     if not isinstance(target, Class):
-        steering, likely = with_inferred_output(steering, network, preprocess)
-        more += likely
+        steering, inferred = with_inferred_output(steering, network, preprocess)
+        angle_assumed += inferred
     if steering.bins is not None and steering.pre_activation:
         raise ModelError(
             "bins or a head before its activation",
@@ -127,11 +127,11 @@ def join(
         ),
         path=path,
         assumed=assumed,
-        angle_assumed=more,
+        angle_assumed=angle_assumed,
         target=target,
         feed=settings.feed,
         cut_anew=card is not None and card.preprocess.crop != preprocess.crop,
-        # a classifier's number is no angle, even where it is one number
+        # a classifier's output is no angle, even if it is a single number
         steers=card is not None or not isinstance(target, Class),
     )
 
@@ -141,14 +141,14 @@ def _output(text: str) -> str | int:
 
 
 def _preprocess(network: Any, card: Card | None, settings: ModelSettings) -> tuple[Preprocess, tuple[str, ...]]:
-    """The card's preprocess with the settings over it, and what had to be assumed."""
+    """The card's preprocessing, overridden by the settings, and the assumptions made."""
     size, colour, scaling = stated_size(settings), stated_colour(settings), stated_scaling(settings)
     assumed: tuple[str, ...] = ()
     if card is not None:
         base = card.preprocess
     else:
         shape = None
-        if size is not None and colour is not None:  # a subclassed model does not say it
+        if size is not None and colour is not None:  # a subclassed model does not state its shape
             shape = (*size, 1 if colour == "GREY" else 3)
         height, width, channels = signature(network, shape).shape
         height, width = size or (height, width)
@@ -175,13 +175,13 @@ def _preprocess(network: Any, card: Card | None, settings: ModelSettings) -> tup
             offset=scaling.offset,
         )
     except ValueError as error:
-        do = "say --color, --input-scale, --input-mean and --input-std that go together"
-        raise OptionError("an input that can be", str(error), do) from None
+        do = "make --color, --input-scale, --input-mean and --input-std consistent"
+        raise OptionError("a consistent description of the input", str(error), do) from None
     return preprocess, assumed
 
 
 def _angle(card: Card | None, settings: ModelSettings) -> tuple[AngleSpec, tuple[str, ...]]:
-    """What the answer means, and what had to be assumed of it."""
+    """The meaning of the predicted angle, and the assumptions made."""
     base = card.target.angle if card else AngleSpec("norm")
     unit = settings.angle_unit or base.unit
     lock = settings.full_lock or (base.full_lock_deg if unit == "norm" else None)
@@ -192,7 +192,7 @@ def _angle(card: Card | None, settings: ModelSettings) -> tuple[AngleSpec, tuple
             "a full lock only with --angle-unit norm", str(error), "leave --full-lock out"
         ) from error
     assumed: tuple[str, ...] = ()
-    if card is None and settings.angle_unit is None and lock is None:  # a full lock is norm's alone
+    if card is None and settings.angle_unit is None and lock is None:  # a full lock implies norm
         assumed += ("unit unknown (norm)",)
     if card is None and settings.positive is None:
         assumed += ("positive = left",)

@@ -1,7 +1,7 @@
-"""The table of model formats: which one a file is, by its content, and how it is read.
+"""The registry of model formats: how to recognise a file by its content, and how to read it.
 
 A new format is one new module in `formats/`, or in another package with an entry point in the group
-`drivesal.models`, whose reader carries `@register(...)`.
+`drivesal.models`, whose reader is decorated with `@register(...)`.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from drivesal.registry import Registry
 
 
 class ModelContents(NamedTuple):
-    """What a model's file holds: a built Keras network, and which of the formulas its Lambda layers use."""
+    """Contents of a model file: a built Keras network, and the Lambda layers whose formulas were used."""
 
     network: Any
     used: Set[str] = frozenset()
 
 
 class ModelReader(Protocol):
-    """Reads a file that its format recognised."""
+    """Reads a file that its format has recognised."""
 
     def __call__(self, path: Path, lambdas: Mapping[str, str], *, unsafe: bool) -> ModelContents:
-        """`lambdas` are formulas by the names of Lambda layers. No code of the file runs unless `unsafe`.
+        """Read the file; `lambdas` are formulas by Lambda layer. No code from the file runs unless `unsafe`.
 
         Raises ModelError for a file that cannot be read.
         """
@@ -34,9 +34,9 @@ class ModelReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ModelFormat:
-    """A model format: its name for users, what its files end in, the test on content, the reader.
+    """A model format: its name for users, its file suffixes, its test on content, its reader.
 
-    `holds_code`: its files may hold code, which `--unsafe` runs.
+    `holds_code`: its files may contain code, which `--unsafe` runs.
     """
 
     name: str
@@ -56,10 +56,10 @@ def register(
     suffixes: tuple[str, ...],
     holds_code: bool = False,
 ) -> Callable[[ModelReader], ModelReader]:
-    """Register the decorated function as a format's reader; the rest are `ModelFormat`'s fields.
+    """Register the decorated function as a format's reader; the other arguments are `ModelFormat`'s fields.
 
-    `recognises` is given a file that is not empty; it must be quick and must not raise. Raises ValueError where
-    the name is taken.
+    `recognises` receives non-empty files; it must be fast and must not raise. Raises ValueError if the name is
+    taken.
     """
 
     def add(reader: ModelReader) -> ModelReader:
@@ -71,10 +71,10 @@ def register(
 
 
 def formats() -> tuple[ModelFormat, ...]:
-    """The formats in the order in which they are asked: drivesal's own, then those of other packages."""
+    """The formats in the order in which they are tried: drivesal's own, then those of other packages."""
     return tuple(_registry.items().values())
 
 
 def model_suffixes() -> tuple[str, ...]:
-    """What the names of model files end in."""
+    """File suffixes of models."""
     return tuple(suffix for one in formats() for suffix in one.suffixes)

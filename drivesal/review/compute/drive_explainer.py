@@ -20,7 +20,7 @@ from drivesal.explanation.study import Study, probe_size, study_of
 from drivesal.recordings.labels.comparing import apart, fitted
 from drivesal.recordings.labels.converted import ConvertedRecording
 from drivesal.rendering.painter import Painter
-from drivesal.rendering.request import USUAL_LOOK, GivenScale, Request
+from drivesal.rendering.render_request import USUAL_LOOK, GivenScale, Request
 from drivesal.review.compute.memory import release_memory
 from drivesal.review.compute.whatif import NO_EDIT, Edit
 from drivesal.settings import ExplainSettings, LookSettings

@@ -1,1 +1,1 @@
-"""A method and a recording format for drivesal, as another package adds them."""
+"""An example of a package that adds a method and a recording format to drivesal."""

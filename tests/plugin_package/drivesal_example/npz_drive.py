@@ -16,13 +16,13 @@ def recognises(path):
 
 
 @register("npz-drive", recognises, looks_for="an .npz with frames and angles", suffixes=(".npz",))
-def open_npz(path, asked):
+def open_npz(path, options):
     with np.load(path) as file:
         images, angles = file["frames"], file["angles"]
-    rate = float(asked.rate or 20)
-    labels = angles.tolist() if asked.labels else [None] * len(images)
+    rate = float(options.rate or 20)
+    labels = angles.tolist() if options.labels else [None] * len(images)
     pairs = zip(images, labels, strict=True)
     drive = MemoryRecording([Frame(i, i / rate, image, label) for i, (image, label) in enumerate(pairs)])
-    angle = AngleKind("deg", "steering-wheel") if asked.labels else None
-    drive.info = replace(drive.info, path=path, format="npz-drive", angle=angle, own_labels=asked.labels)
+    angle = AngleKind("deg", "steering-wheel") if options.labels else None
+    drive.info = replace(drive.info, path=path, format="npz-drive", angle=angle, own_labels=options.labels)
     return drive

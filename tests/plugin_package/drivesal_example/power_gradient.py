@@ -19,8 +19,8 @@ from drivesal.attribution.registry import Attributed, Option, method, register
 def power_gradient(model, context, power):
     gradient = method("gradient").build(model, context)
 
-    def attribute(seen):
-        plain = gradient(seen)
+    def attribute(inputs):
+        plain = gradient(inputs)
         return Attributed(plain.scores, np.sign(plain.signed) * np.abs(plain.signed) ** power)
 
     return attribute

@@ -241,7 +241,7 @@ def test_the_error_for_a_malformed_log_states_the_cause(tmp_path: Path, text: st
 def test_an_ambiguous_format_is_an_error(tmp_path: Path) -> None:
     folder = simulator(tmp_path / "sim", TIMES)
     (folder / "data.txt").write_text("0.jpg 1.0\n")
-    with pytest.raises(InputError, match=r"sullychen and udacity-simulator; say which it is: --format"):
+    with pytest.raises(InputError, match=r"sullychen and udacity-simulator; choose one: --format"):
         open_recording(folder)
     assert open_recording(folder, format="udacity-simulator").info.length == 6
 

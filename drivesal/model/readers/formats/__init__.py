@@ -1,1 +1,1 @@
-"""One file a model format; every module here is found by the registry."""
+"""One module per model format; the registry finds every module here."""

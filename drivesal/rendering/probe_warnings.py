@@ -1,4 +1,4 @@
-"""What the frames of a probe make doubtful about a model on a drive."""
+"""Warnings about a model on a drive, from the frames of a probe."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from drivesal.evaluation.model_warnings import ModelWarnings, without_duplicates
 from drivesal.explanation.study import Study
 from drivesal.model.domain_shift import detect_domain_shift
 from drivesal.recordings.labels.comparing import truths
-from drivesal.rendering.request import Request
+from drivesal.rendering.render_request import Request
 from drivesal.types import Recording
 
 if TYPE_CHECKING:
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from drivesal.model.steering_model import SteeringModel
 
 
-def doubts_of(
+def probe_warnings(
     recording: Recording,
     model: SteeringModel,
-    studied: Study,
+    probed: Study,
     request: Request,
     better: BetterSetting | None = None,
 ) -> ModelWarnings:
-    """What the frames of the probe make doubtful; `better` is what their labels say of other settings."""
-    frames = studied.frames
+    """Warnings about input scaling and domain shift; `better` is a setting that fits the labels better."""
+    frames = probed.frames
     scaling = check_scaling_of_frames(model, truths(frames, recording, model.kind), request.explain.batch_size)
     images = [frame.image for frame in frames]
     times_s = [frame.time_s for frame in frames]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from drivesal.explanation.reference import with_available_baseline
 from drivesal.explanation.study import ProbeBudget, Study, study
 from drivesal.recordings.labels.comparing import apart, beside, fitted
-from drivesal.rendering.found_doubts import doubts_of
 from drivesal.rendering.painter import Painter
-from drivesal.rendering.request import Request
+from drivesal.rendering.probe_warnings import probe_warnings
+from drivesal.rendering.render_request import Request
 from drivesal.types import Explained, Recording
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One frame as a figure: canvas (height, width, 3) uint8 RGB, its numbers, what a person should know.
+    """One frame as a figure: canvas (height, width, 3) uint8 RGB, its numbers and notes for the user.
 
-    `labels` is the kind of the truth where it cannot be compared with the angle, else None; `against` what the
-    method and the contributions that cases read were measured against, in words, None where not;
-    `uninformative` are those of the notes that say why a map says nothing about the frame.
+    `labels` is the kind of the label if it cannot be compared with the angle, else None; `against` describes
+    the references of the method and of the contributions that cases use, None where there is no reference;
+    `uninformative` are the notes that explain why a map says nothing about the frame.
     """
 
     canvas: Image
@@ -40,49 +40,50 @@ class Figure:
 
 
 IMAGE_SPEND = ProbeBudget(passes=512, least=3)
-"""For one frame of a costly method the clip's scale comes from few frames, and a note says so."""
+"""Budget for one frame: with a costly method the scale comes from few frames, which a note reports."""
 
 
 def render_image(
     recording: Recording,
     model: SteeringModel,
     request: Request,
-    where: float | int,
+    at: float | int,
     tick: Callable[[float, int], object] = lambda share, frames: None,
 ) -> Figure:
-    """One frame of a recording, or a picture, drawn like a frame of the video.
+    """Draw one frame of a recording, or a single image, like a frame of the video.
 
-    `where` is a frame's index (int) or a time [s] (float). Scale and statistics are the whole recording's, of a
-    costly method from few frames of it (IMAGE_SPEND). `tick` is told the share done of how many frames.
+    `at` is a frame index (int) or a time [s] (float). Scale and statistics come from the whole recording; for a
+    costly method from few of its frames (IMAGE_SPEND). `tick` receives the fraction done and the number of
+    frames.
     """
     recording = fitted(recording, model.kind, request.steering_ratio)
     labels = apart(recording, model.kind)
-    frame = recording.at(where)
-    blurred = None
+    frame = recording.at(at)
+    blur_note = None
     if recording.info.length == 1:
-        explain, blurred = with_available_baseline(model, request.explain)
+        explain, blur_note = with_available_baseline(model, request.explain)
         request = dataclasses.replace(request, explain=explain)
     studied = study(recording, model, request.explain, request.span, tick, IMAGE_SPEND)
-    doubts = doubts_of(recording, model, studied, request)
-    painter = Painter(recording, model, studied, request, warnings=doubts.shorts, trace=False)
+    warnings = probe_warnings(recording, model, studied, request)
+    painter = Painter(recording, model, studied, request, warnings=warnings.shorts, trace=False)
     explained = next(studied.explainer.explain([frame]))
     heats = painter.heats(explained)
     totals = {name: float(heat.sum()) for name, heat in heats.items()}
     own_scale = request.scale is None and request.look.scale == "clip"
-    probed = [*([blurred] if blurred else []), *(_probed(studied) if own_scale else [])]
+    scale_notes = [*([blur_note] if blur_note else []), *(_scale_note(studied) if own_scale else [])]
     shown = painter.shown(explained, heats)
     empty = [f"{case}: {text}" for case, text in shown.silent.items()]
-    beside_it = [beside(labels, model.kind)] if labels else []
-    notes = (*beside_it, *doubts.sentences, *painter.notes, *empty, *probed)
+    label_notes = [beside(labels, model.kind)] if labels else []
+    notes = (*label_notes, *warnings.sentences, *painter.notes, *empty, *scale_notes)
     against = (studied.explainer.reference, studied.explainer.contribution_reference)
     return Figure(
         painter.renderer.draw(shown), explained, totals, notes, labels, against, painter.uninformative
     )
 
 
-def _probed(studied: Study) -> list[str]:
-    """What to say of a scale that comes from fewer frames than the video's would."""
+def _scale_note(studied: Study) -> list[str]:
+    """A note if the scale comes from fewer frames than that of a video would."""
     if len(studied.probe) == len(studied.frames):
         return []
     count = len(studied.probe)
-    return [f"the scale comes from {count} frames spread over the clip; --scale-from takes that of a video"]
+    return [f"the scale comes from {count} frames spread over the clip; --scale-from uses the scale of a video"]

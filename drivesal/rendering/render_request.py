@@ -1,4 +1,4 @@
-"""What to explain and how to draw it, checked as far as it can be without a model."""
+"""What to explain and how to draw it, validated as far as possible without a model."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ USUAL_LOOK = LookSettings()
 
 @dataclass(frozen=True, slots=True)
 class GivenScale:
-    """A scale in place of the clip's own: `facts` as `Scale.from_json` reads them.
+    """A scale that replaces the clip's own: `facts` as `Scale.from_json` reads them.
 
-    `of` names, where that is one scale for several models, the model that each case's comes from; None for the
-    scale of another run.
+    If several models share the scale, `of` names for each case the model that its scale comes from; None for
+    the scale of another run.
     """
 
     facts: Mapping[str, Any]
@@ -34,7 +34,7 @@ class GivenScale:
 class Request:
     """What to explain and how to draw it.
 
-    `steering_ratio` is the degrees of the steering wheel for one of the road wheels, None where nothing says.
+    `steering_ratio` is the degrees at the steering wheel per degree at the road wheels, None if not given.
     """
 
     explain: ExplainSettings
@@ -52,9 +52,9 @@ class Request:
 def request_of(
     explain: ExplainSettings, look: LookSettings, span: Span = WHOLE, steering_ratio: float | None = None
 ) -> Request:
-    """The request, with the usual cases where none are named and the scale of another run read.
+    """A request, with default cases if none are named, and with the scale of another run if one is given.
 
-    Raises OptionError for a method, option or case that does not exist, and for facts that cannot be read.
+    Raises OptionError for an unknown method, option or case, and for facts that cannot be read.
     """
     if look.scale_from is not None and look.scale == "frame":
         raise OptionError("one scale", "--scale frame and --scale-from were both given", "leave one out")
@@ -64,9 +64,9 @@ def request_of(
 
 def _facts(path: Path) -> Mapping[str, Any]:
     try:
-        found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        facts: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise OptionError(
             "the facts (.json) of another run", f"{path} cannot be read ({error})", "check the path"
         ) from None
-    return migrated(found, FACTS, path, OptionError) if isinstance(found, dict) else found
+    return migrated(facts, FACTS, path, OptionError) if isinstance(facts, dict) else facts
