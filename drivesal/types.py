@@ -176,24 +176,24 @@ class AudioSource:
 class Explained:
     """One frame with its prediction and its attribution maps, at the model's input size (h, w).
 
-    `picture` (h, w, 3) uint8 RGB is the model input; `angle` is the prediction in drivesal's convention;
+    `model_input` (h, w, 3) uint8 RGB is the model input; `angle` is the prediction in drivesal's convention;
     `score` is the explained number, the angle itself unless another target was chosen. Per-pixel maps are
-    (h, w) float32, positive where they raise the score (turn an angle left): `push` is reduced from the
-    method's map; `pull` is the map of the negated score, None for antisymmetric methods, where it is −push;
-    `gradient` and `contribution` are set only if a case needs them. `raw` (h, w, C) float32 is the method's map
-    over the network's input channels; `to_rgb` (C, 3) maps these channels to RGB, None if no conversion is
+    (h, w) float32, positive where they raise the score (turn an angle left): `attribution` is reduced from the
+    method's map; `negated_attribution` is the map of the negated score, None for antisymmetric methods, where
+    it is −attribution; `gradient` and `contribution` are set only if a case needs them. `raw` (h, w, C) float32
+    is the method's map over the network's input channels; `to_rgb` (C, 3) maps these channels to RGB, None if no conversion is
     needed. `baseline_score` is f(x0) and `completeness_error` |Σ contribution − (f(x) − f(x0))|, in the unit of
     the score; both are set if contributions were computed.
     """
 
     frame: Frame
-    picture: Image
+    model_input: Image
     angle: float
     score: float
     raw: Floats
     to_rgb: Floats | None
-    push: Floats
-    pull: Floats | None = None
+    attribution: Floats
+    negated_attribution: Floats | None = None
     gradient: Floats | None = None
     contribution: Floats | None = None
     baseline_score: float | None = None
@@ -209,11 +209,11 @@ class Explained:
 class ClipStatistics:
     """Statistics of the whole clip that cases and baselines need.
 
-    `mean_picture` (h, w, 3) float32 RGB 0..255; `sensitivity` is the median over the clip of the nonzero
+    `mean_image` (h, w, 3) float32 RGB 0..255; `sensitivity` is the median over the clip of the nonzero
     patch-mean |gradient|, in the unit of the angle per 1/255, 0.0 if no case needs a gradient; `reach` (h, w)
     bool is False for pixels with zero gradient in all probe frames (outside the receptive field).
     """
 
-    mean_picture: Floats
+    mean_image: Floats
     sensitivity: float = 0.0
     reach: NDArray[np.bool_] | None = None

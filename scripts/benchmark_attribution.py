@@ -12,7 +12,7 @@ from benchmark_timing import Row, interleaved, ratio
 
 def attribution(rounds: int, batch: int = 32) -> list[Row]:
     """The cost of cases on model inputs against a bare gradient of the same network."""
-    from drivesal.attribution.registry import Seen
+    from drivesal.attribution.registry import ModelInputs
     from drivesal.explanation.explainer import Explainer
     from drivesal.explanation.frame_batches import Batch
     from drivesal.explanation.registry import choose
@@ -40,8 +40,8 @@ def attribution(rounds: int, batch: int = 32) -> list[Row]:
     def run(names: str) -> Callable[[], object]:
         cases = choose(names.split(","))
         settings = ExplainSettings(method="gradient", cases=tuple(case.name for case in cases))
-        explainer = Explainer(model, settings, clip.mean_picture, pictures)
-        given = Batch(frames, Seen(pictures, np.arange(batch), np.zeros((batch, 0), np.float32)))
+        explainer = Explainer(model, settings, clip.mean_image, pictures)
+        given = Batch(frames, ModelInputs(pictures, np.arange(batch), np.zeros((batch, 0), np.float32)))
         return lambda: [[case.heat(e, clip) for case in cases] for e in explainer.explain_batch(given)]
 
     taken = interleaved(
@@ -85,7 +85,7 @@ passes."""
 
 def by_method(rounds: int, batch: int = 32) -> list[Row]:
     """The cost per pass of every method against a bare compiled gradient or forward pass on the same images."""
-    from drivesal.attribution.registry import Context, Seen, method
+    from drivesal.attribution.registry import Context, ModelInputs, method
     from drivesal.model.backend import tensorflow
     from drivesal.model.readers import load_model
     from drivesal.model.shipped import default_model
@@ -95,7 +95,7 @@ def by_method(rounds: int, batch: int = 32) -> list[Row]:
     height, width = model.preprocess.size
     pictures = np.random.default_rng(0).integers(0, 256, (batch, height, width, 3), dtype=np.uint8)
     context = Context(pictures.mean(axis=0).astype(np.float32), pictures, batch)
-    seen = Seen(pictures, np.arange(batch), np.zeros((batch, 0), np.float32))
+    seen = ModelInputs(pictures, np.arange(batch), np.zeros((batch, 0), np.float32))
     inputs = tf.constant(pictures.astype(np.float32) / 127.5 - 1)
     spec = [tf.TensorSpec([None, height, width, 3], tf.float32)]
 
@@ -112,7 +112,7 @@ def by_method(rounds: int, batch: int = 32) -> list[Row]:
         passes = chosen.passes_of(settings, (height, width), model)
         # about 256 passes of each against four bare batches, so that both take about as long
         few = slice(0, max(1, min(batch, 256 // passes)))
-        some = Seen(seen.pictures[few], seen.indices[few], seen.others[few])
+        some = ModelInputs(seen.images[few], seen.indices[few], seen.auxiliary[few])
         bare = {"g": gradient, "f": forward}[base]
         taken = interleaved(
             {

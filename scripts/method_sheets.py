@@ -56,7 +56,7 @@ class Subject:
 def subject(model: SteeringModel, frame: Frame, context: Context, evidence: Mask | None) -> Subject:
     """The frame with its prediction and, if the evidence is known, its crop."""
     left, top, right, bottom = model.preprocess.crop.box(frame.image.shape[1], frame.image.shape[0])
-    answer = float(model.predict(model.prepare(frame.image)[None], model.others_of([frame]))[0])
+    answer = float(model.predict(model.prepare(frame.image)[None], model.auxiliary_inputs_of([frame]))[0])
     cut = np.ascontiguousarray(frame.image[top:bottom, left:right])
     ratio = (bottom - top) / (right - left)
     return Subject(frame, context, answer, ratio, None if evidence is None else cut, evidence)
@@ -73,7 +73,7 @@ def heats_of(model: SteeringModel, method: Method, about: Subject) -> dict[str, 
     shown = choose(usual(method.signed, "single"))
     context = about.context
     settings = ExplainSettings(method=method.name, cases=tuple(case.name for case in shown))
-    explainer = Explainer(model, settings, context.mean, context.pictures)
+    explainer = Explainer(model, settings, context.mean, context.images)
     explained: Explained = next(iter(explainer.explain([about.frame])))
     clip = ClipStatistics(context.mean)
     heats = {case.name: smooth(case.heat(explained, clip), SMOOTH) for case in shown}

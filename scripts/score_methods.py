@@ -19,7 +19,7 @@ import numpy as np
 from method_sheets import SMOOTH, Subject, draw_methods, say, subject
 from score_table import CASES, STAGES, write_table
 
-from drivesal.attribution.registry import Context, Method, Seen, methods
+from drivesal.attribution.registry import Context, Method, ModelInputs, methods
 from drivesal.cli._options import Position
 from drivesal.explanation.explainer import Explainer
 from drivesal.explanation.registry import Case, choose, usual
@@ -65,7 +65,7 @@ class Drawn:
 
     frames: list[Frame]
     masks: list[Mask]
-    seen: Seen
+    seen: ModelInputs
     context: Context
 
     @property
@@ -85,7 +85,7 @@ def draw(model: SteeringModel, scenes: int = SCENES) -> Drawn:
                 frames.append(Frame(len(frames), 0.0, world.image(moment), moment.steering_deg))
                 masks.append(mask)
     pictures = np.stack([model.prepare(frame.image) for frame in frames])
-    seen = Seen(pictures, np.arange(len(frames)), model.others_of(frames))
+    seen = ModelInputs(pictures, np.arange(len(frames)), model.auxiliary_inputs_of(frames))
     return Drawn(frames, masks, seen, Context(pictures.mean(axis=0).astype(np.float32), pictures))
 
 
@@ -107,7 +107,7 @@ def on_evidence(
     """{"share": {case: ...}, "hit": {case: ...}}: means over the frames."""
     cases = cases_of(method)
     settings = ExplainSettings(method=method.name, options=options, cases=tuple(case.name for case in cases))
-    explainer = Explainer(model, settings, drawn.context.mean, drawn.context.pictures)
+    explainer = Explainer(model, settings, drawn.context.mean, drawn.context.images)
     heats: dict[str, list[Floats]] = {case.name: [] for case in cases}
     for explained in explainer.explain(drawn.frames):
         for case in cases:
@@ -139,10 +139,10 @@ def references(drawn: Drawn) -> dict[str, Any]:
     }
 
 
-def some(drawn: Drawn, count: int) -> Seen:
+def some(drawn: Drawn, count: int) -> ModelInputs:
     """`count` of the frames, evenly spread."""
     chosen = np.linspace(0, len(drawn.frames) - 1, count).round().astype(int)
-    return Seen(drawn.seen.pictures[chosen], drawn.seen.indices[chosen], drawn.seen.others[chosen])
+    return ModelInputs(drawn.seen.images[chosen], drawn.seen.indices[chosen], drawn.seen.auxiliary[chosen])
 
 
 def stages_of(model: SteeringModel) -> dict[str, str]:

@@ -32,9 +32,9 @@ from default_frames import (
 from default_training import DROPOUT, PENALTY_STRENGTH, StudentTraining, card_errors, leave_one_out
 
 from drivesal.angle import AngleSpec
-from drivesal.attribution.registry import Context, Seen, method
+from drivesal.attribution.registry import Context, ModelInputs, method
 from drivesal.errors import DrivesalError
-from drivesal.model.card import Card, card_path, card_text, encode_picture, read_card
+from drivesal.model.card import Card, card_path, card_text, encode_image, read_card
 from drivesal.model.domain_shift import TrainingImages, in_segments, training_images
 from drivesal.model.steering_model import SteeringModel
 from drivesal.model.target import Target
@@ -91,7 +91,7 @@ def evidence_shares(model: SteeringModel) -> dict[str, float]:
             mask = evident(world.evidence(moment), PREPROCESS)
             if not mask.any():
                 continue
-            seen = Seen(PREPROCESS.prepare(world.image(moment))[None], index, others)
+            seen = ModelInputs(PREPROCESS.prepare(world.image(moment))[None], index, others)
             shares["uniform"].append(float(mask.mean()))
             for name, group in gradients.items():
                 shares[name] += [share_on(gradient(seen).summed[0], mask) for gradient in group]
@@ -200,7 +200,7 @@ def main(
         world.seconds + known.seconds + unseen.seconds + sum(rows[-1]["seconds"] for rows in curves.values())
     )
     draw_learning(curves, work / "curves.png")
-    mean = encode_picture(training.pictures.mean(axis=0).round().astype(np.uint8))
+    mean = encode_image(training.pictures.mean(axis=0).round().astype(np.uint8))
     card = Card(PREPROCESS, Target(AngleSpec("deg", "steering-wheel", "left")), mean)
     model = SteeringModel(list(networks.values())[-1], card)
     notes = {

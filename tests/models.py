@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from drivesal.angle import AngleSpec
-from drivesal.attribution.registry import Context, Seen
+from drivesal.attribution.registry import Context, ModelInputs
 from drivesal.model.backend import keras
 from drivesal.model.card import Card
 from drivesal.model.colours import Colour
@@ -154,11 +154,11 @@ def pictures(count: int, size: tuple[int, int], seed: int = 1) -> Any:
     return np.random.default_rng(seed).integers(0, 256, (count, *size, 3), dtype=np.uint8)
 
 
-def seen(images: Any, others: Any = None, first: int = 0) -> Seen:
+def seen(images: Any, others: Any = None, first: int = 0) -> ModelInputs:
     """What a model without other inputs is given of frames with these pictures, counted from `first`."""
     count = len(images)
     beside = np.zeros((count, 0), np.float32) if others is None else np.asarray(others, np.float32)
-    return Seen(images, np.arange(first, first + count, dtype=np.int64), beside)
+    return ModelInputs(images, np.arange(first, first + count, dtype=np.int64), beside)
 
 
 def context(images: Any, batch: int = 32, seed: int = 0) -> Context:

@@ -124,7 +124,8 @@ def make_package(folder: Path, group: str, code: str) -> None:
 
 METHOD = """
 from drivesal.attribution.registry import Option, register
-declared = dict(title="", paper="", equation="", kind="relative", signed=True, odd=True, uses_head=True)
+declared = dict(title="", paper="", equation="", kind="relative", signed=True, antisymmetric=True)
+declared.update(uses_head=True)
 register(name="fresh", **declared)(lambda model, context: None)
 """
 FORMAT = "from drivesal.recordings.registry import register\n"

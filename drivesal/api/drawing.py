@@ -13,7 +13,7 @@ from drivesal.api.inputs import answerable_by, model_of, recording_of
 from drivesal.api.keywords import explain_settings, takes
 from drivesal.errors import OptionError
 from drivesal.export.exporter import video_exporter, video_suffixes
-from drivesal.io.outputs import Outputs, encode_picture, writing
+from drivesal.io.outputs import Outputs, encode_image, writing
 from drivesal.model.steering_model import SteeringModel
 from drivesal.rendering.render_request import request_of
 from drivesal.settings import (
@@ -87,6 +87,6 @@ def render(
 
 def write_picture(path: Path, canvas: Image, overwrite: bool, inputs: list[Path]) -> None:
     """Write (H, W, 3) uint8 RGB as .png or .jpg, never over an input. Raises OptionError, OutputError."""
-    data = encode_picture(path, canvas)
+    data = encode_image(path, canvas)
     with Outputs([path], overwrite=overwrite, inputs=inputs) as outputs, writing(path):
         outputs.part(path).write_bytes(data)

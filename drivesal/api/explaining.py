@@ -53,7 +53,7 @@ def attribute(
         recording, studied = _study(stack, model, frames, settings)
         explained = studied.explainer.explain(recording.frames())
         if case is None:
-            maps = [one.signed if settings.reduce == "sum" else one.push for one in explained]
+            maps = [one.signed if settings.reduce == "sum" else one.attribution for one in explained]
         else:
             chosen = studied.explainer.cases[0]
             maps = [chosen.heat(one, studied.clip) for one in explained]

@@ -42,13 +42,13 @@ class Scorable(Protocol):
     def inputs(self, pictures: Any) -> Any:
         """Convert (N, h, w, 3) float RGB 0..255 to the tensor at which maps are computed, (N, h, w, C)."""
 
-    def given(self, values: Any) -> Any:
+    def to_network_input(self, values: Any) -> Any:
         """Convert the result of `inputs` to the network's image input; identity for linear colours."""
 
-    def answer(self, values: Any, others: Any) -> Any:
+    def score_of(self, values: Any, others: Any) -> Any:
         """Scores (N,) from the result of `inputs` and the auxiliary inputs."""
 
-    def inside(self, values: Any, others: Any, layers: Iterable[Any]) -> tuple[Any, list[Call]]:
+    def score_and_calls(self, values: Any, others: Any, layers: Iterable[Any]) -> tuple[Any, list[Call]]:
         """Scores (N,) from the result of `given`, with the calls of these layers in the same forward pass."""
 
     def compiled(self, name: str, make: Callable[[], Any]) -> Any:
@@ -67,7 +67,7 @@ class Scorable(Protocol):
         """Minimum and maximum of each channel of the network's image input, (C,) each."""
 
     @property
-    def explains_its_answer(self) -> bool:
+    def explains_prediction(self) -> bool:
         """Whether the score is the network's own prediction, not a layer's activation or a sum of several."""
 
     def prepare(self, image: Image) -> Image:
@@ -75,19 +75,19 @@ class Scorable(Protocol):
 
 
 @dataclass(frozen=True)
-class Seen:
+class ModelInputs:
     """The model's inputs for N frames.
 
     `pictures` (N, h, w, 3) uint8 RGB; `indices` (N,) int64, the frame indices, which key the seeds of random
     methods; `others` (N, numbers) float32, the auxiliary inputs.
     """
 
-    pictures: Image
+    images: Image
     indices: NDArray[np.int64]
-    others: Floats
+    auxiliary: Floats
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.images)
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Context:
     """
 
     mean: Floats
-    pictures: Image
+    images: Image
     batch: int = 32
     seed: int = 0
     tick: Callable[[int], object] = lambda passes: None
@@ -151,7 +151,7 @@ class Attributed:
         return reduced
 
 
-Attributor = Callable[[Seen], Attributed]
+Attributor = Callable[[ModelInputs], Attributed]
 """Function from model inputs to attributions; compiled once for any N."""
 
 
@@ -216,7 +216,7 @@ class Method:
     equation: str
     kind: Kind
     signed: bool
-    odd: bool
+    antisymmetric: bool
     uses_head: bool
     build: Callable[..., Attributor]
     options: tuple[Option, ...] = ()

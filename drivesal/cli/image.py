@@ -74,14 +74,14 @@ def command(source: Path, config: ImageConfig) -> None:
     The scale is that of the whole video, for a costly method that of a few frames; a single image has its own.
     """
     from drivesal.api.files import files_read
-    from drivesal.io.outputs import Outputs, check_picture_name, encode_picture, writing
+    from drivesal.io.outputs import Outputs, check_image_path, encode_image, writing
     from drivesal.io.schema import FACTS
     from drivesal.model.target import describe
     from drivesal.rendering.figure import render_image
     from drivesal.rendering.render_request import request_of
 
     out = output_path(config.out, f"{output_name(source)}.saliency.png")
-    check_picture_name(out)
+    check_image_path(out)
     request = request_of(config.explain, config.look, steering_ratio=config.comparison.steering_ratio)
     file, imports = config.model_path or default_model(), config.model.imports
     target = _model_loading.target(config.layer, config.filters, config.classes, config.model.output)
@@ -103,7 +103,7 @@ def command(source: Path, config: ImageConfig) -> None:
         with bar(100, source.name, config.quiet, unit=" %") as progress:
             position = config.at if config.at is not None else 0
             figure = render_image(recording, model, request, position, _percent(progress))
-        data = encode_picture(out, figure.canvas)
+        data = encode_image(out, figure.canvas)
         with writing(out):
             outputs.part(out).write_bytes(data)
     _warnings.warn_uninformative(source.name, figure.uninformative)
@@ -133,7 +133,7 @@ def command(source: Path, config: ImageConfig) -> None:
     title = f"frame {explained.frame.index} at {digits(explained.frame.time_s, '.2f')} s"
     title = source.name if recording.info.format == "picture" else title
     click.echo(f"{title}: {kind.text(explained.angle)}{label}")
-    if not model.explains_its_answer:
+    if not model.explains_prediction:
         click.echo(f"explained, {describe(model.target)}: {model.target.kind.text(explained.score)}")
     subject = f"{' and '.join(contributors(choose(figure.totals)))} "
     for prefix, reference in zip(("", subject), figure.against, strict=True):

@@ -17,7 +17,7 @@ def command(as_json: bool) -> None:
         rows = [
             {
                 **{name: getattr(m, name) for name in ("name", "title", "paper", "equation", "kind")},
-                **{name: getattr(m, name) for name in ("signed", "odd", "uses_head", "caution")},
+                **{name: getattr(m, name) for name in ("signed", "antisymmetric", "uses_head", "caution")},
                 "aliases": list(m.aliases),
                 "options": {o.name: {"default": o.default, "help": o.help} for o in m.options},
             }
@@ -26,7 +26,10 @@ def command(as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=2))
         return
     for m in methods().values():
-        traits = ["signed" if m.signed else "unsigned", "antisymmetric" if m.odd else "not antisymmetric"]
+        traits = [
+            "signed" if m.signed else "unsigned",
+            "antisymmetric" if m.antisymmetric else "not antisymmetric",
+        ]
         traits.append("depends on the steering head" if m.uses_head else "ignores the steering head")
         names = " or ".join([m.name, *m.aliases])
         click.echo(f"{names}\n  {m.title}: {m.kind}, {', '.join(traits)}\n  {m.equation}\n  {m.paper}")

@@ -95,7 +95,7 @@ class CropViewCollector:
 
         def make() -> tuple[list[Image], Floats, int, float]:
             images = [np.ascontiguousarray(each.prepare(frame.image)) for each in self._preprocesses]
-            return images, self._model.others_of([frame])[0], position, time_s
+            return images, self._model.auxiliary_inputs_of([frame])[0], position, time_s
 
         self._sample.add(make, self._most)
 

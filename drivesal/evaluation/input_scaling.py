@@ -78,9 +78,9 @@ def check_scaling(
 
     images: (N, h, w, 3) uint8 RGB at the model's input size (`SteeringModel.prepare`), spread over a drive.
     labels: (N,) of the model's kind of angle, None or NaN if missing. auxiliary_inputs: (N, numbers), from
-    `others_of`. times_s: (N,) capture times; frames closer than APART_S are dropped if LEAST_MOMENTS remain,
-    and without times each frame counts as a moment. batch: the most images per forward pass. The check uses
-    the steering output, whatever is explained; a model without one gives None. docs/models.md lists what is
+    `auxiliary_inputs_of`. times_s: (N,) capture times; frames closer than APART_S are dropped if
+    LEAST_MOMENTS remain, and without times each frame counts as a moment. batch: the most images per forward
+    pass. The check uses the steering output, whatever is explained; a model without one gives None. docs/models.md lists what is
     reported.
     """
     if model.steering is None or len(images) < LEAST:
@@ -127,7 +127,7 @@ def check_scaling_of_frames(
     images = np.stack([frame.image for frame in frames])
     labels = [frame.steering for frame in frames]
     times_s = [frame.time_s for frame in frames]
-    return check_scaling(model, images, labels, model.others_of(frames), times_s, batch)
+    return check_scaling(model, images, labels, model.auxiliary_inputs_of(frames), times_s, batch)
 
 
 def _moments(times_s: Sequence[float]) -> NDArray[np.int64]:

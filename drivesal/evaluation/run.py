@@ -166,19 +166,19 @@ def predict_drive(
             keeper.begin()
     with Ahead(batches(drive.frames(span, count), model)) as ahead:
         for batch in ahead:
-            frames, images = batch.frames, batch.seen.pictures
+            frames, images = batch.frames, batch.seen.images
             columns = (
                 [frame.index for frame in frames],
                 [frame.time_s for frame in frames],
                 [frame.steering for frame in frames],
-                model.predict(images, batch.seen.others),
+                model.predict(images, batch.seen.auxiliary),
                 images.mean(axis=(1, 2, 3)),
             )
             rows.append(np.array(columns, np.float64))
             if collector is not None:
                 collector.add_suitable(frames)
             if sample is not None:
-                sample.add(images, batch.seen.others, rows[-1][2], rows[-1][1])
+                sample.add(images, batch.seen.auxiliary, rows[-1][2], rows[-1][1])
     if not read:
         raise no_decodable_frame()
     if not rows:

@@ -60,7 +60,9 @@ class Explainer:
         self._passes = 0
         check_cases(settings)
         self._main = self._build(model, self.method, self.options)
-        needs_negated = any(case.reads == "pull" for case in self.cases) and not self.method.odd
+        needs_negated = (
+            any(case.reads == "negated_attribution" for case in self.cases) and not self.method.antisymmetric
+        )
         self._negated = self._build(model.negated, self.method, self.options) if needs_negated else None
         reads = {case.reads for case in self.cases}
         self._gradient = self._additional("gradient", {}) if "gradient" in reads else None
@@ -85,7 +87,7 @@ class Explainer:
     @property
     def reference(self) -> str | None:
         """Description of the method's baseline or fill; None if it has neither."""
-        return describe_reference(self.method, self.options, self.mean_source, len(self.context.pictures))
+        return describe_reference(self.method, self.options, self.mean_source, len(self.context.images))
 
     @property
     def contribution_reference(self) -> str | None:
@@ -141,21 +143,21 @@ class Explainer:
         self._check(batch, main, negated, gradient, contribution)
         with_baseline = contribution or (main if main.baseline_scores is not None else None)
         reduce = self.settings.reduce
-        push, pull = main.reduced(reduce), negated.reduced(reduce) if negated else None
+        attribution, opposite = main.reduced(reduce), negated.reduced(reduce) if negated else None
         angles = main.scores
-        if not self.model.explains_its_answer:
-            angles = self.model.predict(batch.seen.pictures, batch.seen.others)
+        if not self.model.explains_prediction:
+            angles = self.model.predict(batch.seen.images, batch.seen.auxiliary)
         sided = self.model.kind.sided  # an output that is not an angle is not compared with labels
         return [
             Explained(
                 frame=frame if sided else dataclasses.replace(frame, steering=None),
-                picture=batch.seen.pictures[i],
+                model_input=batch.seen.images[i],
                 angle=float(angles[i]),
                 score=float(main.scores[i]),
                 raw=main.raw[i],
                 to_rgb=main.to_rgb,
-                push=push[i],
-                pull=None if pull is None else pull[i],
+                attribution=attribution[i],
+                negated_attribution=None if opposite is None else opposite[i],
                 gradient=gradient.summed[i] if gradient else None,
                 contribution=contribution.summed[i] if contribution else None,
                 baseline_score=_item(with_baseline.baseline_scores if with_baseline else None, i),

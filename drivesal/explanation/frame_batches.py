@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drivesal.attribution.registry import Seen
+from drivesal.attribution.registry import ModelInputs
 from drivesal.errors import InputError
 from drivesal.model.batching import BATCH
 from drivesal.types import Frame
@@ -26,7 +26,7 @@ class Batch:
     """Frames and the model's inputs for them."""
 
     frames: list[Frame]
-    seen: Seen
+    seen: ModelInputs
 
 
 def batches(frames: Iterable[Frame], model: SteeringModel, limit: int = BATCH) -> Iterator[Batch]:
@@ -50,7 +50,7 @@ def batch_of_prepared(frames: Sequence[Frame], model: SteeringModel) -> Batch:
     """A batch of frames whose images are already cropped and resized for the model."""
     images = np.stack([frame.image for frame in frames])
     indices = np.array([frame.index for frame in frames], np.int64)
-    return Batch(list(frames), Seen(images, indices, model.others_of(frames)))
+    return Batch(list(frames), ModelInputs(images, indices, model.auxiliary_inputs_of(frames)))
 
 
 def no_decodable_frame() -> InputError:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from drivesal.settings import ExplainSettings
     from drivesal.types import ClipStatistics, Explained, Floats
 
-Reads = Literal["push", "pull", "map", "gradient", "contribution"]
+Reads = Literal["attribution", "negated_attribution", "map", "gradient", "contribution"]
 Shown = Literal["signed", "unsigned", "named"]
 
 
@@ -43,8 +43,8 @@ class Lane:
 class Case:
     """The declaration of a case.
 
-    - `reads`: the map of `Explained` that it needs, which decides what is computed. "push" and "pull" need a
-      signed map, "map" does not.
+    - `reads`: the map of `Explained` that it needs, which decides what is computed. "attribution" and
+      "negated_attribution" need a signed map, "map" does not.
     - `scale`: cases with the same value share one scale.
     - `colour` of its heat; `order` among the cases.
     - `meaning`: what bright pixels mean, by the kind of the method's unit, "" for all other kinds. `{more}`,
@@ -80,7 +80,7 @@ class Case:
     @property
     def signed(self) -> bool:
         """Whether it needs a signed map."""
-        return self.reads in ("push", "pull")
+        return self.reads in ("signed", "negated_attribution")
 
     def title(self, sided: bool) -> str:
         """The case's name, with its side if the score is an angle: "increase (left)"."""

@@ -68,7 +68,7 @@ class Emptiness:
             return WEAK if float(shown.max()) < _WEAK else None
         if self.saturated(one):
             return FADED
-        return REACTS_TO_NOTHING if not one.push.any() else NONE
+        return REACTS_TO_NOTHING if not one.attribution.any() else NONE
 
 
 def emptiness(model: SteeringModel, studied: Study) -> Emptiness:
@@ -99,7 +99,7 @@ def constant(probe: Sequence[Explained]) -> bool:
     """Whether all frames with different images have the same signed map, up to its strength."""
     import numpy as np
 
-    maps = np.stack([one.push.ravel() for one in probe]).astype(np.float64)
+    maps = np.stack([one.attribution.ravel() for one in probe]).astype(np.float64)
     maps -= maps.mean(axis=1, keepdims=True)
     sizes = np.sqrt((maps**2).sum(axis=1))
     kept = np.flatnonzero(sizes > 0)
@@ -109,7 +109,7 @@ def constant(probe: Sequence[Explained]) -> bool:
     correlation = units @ units.T
     if np.median(correlation) < SAME:
         return False  # the common case, decided without comparing the images
-    images = np.stack([probe[int(n)].picture.mean(axis=2, dtype=np.float32).ravel() for n in kept])
+    images = np.stack([probe[int(n)].model_input.mean(axis=2, dtype=np.float32).ravel() for n in kept])
     different = np.stack([np.abs(images - image).mean(axis=1) for image in images]) >= DIFFERENT
     return bool(different.any() and correlation[different].min() >= SAME)
 
@@ -124,8 +124,8 @@ def _limit(model: SteeringModel, probe: Sequence[Explained]) -> float | None:
     if not any(_name(getattr(layer, "activation", None)) == "tanh" for layer in layers(model.network).values()):
         return None
     frames = [one.frame for one in probe]
-    images = np.stack([one.picture for one in probe])
-    angles, before_tanh = np.abs(model.predict_as(images, model.others_of(frames), model.preprocess))
+    images = np.stack([one.model_input for one in probe])
+    angles, before_tanh = np.abs(model.predict_as(images, model.auxiliary_inputs_of(frames), model.preprocess))
     saturated = angles < SATURATED * before_tanh
     return float(angles[saturated].min()) if saturated.mean() >= OFTEN else None
 

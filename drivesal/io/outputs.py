@@ -204,17 +204,17 @@ def _same(first: Path, second: Path) -> bool:
         return first.resolve() == second.resolve()
 
 
-def check_picture_name(path: Path) -> None:
+def check_image_path(path: Path) -> None:
     """Raise OptionError where the extension is not that of an image format that can be written."""
     if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise OptionError("--out to end in .png or .jpg", f"it is {path}", "change the extension")
 
 
-def encode_picture(path: Path, canvas: Image) -> bytes:
+def encode_image(path: Path, canvas: Image) -> bytes:
     """Encode (H, W, 3) uint8 RGB as .png or .jpg, by the extension. Raises OptionError, OutputError."""
     import cv2
 
-    check_picture_name(path)
+    check_image_path(path)
     encoded, data = cv2.imencode(path.suffix, cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR))
     if not encoded:
         raise OutputError(

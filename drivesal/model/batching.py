@@ -30,7 +30,7 @@ def batches_of(model: SteeringModel, source: Any, auxiliary: Floats | None) -> I
     """
     read = 0
     for frames, images in _grouped(model, source):
-        rows = model.others_of(frames) if auxiliary is None else auxiliary[read : read + len(frames)]
+        rows = model.auxiliary_inputs_of(frames) if auxiliary is None else auxiliary[read : read + len(frames)]
         read += len(frames)
         if len(rows) != len(frames):
             came = f"there are {0 if auxiliary is None else len(auxiliary)} rows"

@@ -78,7 +78,7 @@ def _is_png(data: bytes, size: tuple[int, int]) -> bool:
     return data[:8] == b"\x89PNG\r\n\x1a\n" and struct.unpack(">2I", data[16:24]) == size[::-1]
 
 
-def encode_picture(image: Image) -> str:
+def encode_image(image: Image) -> str:
     """Encode (h, w, 3) uint8 RGB as a base64 PNG for `Card.mean_picture`."""
     import cv2
 

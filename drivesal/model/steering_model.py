@@ -94,7 +94,7 @@ class SteeringModel:
         return self.target.kind.unit
 
     @property
-    def explains_its_answer(self) -> bool:
+    def explains_prediction(self) -> bool:
         """Whether the explained score is the predicted angle itself."""
         if self.steering is None:
             return True
@@ -157,7 +157,7 @@ class SteeringModel:
         (`kind`, left positive), so that a gradient is in degrees (or norm) per 1/255 of brightness. Equal to
         `answer(inputs(images), auxiliary)`.
         """
-        return self.answer(self.inputs(images), auxiliary)
+        return self.score_of(self.inputs(images), auxiliary)
 
     def inputs(self, images: Any) -> Any:
         """(N, h, w, 3) float tensor, RGB 0..255, to the tensor at which attributions are computed.
@@ -166,7 +166,7 @@ class SteeringModel:
         """
         return mapped(images, self.preprocess) if self.preprocess.linear else images
 
-    def given(self, values: Any) -> Any:
+    def to_network_input(self, values: Any) -> Any:
         """The result of `inputs` to the network's image input (N, h, w, C)."""
         if self.preprocess.linear:
             return values
@@ -182,11 +182,11 @@ class SteeringModel:
         """Lower and upper bound of each channel of the network's image input, (C,) each."""
         return self.preprocess.input_limits()
 
-    def answer(self, values: Any, auxiliary: Any = None) -> Any:
+    def score_of(self, values: Any, auxiliary: Any = None) -> Any:
         """The explained score (N,) of `inputs`' result (N, h, w, C) and the auxiliary inputs (N, K)."""
-        return self.inside(self.given(values), auxiliary, ())[0]
+        return self.score_and_calls(self.to_network_input(values), auxiliary, ())[0]
 
-    def inside(self, values: Any, auxiliary: Any, layers: Iterable[Any]) -> tuple[Any, list[Call]]:
+    def score_and_calls(self, values: Any, auxiliary: Any, layers: Iterable[Any]) -> tuple[Any, list[Call]]:
         """The explained score (N,) of the network's image input, and the calls of these layers, in order."""
         observed = list(layers)
         outputs, calls = forward(
@@ -207,7 +207,7 @@ class SteeringModel:
         arguments.insert(self.signature.image_index, values)
         return arguments
 
-    def others_of(self, frames: Sequence[Frame]) -> Floats:
+    def auxiliary_inputs_of(self, frames: Sequence[Frame]) -> Floats:
         """The auxiliary inputs of these frames, (N, K) float32; (N, 0) for most networks.
 
         Raises InputError if a frame lacks a value that an input needs.
@@ -224,9 +224,9 @@ class SteeringModel:
     def _angles(self, images: Any, auxiliary: Any) -> Any:
         """(N, h, w, 3) uint8 images to the predicted angle, whatever the target."""
         tf = tensorflow()
-        values = self.given(self.inputs(tf.cast(images, tf.float32)))
+        values = self.to_network_input(self.inputs(tf.cast(images, tf.float32)))
         if self.steering is None:
-            return self.inside(values, auxiliary, ())[0]
+            return self.score_and_calls(values, auxiliary, ())[0]
         plain = Target(self.steering.angle, self.steering.output, self.steering.bins)
         outputs, _ = forward(self.network, self.arguments(values, auxiliary))
         return express(plain, self.signature, outputs, (), self.network)
@@ -237,8 +237,8 @@ class SteeringModel:
         `images` are (N, h, w, 3) uint8 RGB of the model's size, as returned by `prepare`; or a recording, a
         `Frame` or several, or (H, W, 3) or (N, H, W, 3) uint8 RGB of any size, which are cropped and resized
         first (see `batching.batches_of`). `attribute` and `explain`, in contrast, crop and resize every image,
-        even one of the model's size. `auxiliary` (N, K) are the auxiliary inputs in the order of `others_of`,
-        by default the values that the frames carry. Raises InputError.
+        even one of the model's size. `auxiliary` (N, K) are the auxiliary inputs in the order of
+        `auxiliary_inputs_of`, by default the values that the frames carry. Raises InputError.
         """
         import numpy as np
 
@@ -246,7 +246,7 @@ class SteeringModel:
         array = images if isinstance(images, np.ndarray) and images.dtype == np.uint8 else None
         if array is not None and array.shape[1:] == shape and len(array):
             if auxiliary is None:
-                auxiliary = self.others_of([Frame(i, 0.0, image) for i, image in enumerate(array)])
+                auxiliary = self.auxiliary_inputs_of([Frame(i, 0.0, image) for i, image in enumerate(array)])
             return self._predict_batch(array, auxiliary)
         from drivesal.model.batching import batches_of
 

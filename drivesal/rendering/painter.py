@@ -171,7 +171,7 @@ def _scene(
         scaling = "scale of another run" if request.scale.of is None else _shared(request.scale.of)
     elif method.kind == "sensitivity" and info.format != "picture":
         scaling += " (brighter frames: the model is more sensitive)"
-    explained = [] if model.explains_its_answer else [describe(model.target)]
+    explained = [] if model.explains_prediction else [describe(model.target)]
     against = dict.fromkeys((studied.explainer.reference, studied.explainer.contribution_reference))
     references = [f"against {reference}" for reference in against if reference is not None]
     proper_name = any(letter.isupper() for letter in method.title[1:])  # Grad-CAM, not vanilla saliency

@@ -98,7 +98,7 @@ def render_video(
             info=recording.info,
             span=request.span,
             size=painter.renderer.size,
-            units=Units(model.kind.unit, None if model.explains_its_answer else model.unit, labels),
+            units=Units(model.kind.unit, None if model.explains_prediction else model.unit, labels),
             cases=tuple(case.name for case in request.cases),
             preprocess=model.preprocess,
             contributions=contributions,

@@ -11,7 +11,7 @@ import numpy as np
 
 from drivesal.errors import LabelError, Stopped
 from drivesal.evaluation.metrics import errors
-from drivesal.model.card import Card, encode_picture
+from drivesal.model.card import Card, encode_image
 from drivesal.model.domain_shift import MOST, TrainingImages, in_segments, training_images
 from drivesal.model.steering_model import SteeringModel
 from drivesal.training.batches import batches, network_input
@@ -110,7 +110,7 @@ def train(
     history = fit(network, draw, plan, measure, report_epoch, None, "", progress=progress)
     if start.head != 1:
         scale_head(network, start.head)
-    mean = encode_picture(training.mean_image())
+    mean = encode_image(training.mean_image())
     card = Card(preprocess, start.target, mean, images=_training_images(centre, frames, preprocess))
     return Trained(SteeringModel(network, card), history, best_row(history, "validation"))
 

@@ -61,8 +61,10 @@ def methods(inputs: Path, keep: Keeper) -> None:
             _maps(keep, model, images[:2], name, method)
         if path is not None:
             for one in drivesal.explain(model, images[:2], "gradient", ["increase", "maintain", "support"]):
-                for field in ("picture", "angle", "score", "push", "gradient", "contribution"):
+                for field in ("angle", "score", "gradient", "contribution"):
                     keep.array(f"{name}: explain {one.frame.index} {field}", getattr(one, field))
+                keep.array(f"{name}: explain {one.frame.index} picture", one.model_input)
+                keep.array(f"{name}: explain {one.frame.index} push", one.attribution)
 
 
 def _maps(keep: Keeper, model: Any, images: Any, name: str, method: str) -> None:

@@ -106,7 +106,7 @@ def test_shape_dtype_and_scores(method, model):
 def test_an_unsigned_map_is_not_negative(method, model):
     result = explain(method, model)
     if method.signed:
-        if method.odd:
+        if method.antisymmetric:
             assert explain(method, model.negated).signed.min() < 0 or result.signed.min() < 0
     else:
         assert result.signed.min() >= 0
@@ -191,7 +191,7 @@ def test_the_sign_follows_the_scores_sign(method, model):
     if not method.signed:
         return
     # also no method is antisymmetric without declaring it: that would cost a needless second pass
-    assert close(negated.signed, -plain.signed) == method.odd
+    assert close(negated.signed, -plain.signed) == method.antisymmetric
 
 
 @EVERY
@@ -248,11 +248,11 @@ class Watched(SteeringModel):
         super().__init__(*arguments, **keywords)
         self.traced, self.sizes = [], []
 
-    def inside(self, values, others, layers):
+    def score_and_calls(self, values, others, layers):
         self.traced.append(1)
         tf = tensorflow()
         tf.numpy_function(lambda size: self.sizes.append(int(size)), [tf.shape(values)[0]], [])
-        return super().inside(values, others, layers)
+        return super().score_and_calls(values, others, layers)
 
 
 def watched():
@@ -429,7 +429,7 @@ def test_declarations_name_paper_and_equation():
         assert method.paper
         assert "A =" in method.equation
         assert method.kind in ("sensitivity", "contribution", "relative")
-        assert method.signed or not method.odd
+        assert method.signed or not method.antisymmetric
         for option in method.options:
             option.check(option.default)
             assert option.help
@@ -444,7 +444,7 @@ def test_names_and_aliases_are_unique():
 def test_the_gradient_of_a_score_that_ignores_the_image_is_0():
     tf = tensorflow()
     blind = steering(convolutional())
-    blind.answer = lambda x, auxiliary=None: tf.zeros([tf.shape(x)[0]])
+    blind.score_of = lambda x, auxiliary=None: tf.zeros([tf.shape(x)[0]])
     assert not explain(methods()["gradient"], blind).signed.any()
 
 

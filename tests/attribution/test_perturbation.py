@@ -250,7 +250,7 @@ class Counted:
 
     def __init__(self, monkeypatch, model):
         self.traced, self.sizes = 0, []
-        answer, tf = model.answer, tensorflow()
+        answer, tf = model.score_of, tensorflow()
 
         def counted(values, auxiliary=None):
             self.traced += 1

@@ -208,4 +208,4 @@ def test_heat_in_a_single_pixel_still_has_a_scale():
 
     heat = np.zeros((40, 50), np.float32)
     heat[3, 4] = 2.0
-    assert fit({"increase": ("push", [heat])}, {"increase": "deg"}).full["increase"] == pytest.approx(2.0)
+    assert fit({"increase": ("signed", [heat])}, {"increase": "deg"}).full["increase"] == pytest.approx(2.0)

@@ -321,7 +321,7 @@ def test_the_value_before_the_head(fitted):
 def test_the_steering_output_is_checked_whatever_is_explained(fitted):
     images, truth = road()
     model = declared(fitted("-1..1", None, "conv"), "0..1", target=Filters(1))
-    assert not model.explains_its_answer
+    assert not model.explains_prediction
     assert check_scaling(model, images, truth).reason == "labels"
     classes = join(classifier(size=SIZE), None, None, target=Class(0))
     assert classes.steering is None

@@ -12,12 +12,12 @@ from drivesal.explanation.registry import Case, Lane
 
 ADDED = Case(
     name="everywhere",
-    reads="push",
+    reads="attribution",
     scale="everywhere",
     colour=(250, 20, 200),
     order=15,
     meaning={"": "as hot on every pixel as the sum of the map"},
-    heat=lambda explained, clip: np.full_like(explained.push, abs(explained.push.sum())),
+    heat=lambda explained, clip: np.full_like(explained.attribution, abs(explained.attribution.sum())),
     shown="signed",
     relative="sum of the map",
     lane=Lane(light=(200, 0, 120), dark=(255, 120, 220), order=35),

@@ -12,14 +12,22 @@ from drivesal.types import ClipStatistics, Explained, Frame
 SHAPE = (12, 16)
 
 
-def explained(push=None, gradient=None, contribution=None, picture=None, score=3.0, base=1.0, pull=None):
+def explained(
+    attribution=None,
+    gradient=None,
+    contribution=None,
+    picture=None,
+    score=3.0,
+    base=1.0,
+    negated_attribution=None,
+):
     picture = np.zeros((*SHAPE, 3), np.uint8) if picture is None else picture
-    push = np.zeros(SHAPE, np.float32) if push is None else push
+    attribution = np.zeros(SHAPE, np.float32) if attribution is None else attribution
     raw = np.zeros((*SHAPE, 3), np.float32)
-    maps = {"pull": pull, "gradient": gradient, "contribution": contribution}
+    maps = {"negated_attribution": negated_attribution, "gradient": gradient, "contribution": contribution}
     # the angle differs from the score: a case that reads the wrong one fails
     return Explained(
-        Frame(0, 0.0, picture), picture, -score, score, raw, None, push, **maps, baseline_score=base
+        Frame(0, 0.0, picture), picture, -score, score, raw, None, attribution, **maps, baseline_score=base
     )
 
 
@@ -32,25 +40,25 @@ def random_map(seed=0):
 
 
 def test_increase_and_decrease_split_the_signed_sum():
-    push = random_map()
-    up, down = heat("increase", explained(push)), heat("decrease", explained(push))
-    assert np.array_equal(up, np.maximum(push, 0))
-    assert np.array_equal(down, np.maximum(-push, 0))
-    assert np.array_equal(up - down, push)
+    attribution = random_map()
+    up, down = heat("increase", explained(attribution)), heat("decrease", explained(attribution))
+    assert np.array_equal(up, np.maximum(attribution, 0))
+    assert np.array_equal(down, np.maximum(-attribution, 0))
+    assert np.array_equal(up - down, attribution)
     assert not (up * down).any()
 
 
 def test_decrease_uses_the_map_of_the_negated_score_if_the_method_is_not_antisymmetric():
-    push, pull = random_map(), random_map(1)
-    frame = explained(push, pull=pull)
-    assert np.array_equal(heat("increase", frame), np.maximum(push, 0))
-    assert np.array_equal(heat("decrease", frame), np.maximum(pull, 0))
+    attribution, negated = random_map(), random_map(1)
+    frame = explained(attribution, negated_attribution=negated)
+    assert np.array_equal(heat("increase", frame), np.maximum(attribution, 0))
+    assert np.array_equal(heat("decrease", frame), np.maximum(negated, 0))
 
 
 def test_magnitude_is_the_absolute_value_of_the_map():
-    push = random_map()
-    assert np.array_equal(heat("magnitude", explained(push)), np.abs(push))
-    assert np.array_equal(heat("magnitude", explained(np.abs(push))), np.abs(push))
+    attribution = random_map()
+    assert np.array_equal(heat("magnitude", explained(attribution)), np.abs(attribution))
+    assert np.array_equal(heat("magnitude", explained(np.abs(attribution))), np.abs(attribution))
 
 
 def test_support_takes_the_sign_of_the_score_relative_to_the_baseline():
@@ -129,8 +137,8 @@ def test_an_unknown_case_is_rejected_with_the_nearest_name():
 def test_what_each_case_reads():
     reads = {name: case.reads for name, case in cases().items()}
     assert reads == {
-        "increase": "push",
-        "decrease": "pull",
+        "increase": "attribution",
+        "decrease": "negated_attribution",
         "maintain": "gradient",
         "support": "contribution",
         "magnitude": "map",

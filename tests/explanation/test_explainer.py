@@ -67,8 +67,8 @@ def test_one_gradient_call_serves_all_cases(model):
     explainer, found = explain(model, ["increase", "decrease", "maintain"])
     assert explainer._gradient is explainer._main
     assert explainer._contribution is None
-    assert np.shares_memory(found[0].gradient, found[0].push)
-    assert np.allclose(found[0].push, found[0].signed.sum(axis=2), atol=1e-6)
+    assert np.shares_memory(found[0].gradient, found[0].attribution)
+    assert np.allclose(found[0].attribution, found[0].signed.sum(axis=2), atol=1e-6)
 
 
 def test_maintain_uses_the_gradient_whatever_the_method(model):
@@ -77,7 +77,7 @@ def test_maintain_uses_the_gradient_whatever_the_method(model):
     )
     _, plain = explain(model, ["maintain"])
     assert np.allclose(found[2].gradient, plain[2].gradient, atol=1e-7)
-    assert not np.allclose(found[2].push, found[2].gradient)
+    assert not np.allclose(found[2].attribution, found[2].gradient)
 
 
 def test_support_uses_the_mean_whatever_the_methods_baseline(model):
@@ -99,7 +99,7 @@ def test_support_has_its_own_number_of_steps_unless_the_user_sets_it(model):
 
 def test_nan_raises_an_error_with_the_frame_and_the_method():
     model = steering(linear())
-    model.answer = lambda x, others=None: type(model).answer(model, x, others) / 0.0
+    model.score_of = lambda x, others=None: type(model).score_of(model, x, others) / 0.0
     with pytest.raises(NotFiniteError, match=r"frame 0 \(0.00 s\) gives NaN or infinity under gradient"):
         explain(model, ["increase"])
 
@@ -116,7 +116,7 @@ def test_batches_are_bounded_in_bytes(model):
 def test_a_study_finds_the_clips_mean_sensitivity_and_reach(model):
     images = pictures(10, (24, 32))
     found = study(Memory(images), model, asked(["maintain"]))
-    assert np.allclose(found.clip.mean_picture, images.mean(axis=0), atol=1e-3)
+    assert np.allclose(found.clip.mean_image, images.mean(axis=0), atol=1e-3)
     assert found.clip.sensitivity > 0
     # the 5x5 convolution of stride 2 never sees the last of 32 columns
     assert not found.clip.reach[:, -1].any()
@@ -134,7 +134,7 @@ def test_signed_cases_need_a_signed_map(model, monkeypatch):
     from drivesal.attribution import registry
 
     plain = registry.method("gradient")
-    unsigned = dataclasses.replace(plain, name="other", signed=False, odd=False)
+    unsigned = dataclasses.replace(plain, name="other", signed=False, antisymmetric=False)
     monkeypatch.setitem(registry._registry._items, "other", unsigned)
     for cases in (["increase"], ["decrease", "maintain"]):
         with pytest.raises(OptionError, match=f"{cases[0]}, but other is unsigned; use --cases magnitude"):
@@ -149,7 +149,7 @@ def test_an_unsigned_reduction_has_no_signed_cases(model, reduce):
     _, found = explain(model, ["magnitude"], reduce=reduce)
     absolute = np.abs(found[1].signed)
     expected = absolute.sum(axis=2) if reduce == "sum-abs" else absolute.max(axis=2)
-    assert np.allclose(found[1].push, expected, rtol=1e-5)
+    assert np.allclose(found[1].attribution, expected, rtol=1e-5)
 
 
 def test_decrease_reads_the_map_of_the_negated_score_if_the_method_is_not_antisymmetric(model):
@@ -157,19 +157,21 @@ def test_decrease_reads_the_map_of_the_negated_score_if_the_method_is_not_antisy
     mean = np.full((24, 32, 3), 100, np.float32)
     negated = Explainer(model.negated, asked(["increase"], "guided"), mean, pictures(2, (24, 32)))
     for one, other in zip(found, negated.explain(frames(5, (24, 32))), strict=True):
-        assert np.allclose(one.pull, other.push, atol=1e-7)
-        assert not np.allclose(one.pull, -one.push, atol=1e-3 * np.abs(one.push).max())
+        assert np.allclose(one.negated_attribution, other.attribution, atol=1e-7)
+        assert not np.allclose(
+            one.negated_attribution, -one.attribution, atol=1e-3 * np.abs(one.attribution).max()
+        )
         clip = ClipStatistics(mean)
         heats = [case.heat(one, clip) for case in explainer.cases]
-        assert np.array_equal(heats[0], np.maximum(one.push, 0))
-        assert np.array_equal(heats[1], np.maximum(one.pull, 0))
+        assert np.array_equal(heats[0], np.maximum(one.attribution, 0))
+        assert np.array_equal(heats[1], np.maximum(one.negated_attribution, 0))
     assert explainer.passes == 2
 
 
 def test_one_pass_serves_both_signs_of_an_antisymmetric_method(model):
     explainer, found = explain(model, ["increase", "decrease"])
     assert explainer.passes == 1
-    assert found[0].pull is None
+    assert found[0].negated_attribution is None
     assert explain(model, ["increase"], name="guided")[0].passes == 1
 
 
@@ -225,7 +227,7 @@ def test_batch_size_and_seed_come_from_the_settings(model):
     assert (explainer.limit, explainer.context.batch, explainer.context.seed) == (3, 3, 11)
     _, plain = explain(model, ["increase"], count=7)
     for one, other in zip(found, plain, strict=True):
-        assert np.allclose(one.push, other.push, rtol=1e-4, atol=1e-7)
+        assert np.allclose(one.attribution, other.attribution, rtol=1e-4, atol=1e-7)
 
 
 def test_batches_of_expensive_methods_are_small(model):
@@ -242,7 +244,7 @@ def test_the_probe_of_an_expensive_method_is_smaller_and_spread_out(model):
     settings = asked(["increase"], "integrated-gradients", {"steps": 256})
     found = study(Memory(images), model, settings)
     assert [one.frame.index for one in found.probe] == list(range(0, 40, 3))
-    assert np.allclose(found.clip.mean_picture, images.mean(axis=0), atol=1e-3)
+    assert np.allclose(found.clip.mean_image, images.mean(axis=0), atol=1e-3)
 
 
 def test_progress_is_reported_and_the_callback_can_stop_the_work():

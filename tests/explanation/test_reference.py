@@ -10,7 +10,7 @@ import pytest
 import drivesal
 from drivesal.errors import OptionError
 from drivesal.explanation.study import study_of
-from drivesal.model.card import encode_picture
+from drivesal.model.card import encode_image
 from drivesal.types import Frame
 from tests.clips import make_clip, picture
 from tests.models import asked, convolutional, pictures, steering
@@ -35,7 +35,7 @@ def bare():
 @pytest.fixture(scope="module")
 def with_mean(bare):
     return drivesal.load_model(
-        bare.network, card=dataclasses.replace(bare.card, mean_picture=encode_picture(MEAN))
+        bare.network, card=dataclasses.replace(bare.card, mean_picture=encode_image(MEAN))
     )
 
 
@@ -67,7 +67,7 @@ def test_expected_gradients_of_a_single_image_equal_integrated_gradients(with_me
     integrated = studied(with_mean, "integrated-gradients", {"steps": 256, "baseline": "mean"}).probe[0]
     assert expected.baseline_score == pytest.approx(integrated.baseline_score, abs=1e-4)
     assert expected.completeness_error < 0.02 * abs(expected.score - expected.baseline_score) + 1e-4
-    assert np.corrcoef(expected.push.ravel(), integrated.push.ravel())[0, 1] > 0.99
+    assert np.corrcoef(expected.attribution.ravel(), integrated.attribution.ravel())[0, 1] > 0.99
 
 
 @pytest.mark.parametrize(

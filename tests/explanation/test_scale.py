@@ -20,7 +20,7 @@ def fitted(**frames):
 
 def test_cases_of_a_group_share_the_percentile_of_the_typical_frame():
     up, down, rest = heats(1.0), heats(4.0, 1), heats(50, 2)
-    full = fitted(increase=("push", up), decrease=("push", down), maintain=("maintain", rest))
+    full = fitted(increase=("signed", up), decrease=("signed", down), maintain=("maintain", rest))
     both = [np.percentile(frame, 99.5) for frame in zip(up, down, strict=True)]
     assert full["increase"] == full["decrease"] == pytest.approx(np.median(both))
     assert full["maintain"] == pytest.approx(np.median([np.percentile(one, 99.5) for one in rest]))
@@ -29,22 +29,22 @@ def test_cases_of_a_group_share_the_percentile_of_the_typical_frame():
 def test_a_few_sensitive_frames_do_not_hide_the_others():
     typical = heats(1.0)
     with_sensitive = [heat * (20 if n < 3 else 1) for n, heat in enumerate(typical)]
-    assert fitted(increase=("push", with_sensitive))["increase"] == pytest.approx(
-        fitted(increase=("push", typical))["increase"], rel=0.01
+    assert fitted(increase=("signed", with_sensitive))["increase"] == pytest.approx(
+        fitted(increase=("signed", typical))["increase"], rel=0.01
     )
 
 
 def test_frames_without_heat_do_not_count():
     empty = [np.zeros((20, 30), np.float32)] * 20
-    assert fitted(increase=("push", heats(1.0) + empty)) == fitted(increase=("push", heats(1.0)))
-    assert fitted(increase=("push", empty)) == {"increase": 0.0}
+    assert fitted(increase=("signed", heats(1.0) + empty)) == fitted(increase=("signed", heats(1.0)))
+    assert fitted(increase=("signed", empty)) == {"increase": 0.0}
 
 
 def test_a_frame_with_one_hot_pixel_has_a_level():
     spots = [np.zeros((20, 30), np.float32) for _ in range(3)]
     for spot in spots:
         spot[4, 5] = 3.0
-    assert fitted(increase=("push", spots)) == {"increase": 3.0}
+    assert fitted(increase=("signed", spots)) == {"increase": 3.0}
 
 
 def test_heat_is_scaled_to_0_to_1_and_clipped_at_full():

@@ -53,7 +53,7 @@ def test_maps_that_differ_only_in_strength_count_as_the_same():
     inputs = keras().layers.Input((*SIZE, 3))
     with_activation = keras().Model(inputs, keras().layers.Activation("tanh")(network(inputs)))
     painter, explained = painted(steering(with_activation), pictures(6, SIZE))
-    strengths = [np.abs(one.push).sum() for one in explained]
+    strengths = [np.abs(one.attribution).sum() for one in explained]
     assert max(strengths) > 1.02 * min(strengths)
     assert uninformative.LINEAR in painter.uninformative
 
@@ -89,7 +89,7 @@ def test_rounding_error_is_not_heat():
     weights = linear_weights() * 1e-13  # the prediction is 0.5
     painter, explained = painted(steering(linear(weights)), pictures(4, SIZE))
     result = shown(painter, explained[0])
-    assert explained[0].push.any()
+    assert explained[0].attribution.any()
     assert painter.scale.full == {"increase": 0, "decrease": 0}
     assert not any(heat.any() for heat in result.heats.values())
     assert set(result.silent) == {"increase", "decrease"}
@@ -110,7 +110,7 @@ def test_one_case_can_be_empty_while_others_are_not():
 def test_heat_far_below_the_scale_is_reported_as_weak():
     painter, explained = painted(steering(convolutional()), pictures(4, (24, 32)))
     one = explained[0]
-    faint = dataclasses.replace(one, push=one.push * 1e-4)
+    faint = dataclasses.replace(one, attribution=one.attribution * 1e-4)
     assert shown(painter, faint).silent == dict.fromkeys(("increase", "decrease"), uninformative.WEAK)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from drivesal.angle import AngleSpec
 from drivesal.errors import ModelError
-from drivesal.model.card import Card, card_path, card_text, encode_picture, read_card
+from drivesal.model.card import Card, card_path, card_text, encode_image, read_card
 from drivesal.model.preprocess import Crop, Preprocess
 from drivesal.model.target import Bins, Target
 
@@ -123,11 +123,11 @@ def test_invalid_json(tmp_path):
 
 def test_the_mean_image_survives_a_round_trip():
     image = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
-    card = Card(CARD.preprocess, CARD.target, encode_picture(image))
+    card = Card(CARD.preprocess, CARD.target, encode_image(image))
     assert np.array_equal(card.mean(), image)
 
 
-@pytest.mark.parametrize("text", ["####", "", encode_picture(np.zeros((3, 3, 3), np.uint8))])
+@pytest.mark.parametrize("text", ["####", "", encode_image(np.zeros((3, 3, 3), np.uint8))])
 def test_an_invalid_mean_image(text):
     with pytest.raises(ModelError, match="mean_picture"):
         Card(CARD.preprocess, CARD.target, text).mean()

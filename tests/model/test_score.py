@@ -421,7 +421,7 @@ def test_an_angle_of_weighted_angles_is_an_angle():
     target = Weighted(((0.5, Target(DEGREES, "left")), (0.5, Target(DEGREES, "right"))))
     model = SteeringModel(network, Card(Preprocess(SIZE), Target(DEGREES, "left")), target=target)
     assert model.unit == "deg"
-    assert not model.explains_its_answer
+    assert not model.explains_prediction
     left, right, _ = (one.numpy()[:, 0] for one in network(pictures(2, SIZE).astype(np.float32)))
     assert score(model, pictures(2, SIZE))[0] == pytest.approx((left + right) / 2, rel=1e-4, abs=1e-4)
     assert model.predict(pictures(2, SIZE)) == pytest.approx(left, rel=1e-4)
@@ -496,8 +496,8 @@ def slope_under(rule, network, images=IMAGE):
 
     def inside(x):
         with override_gradients(rule, network):
-            found = model.answer(x)
-        plain = model.answer(x)
+            found = model.score_of(x)
+        plain = model.score_of(x)
         return found, tf.gradients(found, x)[0], tf.gradients(plain, x)[0]
 
     return [one.numpy() for one in tf.function(inside, autograph=False)(images.astype(np.float32))]

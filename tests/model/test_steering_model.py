@@ -37,7 +37,7 @@ def test_predictions_are_left_positive_degrees():
     assert model.predict(seen) == pytest.approx(expected, rel=1e-5)
     assert model.kind == AngleKind("deg", "steering-wheel")
     assert model.unit == "deg"
-    assert model.explains_its_answer
+    assert model.explains_prediction
 
 
 def test_grey_networks_see_grey():
@@ -237,7 +237,7 @@ def test_invalid_model_files_are_refused_in_one_line(tmp_path, make, message):
 def test_the_score_is_computed_at_the_networks_input():
     model = steering(convolutional(), colour="YUV", scale=1 / 127.5, offset=-1)
     seen = pictures(2, (24, 32)).astype(np.float32)
-    assert np.allclose(model.score(seen), model.answer(model.inputs(seen)))
+    assert np.allclose(model.score(seen), model.score_of(model.inputs(seen)))
     assert np.allclose(model.score(seen), model.predict(seen.astype(np.uint8)), rtol=1e-5)
 
 
@@ -269,7 +269,7 @@ def test_explaining_another_score_of_the_same_network():
     other = model.explaining(Filters(0))
     assert other.network is model.network
     assert (other.unit, other.target.kind) == ("score", SCORE)
-    assert not other.explains_its_answer
+    assert not other.explains_prediction
     seen = pictures(3, (24, 32))
     # the prediction is still the network's angle
     assert other.kind.unit == "deg"
@@ -286,7 +286,7 @@ def test_a_classifier_has_no_steering():
     assert model.steering is None
     assert model.kind == SCORE
     assert model.unit == "score"
-    assert model.explains_its_answer
+    assert model.explains_prediction
     assert model.output_name == "class 2"
     seen = pictures(3, SIZE)
     assert np.allclose(model.predict(seen), _compiled_score(model, seen), rtol=1e-5)
@@ -326,16 +326,16 @@ def frame(index=0, **extras):
 def test_auxiliary_inputs_are_read_from_the_recording():
     model = steering(two_inputs())
     assert model.signature.auxiliary == (("speed", 1),)
-    found = model.others_of([frame(0, speed=3.5), frame(1, speed=7.0, gear=2)])
+    found = model.auxiliary_inputs_of([frame(0, speed=3.5), frame(1, speed=7.0, gear=2)])
     assert found.dtype == np.float32
     assert found.tolist() == [[3.5], [7.0]]
-    assert steering(convolutional()).others_of([frame(), frame(1)]).shape == (2, 0)
+    assert steering(convolutional()).auxiliary_inputs_of([frame(), frame(1)]).shape == (2, 0)
 
 
 @pytest.mark.parametrize(("feed", "expected"), [(12.5, [[12.5], [12.5]]), ("kmh", [[36.0], [18.0]])])
 def test_an_auxiliary_input_takes_a_constant_or_a_column(feed, expected):
     model = steering(two_inputs(), feed={"speed": feed})
-    assert model.others_of([frame(kmh=36.0, speed=1.0), frame(1, kmh=18.0)]).tolist() == expected
+    assert model.auxiliary_inputs_of([frame(kmh=36.0, speed=1.0), frame(1, kmh=18.0)]).tolist() == expected
     assert model.explaining(Filters("conv1")).feed == {"speed": feed}
 
 
@@ -348,7 +348,7 @@ def test_a_constant_fills_a_whole_vector():
     model = steering(network, feed={"state": 2.0})
     assert model.signature.image_index == 1
     assert model.signature.auxiliary == (("state", 3), ("speed", 1))
-    assert model.others_of([frame(speed=9.0)]).tolist() == [[2.0, 2.0, 2.0, 9.0]]
+    assert model.auxiliary_inputs_of([frame(speed=9.0)]).tolist() == [[2.0, 2.0, 2.0, 9.0]]
     seen, beside = pictures(2, SIZE), np.array([[1, 2, 3, 4], [5, 6, 7, 8]], np.float32)
     expected = network([beside[:, :3], seen.astype(np.float32), beside[:, 3:]]).numpy()[:, 0]
     assert model.predict(seen, beside) == pytest.approx(expected, rel=1e-4)
@@ -357,9 +357,9 @@ def test_a_constant_fills_a_whole_vector():
 def test_a_missing_recorded_value_is_reported():
     model = steering(two_inputs())
     with pytest.raises(InputError, match=r"input speed, but frame 4 has gear, lat; .*--feed speed=NUMBER"):
-        model.others_of([frame(3, speed=1.0), frame(4, gear=2.0, lat=1.0)])
+        model.auxiliary_inputs_of([frame(3, speed=1.0), frame(4, gear=2.0, lat=1.0)])
     with pytest.raises(InputError, match="frame 0 has no values other than the image"):
-        steering(two_inputs(), feed={"speed": "kmh"}).others_of([frame()])
+        steering(two_inputs(), feed={"speed": "kmh"}).auxiliary_inputs_of([frame()])
 
 
 def test_feeding_a_missing_input_is_refused():

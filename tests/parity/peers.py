@@ -14,7 +14,7 @@ import pytest
 
 from drivesal.attribution.engine.kernels import network_inputs
 from drivesal.attribution.engine.noise import Noise
-from drivesal.attribution.registry import Attributed, Context, Seen, method
+from drivesal.attribution.registry import Attributed, Context, ModelInputs, method
 from drivesal.model.backend import keras, tensorflow
 from drivesal.model.steering_model import SteeringModel
 from tests.models import seen
@@ -59,7 +59,7 @@ class Case:
         return network_inputs(self.model, self.images)
 
     @property
-    def seen(self) -> Seen:
+    def seen(self) -> ModelInputs:
         """What drivesal's methods are given."""
         return seen(self.images, first=self.first)
 

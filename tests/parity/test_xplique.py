@@ -101,7 +101,7 @@ def test_the_positive_part_of_grad_cam_where_nothing_is_enlarged(small):
 def test_occlusion(small, fill, value, stride):
     """Patches that end with the picture: it has no others at the edges. It sums where drivesal divides by how
     many patches cover a pixel."""
-    grey = Context(np.full_like(small.context.mean, 100), small.context.pictures)
+    grey = Context(np.full_like(small.context.mean, 100), small.context.images)
     case = Case(steering(small.model.network), small.images, grey, small.first)
     theirs = explained(case, "Occlusion", patch_size=8, patch_stride=stride, occlusion_value=float(value))
     covered = []

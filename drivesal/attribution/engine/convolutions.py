@@ -114,7 +114,7 @@ def _trace(
     results: list[Any] = []
 
     def forward(x: Any, auxiliary: Any) -> Any:
-        score, calls = model.inside(model.given(x), auxiliary, layers)
+        score, calls = model.score_and_calls(model.to_network_input(x), auxiliary, layers)
         results.append(inspect(x, score, calls))
         return score
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from drivesal.attribution.registry import Context, Scorable, Seen
+    from drivesal.attribution.registry import Context, ModelInputs, Scorable
     from drivesal.types import Floats
 
 
@@ -41,7 +41,7 @@ def float_specs(*shapes: tuple[int | None, ...]) -> list[Any]:
 
 def compiled_for_images(
     model: Scorable, name: str, function: Callable[[Any, Any], Any], context: Context
-) -> Callable[[Seen], tuple[Floats, Floats]]:
+) -> Callable[[ModelInputs], tuple[Floats, Floats]]:
     """Compile (images (N, h, w, 3) uint8, auxiliary inputs) → scores (N,), map (N, h, w, C) under `name`.
 
     Traced at once, so that an unsuitable network is refused before the first frame.
@@ -52,8 +52,8 @@ def compiled_for_images(
     compute = model.compiled(name, lambda: tf.function(function, input_signature=signature, autograph=False))
     compute.get_concrete_function()
 
-    def run(inputs: Seen) -> tuple[Floats, Floats]:
-        scores, raw = compute(inputs.pictures, inputs.others)
+    def run(inputs: ModelInputs) -> tuple[Floats, Floats]:
+        scores, raw = compute(inputs.images, inputs.auxiliary)
         return scores.numpy(), as_array(raw)
 
     return run
@@ -65,7 +65,7 @@ def gradient(model: Scorable) -> Any:
 
     def make() -> Any:
         def differentiate(x: Any, auxiliary: Any) -> Any:
-            score = model.answer(x, auxiliary)
+            score = model.score_of(x, auxiliary)
             return score, score_gradient(score, x)
 
         signature = float_specs((None, None, len(model.to_rgb)), (None,))
@@ -84,7 +84,7 @@ def summed_gradient(model: Scorable) -> Any:
 
     def make() -> Any:
         def differentiate(x: Any, auxiliary: Any, membership: Any) -> Any:
-            return sum_by_frame(score_gradient(model.answer(x, auxiliary), x), membership)
+            return sum_by_frame(score_gradient(model.score_of(x, auxiliary), x), membership)
 
         signature = float_specs((None, None, len(model.to_rgb)), (None,), (None,))
         return tf.function(differentiate, input_signature=signature, autograph=False).get_concrete_function()
@@ -120,7 +120,7 @@ def score(model: Scorable) -> Any:
 
     def make() -> Any:
         signature = float_specs((None, None, len(model.to_rgb)), (None,))
-        return tf.function(model.answer, input_signature=signature, autograph=False)
+        return tf.function(model.score_of, input_signature=signature, autograph=False)
 
     return model.compiled("score", make)
 

@@ -43,8 +43,8 @@ def propagate(model: Scorable, images: Any, auxiliary: Any, rule: PropagationRul
     chain.
     """
     tf = tensorflow()
-    x = model.given(model.inputs(images))
-    score, calls = model.inside(x, auxiliary, leaf_layers(model.network))
+    x = model.to_network_input(model.inputs(images))
+    score, calls = model.score_and_calls(x, auxiliary, leaf_layers(model.network))
     last, output, bare = _explained_call(score, calls)
     chain = layer_chain(last.output, x, calls, model.network, TITLE)
     steps, heads = _steps(chain, bare, model.network)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     equation="A = ∂S/∂x with R ← R · 1[R > 0] · 1[y > 0] at every activation y",
     kind="relative",
     signed=True,
-    odd=False,
+    antisymmetric=False,
     uses_head=True,
     caution=HEADLESS,
 )
@@ -33,7 +33,7 @@ def guided(model: Scorable, context: Context) -> Attributor:
     equation="A = ∂S/∂x with R ← R · 1[R > 0] at every activation",
     kind="relative",
     signed=True,
-    odd=False,
+    antisymmetric=False,
     uses_head=True,
     aliases=("deconv", "zeiler-fergus"),
 )
@@ -52,7 +52,7 @@ def _modified(rule: Rule, model: Scorable, context: Context) -> Attributor:
     def differentiate(images: Any, auxiliary: Any) -> Any:
         x = model.inputs(tf.cast(images, tf.float32))
         with override_gradients(rule, model.network):
-            score = model.answer(x, auxiliary)
+            score = model.score_of(x, auxiliary)
         check_rectifier_on_path(rule, score)
         return score, score_gradient(score, x)
 

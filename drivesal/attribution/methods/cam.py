@@ -17,9 +17,9 @@ from drivesal.attribution.registry import (
     Attributed,
     Attributor,
     Context,
+    ModelInputs,
     Option,
     Scorable,
-    Seen,
     register,
 )
 
@@ -55,7 +55,7 @@ _OPTIONS = (
     equation="A = Σ_k w_k A_k, w_k = mean over space of ∂S/∂A_k",
     kind="relative",
     signed=True,
-    odd=True,
+    antisymmetric=True,
     uses_head=True,
     options=_OPTIONS,
 )
@@ -81,7 +81,7 @@ def grad_cam(model: Scorable, context: Context, *, conv: str, place: str) -> Att
     equation="A = Σ_k w_k A_k, w_k = Σ α_k max(g_k, 0), α_k = g_k² / (2 g_k² + g_k³ Σ A_k), g_k = ∂S/∂A_k",
     kind="relative",
     signed=True,
-    odd=False,
+    antisymmetric=False,
     uses_head=True,
     options=_OPTIONS,
     caution=HEADLESS,
@@ -112,7 +112,7 @@ def grad_cam_plus_plus(model: Scorable, context: Context, *, conv: str, place: s
     equation="A = Σ_k max(∂S/∂A_k, 0) · A_k, pixel by pixel",
     kind="relative",
     signed=True,
-    odd=False,
+    antisymmetric=False,
     uses_head=True,
     options=_OPTIONS,
 )
@@ -131,7 +131,7 @@ def layer_cam(model: Scorable, context: Context, *, conv: str, place: str) -> At
     equation="A = Σ_k w_k A_k, w_k = S(x0 + M_k · (x − x0)) − S(x0), M_k = A_k scaled to 0..1, at image size",
     kind="relative",
     signed=True,
-    odd=True,
+    antisymmetric=True,
     uses_head=True,
     options=(*_OPTIONS, BASELINE),
     maps=lambda model, options, size: count_feature_maps(model, options["conv"], size),
@@ -151,12 +151,12 @@ def score_cam(model: Scorable, context: Context, *, conv: str, place: str, basel
     compute_maps = _feature_map_function(model, layer)
     masked_scores = _masked_score_function(model, layer, place, placement, size)
 
-    def attribute(inputs: Seen) -> Attributed:
-        x = kernels.network_inputs(model, inputs.pictures)
-        x0 = kernels.network_inputs(model, baseline_of(inputs.pictures))
+    def attribute(inputs: ModelInputs) -> Attributed:
+        x = kernels.network_inputs(model, inputs.images)
+        x0 = kernels.network_inputs(model, baseline_of(inputs.images))
         maps = np.concatenate(
             [
-                compute_maps(x[i : i + context.batch], inputs.others[i : i + context.batch]).numpy()
+                compute_maps(x[i : i + context.batch], inputs.auxiliary[i : i + context.batch]).numpy()
                 for i in range(0, len(inputs), context.batch)
             ]
         )
@@ -170,13 +170,13 @@ def score_cam(model: Scorable, context: Context, *, conv: str, place: str, basel
                 x[rows],
                 x0[rows],
                 masks[frames, :, :, channels],
-                inputs.others[frames],
+                inputs.auxiliary[frames],
                 frames - frames[0],
             )
             at += len(frames)
         gains = gains.reshape(len(inputs), count)
-        baseline_scores = kernels.batched_scores(model, x0, inputs.others, context.batch)
-        scores = kernels.batched_scores(model, x, inputs.others, context.batch)
+        baseline_scores = kernels.batched_scores(model, x0, inputs.auxiliary, context.batch)
+        scores = kernels.batched_scores(model, x, inputs.auxiliary, context.batch)
         small = np.einsum("nhwk,nk->nhw", maps, gains - baseline_scores[:, None])
         return Attributed(scores, placement.enlarge(small, size).numpy()[..., None])
 
@@ -197,8 +197,8 @@ def _weighted(
     height, width, _ = context.mean.shape
 
     def weighted(images: Any, auxiliary: Any) -> Any:
-        x = model.given(model.inputs(tf.cast(images, tf.float32)))
-        score, calls = model.inside(x, auxiliary, [layer])
+        x = model.to_network_input(model.inputs(tf.cast(images, tf.float32)))
+        score, calls = model.score_and_calls(x, auxiliary, [layer])
         maps = feature_maps(calls, layer)
         total = tf.reduce_sum(weigh(maps, score_gradient(score, maps)) * maps, axis=3)
         return score, placement.enlarge(total, (height, width))[..., None]
@@ -215,7 +215,7 @@ def _feature_map_function(model: Scorable, layer: Any) -> Any:
     tf = tensorflow()
 
     def features(x: Any, auxiliary: Any) -> Any:
-        return feature_maps(model.inside(model.given(x), auxiliary, [layer])[1], layer)
+        return feature_maps(model.score_and_calls(model.to_network_input(x), auxiliary, [layer])[1], layer)
 
     signature = float_specs((None, None, len(model.to_rgb)), (None,))
     return model.compiled(
@@ -237,7 +237,7 @@ def _masked_score_function(
         def masked_scores(x: Any, x0: Any, masks: Any, auxiliary: Any, frame: Any) -> Any:
             mask = placement.enlarge(masks, size)[..., None]
             start = tf.gather(x0, frame)
-            return model.answer(start + mask * (tf.gather(x, frame) - start), auxiliary)
+            return model.score_of(start + mask * (tf.gather(x, frame) - start), auxiliary)
 
         signature = [*float_specs(image, image, placement.units, (None,)), tf.TensorSpec([None], tf.int32)]
         return tf.function(masked_scores, input_signature=signature, autograph=False)

@@ -6,7 +6,15 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from drivesal.attribution.registry import Attributed, Attributor, Context, Option, Scorable, Seen, register
+from drivesal.attribution.registry import (
+    Attributed,
+    Attributor,
+    Context,
+    ModelInputs,
+    Option,
+    Scorable,
+    register,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +30,7 @@ if TYPE_CHECKING:
     equation="A = 1/K Σ_k (x − x0_k) · ∂S/∂x at x0_k + α_k · (x − x0_k), x0_k from the clip, α_k in 0..1",
     kind="contribution",
     signed=True,
-    odd=True,
+    antisymmetric=True,
     uses_head=True,
     draws=True,
     options=(Option("samples", int, 100, "baselines drawn for each frame", low=1, high=4096),),
@@ -42,35 +50,35 @@ def expected_gradients(model: Scorable, context: Context, *, samples: int) -> At
     from drivesal.attribution.engine import kernels
     from drivesal.attribution.methods.integrated import completeness_error
 
-    baselines = context.pictures
+    baselines = context.images
     if len(baselines) < 2:
         baselines = np.rint(context.mean).astype(np.uint8)[None]
     step = _step(model)
     scores_of_baselines = _scores_of_baselines(model, baselines, context)
 
-    def attribute(inputs: Seen) -> Attributed:
+    def attribute(inputs: ModelInputs) -> Attributed:
         draws = [_draw(context.seed, int(index), samples, len(baselines)) for index in inputs.indices]
         choices = np.concatenate([choice for choice, _ in draws])
         alphas = np.concatenate([alpha for _, alpha in draws])
-        total = np.zeros(inputs.pictures.shape, np.float32)
+        total = np.zeros(inputs.images.shape, np.float32)
         at = 0
         for frames, _ in kernels.sample_batches(len(inputs), samples, context):
             rows, batch = slice(frames[0], frames[-1] + 1), slice(at, at + len(frames))
             at += len(frames)
             total[rows] += step(
                 baselines[choices[batch]],
-                inputs.pictures[rows],
-                inputs.others[frames],
+                inputs.images[rows],
+                inputs.auxiliary[frames],
                 frames - frames[0],
                 alphas[batch],
             )
         signed = total / np.float32(samples)
-        x = kernels.network_inputs(model, inputs.pictures)
-        scores = kernels.batched_scores(model, x, inputs.others, context.batch)
+        x = kernels.network_inputs(model, inputs.images)
+        scores = kernels.batched_scores(model, x, inputs.auxiliary, context.batch)
         baseline_scores = np.array(
             [
                 scores_of_baselines(auxiliary)[choice].mean()
-                for (choice, _), auxiliary in zip(draws, inputs.others, strict=True)
+                for (choice, _), auxiliary in zip(draws, inputs.auxiliary, strict=True)
             ],
             np.float32,
         )
@@ -120,7 +128,7 @@ def _step(model: Scorable) -> Any:
             start = tf.cast(baselines, tf.float32)
             difference = tf.gather(tf.cast(images, tf.float32), frame) - start
             x = start + alpha[:, None, None, None] * difference
-            gradient = score_gradient(model.answer(model.inputs(x), auxiliary), x)
+            gradient = score_gradient(model.score_of(model.inputs(x), auxiliary), x)
             return tf.math.unsorted_segment_sum(difference * gradient, frame, tf.shape(images)[0])
 
         image = tf.TensorSpec([None, None, None, 3], tf.uint8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from drivesal.attribution.registry import Attributed, Attributor, Context, Scorable, Seen, register
+from drivesal.attribution.registry import Attributed, Attributor, Context, ModelInputs, Scorable, register
 
 if TYPE_CHECKING:
     from drivesal.types import Floats
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     equation="A = ∂S/∂x",
     kind="sensitivity",
     signed=True,
-    odd=True,
+    antisymmetric=True,
     uses_head=True,
 )
 def gradient(model: Scorable, context: Context) -> Attributor:
@@ -35,21 +35,21 @@ def gradient(model: Scorable, context: Context) -> Attributor:
     equation="A = x · ∂S/∂x",
     kind="contribution",
     signed=True,
-    odd=True,
+    antisymmetric=True,
     uses_head=True,
 )
 def gradient_x_input(model: Scorable, context: Context) -> Attributor:
     """A = x · ∂S/∂x with x in RGB 0..255: the contribution relative to black if the score were linear."""
     differentiate = _compiled(model, context)
 
-    def attribute(inputs: Seen) -> Attributed:
+    def attribute(inputs: ModelInputs) -> Attributed:
         scores, raw = differentiate(inputs)
-        return Attributed(scores, (raw @ model.to_rgb) * inputs.pictures)
+        return Attributed(scores, (raw @ model.to_rgb) * inputs.images)
 
     return attribute
 
 
-def _compiled(model: Scorable, context: Context) -> Callable[[Seen], tuple[Floats, Floats]]:
+def _compiled(model: Scorable, context: Context) -> Callable[[ModelInputs], tuple[Floats, Floats]]:
     """Scores and gradients at the network's input, in one compiled function."""
     from drivesal.attribution.engine.kernels import compiled_for_images, score_gradient
     from drivesal.model.backend import tensorflow
@@ -58,7 +58,7 @@ def _compiled(model: Scorable, context: Context) -> Callable[[Seen], tuple[Float
 
     def differentiate(images: Any, auxiliary: Any) -> Any:
         x = model.inputs(tf.cast(images, tf.float32))
-        score = model.answer(x, auxiliary)
+        score = model.score_of(x, auxiliary)
         return score, score_gradient(score, x)
 
     return compiled_for_images(model, "gradient of images", differentiate, context)

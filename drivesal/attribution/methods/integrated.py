@@ -6,7 +6,15 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from drivesal.attribution.engine.baselines import BASELINE
-from drivesal.attribution.registry import Attributed, Attributor, Context, Option, Scorable, Seen, register
+from drivesal.attribution.registry import (
+    Attributed,
+    Attributor,
+    Context,
+    ModelInputs,
+    Option,
+    Scorable,
+    register,
+)
 
 if TYPE_CHECKING:
     from drivesal.types import Floats
@@ -24,7 +32,7 @@ EXACT = 32
     equation="A = (x − x0) · 1/K Σ_k ∂S/∂x at x0 + (k − ½)/K · (x − x0)",
     kind="contribution",
     signed=True,
-    odd=True,
+    antisymmetric=True,
     uses_head=True,
     passes=lambda options, size: options["steps"],
     options=(
@@ -55,9 +63,9 @@ def integrated_gradients(model: Scorable, context: Context, *, steps: int, basel
     gradient = kernels.summed_gradient(model)
     fractions = ((np.arange(steps) + 0.5) / steps).astype(np.float32)
 
-    def attribute(inputs: Seen) -> Attributed:
-        start = baseline_of(inputs.pictures)
-        x = kernels.network_inputs(model, inputs.pictures)
+    def attribute(inputs: ModelInputs) -> Attributed:
+        start = baseline_of(inputs.images)
+        x = kernels.network_inputs(model, inputs.images)
         unique_x0 = kernels.network_inputs(model, kernels.without_repeats(start))
         x0 = np.broadcast_to(unique_x0, x.shape)
         difference = x - x0
@@ -68,17 +76,17 @@ def integrated_gradients(model: Scorable, context: Context, *, steps: int, basel
             for point, frame, sample in zip(points.inputs, frames, samples, strict=False):
                 np.multiply(difference[frame], fractions[sample], out=point)
                 point += x0[frame]
-            auxiliary = tensorflow().constant(inputs.others[frames])
+            auxiliary = tensorflow().constant(inputs.auxiliary[frames])
             total[rows] += gradient(
                 points.tensor(len(frames)), auxiliary, kernels.frame_membership(frames)
             ).numpy()
-        signed = (inputs.pictures - start) * (total @ (model.to_rgb / np.float32(steps)))
-        scores = kernels.batched_scores(model, x, inputs.others, context.batch)
-        if len(unique_x0) < len(inputs) and not inputs.others.shape[1]:
-            one_score = kernels.batched_scores(model, unique_x0, inputs.others[:1], context.batch)
+        signed = (inputs.images - start) * (total @ (model.to_rgb / np.float32(steps)))
+        scores = kernels.batched_scores(model, x, inputs.auxiliary, context.batch)
+        if len(unique_x0) < len(inputs) and not inputs.auxiliary.shape[1]:
+            one_score = kernels.batched_scores(model, unique_x0, inputs.auxiliary[:1], context.batch)
             baseline_scores = np.repeat(one_score, len(inputs))
         else:
-            baseline_scores = kernels.batched_scores(model, x0, inputs.others, context.batch)
+            baseline_scores = kernels.batched_scores(model, x0, inputs.auxiliary, context.batch)
         error = completeness_error(signed, scores - baseline_scores)
         return Attributed(scores, signed, None, baseline_scores, error)
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from drivesal.attribution.registry import Attributed, Attributor, Context, Option, Scorable, Seen, register
+from drivesal.attribution.registry import (
+    Attributed,
+    Attributor,
+    Context,
+    ModelInputs,
+    Option,
+    Scorable,
+    register,
+)
 
 if TYPE_CHECKING:
     from drivesal.types import Floats
@@ -23,7 +31,7 @@ CHECK_IMAGES = 4
     equation="A = R of the input; R_i = Σ_j R_j · c_ij / Σ_i c_ij at every layer, R = S at the output",
     kind="contribution",
     signed=True,
-    odd=True,
+    antisymmetric=True,
     uses_head=True,
     passes=lambda options, size: 6 if options["rule"] == "z-plus" else 2,
     options=(
@@ -95,13 +103,13 @@ def lrp(model: Scorable, context: Context, *, rule: str, epsilon: float) -> Attr
     compute = model.compiled(f"lrp {rule}", make)
     # traced and checked at once, so that an unsuitable network is refused before the first frame
     compute.get_concrete_function()
-    images = np.concatenate([np.rint(context.mean).astype(np.uint8)[None], context.pictures[:CHECK_IMAGES]])
+    images = np.concatenate([np.rint(context.mean).astype(np.uint8)[None], context.images[:CHECK_IMAGES]])
     images = images[: context.batch]
     auxiliary = np.zeros((len(images), _auxiliary_count(model)), np.float32)
     _check(compute(images, auxiliary, np.float32(epsilon)))
 
-    def attribute(inputs: Seen) -> Attributed:
-        score, relevance, *_ = compute(inputs.pictures, inputs.others, np.float32(epsilon))
+    def attribute(inputs: ModelInputs) -> Attributed:
+        score, relevance, *_ = compute(inputs.images, inputs.auxiliary, np.float32(epsilon))
         scores, raw = score.numpy(), as_array(relevance)
         error = completeness_error(raw, scores)
         return Attributed(scores, _at_rgb(raw, model), None, np.zeros_like(scores), error)

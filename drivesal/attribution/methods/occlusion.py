@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from drivesal.attribution.engine.buffers import FILL
-from drivesal.attribution.registry import Attributed, Attributor, Context, Option, Scorable, Seen, register
+from drivesal.attribution.registry import (
+    Attributed,
+    Attributor,
+    Context,
+    ModelInputs,
+    Option,
+    Scorable,
+    register,
+)
 from drivesal.errors import OptionError
 
 if TYPE_CHECKING:
@@ -36,7 +44,7 @@ def _passes(options: Mapping[str, Any], size: tuple[int, int]) -> int:
     equation="A = mean of S(x) − S(x with the patch filled) over the patches that cover the pixel",
     kind="contribution",
     signed=True,
-    odd=True,
+    antisymmetric=True,
     uses_head=True,
     passes=_passes,
     options=(
@@ -76,14 +84,16 @@ def occlusion(model: Scorable, context: Context, *, patch: int, stride: int, fil
     boxes = _boxes((height, width), patch, stride)
     coverage = _sum_over_boxes(np.ones(len(boxes)), boxes, (height, width))
 
-    def attribute(inputs: Seen) -> Attributed:
-        x = kernels.network_inputs(model, inputs.pictures)
-        filled = kernels.network_inputs(model, fill_of(inputs.pictures))
+    def attribute(inputs: ModelInputs) -> Attributed:
+        x = kernels.network_inputs(model, inputs.images)
+        filled = kernels.network_inputs(model, fill_of(inputs.images))
         buffer = ScoredBuffer(model, (min(context.batch, len(boxes) + 1), *x.shape[1:]), context)
         scores = np.empty(len(inputs), np.float32)
         maps = np.empty((len(inputs), height, width, 1), np.float32)
         for i in range(len(inputs)):
-            occluded = _scores(buffer, x[i], filled[i], inputs.others[i], [NO_BOX, *boxes]).astype(np.float64)
+            occluded = _scores(buffer, x[i], filled[i], inputs.auxiliary[i], [NO_BOX, *boxes]).astype(
+                np.float64
+            )
             scores[i] = occluded[0]
             maps[i, ..., 0] = _sum_over_boxes(occluded[0] - occluded[1:], boxes, (height, width)) / coverage
         return Attributed(scores, maps)

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from drivesal.attribution.engine.buffers import FILL
-from drivesal.attribution.registry import Attributed, Attributor, Context, Option, Scorable, Seen, register
+from drivesal.attribution.registry import (
+    Attributed,
+    Attributor,
+    Context,
+    ModelInputs,
+    Option,
+    Scorable,
+    register,
+)
 
 if TYPE_CHECKING:
     from drivesal.types import Floats
@@ -25,7 +33,7 @@ MAX_CACHED_BYTES = 64 * 2**20
     equation="A = Σ_i (S_i − S̄) M_i / Σ_i M_i, S_i = S(x0 + M_i · (x − x0)), S̄ = mean of S_i",
     kind="contribution",
     signed=True,
-    odd=True,
+    antisymmetric=True,
     uses_head=True,
     passes=lambda options, size: options["masks"],
     options=(
@@ -61,11 +69,11 @@ def rise(model: Scorable, context: Context, *, masks: int, cells: int, keep: flo
 
     cached = list(draw()) if masks * height * width * 4 <= MAX_CACHED_BYTES else None
 
-    def attribute(inputs: Seen) -> Attributed:
-        x = kernels.network_inputs(model, inputs.pictures)
-        x0 = kernels.network_inputs(model, fill_of(inputs.pictures))
+    def attribute(inputs: ModelInputs) -> Attributed:
+        x = kernels.network_inputs(model, inputs.images)
+        x0 = kernels.network_inputs(model, fill_of(inputs.images))
         difference = x - x0
-        scores = kernels.batched_scores(model, x, inputs.others, context.batch)
+        scores = kernels.batched_scores(model, x, inputs.auxiliary, context.batch)
         buffer = ScoredBuffer(model, (min(context.batch, masks), *x.shape[1:]), context)
         sums = np.zeros(len(inputs))
         total = np.zeros((len(inputs) + 1, height * width))
@@ -74,7 +82,7 @@ def rise(model: Scorable, context: Context, *, masks: int, cells: int, keep: flo
             weights = np.ones((len(inputs) + 1, len(batch)), np.float32)
             for i in range(len(inputs)):
                 _blend(buffer.inputs, batch, x0[i], difference[i])
-                weights[i] = buffer.scores(len(batch), inputs.others[i]) - scores[i]
+                weights[i] = buffer.scores(len(batch), inputs.auxiliary[i]) - scores[i]
             sums += weights[:-1].sum(axis=1, dtype=np.float64)
             total += weights @ batch.reshape(len(batch), -1)
         visible = total[-1]

@@ -10,16 +10,16 @@ from drivesal.attribution.registry import (
     Attributed,
     Attributor,
     Context,
+    ModelInputs,
     Option,
     Scorable,
-    Seen,
     register,
 )
 
 if TYPE_CHECKING:
     from drivesal.types import Floats
 
-    Moments = Callable[[Seen, bool], tuple[Floats, Floats, Floats]]
+    Moments = Callable[[ModelInputs, bool], tuple[Floats, Floats, Floats]]
 
 _OPTIONS = (
     Option("samples", int, 25, "number of noisy copies of each frame", low=1, high=4096),
@@ -38,7 +38,7 @@ def _passes(options: Any, size: tuple[int, int]) -> int:
     equation="A = 1/K Σ_k ∂S/∂x at x + ε_k, ε_k ~ N(0, σ²)",
     kind="sensitivity",
     signed=True,
-    odd=True,
+    antisymmetric=True,
     uses_head=True,
     options=_OPTIONS,
     passes=_passes,
@@ -49,7 +49,7 @@ def smoothgrad(model: Scorable, context: Context, *, samples: int, noise: float)
 
     moments = _moments(model, context, samples, noise)
 
-    def attribute(inputs: Seen) -> Attributed:
+    def attribute(inputs: ModelInputs) -> Attributed:
         scores, total, _ = moments(inputs, False)
         return Attributed(scores, total / np.float32(samples), model.to_rgb)
 
@@ -63,7 +63,7 @@ def smoothgrad(model: Scorable, context: Context, *, samples: int, noise: float)
     equation="A = 1/K Σ_k (∂S/∂x at x + ε_k)², ε_k ~ N(0, σ²)",
     kind="relative",
     signed=False,
-    odd=False,
+    antisymmetric=False,
     uses_head=True,
     caution=HEADLESS,
     options=_OPTIONS,
@@ -75,7 +75,7 @@ def squared_smoothgrad(model: Scorable, context: Context, *, samples: int, noise
 
     moments = _moments(model, context, samples, noise)
 
-    def attribute(inputs: Seen) -> Attributed:
+    def attribute(inputs: ModelInputs) -> Attributed:
         scores, _, squares = moments(inputs, True)
         return Attributed(scores, squares / np.float32(samples))
 
@@ -89,7 +89,7 @@ def squared_smoothgrad(model: Scorable, context: Context, *, samples: int, noise
     equation="A = 1/K Σ_k (g_k − ḡ)², g_k = ∂S/∂x at x + ε_k, ε_k ~ N(0, σ²)",
     kind="relative",
     signed=False,
-    odd=False,
+    antisymmetric=False,
     uses_head=True,
     caution=HEADLESS,
     options=(Option("samples", int, 25, "number of noisy copies of each frame", low=2, high=4096), _OPTIONS[1]),
@@ -101,7 +101,7 @@ def vargrad(model: Scorable, context: Context, *, samples: int, noise: float) ->
 
     moments = _moments(model, context, samples, noise)
 
-    def attribute(inputs: Seen) -> Attributed:
+    def attribute(inputs: ModelInputs) -> Attributed:
         scores, total, squares = moments(inputs, True)
         mean = (total / np.float32(samples)) @ model.to_rgb
         # rounding may leave a variance just below 0
@@ -125,12 +125,12 @@ def _moments(model: Scorable, context: Context, samples: int, noise: float) -> M
     plain, squared = kernels.summed_gradient(model), _with_squares(model)
     source = Noise(context.seed, context.mean.shape[:2], model.to_rgb.T, 255 * noise)
 
-    def moments(inputs: Seen, squares: bool) -> tuple[Floats, Floats, Floats]:
-        x = kernels.network_inputs(model, inputs.pictures)
-        total, square = np.zeros_like(x), np.zeros(inputs.pictures.shape if squares else 0, np.float32)
+    def moments(inputs: ModelInputs, squares: bool) -> tuple[Floats, Floats, Floats]:
+        x = kernels.network_inputs(model, inputs.images)
+        total, square = np.zeros_like(x), np.zeros(inputs.images.shape if squares else 0, np.float32)
         for noisy, frames in noisy_copies(source, x, inputs.indices, samples, context):
             rows = slice(frames[0], frames[-1] + 1)
-            auxiliary = tensorflow().constant(inputs.others[frames])
+            auxiliary = tensorflow().constant(inputs.auxiliary[frames])
             membership = kernels.frame_membership(frames)
             if squares:
                 gradient, gradient_square = squared(noisy, auxiliary, membership)
@@ -138,7 +138,7 @@ def _moments(model: Scorable, context: Context, samples: int, noise: float) -> M
             else:
                 gradient = plain(noisy, auxiliary, membership)
             total[rows] += gradient.numpy()
-        return kernels.batched_scores(model, x, inputs.others, context.batch), total, square
+        return kernels.batched_scores(model, x, inputs.auxiliary, context.batch), total, square
 
     return moments
 
@@ -152,7 +152,7 @@ def _with_squares(model: Scorable) -> Any:
 
     def make() -> Any:
         def differentiate(x: Any, auxiliary: Any, membership: Any) -> Any:
-            gradient = score_gradient(model.answer(x, auxiliary), x)
+            gradient = score_gradient(model.score_of(x, auxiliary), x)
             at_rgb = tf.nn.conv2d(gradient, model.to_rgb[None, None], 1, "VALID")
             return sum_by_frame(gradient, membership), sum_by_frame(at_rgb * at_rgb, membership)
 

@@ -23,7 +23,7 @@ POOLINGS = ("MaxPooling2D", "AveragePooling2D")
     equation="A = m_0; m_{l−1} = up_l(m_l · mean_c max(F_l, 0)) from m_L = 1, F_l the feature maps",
     kind="relative",
     signed=False,
-    odd=False,
+    antisymmetric=False,
     uses_head=False,
     aliases=("vbp",),
     caution="the map does not depend on the steering head",
@@ -46,8 +46,8 @@ def visualbackprop(model: Scorable, context: Context) -> Attributor:
     tf = tensorflow()
 
     def score_and_map(images: Any, auxiliary: Any) -> Any:
-        x = model.given(model.inputs(tf.cast(images, tf.float32)))
-        score, calls = model.inside(x, auxiliary, leaf_layers(model.network))
+        x = model.to_network_input(model.inputs(tf.cast(images, tf.float32)))
+        score, calls = model.score_and_calls(x, auxiliary, leaf_layers(model.network))
         return score, _propagated(_stages(calls, x, model.network))
 
     compute = compiled_for_images(model, "visualbackprop", score_and_map, context)

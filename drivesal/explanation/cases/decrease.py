@@ -14,15 +14,15 @@ def _heat(explained: Explained, _: ClipStatistics) -> Floats:
     """max(−S, 0); for a method that is not antisymmetric, the positive part of the map of −f."""
     import cv2
 
-    negated = -explained.push if explained.pull is None else explained.pull
+    negated = -explained.attribution if explained.negated_attribution is None else explained.negated_attribution
     return cv2.max(negated, 0)  # type: ignore[no-any-return]
 
 
 register(
     Case(
         name="decrease",
-        reads="pull",
-        scale="push",
+        reads="negated_attribution",
+        scale="signed",
         colour=(45, 135, 240),
         order=20,
         meaning={

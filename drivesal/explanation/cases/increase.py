@@ -14,14 +14,14 @@ def _heat(explained: Explained, _: ClipStatistics) -> Floats:
     """max(S, 0), S the signed sum over the channels."""
     import cv2
 
-    return cv2.max(explained.push, 0)  # type: ignore[no-any-return]
+    return cv2.max(explained.attribution, 0)  # type: ignore[no-any-return]
 
 
 register(
     Case(
         name="increase",
-        reads="push",
-        scale="push",
+        reads="attribution",
+        scale="signed",
         colour=(240, 150, 20),
         order=10,
         meaning={

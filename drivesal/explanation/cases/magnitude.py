@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def _heat(explained: Explained, _: ClipStatistics) -> Floats:
     import numpy as np
 
-    return np.abs(explained.push)
+    return np.abs(explained.attribution)
 
 
 register(

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def _heat(explained: Explained, clip: ClipStatistics) -> Floats:
-    return local_contrast(explained.picture) * insensitivity(explained, clip)
+    return local_contrast(explained.model_input) * insensitivity(explained, clip)
 
 
 def _contrast(explained: Explained, _: ClipStatistics) -> Floats:
-    return local_contrast(explained.picture)
+    return local_contrast(explained.model_input)
 
 
 _PRODUCT = Case(

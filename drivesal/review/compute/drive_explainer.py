@@ -92,10 +92,10 @@ def _without_raw(explained: Explained) -> Explained:
 
 def _nbytes(explained: Explained) -> int:
     arrays = (
-        explained.picture,
+        explained.model_input,
         explained.raw,
-        explained.push,
-        explained.pull,
+        explained.attribution,
+        explained.negated_attribution,
         explained.gradient,
         explained.contribution,
     )
@@ -257,7 +257,7 @@ class DriveExplainer:
         heats = {case.name: case.heat(explained, study.clip) for case in study.explainer.cases}
         before = None if edit.empty else self.angle(view.model, self.frame(index))
         # the full-size image is in the frame store
-        frame = dataclasses.replace(explained.frame, image=explained.picture)
+        frame = dataclasses.replace(explained.frame, image=explained.model_input)
         result = ExplainedFrame(_without_raw(dataclasses.replace(explained, frame=frame)), heats, before)
         self._results.put(key, result, result.nbytes)
         return result
@@ -265,7 +265,7 @@ class DriveExplainer:
     def angle(self, number: int, frame: Frame) -> float:
         """A model's prediction for a frame."""
         model = self.models[number]
-        return float(model.predict(model.prepare(frame.image)[None], model.others_of([frame]))[0])
+        return float(model.predict(model.prepare(frame.image)[None], model.auxiliary_inputs_of([frame]))[0])
 
 
 def _shared_scale(scales: Sequence[Scale]) -> tuple[dict[str, Any], dict[str, str]]:

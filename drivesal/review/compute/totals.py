@@ -105,7 +105,7 @@ class RowBuilder:
             for case in self.explainer.cases
             if case.lane is not None
         }
-        heat = smooth(np.abs(explained.push), BLUR)
+        heat = smooth(np.abs(explained.attribution), BLUR)
         total = float(heat.sum())
         shares = heat / total if total > 0 else heat
         index = explained.frame.index

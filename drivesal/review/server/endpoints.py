@@ -19,16 +19,9 @@ from starlette.exceptions import HTTPException
 from drivesal.attribution.registry import method
 from drivesal.errors import DrivesalError, InputError, OptionError
 from drivesal.rendering.painter import Painter
-from drivesal.review.compute import frame_images
+from drivesal.review.compute import frame_images, page_data
 from drivesal.review.compute.drive_explainer import ExplainedFrame
 from drivesal.review.compute.job_queue import DroppedError, Tick
-from drivesal.review.compute.page_data import (
-    describe_drive,
-    describe_frame,
-    describe_note,
-    describe_view,
-    with_valid_text,
-)
 from drivesal.review.compute.session import NotReadyError, Session
 from drivesal.review.notes import StaleNoteError
 from drivesal.review.server.disconnection import DisconnectedError, job_result, jpeg_response
@@ -106,7 +99,7 @@ def _errors(app: FastAPI) -> None:
     """Return every error as {"error": one line}."""
 
     def refusal(code: int, text: str) -> JSONResponse:
-        return JSONResponse({"error": with_valid_text(text)}, status_code=code)
+        return JSONResponse({"error": page_data.with_valid_text(text)}, status_code=code)
 
     @app.exception_handler(DrivesalError)
     def refused(_: Request, error: DrivesalError) -> JSONResponse:
@@ -142,7 +135,7 @@ def _errors(app: FastAPI) -> None:
 def _drive(app: FastAPI, session: Session) -> None:
     @app.get("/api/drive")
     def drive() -> dict[str, Any]:
-        return with_valid_text(describe_drive(session))  # type: ignore[no-any-return]
+        return page_data.with_valid_text(page_data.describe_drive(session))  # type: ignore[no-any-return]
 
     @app.get("/api/status")
     def status() -> dict[str, Any]:
@@ -157,7 +150,7 @@ def _drive(app: FastAPI, session: Session) -> None:
                 {"rows": len(columns), "ended": columns.ended, "error": columns.error} for columns in numbers
             ],
         }
-        return with_valid_text(state)  # type: ignore[no-any-return]
+        return page_data.with_valid_text(state)  # type: ignore[no-any-return]
 
     @app.get("/api/timeline")
     def timeline(model: Model = 0, since: Since = 0) -> dict[str, Any]:
@@ -175,12 +168,12 @@ def _drive(app: FastAPI, session: Session) -> None:
             found, error = session.analysis.first, found.columns[view.model].error
         columns = found.columns[view.model]
         state = {
-            "of": describe_view(found.view),
+            "of": page_data.describe_view(found.view),
             "since": since,
             "ended": columns.ended,
             "error": error or columns.error,
         }
-        return with_valid_text(state | {"columns": columns.since(since, ROWS)})  # type: ignore[no-any-return]
+        return page_data.with_valid_text(state | {"columns": columns.since(since, ROWS)})  # type: ignore[no-any-return]
 
 
 def _frames(app: FastAPI, session: Session) -> None:
@@ -220,7 +213,7 @@ def _frames(app: FastAPI, session: Session) -> None:
         request: Request, index: Index, frame_request: FrameQuery, ahead: Ahead = False
     ) -> dict[str, Any]:
         explained = await explain_frame(request, session, index, frame_request, ahead)
-        return with_valid_text(describe_frame(explained.result, explained.painter))  # type: ignore[no-any-return]
+        return page_data.with_valid_text(page_data.describe_frame(explained.result, explained.painter))  # type: ignore[no-any-return]
 
     @app.get("/api/map/{index}")
     async def values(
@@ -284,7 +277,7 @@ def _floats(values: Any) -> Response:
 def _notes(app: FastAPI, session: Session) -> None:
     @app.get("/api/notes")
     def notes() -> dict[str, Any]:
-        return {"notes": [describe_note(note) for note in session.notes.all()]}
+        return {"notes": [page_data.describe_note(note) for note in session.notes.all()]}
 
     @app.put("/api/notes/{index}")
     def note(
@@ -296,7 +289,7 @@ def _notes(app: FastAPI, session: Session) -> None:
 
     @app.exception_handler(StaleNoteError)
     def stale(_: Request, error: StaleNoteError) -> JSONResponse:
-        current = None if error.current is None else describe_note(error.current)
+        current = None if error.current is None else page_data.describe_note(error.current)
         return JSONResponse({"error": str(error), "note": current}, status_code=409)
 
     @app.get("/api/notes.csv")

@@ -107,7 +107,7 @@ def test_the_epsilon_rule_under_relu_is_gradient_times_network_input():
     x = model.inputs(tf.constant(images, tf.float32))
     with tf.GradientTape() as tape:
         tape.watch(x)
-        score = model.answer(x)
+        score = model.score_of(x)
     expected = (x * tape.gradient(score, x)).numpy().sum(axis=3, keepdims=True)  # over YUV
     assert close(explain(model, images, rule="epsilon", epsilon=1e-9).raw, expected)
 
@@ -397,8 +397,8 @@ def test_options_out_of_range_are_refused():
 @pytest.mark.parametrize("rule", ["z-plus", "epsilon"])
 def test_traced_once(rule):
     model, images = steering(convolutional(), scale=1 / 255), pictures(5, LARGE)
-    traced, inside = [], model.inside
-    model.inside = lambda *arguments: traced.append(1) or inside(*arguments)
+    traced, inside = [], model.score_and_calls
+    model.score_and_calls = lambda *arguments: traced.append(1) or inside(*arguments)
     lrp = method("lrp")
     for epsilon in (0.001, 0.1):
         attribute = lrp.build(model, context(images), rule=rule, epsilon=epsilon)

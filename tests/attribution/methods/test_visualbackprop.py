@@ -168,8 +168,8 @@ def test_the_map_is_not_negative_and_does_not_depend_on_other_frames():
 
 def test_traced_once():
     model, images = steering(convolutional(), scale=1 / 255), pictures(5, LARGE)
-    traced, inside = [], model.inside
-    model.inside = lambda *arguments: traced.append(1) or inside(*arguments)
+    traced, inside = [], model.score_and_calls
+    model.score_and_calls = lambda *arguments: traced.append(1) or inside(*arguments)
     for _ in range(2):
         attribute = method("visualbackprop").build(model, context(images))
         for count in (1, 5, 2):

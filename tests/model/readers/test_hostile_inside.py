@@ -15,7 +15,7 @@ import pytest
 from drivesal.angle import AngleSpec
 from drivesal.errors import DrivesalError, ModelError
 from drivesal.model.backend import keras
-from drivesal.model.card import Card, card_path, card_text, encode_picture
+from drivesal.model.card import Card, card_path, card_text, encode_image
 from drivesal.model.preprocess import Preprocess
 from drivesal.model.readers import load_model
 from drivesal.model.readers.formats import archive, hdf5
@@ -304,7 +304,7 @@ def test_a_card_is_bounded(good, tmp_path):
 def test_a_mean_image_is_measured_before_it_is_decoded():
     import base64
 
-    data = bytearray(base64.b64decode(encode_picture(np.zeros((8, 12, 3), np.uint8))))
+    data = bytearray(base64.b64decode(encode_image(np.zeros((8, 12, 3), np.uint8))))
     data[16:24] = struct.pack(">2I", 60_000, 60_000)
     made = Card(Preprocess((8, 12)), Target(AngleSpec("deg")), base64.b64encode(data).decode())
     with pytest.raises(DrivesalError, match="a base64 PNG of 12x8"):

@@ -12,7 +12,7 @@ from drivesal.attribution.registry import Attributed, Option, method, register
     equation="A = sign(g) |g|^p with g = ∂S/∂x",
     kind="relative",
     signed=True,
-    odd=True,
+    antisymmetric=True,
     uses_head=True,
     options=(Option("power", float, 0.5, "exponent of the gradient's magnitude", low=0.1, high=2.0),),
 )
