@@ -181,9 +181,9 @@ class Explained:
     (h, w) float32, positive where they raise the score (turn an angle left): `attribution` is reduced from the
     method's map; `negated_attribution` is the map of the negated score, None for antisymmetric methods, where
     it is −attribution; `gradient` and `contribution` are set only if a case needs them. `raw` (h, w, C) float32
-    is the method's map over the network's input channels; `to_rgb` (C, 3) maps these channels to RGB, None if no conversion is
-    needed. `baseline_score` is f(x0) and `completeness_error` |Σ contribution − (f(x) − f(x0))|, in the unit of
-    the score; both are set if contributions were computed.
+    is the method's map over the network's input channels; `to_rgb` (C, 3) maps these channels to RGB, None if no
+    conversion is needed. `baseline_score` is f(x0) and `completeness_error` |Σ contribution − (f(x) − f(x0))|, in
+    the unit of the score; both are set if contributions were computed.
     """
 
     frame: Frame
