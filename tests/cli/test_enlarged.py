@@ -106,4 +106,4 @@ def test_model_warns_if_no_frame_is_large_enough(inside, model_path):
     assert ran.err == f"drivesal: {note}\n"
     ran = inside("model", model_path, "--crop", "60:-25")
     assert ran.err == ""
-    assert "frames      of 32x109 px or more; smaller ones are enlarged" in ran.out
+    assert "frames      32x109 px or more; smaller ones are enlarged" in ran.out

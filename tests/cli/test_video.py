@@ -448,7 +448,7 @@ def test_a_missing_system_library_gets_one_line(inside, clip, monkeypatch):
     def load(*_):
         raise ImportError("libGL.so.1: cannot open shared object file: No such file or directory")
 
-    monkeypatch.setattr(video, "_one", load)
+    monkeypatch.setattr(video, "_render", load)
     ran = inside("video", clip)
     assert ran.code == 1
     assert "libGL.so.1" in ran.err

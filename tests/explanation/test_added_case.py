@@ -50,8 +50,8 @@ def test_an_added_case_is_a_choice_of_the_command() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     shown = " ".join(done.stdout.split())
-    assert "Of increase, everywhere, decrease, maintain, support, magnitude." in shown
-    assert "[default: increase,everywhere,decrease,maintain;" in shown
+    assert "Any of increase, everywhere, decrease, maintain, support, magnitude." in shown
+    assert "[default: increase,everywhere,decrease,maintain, or" in shown
     with added():
         names = REGISTRIES["cases"].names()
     assert "everywhere" in names
