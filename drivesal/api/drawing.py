@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from drivesal.api.drive import Recording
 from drivesal.api.files import files_read, video_paths
-from drivesal.api.inputs import answerable_by, model_of, recording_of
+from drivesal.api.inputs import adapted_settings, model_of, recording_of
 from drivesal.api.keywords import explain_settings, takes
 from drivesal.errors import OptionError
 from drivesal.export.exporter import video_exporter, video_suffixes
@@ -66,7 +66,7 @@ def render(
         path = recording.info.path
         read = files_read([path], [recording], opened_with, steering.path, request=request)
         if frame_position is not None or recording.info.length == 1:
-            request = replace(request, explain=answerable_by(recording, steering, request.explain))
+            request = replace(request, explain=adapted_settings(recording, steering, request.explain))
             figure = render_image(recording, steering, request, frame_position or 0)
             if out is not None:
                 write_picture(Path(out), figure.canvas, overwrite, read)

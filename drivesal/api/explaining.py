@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drivesal import types
-from drivesal.api.inputs import answerable_by, model_of, recording_of
+from drivesal.api.inputs import adapted_settings, model_of, recording_of
 from drivesal.api.keywords import explain_settings, takes
 from drivesal.explanation.explainer import check_cases, with_cases
 from drivesal.explanation.study import Study, study
@@ -89,7 +89,7 @@ def _study(
     recording = recording_of(frames, stack)
     steering = model_of(model)
     _warn_cropped(frames, recording, steering)
-    return recording, study(recording, steering, answerable_by(recording, steering, settings))
+    return recording, study(recording, steering, adapted_settings(recording, steering, settings))
 
 
 def _warn_cropped(frames: Frames, recording: types.Recording, model: SteeringModel) -> None:

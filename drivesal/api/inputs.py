@@ -61,7 +61,7 @@ def _checked_image(frame: Frame) -> Image:
     raise InputError("frames as (H, W, 3) uint8 RGB", f"frame {frame.index} is {image.shape} {image.dtype}", do)
 
 
-def answerable_by(
+def adapted_settings(
     recording: types.Recording, model: SteeringModel, settings: ExplainSettings
 ) -> ExplainSettings:
     """The settings, adapted with a warning if the recording is a single image."""
