@@ -177,13 +177,13 @@ class Explained:
     """One frame with its prediction and its attribution maps, at the model's input size (h, w).
 
     `model_input` (h, w, 3) uint8 RGB is the model input; `angle` is the prediction in drivesal's convention;
-    `score` is the explained number, the angle itself unless another target was chosen. Per-pixel maps are
-    (h, w) float32, positive where they raise the score (turn an angle left): `attribution` is reduced from the
+    `score` is the explained number, the angle itself unless another target was chosen. Per-pixel maps are (h,
+    w) float32, positive where they raise the score (turn an angle left): `attribution` is reduced from the
     method's map; `negated_attribution` is the map of the negated score, None for antisymmetric methods, where
     it is −attribution; `gradient` and `contribution` are set only if a case needs them. `raw` (h, w, C) float32
-    is the method's map over the network's input channels; `to_rgb` (C, 3) maps these channels to RGB, None if no
-    conversion is needed. `baseline_score` is f(x0) and `completeness_error` |Σ contribution − (f(x) − f(x0))|, in
-    the unit of the score; both are set if contributions were computed.
+    is the method's map over the network's input channels; `to_rgb` (C, 3) maps these channels to RGB, None if
+    no conversion is needed. `baseline_score` is f(x0) and `completeness_error` |Σ contribution − (f(x) −
+    f(x0))|, in the unit of the score; both are set if contributions were computed.
     """
 
     frame: Frame

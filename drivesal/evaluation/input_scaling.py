@@ -78,10 +78,10 @@ def check_scaling(
 
     images: (N, h, w, 3) uint8 RGB at the model's input size (`SteeringModel.prepare`), spread over a drive.
     labels: (N,) of the model's kind of angle, None or NaN if missing. auxiliary_inputs: (N, numbers), from
-    `auxiliary_inputs_of`. times_s: (N,) capture times; frames closer than APART_S are dropped if
-    LEAST_MOMENTS remain, and without times each frame counts as a moment. batch: the most images per forward
-    pass. The check uses the steering output, whatever is explained; a model without one gives None. docs/models.md
-    lists what is reported.
+    `auxiliary_inputs_of`. times_s: (N,) capture times; frames closer than APART_S are dropped if LEAST_MOMENTS
+    remain, and without times each frame counts as a moment. batch: the most images per forward pass. The check
+    uses the steering output, whatever is explained; a model without one gives None. docs/models.md lists what
+    is reported.
     """
     if model.steering is None or len(images) < LEAST:
         return None
