@@ -64,7 +64,7 @@ def test_a_pattern_stands_for_all_matches(inside, drives):
     assert [one["path"] for one in json.loads(ran.out)] == ["drives/a.mp4", "drives/b.mov"]
     images(drives, 2)
     ran = inside("video", "drives/*")
-    assert "drives/* matches 2 images beside 2 recordings" in ran.err
+    assert "drives/* matches 2 images and 2 recordings" in ran.err
     ran = inside("info", "drives/*.jpg", "--json")
     assert json.loads(ran.out)["frames"] == 2
     ran = inside("review", "drives/*.mp4", "--no-browser")
