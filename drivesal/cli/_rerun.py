@@ -127,4 +127,6 @@ def _text(value: Any) -> str:
     """A value as a user would type it."""
     if isinstance(value, OutFolder):
         return f"{value.folder}/" if value.new else str(value.folder)
+    if isinstance(value, tuple):
+        return ",".join(value)
     return f"{value:.10g}" if isinstance(value, float) else str(value)

@@ -74,3 +74,10 @@ def test_values_are_printed_as_typed(tmp_path):
         assert found[found.index(flag) + 1] == value
     (tmp_path / "there").mkdir()
     assert str(tmp_path / "there") in suggested((), "--out", str(tmp_path / "there"))
+
+
+def test_names_are_printed_as_a_list_with_commas():
+    from drivesal.cli.video import command as video
+
+    context = video.make_context("video", ["data/run.mp4", "--cases", "increase,maintain"])
+    assert rerun_options(context, ()) == ["--cases", "increase,maintain"]

@@ -58,7 +58,7 @@ CONTRASTS = """() => {
     const ink = rgb(style.color);
     const [a, b] = [light(over([ink[0], ink[1], ink[2], ink[3] * opacity], ground)), light(ground)].sort();
     const name = one.id || one.className || one.tagName;
-    found.attribution([(b + 0.05) / (a + 0.05), name, one.textContent.trim().slice(0, 30)]);
+    found.push([(b + 0.05) / (a + 0.05), name, one.textContent.trim().slice(0, 30)]);
   }
   return found;
 }"""

@@ -91,7 +91,7 @@ def test_a_held_key_shows_a_steady_stream_of_frames_with_heat(
         """() => {
           const canvas = document.querySelector('[data-panel="heat-0-increase"] canvas');
           globalThis.seen = [];
-          const look = () => globalThis.seen.attribution(Number(canvas.dataset.frame));
+          const look = () => globalThis.seen.push(Number(canvas.dataset.frame));
           new MutationObserver(look).observe(canvas, { attributes: true, attributeFilter: ["data-frame"] });
         }"""
     )
