@@ -330,7 +330,7 @@ def test_occlusion_of_one_image_without_a_mean_fills_with_the_blurred_image_and_
     image, method, option = pictures(1, SMALL)[0], "occlusion", "fill"
     found = drivesal.attribute(model, image, method)
     assert "uses the blurred image" in caplog.text
-    assert f"--{option} says otherwise" in caplog.text
+    assert f"--{option} changes that" in caplog.text
     np.testing.assert_array_equal(found, drivesal.attribute(model, image, method, **{option: "blur"}))
     caplog.clear()
     drivesal.render(image, model, method=method, cases=["increase"], width=400)
