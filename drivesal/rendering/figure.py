@@ -39,7 +39,7 @@ class Figure:
     uninformative: tuple[str, ...] = ()
 
 
-IMAGE_SPEND = ProbeBudget(passes=512, least=3)
+IMAGE_BUDGET = ProbeBudget(passes=512, least=3)
 """Budget for one frame: with a costly method the scale comes from few frames, which a note reports."""
 
 
@@ -53,7 +53,7 @@ def render_image(
     """Draw one frame of a recording, or a single image, like a frame of the video.
 
     `at` is a frame index (int) or a time [s] (float). Scale and statistics come from the whole recording; for a
-    costly method from few of its frames (IMAGE_SPEND). `tick` receives the fraction done and the number of
+    costly method from few of its frames (IMAGE_BUDGET). `tick` receives the fraction done and the number of
     frames.
     """
     recording = fitted(recording, model.kind, request.steering_ratio)
@@ -63,7 +63,7 @@ def render_image(
     if recording.info.length == 1:
         explain, blur_note = with_available_baseline(model, request.explain)
         request = dataclasses.replace(request, explain=explain)
-    studied = study(recording, model, request.explain, request.span, tick, IMAGE_SPEND)
+    studied = study(recording, model, request.explain, request.span, tick, IMAGE_BUDGET)
     warnings = probe_warnings(recording, model, studied, request)
     painter = Painter(recording, model, studied, request, warnings=warnings.shorts, trace=False)
     explained = next(studied.explainer.explain([frame]))
