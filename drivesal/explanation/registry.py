@@ -80,7 +80,7 @@ class Case:
     @property
     def signed(self) -> bool:
         """Whether it needs a signed map."""
-        return self.reads in ("signed", "negated_attribution")
+        return self.reads in ("attribution", "negated_attribution")
 
     def title(self, sided: bool) -> str:
         """The case's name, with its side if the score is an angle: "increase (left)"."""
