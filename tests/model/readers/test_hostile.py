@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 import pytest
 
+import drivesal.model.presets  # noqa: F401  (loaded on demand otherwise, which would look like a file opened)
 from drivesal.errors import DrivesalError, ModelError
 from drivesal.model.backend import keras
 from drivesal.model.readers import load_model
