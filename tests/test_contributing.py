@@ -152,7 +152,7 @@ def test_the_overlay_element(checkout: Path, run: Run) -> None:
 
 def test_the_panel(run: Run) -> None:
     """tests/review/test_page_panels.py uses it in a browser."""
-    code = "from drivesal.review.server.page_files import panel_index; print(panel_index())"
+    code = "from drivesal.review.server.page_assets import panel_index; print(panel_index())"
     assert "count.js" in run("-c", code).stdout
 
 
