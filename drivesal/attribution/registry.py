@@ -78,13 +78,15 @@ class Scorable(Protocol):
 class ModelInputs:
     """The model's inputs for N frames.
 
-    `pictures` (N, h, w, 3) uint8 RGB; `indices` (N,) int64, the frame indices, which key the seeds of random
-    methods; `others` (N, numbers) float32, the auxiliary inputs.
+    `images` (N, h, w, 3) uint8 RGB; `indices` (N,) int64, the frame indices, which key the seeds of random
+    methods; `auxiliary` (N, numbers) float32, the auxiliary inputs. Methods of many passes call `tick` with the
+    number of passes that follow; it may raise, which aborts them.
     """
 
     images: Image
     indices: NDArray[np.int64]
     auxiliary: Floats
+    tick: Callable[[int], object] = lambda passes: None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -94,16 +96,14 @@ class ModelInputs:
 class Context:
     """Context that a method receives before the first frame.
 
-    `mean` (h, w, 3) float32 is the clip's mean image; `pictures` (M, h, w, 3) uint8 are images spread over the
+    `mean` (h, w, 3) float32 is the clip's mean image; `images` (M, h, w, 3) uint8 are images spread over the
     clip; `batch` is the maximum number of images per call of the network; `seed` seeds all random numbers.
-    Methods of many passes call `tick` with the number of passes that follow; it may raise, which aborts them.
     """
 
     mean: Floats
     images: Image
     batch: int = 32
     seed: int = 0
-    tick: Callable[[int], object] = lambda passes: None
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import math
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -26,6 +24,8 @@ if TYPE_CHECKING:
     from drivesal.settings import ExplainSettings
     from drivesal.types import Floats, Image
 
+Progress = Callable[[int], object]
+"""Gets the number of passes that follow; may raise to stop them."""
 PASSES = 256
 """Maximum gradient or forward passes in one batch, so that a stop takes effect within a second or two."""
 
@@ -55,8 +55,7 @@ class Explainer:
         self.cases = chosen(settings)
         self.method: Method = method(settings.method)
         self.options = self.method.settings(settings.options)
-        self._progress = threading.local()
-        self.context = Context(mean, images, settings.batch_size, settings.seed, self._tick)
+        self.context = Context(mean, images, settings.batch_size, settings.seed)
         self._passes = 0
         check_cases(settings)
         self._main = self._build(model, self.method, self.options)
@@ -104,12 +103,10 @@ class Explainer:
         """Maximum number of frames in one batch."""
         return min(self.context.batch, max(1, PASSES // self._passes))
 
-    @contextlib.contextmanager
-    def reporting_progress(self, frames: int, tick: Callable[[float], object]) -> Iterator[None]:
-        """Call `tick` with the share done, 0..1, while the block explains `frames` frames.
+    def progress(self, frames: int, tick: Callable[[float], object]) -> Progress:
+        """For `explain` and `explain_batch`: calls `tick` with the share of `frames` frames done, 0..1.
 
-        Methods of many passes call it between calls of the network; it may raise to stop them. Only this
-        thread's work is reported.
+        Methods of many passes report between calls of the network; `tick` may raise to stop them.
         """
         done = 0
 
@@ -118,24 +115,17 @@ class Explainer:
             tick(min(done / (frames * self._passes), 1.0))
             done += passes
 
-        self._progress.report = report
-        try:
-            yield
-        finally:
-            del self._progress.report
+        return report
 
-    def _tick(self, passes: int) -> None:
-        report: Callable[[int], None] | None = getattr(self._progress, "report", None)
-        if report is not None:
-            report(passes)
-
-    def explain(self, frames: Iterable[Frame]) -> Iterator[Explained]:
+    def explain(self, frames: Iterable[Frame], progress: Progress | None = None) -> Iterator[Explained]:
         """Explain the frames in order. Raises NotFiniteError with the frame and the method."""
         for batch in batches(frames, self.model, self.limit):
-            yield from self.explain_batch(batch)
+            yield from self.explain_batch(batch, progress)
 
-    def explain_batch(self, batch: Batch) -> list[Explained]:
+    def explain_batch(self, batch: Batch, progress: Progress | None = None) -> list[Explained]:
         """Explain one batch, with one call for each map that the cases need."""
+        if progress is not None:
+            batch = Batch(batch.frames, dataclasses.replace(batch.seen, tick=progress))
         main = self._main(batch.seen)
         negated = self._negated(batch.seen) if self._negated else None
         gradient = self._run(self._gradient, batch, main)

@@ -107,9 +107,10 @@ def study_of(
     every = -(-len(frames) // max(PROBE_PASSES // explainer.passes, LEAST_PROBE))
     chosen = frames[::every] if spend is None else spend.choose(frames, explainer.passes)
     probe = []
-    with explainer.reporting_progress(len(chosen), lambda share: tick(share, len(chosen))):
-        for start in range(0, len(chosen), explainer.limit):
-            probe += explainer.explain_batch(batch_of_prepared(chosen[start : start + explainer.limit], model))
+    progress = explainer.progress(len(chosen), lambda share: tick(share, len(chosen)))
+    for start in range(0, len(chosen), explainer.limit):
+        batch = batch_of_prepared(chosen[start : start + explainer.limit], model)
+        probe += explainer.explain_batch(batch, progress)
     return Study(_statistics(mean, probe), explainer, probe, list(frames))
 
 

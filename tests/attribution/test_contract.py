@@ -456,9 +456,8 @@ class StopError(Exception):
 def test_methods_of_many_passes_call_tick_and_can_be_stopped_by_it(method, model):
     passes = method.passes_of(options(method, COSTLY), SIZE)
     ticks = []
-    known = dataclasses.replace(context(IMAGES, 4), tick=ticks.append)
-    attribute = method.build(model, known, **options(method, COSTLY))
-    whole = attribute(seen(IMAGES[:1]))
+    attribute = method.build(model, context(IMAGES, 4), **options(method, COSTLY))
+    whole = attribute(dataclasses.replace(seen(IMAGES[:1]), tick=ticks.append))
     if passes <= 4:
         return
     # the passes for the frame itself, the baseline and score-cam's feature maps are not all reported
@@ -473,8 +472,7 @@ def test_methods_of_many_passes_call_tick_and_can_be_stopped_by_it(method, model
             raise StopError
 
     ticks.clear()
-    stopped = method.build(model, dataclasses.replace(known, tick=stop), **options(method, COSTLY))
     with pytest.raises(StopError):
-        stopped(seen(IMAGES[:1]))
+        attribute(dataclasses.replace(seen(IMAGES[:1]), tick=stop))
     # a stopped run leaves nothing behind that changes the next one
     assert close(attribute(seen(IMAGES[:1])).raw, whole.raw)

@@ -1,5 +1,4 @@
 import dataclasses
-from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -266,8 +265,7 @@ def test_progress_is_reported_and_the_callback_can_stop_the_work():
     assert shares[0] == 0
     assert 0.5 < shares[-1] < 1
     shares.clear()
-    with studied.explainer.reporting_progress(1, shares.append):
-        next(studied.explainer.explain(frames[:1]))
+    next(studied.explainer.explain(frames[:1], studied.explainer.progress(1, shares.append)))
     assert shares[0] == 0
     before = len(shares)
     next(studied.explainer.explain(frames[:1]))  # not reported any more
@@ -277,19 +275,6 @@ def test_progress_is_reported_and_the_callback_can_stop_the_work():
         shares.append(share)
         raise KeyError
 
-    with pytest.raises(KeyError), studied.explainer.reporting_progress(1, stop):
-        next(studied.explainer.explain(frames[:1]))
+    with pytest.raises(KeyError):
+        next(studied.explainer.explain(frames[:1], studied.explainer.progress(1, stop)))
     assert len(shares) == before + 1
-
-
-def test_progress_does_not_include_other_threads(model):
-    settings = asked(["increase"], "smoothgrad", {"samples": 40})
-    images = pictures(4, (24, 32))
-    explainer = Explainer(model, settings, images.mean(axis=0).astype(np.float32), images)
-    frames = [Frame(i, i / 10, image) for i, image in enumerate(images)]
-    shares = []
-    with explainer.reporting_progress(1, shares.append), ThreadPoolExecutor(1) as other:
-        assert len(other.submit(lambda: list(explainer.explain(frames))).result()) == 4
-        assert shares == []
-        next(explainer.explain(frames[:1]))
-        assert shares[0] == 0.0

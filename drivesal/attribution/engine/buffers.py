@@ -9,7 +9,9 @@ from drivesal.attribution.registry import Option
 from drivesal.model.backend import tensorflow
 
 if TYPE_CHECKING:
-    from drivesal.attribution.registry import Context, Scorable
+    from collections.abc import Callable
+
+    from drivesal.attribution.registry import Scorable
     from drivesal.types import Floats
 
 ALIGNMENT = 64
@@ -52,13 +54,13 @@ class Buffer:
 
 
 class ScoredBuffer(Buffer):
-    """A buffer whose inputs can be scored; calls the context's `tick` before each batch."""
+    """A buffer whose inputs can be scored; calls `tick` with the number of inputs before each batch."""
 
-    def __init__(self, model: Scorable, shape: tuple[int, ...], context: Context) -> None:
+    def __init__(self, model: Scorable, shape: tuple[int, ...], tick: Callable[[int], object]) -> None:
         from drivesal.attribution.engine import kernels
 
         super().__init__(shape)
-        self._tick = context.tick
+        self._tick = tick
         # the concrete function: resolving the signature on every call costs a twentieth of the pass
         self._score = kernels.score(model).get_concrete_function()
 

@@ -144,18 +144,18 @@ def without_repeats(images: NDArray[Any]) -> NDArray[Any]:
 
 
 def sample_batches(
-    frames: int, samples: int, context: Context
+    inputs: ModelInputs, samples: int, batch: int
 ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
     """Frames × samples in full batches: frame and sample numbers, each (≤ batch,) int32, frames ascending.
 
-    Calls the context's `tick` before each batch.
+    Calls the inputs' `tick` before each batch.
     """
     import numpy as np
 
-    total = frames * samples
-    for start in range(0, total, context.batch):
-        flat = np.arange(start, min(start + context.batch, total), dtype=np.int32)
-        context.tick(len(flat))
+    total = len(inputs) * samples
+    for start in range(0, total, batch):
+        flat = np.arange(start, min(start + batch, total), dtype=np.int32)
+        inputs.tick(len(flat))
         yield flat // np.int32(samples), flat % np.int32(samples)
 
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from drivesal.attribution.registry import Context
+    from drivesal.attribution.registry import ModelInputs
     from drivesal.types import Floats
 
 BANK = 1 << 19
@@ -43,7 +43,7 @@ class Noise:
 
 
 def noisy_copies(
-    noise: Noise, x: Floats, indices: NDArray[np.int64], count: int, context: Context
+    noise: Noise, x: Floats, inputs: ModelInputs, count: int, batch: int
 ) -> Iterator[tuple[Any, NDArray[np.int32]]]:
     """Yield full batches of noisy copies as tensors, with the frame number of each copy.
 
@@ -55,9 +55,9 @@ def noisy_copies(
     from drivesal.attribution.engine.buffers import Buffer
     from drivesal.attribution.engine.kernels import sample_batches
 
-    samples = (sample for index in indices for sample in noise.samples(int(index), count))
-    noisy = Buffer((min(context.batch, len(x) * count), *x.shape[1:]))
-    for frames, _ in sample_batches(len(x), count, context):
+    samples = (sample for index in inputs.indices for sample in noise.samples(int(index), count))
+    noisy = Buffer((min(batch, len(x) * count), *x.shape[1:]))
+    for frames, _ in sample_batches(inputs, count, batch):
         for slot, frame in enumerate(frames):
             sample, subtract = next(samples)
             (np.subtract if subtract else np.add)(x[frame], sample, out=noisy.inputs[slot])

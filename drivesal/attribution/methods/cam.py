@@ -164,7 +164,7 @@ def score_cam(model: Scorable, context: Context, *, conv: str, place: str, basel
         masks = _in_unit_range(maps)
         gains = np.empty(len(inputs) * count, np.float32)
         at = 0
-        for frames, channels in kernels.sample_batches(len(inputs), count, context):
+        for frames, channels in kernels.sample_batches(inputs, count, context.batch):
             rows = slice(frames[0], frames[-1] + 1)
             gains[at : at + len(frames)] = masked_scores(
                 x[rows],

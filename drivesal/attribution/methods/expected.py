@@ -62,7 +62,7 @@ def expected_gradients(model: Scorable, context: Context, *, samples: int) -> At
         alphas = np.concatenate([alpha for _, alpha in draws])
         total = np.zeros(inputs.images.shape, np.float32)
         at = 0
-        for frames, _ in kernels.sample_batches(len(inputs), samples, context):
+        for frames, _ in kernels.sample_batches(inputs, samples, context.batch):
             rows, batch = slice(frames[0], frames[-1] + 1), slice(at, at + len(frames))
             at += len(frames)
             total[rows] += step(

@@ -71,7 +71,7 @@ def integrated_gradients(model: Scorable, context: Context, *, steps: int, basel
         difference = x - x0
         total = np.zeros_like(x)
         points = Buffer((min(context.batch, len(inputs) * steps), *x.shape[1:]))
-        for frames, samples in kernels.sample_batches(len(inputs), steps, context):
+        for frames, samples in kernels.sample_batches(inputs, steps, context.batch):
             rows = slice(frames[0], frames[-1] + 1)
             for point, frame, sample in zip(points.inputs, frames, samples, strict=False):
                 np.multiply(difference[frame], fractions[sample], out=point)

@@ -87,7 +87,7 @@ def occlusion(model: Scorable, context: Context, *, patch: int, stride: int, fil
     def attribute(inputs: ModelInputs) -> Attributed:
         x = kernels.network_inputs(model, inputs.images)
         filled = kernels.network_inputs(model, fill_of(inputs.images))
-        buffer = ScoredBuffer(model, (min(context.batch, len(boxes) + 1), *x.shape[1:]), context)
+        buffer = ScoredBuffer(model, (min(context.batch, len(boxes) + 1), *x.shape[1:]), inputs.tick)
         scores = np.empty(len(inputs), np.float32)
         maps = np.empty((len(inputs), height, width, 1), np.float32)
         for i in range(len(inputs)):

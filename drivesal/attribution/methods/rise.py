@@ -74,7 +74,7 @@ def rise(model: Scorable, context: Context, *, masks: int, cells: int, keep: flo
         x0 = kernels.network_inputs(model, fill_of(inputs.images))
         difference = x - x0
         scores = kernels.batched_scores(model, x, inputs.auxiliary, context.batch)
-        buffer = ScoredBuffer(model, (min(context.batch, masks), *x.shape[1:]), context)
+        buffer = ScoredBuffer(model, (min(context.batch, masks), *x.shape[1:]), inputs.tick)
         sums = np.zeros(len(inputs))
         total = np.zeros((len(inputs) + 1, height * width))
         for batch in cached or draw():

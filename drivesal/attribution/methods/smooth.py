@@ -128,7 +128,7 @@ def _moments(model: Scorable, context: Context, samples: int, noise: float) -> M
     def moments(inputs: ModelInputs, squares: bool) -> tuple[Floats, Floats, Floats]:
         x = kernels.network_inputs(model, inputs.images)
         total, square = np.zeros_like(x), np.zeros(inputs.images.shape if squares else 0, np.float32)
-        for noisy, frames in noisy_copies(source, x, inputs.indices, samples, context):
+        for noisy, frames in noisy_copies(source, x, inputs, samples, context.batch):
             rows = slice(frames[0], frames[-1] + 1)
             auxiliary = tensorflow().constant(inputs.auxiliary[frames])
             membership = kernels.frame_membership(frames)

@@ -205,9 +205,7 @@ class Analysis:
 
     def _explain(self, explainer: Explainer, frames: list[Frame], model: SteeringModel) -> Iterator[Explained]:
         for batch in batches(frames, model, min(_BATCH, explainer.limit)):
-            with explainer.reporting_progress(len(batch.frames), self._tick):
-                explained = explainer.explain_batch(batch)
-            yield from explained
+            yield from explainer.explain_batch(batch, explainer.progress(len(batch.frames), self._tick))
 
     def _tick(self, share: float) -> None:
         if self._stop:

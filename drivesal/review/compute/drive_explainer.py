@@ -252,8 +252,8 @@ class DriveExplainer:
         if result is not None:
             return result
         study = self.study(view, tick)
-        with study.explainer.reporting_progress(1, tick):
-            explained = next(study.explainer.explain([self.frame(index, edit)]))
+        progress = study.explainer.progress(1, tick)
+        explained = next(study.explainer.explain([self.frame(index, edit)], progress))
         heats = {case.name: case.heat(explained, study.clip) for case in study.explainer.cases}
         before = None if edit.empty else self.angle(view.model, self.frame(index))
         # the full-size image is in the frame store
