@@ -37,7 +37,7 @@ class ModelWarnings:
         named = {
             "scaling_doubt": self.scaling,
             "better_setting": self.better,
-            "detect_domain_shift": self.unlike,
+            "unlike_training": self.unlike,
         }
         return {name: warning.as_json() if warning else None for name, warning in named.items()}
 

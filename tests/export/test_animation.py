@@ -111,7 +111,7 @@ def test_the_command_writes_an_animation_of_a_short_clip(inside, model_path, tmp
         (["long.mp4", "--out", "x.gif"], "at most 60 s and 1200 frames for a GIF, but 650 frames over 65 s"),
         (["long.mp4", "--out", "x.webp", "--every", "1", "--end", "4s", "--crf", "9"], "--crf"),
         (["fast.mp4", "--out", "x.gif", "--every", "1"], "use --every 2 or more"),
-        (["fast.mp4", "--out", "x.gif", "--preset", "slow"], "--preset"),
+        (["fast.mp4", "--out", "x.gif", "--preset", "slow"], "encoder presets"),
         (["fast.mp4", "--out", "x.apng"], ".mp4, .gif or .webp"),
     ],
 )

@@ -192,7 +192,7 @@ def test_own_labels_are_compared_and_a_table_replaces_them(
     result = inside("image", "sim", "--labels", "other.csv", *options)
     assert json.loads(result.out)["truth"] == 7.5
     result = inside("image", "sim", "--angle-unit", "rad", *options)
-    assert "not for the labels, the own labels of" in result.err
+    assert "not applied to the labels, the labels in sim have a known unit" in result.err
     assert json.loads(result.out)["truth"] == pytest.approx(10.0)
     result = inside("image", "sim", "--label-offset", "1", *options)
     assert result.code == 1
