@@ -52,7 +52,7 @@ def render(
     refer to other wheels than the model. The other keywords are `SpanSettings`, `ExplainSettings`,
     `LookSettings` and the method's own options. Raises DrivesalError.
     """
-    from drivesal.rendering.figure import render_image
+    from drivesal.rendering.image_figure import render_image
     from drivesal.rendering.pipeline import render_video
 
     span = taken(SpanSettings, given)

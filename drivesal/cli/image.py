@@ -77,7 +77,7 @@ def command(source: Path, config: ImageConfig) -> None:
     from drivesal.io.outputs import Outputs, check_image_path, encode_image, writing
     from drivesal.io.schema import FACTS
     from drivesal.model.target import describe
-    from drivesal.rendering.figure import render_image
+    from drivesal.rendering.image_figure import render_image
     from drivesal.rendering.render_request import request_of
 
     out = output_path(config.out, f"{output_name(source)}.saliency.png")

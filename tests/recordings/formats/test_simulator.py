@@ -196,7 +196,7 @@ def test_own_labels_are_compared_and_a_table_replaces_them(
     assert json.loads(result.out)["truth"] == pytest.approx(10.0)
     result = inside("image", "sim", "--label-offset", "1", *options)
     assert result.code == 1
-    assert "brings its own" in result.err
+    assert "contains labels of its own" in result.err
 
 
 def test_an_output_cannot_overwrite_the_log(
