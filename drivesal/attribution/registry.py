@@ -31,25 +31,25 @@ Reduction = Literal["sum", "sum-abs", "max-abs"]
 class Scorable(Protocol):
     """The interface of a model that methods use: the score as a differentiable expression.
 
-    `answer(inputs(pictures), others)` is the score. `inputs` is linear, and `to_rgb` (C, 3) maps a gradient
+    `score_of(inputs(images), auxiliary)` is the score. `inputs` is linear, and `to_rgb` (C, 3) maps a gradient
     back through it. If the network's colour space is not linear in RGB, `inputs` returns the RGB image and
-    `given` converts it, so that gradients, paths and noise are in RGB. `others` (N, numbers) float32 are the
-    auxiliary inputs, (N, 0) for most networks.
+    `to_network_input` converts it, so that gradients, paths and noise are in RGB. `auxiliary` (N, numbers)
+    float32 are the auxiliary inputs, (N, 0) for most networks.
     """
 
     network: Any
 
-    def inputs(self, pictures: Any) -> Any:
+    def inputs(self, images: Any) -> Any:
         """Convert (N, h, w, 3) float RGB 0..255 to the tensor at which maps are computed, (N, h, w, C)."""
 
     def to_network_input(self, values: Any) -> Any:
         """Convert the result of `inputs` to the network's image input; identity for linear colours."""
 
-    def score_of(self, values: Any, others: Any) -> Any:
+    def score_of(self, values: Any, auxiliary: Any) -> Any:
         """Scores (N,) from the result of `inputs` and the auxiliary inputs."""
 
-    def score_and_calls(self, values: Any, others: Any, layers: Iterable[Any]) -> tuple[Any, list[Call]]:
-        """Scores (N,) from the result of `given`, with the calls of these layers in the same forward pass."""
+    def score_and_calls(self, values: Any, auxiliary: Any, layers: Iterable[Any]) -> tuple[Any, list[Call]]:
+        """Scores (N,) from the result of `to_network_input`, with the layers' calls of the same pass."""
 
     def compiled(self, name: str, make: Callable[[], Any]) -> Any:
         """The result of `make`, cached under this name: compiled once per model, for any options."""
@@ -60,7 +60,7 @@ class Scorable(Protocol):
 
     @property
     def converts(self) -> bool:
-        """Whether `given` is not the identity."""
+        """Whether `to_network_input` is not the identity."""
 
     @property
     def input_limits(self) -> tuple[Floats, Floats]:
@@ -202,7 +202,7 @@ class Option:
 class Method:
     """The declaration of an attribution method.
 
-    `signed`: positive and negative values have opposite effects on the score; `odd`: antisymmetric, the map of
+    `signed`: positive and negative values have opposite effects on the score; `antisymmetric`: the map of
     −score is −map, so that one pass serves increase and decrease; `uses_head`: it depends on the layers after
     the convolutions. `build(model, context, **options)` returns the attributor. `passes(options, (h, w))` is
     the number of gradient or forward passes per frame, None for one; `maps(model, options, (h, w))` the number

@@ -6,13 +6,12 @@ means to the left, because left is positive inside drivesal. Everything that lis
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from drivesal.errors import OptionError, nearest
+from drivesal.registry import Registry
 
 if TYPE_CHECKING:
     from drivesal.attribution.registry import Kind
@@ -108,20 +107,18 @@ class Case:
         return signed or not (self.signed or self.shown == "signed")
 
 
-_cases: dict[str, Case] = {}
+_registry: Registry[Case] = Registry("drivesal.explanation.cases")
 
 
 def register(case: Case) -> None:
-    """Add a case to the registry."""
-    _cases[case.name] = case
+    """Register a case; its module is that of `heat`. Raises ValueError if another module has the name."""
+    _registry.add(case, case.heat.__module__, case.name)
 
 
 def cases() -> dict[str, Case]:
     """All cases by name, in order."""
-    package = importlib.import_module("drivesal.explanation.cases")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{module.name}")
-    return {case.name: case for case in sorted(_cases.values(), key=lambda one: (one.order, one.name))}
+    found = _registry.items().values()
+    return {case.name: case for case in sorted(found, key=lambda one: (one.order, one.name))}
 
 
 def usual(signed: bool, layout: Layout = "grid") -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The schema number that every JSON file of drivesal's carries, so that a later drivesal can read it on."""
+"""The schema number in every JSON file that drivesal writes, so that later versions can read it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 from drivesal.errors import DrivesalError
 
 FACTS = 1
-"""Of the facts that `video`, `image`, `evaluate` and `info` give."""
+"""Schema number of the facts of `video`, `image`, `evaluate` and `info`."""
 
 
 def migrated(
     content: Mapping[str, Any], newest: int, where: object, error: type[DrivesalError], former: str = "schema"
 ) -> dict[str, Any]:
-    """A file's content with the number of the `newest` schema, in place of the one under which it was written.
+    """A file's content with its schema number replaced by `newest`.
 
-    Without a number it is of schema 1; `former` is the key that once held the number. Raises `error` for a
-    number that is none, and for one above `newest`, which a newer drivesal wrote.
+    A file without a number has schema 1; `former` is the key that held the number before. Raises `error` for an
+    invalid number, and for one above `newest`, which a newer version of drivesal wrote.
     """
     key = "schema" if "schema" in content else former
     found = content.get(key, 1)

@@ -155,7 +155,7 @@ class SteeringModel:
 
         `images` is a (N, h, w, 3) float tensor, RGB 0..255. Returns (N,), an angle in drivesal's convention
         (`kind`, left positive), so that a gradient is in degrees (or norm) per 1/255 of brightness. Equal to
-        `answer(inputs(images), auxiliary)`.
+        `score_of(inputs(images), auxiliary)`.
         """
         return self.score_of(self.inputs(images), auxiliary)
 
@@ -174,7 +174,7 @@ class SteeringModel:
 
     @property
     def converts(self) -> bool:
-        """Whether `given` converts the colour space: HSV, HLS and Lab."""
+        """Whether `to_network_input` converts the colour space: HSV, HLS and Lab."""
         return not self.preprocess.linear
 
     @property

@@ -32,4 +32,4 @@ def added(case: Case = ADDED) -> Iterator[Case]:
     try:
         yield case
     finally:
-        del registry._cases[case.name]
+        del registry._registry._items[case.name]
